@@ -1,0 +1,33 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The default build of torch on PyPI carries CUDA: this pinned one is installed first, where none is present.
+TORCH ?= torch==2.13.0
+QUICK := not slow and not docker and not slurm and not browser
+
+.PHONY: demo test test-all lint clean
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install -q "$(TORCH)"
+	$(BIN)/python -m pip install -q -e ".[test,lint]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/neurofm-tools demo demo/bids
+	$(BIN)/neurofm demo/bids demo/derivatives participant group -w demo/work
+	@ls demo/derivatives/*.html
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "$(QUICK)" --cov=neurofm_bids --cov-report=term
+
+test-all: $(VENV)/.installed
+	$(BIN)/python -m pytest -rs --cov=neurofm_bids --cov-report=term
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,28 @@
+"""NeuroFM-BIDS: NeuroFM features, brain-health predictions and quality control from T1-weighted MRI."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurofm_bids.api import NeuroFM, Result
+
+__all__ = ["NeuroFM", "Result", "__version__"]
+
+os.environ.setdefault("NO_ET", "1")  # nipype would otherwise report its use over the network
+
+try:
+    __version__ = version("neurofm-bids")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"NeuroFM", "Result"}:
+        from neurofm_bids import api
+
+        return getattr(api, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

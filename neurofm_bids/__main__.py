@@ -1,0 +1,8 @@
+"""``python -m neurofm_bids`` is ``neurofm``."""
+
+import sys
+
+from neurofm_bids.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""BIDS in (scans, participants) and BIDS out (every name, every atomic write)."""

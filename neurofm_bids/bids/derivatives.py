@@ -1,0 +1,143 @@
+"""BIDS out: the name of every output and the atomic writing of every file.
+
+A file is written under a temporary name in its own folder and then moved into place, so a reader never
+sees half of it and several processes may write the same tree at once. The features sidecar of a scan is
+written last: it is what says that the scan is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurofm_bids.config import TEMPLATE
+from neurofm_bids.errors import Exit, NeuroFMError
+
+if TYPE_CHECKING:
+    import nibabel as nib
+
+    from neurofm_bids.bids.scans import Scan
+
+__all__ = ["Derivatives", "write_bytes", "write_json", "write_nifti", "write_text"]
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Names of the outputs under one folder for one model.
+
+    Parameters
+    ----------
+    out_dir
+        Root of the derivative dataset.
+    label
+        Model label used in ``desc-`` (``openS``).
+    template
+        Name of the template used in transforms.
+    """
+
+    out_dir: Path
+    label: str
+    template: str = TEMPLATE
+
+    def folder(self, scan: Scan) -> Path:
+        """Return ``sub-XX/[ses-YY/]anat``."""
+        subject = self.out_dir / f"sub-{scan.subject}"
+        return (subject / f"ses-{scan.session}" if scan.session else subject) / "anat"
+
+    def _anat(self, scan: Scan, ending: str) -> Path:
+        return self.folder(scan) / f"{scan.stem}_{ending}"
+
+    def features(self, scan: Scan) -> Path:
+        """Return the features table of one scan."""
+        return self._anat(scan, f"desc-{self.label}_features.tsv")
+
+    def sidecar(self, scan: Scan) -> Path:
+        """Return the provenance of the features, written last."""
+        return self._anat(scan, f"desc-{self.label}_features.json")
+
+    def predictions(self, scan: Scan) -> Path:
+        """Return the record of predictions and quality."""
+        return self._anat(scan, f"desc-{self.label}_predictions.json")
+
+    def mask(self, scan: Scan) -> Path:
+        """Return the brain mask on the T1w grid."""
+        return self._anat(scan, "desc-brain_mask.nii.gz")
+
+    def preproc(self, scan: Scan) -> Path:
+        """Return the bias-corrected T1w on its own grid."""
+        return self._anat(scan, "desc-preproc_T1w.nii.gz")
+
+    def model_grid(self, scan: Scan) -> Path:
+        """Return the volume that the network read."""
+        return self._anat(scan, f"space-{self.label}_desc-brain_T1w.nii.gz")
+
+    def transform(self, scan: Scan, kind: str) -> Path:
+        """Return the ITK transform of one kind (``affine`` or ``rigid``)."""
+        desc = "" if kind == "affine" else f"_desc-{kind}"
+        return self._anat(scan, f"from-T1w_to-{self.template}_mode-image{desc}_xfm.txt")
+
+    def figure(self, scan: Scan, desc: str) -> Path:
+        """Return one figure of the report."""
+        return self.out_dir / f"sub-{scan.subject}" / "figures" / f"{scan.stem}_desc-{desc}_T1w.svg"
+
+    def report(self, subject: str) -> Path:
+        """Return the report of one participant."""
+        return self.out_dir / f"sub-{subject}.html"
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing; leave an equal file alone."""
+    try:
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+    except PermissionError as error:
+        raise NeuroFMError(
+            "the output cannot be written", where=path, fix="Check the permissions.", code=Exit.CANT_CREATE
+        ) from error
+    except OSError as error:
+        raise NeuroFMError(
+            f"writing failed ({error.strerror})", where=path, fix="Check disk space and quota.", code=Exit.IO
+        ) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys atomically; refuse NaN and infinity."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_nifti(path: Path, image: nib.Nifti1Image) -> None:
+    """Write ``.nii.gz`` atomically, without time or name in the gzip header (equal input, equal bytes)."""
+    write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))

@@ -1,0 +1,113 @@
+"""The command ``neurofm``: run the levels, say what happened, return an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from neurofm_bids.config import Config
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.parser import get_parser, parse
+
+if TYPE_CHECKING:
+    from neurofm_bids.workflow.run import RunResult
+
+__all__ = ["get_parser", "main"]
+
+_log = logging.getLogger("neurofm_bids")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``neurofm`` and return its exit code (see :class:`neurofm_bids.errors.Exit`)."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    verbose = sum(a == "--verbose" or (a.startswith("-v") and set(a[1:]) == {"v"}) for a in arguments)
+    _start_logging(verbose)
+    try:
+        return int(_run(parse(arguments)))
+    except NeuroFMError as error:
+        _log.error("%s", error)
+        return int(error.code)
+    except KeyboardInterrupt:
+        _log.error("Interrupted. What is finished stays; run the same command again to go on.")
+        return 130
+    except Exception:
+        _log.exception("This is a bug of NeuroFM-BIDS; please report it with these lines.")
+        return int(Exit.SOFTWARE)
+
+
+def _start_logging(verbose: int) -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+    root.addHandler(handler)
+    for name in ("nipype", "matplotlib", "PIL", "fontTools", "asyncio"):
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose > 2 else logging.ERROR)
+
+
+def _run(config: Config) -> Exit:
+    if config.dry_run:
+        return _dry_run(config)
+    codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
+    return max(codes)
+
+
+def _dry_run(config: Config) -> Exit:
+    from neurofm_bids.workflow.run import make_plan
+
+    rows = [("what", "scan", "why"), *make_plan(config).table()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for what, scan, why in rows:
+        sys.stdout.write(f"{what:<{widths[0]}}  {scan:<{widths[1]}}  {why}".rstrip() + "\n")
+    return Exit.OK
+
+
+def _participant(config: Config) -> Exit:
+    from neurofm_bids.workflow.run import run_participant
+
+    result = run_participant(config)
+    _summary(config, result)
+    return Exit.SOME_FAILED if result.failed else Exit.OK
+
+
+def _summary(config: Config, result: RunResult) -> None:
+    if not (result.done or result.failed or config.reports_only):
+        _log.info(
+            "Nothing to do: all %d scans are up to date (--force does them again).", len(result.up_to_date)
+        )
+    for failure in result.failed:
+        _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
+    for refused in result.skipped:
+        _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
+    _log.info(
+        "Scans: %d done, %d up to date, %d failed; %d participants without T1w.",
+        len(result.done),
+        len(result.up_to_date),
+        len(result.failed),
+        len(result.skipped),
+    )
+    if result.failed and result.log_folder:
+        _log.info("What failed and why: %s", result.log_folder / "failed.tsv")
+    if result.reports:
+        _log.info(
+            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else result.reports[0]
+        )
+
+
+def _group(config: Config) -> Exit:
+    from neurofm_bids.bids.dataset import check_output
+    from neurofm_bids.group.tables import write_group
+    from neurofm_bids.model.weights import identify
+
+    check_output(config.out_dir)
+    spec, _ = identify(config.model, config.weights)
+    result = write_group(config.out_dir, spec.label)
+    for missing in result.missing:
+        _log.warning("missing: %s: %s", missing.stem, missing.reason)
+    _log.info("Group: %d scans in the tables, %d missing.", result.rows, len(result.missing))
+    _log.info("Report: %s", config.out_dir / f"group_desc-{spec.label}.html")
+    return Exit.SOME_FAILED if result.missing else Exit.OK

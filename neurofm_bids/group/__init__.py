@@ -1,0 +1,1 @@
+"""Cohort tables from an output folder alone."""

@@ -1,0 +1,1 @@
+"""The NeuroFM network, its weights and what it predicts."""

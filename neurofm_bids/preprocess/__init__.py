@@ -1,0 +1,1 @@
+"""Preprocessing as pure functions: image in, image and measured values out."""

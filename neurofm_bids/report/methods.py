@@ -1,0 +1,120 @@
+"""The methods text and the references of what was actually run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["bibliography", "methods_text"]
+
+_REFERENCES = {
+    "neurofm": """@article{neurofm,
+  author = {Dibble and Dalby and Sevegnani and Fracasso and Lyall and Harvey and Svanera},
+  title = {{NeuroFM}: Toward Precision Neuroimaging with Foundation Models for Individualized Brain Health
+           Estimation},
+  journal = {medRxiv}, year = {2026}, doi = {10.64898/2026.03.27.26349489}
+}""",
+    "bids": """@article{bids,
+  author = {Gorgolewski, Krzysztof J. and others},
+  title = {The brain imaging data structure, a format for organizing and describing outputs of neuroimaging
+           experiments},
+  journal = {Scientific Data}, volume = {3}, year = {2016}, doi = {10.1038/sdata.2016.44}
+}""",
+    "nipype": """@article{nipype,
+  author = {Gorgolewski, Krzysztof and others},
+  title = {Nipype: a flexible, lightweight and extensible neuroimaging data processing framework in Python},
+  journal = {Frontiers in Neuroinformatics}, volume = {5}, year = {2011}, doi = {10.3389/fninf.2011.00013}
+}""",
+    "deepbet": """@article{deepbet,
+  author = {Fisch, Lukas and others},
+  title = {deepbet: Fast brain extraction of {T1}-weighted {MRI} using convolutional neural networks},
+  journal = {Computers in Biology and Medicine}, volume = {179}, year = {2024},
+  doi = {10.1016/j.compbiomed.2024.108845}
+}""",
+    "n4": """@article{n4,
+  author = {Tustison, Nicholas J. and others},
+  title = {{N4ITK}: improved {N3} bias correction},
+  journal = {IEEE Transactions on Medical Imaging}, volume = {29}, number = {6}, pages = {1310--1320},
+  year = {2010}, doi = {10.1109/TMI.2010.2046908}
+}""",
+    "ants": """@article{ants,
+  author = {Avants, Brian B. and others},
+  title = {A reproducible evaluation of {ANTs} similarity metric performance in brain image registration},
+  journal = {NeuroImage}, volume = {54}, number = {3}, pages = {2033--2044}, year = {2011},
+  doi = {10.1016/j.neuroimage.2010.09.025}
+}""",
+    "mni2009c": """@article{mni2009c,
+  author = {Fonov, Vladimir and others},
+  title = {Unbiased average age-appropriate atlases for pediatric studies},
+  journal = {NeuroImage}, volume = {54}, number = {1}, pages = {313--327}, year = {2011},
+  doi = {10.1016/j.neuroimage.2010.07.033}
+}""",
+}
+
+
+def methods_text(
+    parameters: Mapping[str, Any], *, model: str, notice: str, versions: Mapping[str, str]
+) -> str:
+    """Return the methods section, in Markdown, of a run with these parameters.
+
+    Parameters
+    ----------
+    parameters
+        :attr:`neurofm_bids.config.Config.parameters`.
+    model, notice
+        Name of the model and what has to be said of it.
+    versions
+        Versions by package name.
+    """
+    parts = [
+        f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
+        _stripping(parameters["skull_strip"], versions),
+        _bias(parameters["bias_correction"], versions),
+        f"Each brain was registered to {parameters['template']} [@mni2009c] with a rigid and an affine"
+        f" transform (antspyx {versions['antspyx']}; [@ants]; one thread, seed {parameters['random_seed']}).",
+        _grid(parameters["encode_space"]),
+        f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and predictions"
+        f" from {_views(parameters['views'])}.",
+        notice,
+    ]
+    return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
+
+
+def _stripping(mode: str, versions: Mapping[str, str]) -> str:
+    if mode == "skip":
+        return "Images were taken as skull-stripped already."
+    skipped = ", unless they were recognised as skull-stripped already" if mode == "auto" else ""
+    return f"Brains were extracted with deepbet {versions['deepbet']} [@deepbet]{skipped}."
+
+
+def _bias(method: str, versions: Mapping[str, str]) -> str:
+    if method == "none":
+        return "No bias correction was applied."
+    return (
+        f"Intensity bias was corrected within the brain mask with N4 (antspyx {versions['antspyx']}; [@n4])."
+    )
+
+
+def _grid(space: str) -> str:
+    if space == "native":
+        return "The brain was brought to the model grid (256^3 voxels of 1 mm, LIA) in its own pose."
+    return (
+        "The brain was resampled once (cubic) to the model grid (256^3 voxels of 1 mm, LIA) with the rigid"
+        " transform alone, which leaves volumes unchanged."
+    )
+
+
+def _views(count: int) -> str:
+    if count == 1:
+        return "a single pass"
+    return f"the mean of {count} views of each scan (phases of the 2 mm lattice that the network reads)"
+
+
+def bibliography(parameters: Mapping[str, Any]) -> str:
+    """Return the BibTeX entries that :func:`methods_text` cites."""
+    unused = set()
+    if parameters["skull_strip"] == "skip":
+        unused.add("deepbet")
+    if parameters["bias_correction"] == "none":
+        unused.add("n4")
+    return "\n\n".join(entry for key, entry in _REFERENCES.items() if key not in unused) + "\n"

@@ -1,0 +1,178 @@
+"""What is written about one scan: the predictions record and the provenance sidecar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurofm_bids import __version__
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.participants import Participant
+from neurofm_bids.bids.scans import Scan
+from neurofm_bids.config import Config
+
+if TYPE_CHECKING:
+    from neurofm_bids.model.encoder import Encoding
+    from neurofm_bids.model.models import ModelSpec
+
+__all__ = [
+    "features_table",
+    "file_sha256",
+    "is_up_to_date",
+    "predictions_record",
+    "sidecar_record",
+    "software",
+    "with_participant",
+]
+
+_PACKAGES = (
+    "antspyx",
+    "deepbet",
+    "nibabel",
+    "nipype",
+    "numpy",
+    "pybids",
+    "scipy",
+    "torch",
+)
+
+
+def software() -> dict[str, str]:
+    """Return the versions of the packages that shape the results."""
+    found = {"neurofm-bids": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def features_table(features: Sequence[float]) -> str:
+    """Return the one-row table of features, ``f000`` onwards, eight significant digits."""
+    names = "\t".join(f"f{i:03d}" for i in range(len(features)))
+    return names + "\n" + "\t".join(f"{value:.8g}" for value in features) + "\n"
+
+
+def predictions_record(
+    scan: Scan,
+    spec: ModelSpec,
+    weights_sha256: str,
+    encoding: Encoding,
+    participant: Participant | None,
+    measures: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the predictions record of one scan (see docs/outputs.md for its keys)."""
+    predictions = {p.name: p.to_dict() for p in encoding.predictions}
+    flags = [
+        {"Name": f["name"], "Message": f["message"], "Severity": f["severity"]} for f in measures["flags"]
+    ]
+    flags += [_range_flag(name, p) for name, p in predictions.items() if not p["InRange"]]
+    record = {
+        "Scan": scan.uri,
+        "Subject": scan.subject,
+        "Session": scan.session,
+        "Entities": dict(scan.entities),
+        "Model": {
+            "Name": spec.name,
+            "Label": spec.label,
+            "WeightsSHA256": weights_sha256,
+            "License": spec.licence,
+            "Notice": spec.notice,
+        },
+        "Views": encoding.views,
+        "Predictions": predictions,
+        "Measured": {"mask_volume_mm3": measures["brain"]["volume_mm3"]},
+        "Quality": measures["quality"],
+        "Flags": flags,
+    }
+    return with_participant(_rounded(record), participant)
+
+
+def _range_flag(name: str, prediction: Mapping[str, Any]) -> dict[str, str]:
+    low, high = prediction["Range"]
+    message = f"{prediction['LongName']} lies outside {low:g} to {high:g} {prediction['Units']}"
+    return {"Name": f"{name}_out_of_range", "Message": message, "Severity": "warning"}
+
+
+def with_participant(record: Mapping[str, Any], participant: Participant | None) -> dict[str, Any]:
+    """Return the record with the participant's age, sex and age gap as they are known now."""
+    known = participant or Participant(age_years=None, age_text=None, sex=None)
+    age = {k: v for k, v in record["Predictions"]["age"].items() if k not in {"Chronological", "Gap"}}
+    if known.age_years is not None:
+        age |= {"Chronological": known.age_years, "Gap": _rounded(age["Value"] - known.age_years)}
+    return {
+        **record,
+        "Participant": {"age_years": known.age_years, "sex": known.sex},
+        "Predictions": {**record["Predictions"], "age": age},
+    }
+
+
+def sidecar_record(
+    scan: Scan, out: Derivatives, config: Config, weights_sha256: str, measures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the provenance of one scan's features."""
+    status = scan.path.stat()
+    mask = out.mask(scan).relative_to(out.out_dir).as_posix()
+    return {
+        "Description": f"NeuroFM features ({config.model}): the latent vector, mean over the views",
+        "RawSources": [scan.uri],
+        "Sources": [scan.uri, f"bids::{mask}"],
+        "NeuroFM": {
+            "Version": __version__,
+            "Model": config.model,
+            "WeightsSHA256": weights_sha256,
+            "InputHash": file_sha256(scan.path),
+            "InputSize": status.st_size,
+            "InputModified": status.st_mtime_ns,
+            "ParametersHash": config.parameters_hash,
+            "Parameters": config.parameters,
+            "Software": software(),
+        },
+        "Measured": _rounded(measures),
+    }
+
+
+def is_up_to_date(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> bool:
+    """Tell whether a scan's outputs were made by this version from this input with these settings.
+
+    The input is hashed only if its size or time of change differ from those recorded.
+    """
+    if not (out.features(scan).is_file() and out.predictions(scan).is_file()):
+        return False
+    try:
+        made = json.loads(out.sidecar(scan).read_text())["NeuroFM"]
+        status = scan.path.stat()
+        same = (
+            made["Version"] == __version__
+            and made["ParametersHash"] == config.parameters_hash
+            and made["WeightsSHA256"] == weights_sha256
+            and made["InputSize"] == status.st_size
+        )
+        return same and (
+            made["InputModified"] == status.st_mtime_ns or made["InputHash"] == file_sha256(scan.path)
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _rounded(value: Any) -> Any:
+    """Round every float to seven significant digits; numbers that are not finite become null."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    return value

@@ -1,0 +1,28 @@
+import pickle
+
+from neurofm_bids.errors import Exit, NeuroFMError
+
+
+def test_exit_codes_are_those_of_the_specification():
+    expected = {
+        "OK": 0,
+        "SOME_FAILED": 1,
+        "INVALID_BIDS": 16,
+        "UNKNOWN_LEVEL": 17,
+        "NOTHING_SELECTED": 18,
+        "USAGE": 64,
+        "DATA": 65,
+        "NO_INPUT": 66,
+        "SOFTWARE": 70,
+        "CANT_CREATE": 73,
+        "IO": 74,
+        "TRY_AGAIN": 75,
+    }
+    assert {code.name: int(code) for code in Exit} == expected
+
+
+def test_error_survives_a_process_boundary():
+    error = NeuroFMError("bad", where="file", fix="Mend it.", code=Exit.IO)
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == "bad: file. Mend it."
+    assert again.code is Exit.IO
