@@ -27,7 +27,7 @@ def test_parameter_counts_are_the_published_ones(variant):
 
 
 def reference_input(shared, name):
-    """Return the volume as the reference saw it: its float32 sd is off by up to 1e-5 (from its background)."""
+    """Return the volume as the reference saw it; its sd, summed in float32, is off by up to 1e-5."""
     folder = shared / "fixtures/neurofm"
     meta = json.loads((folder / "inputs_meta.json").read_text())[name]
     raw = np.load(folder / f"{name}.npz")["raw_uint8"].astype(np.float64)
