@@ -45,7 +45,7 @@ def _start_logging(verbose: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     root.addHandler(handler)
-    for name in ("nipype", "matplotlib", "PIL", "fontTools", "asyncio"):
+    for name in ("matplotlib", "PIL", "fontTools", "asyncio"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose > 2 else logging.ERROR)
 
 

@@ -49,7 +49,7 @@ class Config:
     omp_nthreads: int = 1
     memory_gb: float = 4.0
     device: str = "auto"
-    batch_size: int = 8
+    batch_size: int | None = None
     work_dir: Path = Path("work")
     use_plugin: Path | None = None
     force: bool = False

@@ -138,7 +138,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         choices=("open-s", "neurofm-s", "neurofm-m", "neurofm-l"),
         default="open-s",
-        help="open-s comes with this program; the published weights are gated: give their file with --weights",
+        help="open-s is bundled; the published weights are gated: give their file with --weights",
     )
     group.add_argument(
         "--weights", type=Path, metavar="FILE", help="weights (.h5 or .safetensors) of the model"
@@ -152,7 +152,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
     group.add_argument(
-        "--batch-size", type=_positive, default=8, metavar="N", help="views in one pass of the network"
+        "--batch-size",
+        type=_positive,
+        metavar="N",
+        help="views in one pass of the network (default: 1 on a CPU, 8 on a GPU)",
     )
 
 

@@ -98,7 +98,7 @@ def write_dataset(
     rows = {
         "brain": "Brain mask, or the brain alone as the network reads it",
         "preproc": "Bias-corrected T1w on its own grid",
-        "rigid": f"Rigid part of the registration to {template}",
+        "rigid": f"Rotation and translation of the registration to {template}",
         model["label"]: f"NeuroFM features and predictions of the model {model['name']}",
     }
     table = "".join(f"{name}\t{text}\n" for name, text in rows.items())

@@ -122,14 +122,15 @@ class Encoder:
     device
         See :func:`choose_device`.
     batch_size
-        Views in one pass; halved, and said so, when the device runs out of memory.
+        Views in one pass; halved, and said so, when the device runs out of memory. By default 1 on a CPU,
+        where more are no faster and each takes 0.8 GB, and 8 on a GPU.
     """
 
-    def __init__(self, loaded: LoadedModel, device: str = "auto", batch_size: int = 8) -> None:
+    def __init__(self, loaded: LoadedModel, device: str = "auto", batch_size: int | None = None) -> None:
         self.spec = loaded.spec
         self._device = choose_device(device)
         self._network = loaded.network.to(self._device).eval()
-        self._batch_size = batch_size
+        self._batch_size = batch_size or (1 if self._device.type == "cpu" else 8)
 
     def encode(self, volume: NDArray[np.float32], views: int = 8) -> Encoding:
         """Return features and predictions of one model-grid volume.

@@ -70,11 +70,11 @@ def methods_text(
         f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
         _stripping(parameters["skull_strip"], versions),
         _bias(parameters["bias_correction"], versions),
-        f"Each brain was registered to {parameters['template']} [@mni2009c] with a rigid and an affine"
-        f" transform (antspyx {versions['antspyx']}; [@ants]; one thread, seed {parameters['random_seed']}).",
+        f"Each brain was registered to {parameters['template']} [@mni2009c] with an affine transform"
+        f" (antspyx {versions['antspyx']}; [@ants]; one thread, seed {parameters['random_seed']}).",
         _grid(parameters["encode_space"]),
-        f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and predictions"
-        f" from {_views(parameters['views'])}.",
+        f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
+        f" predictions from {_views(parameters['views'])}.",
         notice,
     ]
     return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
@@ -99,8 +99,8 @@ def _grid(space: str) -> str:
     if space == "native":
         return "The brain was brought to the model grid (256^3 voxels of 1 mm, LIA) in its own pose."
     return (
-        "The brain was resampled once (cubic) to the model grid (256^3 voxels of 1 mm, LIA) with the rigid"
-        " transform alone, which leaves volumes unchanged."
+        "The brain was resampled once (cubic) to the model grid (256^3 voxels of 1 mm, LIA) with the"
+        " rotation and translation of that affine alone, which leave volumes unchanged."
     )
 
 

@@ -34,6 +34,7 @@ class Workers:
     """A pool of worker processes that is kept over chunks and replaced when a worker dies."""
 
     def __init__(self, processes: int, threads: int) -> None:
+        _quiet_nipype()
         self.processes, self.threads = processes, threads
         self._context = multiprocessing.get_context("forkserver")
         self._pool = self._new_pool(processes)
@@ -41,7 +42,7 @@ class Workers:
 
     def _new_pool(self, processes: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            processes, mp_context=self._context, initializer=_limit_threads, initargs=(self.threads,)
+            processes, mp_context=self._context, initializer=_start_worker, initargs=(self.threads,)
         )
 
     def submit(self, *task: Any) -> Future[Any]:
@@ -65,11 +66,21 @@ class Workers:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _limit_threads(threads: int) -> None:
+def _start_worker(threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
-    os.environ["NIPYPE_NO_ET"] = "1"
+    _quiet_nipype()
+
+
+def _quiet_nipype() -> None:
+    """Keep nipype's own messages to errors; ours say which step of which scan is done."""
+    from nipype import config
+    from nipype import logging as nipype_logging
+
+    for key in ("workflow_level", "interface_level", "utils_level"):
+        config.set("logging", key, "ERROR")
+    nipype_logging.update_logging(config)
 
 
 class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]

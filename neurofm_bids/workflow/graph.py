@@ -63,7 +63,7 @@ def _scan_graph(scan: Scan, config: Config, index: int) -> Workflow:
     graph = Workflow(f"scan_{index}")
     nodes = _nodes(scan, config)
     for source, target, fields in _EDGES:
-        graph.connect(nodes[source], nodes[target], [(f, f) for f in fields])
+        graph.connect([(nodes[source], nodes[target], [(f, f) for f in fields])])
     return graph
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.derivatives import Derivatives
@@ -59,7 +62,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def features_table(features: Sequence[float]) -> str:
+def features_table(features: NDArray[np.float32]) -> str:
     """Return the one-row table of features, ``f000`` onwards, eight significant digits."""
     names = "\t".join(f"f{i:03d}" for i in range(len(features)))
     return names + "\n" + "\t".join(f"{value:.8g}" for value in features) + "\n"
@@ -149,12 +152,12 @@ def is_up_to_date(scan: Scan, out: Derivatives, config: Config, weights_sha256: 
 
     The input is hashed only if its size or time of change differ from those recorded.
     """
-    if not (out.features(scan).is_file() and out.predictions(scan).is_file()):
+    if not all(path.is_file() for path in _expected(scan, out, config)):
         return False
     try:
         made = json.loads(out.sidecar(scan).read_text())["NeuroFM"]
         status = scan.path.stat()
-        same = (
+        same = bool(
             made["Version"] == __version__
             and made["ParametersHash"] == config.parameters_hash
             and made["WeightsSHA256"] == weights_sha256
@@ -165,6 +168,14 @@ def is_up_to_date(scan: Scan, out: Derivatives, config: Config, weights_sha256: 
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _expected(scan: Scan, out: Derivatives, config: Config) -> list[Path]:
+    paths = [out.features(scan), out.predictions(scan), out.mask(scan)]
+    paths += [out.transform(scan, kind) for kind in ("rigid", "affine")]
+    if config.output_images:
+        paths += [out.preproc(scan), out.model_grid(scan)]
+    return paths
 
 
 def _rounded(value: Any) -> Any:

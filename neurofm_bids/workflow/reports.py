@@ -11,8 +11,7 @@ from neurofm_bids.bids.derivatives import Derivatives, write_text
 from neurofm_bids.config import Config
 from neurofm_bids.model.models import ModelSpec
 from neurofm_bids.report.methods import bibliography, methods_text
-from neurofm_bids.report.participant import Failure as ReportFailure
-from neurofm_bids.report.participant import ScanReport, write_participant_report
+from neurofm_bids.report.participant import ReportFailure, ScanReport, write_participant_report
 from neurofm_bids.workflow.record import software
 from neurofm_bids.workflow.runlog import Failure
 
@@ -29,22 +28,46 @@ def write_citation(out_dir: Path, config: Config, spec: ModelSpec) -> None:
 
 
 def write_reports(
-    out: Derivatives, config: Config, spec: ModelSpec, subjects: Sequence[str], failures: Sequence[Failure]
+    out: Derivatives, config: Config, subjects: Sequence[str], failures: Sequence[Failure]
 ) -> tuple[Path, ...]:
     """Write the report of each participant from the outputs found and the failures of this run."""
-    methods = methods_text(config.parameters, model=spec.name, notice=spec.notice, versions=software())
     written = []
     for subject in subjects:
         mine = [failure for failure in failures if failure.subject == subject]
-        scans = [*_finished(out, subject, {f.stem for f in mine}), *(_failed(failure) for failure in mine)]
+        finished = list(_finished(out, subject, {failure.stem for failure in mine}))
+        scans = [*finished, *(_failed(failure) for failure in mine)]
         if scans:
             scans.sort(key=lambda scan: scan.stem)
             path = out.report(subject)
+            text, references = _methods(finished)
             write_participant_report(
-                subject, scans, path, versions=software(), command=config.command, methods=methods
+                subject,
+                scans,
+                path,
+                versions=software(),
+                command=config.command,
+                methods=text,
+                references=references,
             )
             written.append(path)
     return tuple(written)
+
+
+def _methods(finished: Sequence[ScanReport]) -> tuple[str, str]:
+    """Return methods and references of the settings and versions that made the scans, each once."""
+    texts: dict[str, None] = {}
+    references: dict[str, None] = {}
+    for scan in finished:
+        if scan.record is None or scan.sidecar is None:
+            continue
+        made, model = scan.sidecar["NeuroFM"], scan.record["Model"]
+        parameters = made["Parameters"]
+        text = methods_text(
+            parameters, model=model["Name"], notice=model["Notice"], versions=made["Software"]
+        )
+        texts[text] = None
+        references[bibliography(parameters)] = None
+    return "\n".join(texts), "\n".join(references)
 
 
 def _finished(out: Derivatives, subject: str, failed: set[str]) -> Iterator[ScanReport]:

@@ -150,24 +150,25 @@ def run_participant(config: Config) -> RunResult:
             _process(job, plan.todo, result)
         _refresh(job, plan.done)
         subjects = {s.subject for s in (*plan.todo, *plan.done)} | {f.subject for f in plan.failed}
-        result.reports = write_reports(job.out, config, job.spec, sorted(subjects), result.failed)
+        result.reports = write_reports(job.out, config, sorted(subjects), result.failed)
     finally:
         log.close(result.failed)
     return result
 
 
 def _refresh(job: _Job, scans: Iterable[Scan]) -> tuple[Path, ...]:
-    """Bring age, sex and age gap of finished scans up to date with participants.tsv."""
+    """Bring age, sex and age gap of finished scans up to date; write missing reports again."""
     stale = set()
     for scan in scans:
         record = json.loads(job.out.predictions(scan).read_text())
         current = with_participant(record, job.participants.get(scan.subject))
         if current != record:
             write_json(job.out.predictions(scan), current)
+        if current != record or not job.out.report(scan.subject).is_file():
             stale.add(scan.subject)
     if not stale:
         return ()
-    return write_reports(job.out, job.config, job.spec, sorted(stale), [])
+    return write_reports(job.out, job.config, sorted(stale), [])
 
 
 def _process(job: _Job, scans: Sequence[Scan], result: RunResult) -> None:
