@@ -105,7 +105,7 @@ def _group(config: Config) -> Exit:
 
     check_output(config.out_dir)
     spec, _ = identify(config.model, config.weights)
-    result = write_group(config.out_dir, spec.label)
+    result = write_group(config.out_dir, spec.label, command=config.command)
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
     _log.info("Group: %d scans in the tables, %d missing.", result.rows, len(result.missing))

@@ -1,9 +1,14 @@
 import json
+import os
+from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+
+# ITK reads it once, when it first starts threads: several tests use antspyx before the code that sets it.
+os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")
@@ -19,15 +24,21 @@ def small_image():
     return nib.Nifti1Image(data, np.eye(4))
 
 
+def write_dataset_files(root, participants=""):
+    root.mkdir(exist_ok=True, parents=True)
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "test", "BIDSVersion": "1.9.0"}))
+    (root / "README").write_text("A test dataset.\n")
+    if participants:
+        (root / "participants.tsv").write_text(participants)
+    return root
+
+
 @pytest.fixture
 def bids_dataset(tmp_path):
     """Return a function that writes a dataset from relative image paths."""
 
     def make(*images, name="bids"):
-        root = tmp_path / name
-        root.mkdir(exist_ok=True)
-        (root / "dataset_description.json").write_text(json.dumps({"Name": "test", "BIDSVersion": "1.9.0"}))
-        (root / "README").write_text("A test dataset.\n")
+        root = write_dataset_files(tmp_path / name)
         for image in images:
             path = root / image
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,3 +46,15 @@ def bids_dataset(tmp_path):
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def brain_image():
+    """A skull-stripped brain at 2 mm, turned and smaller than the template: quick to process."""
+    folder = Path(str(files("neurofm_bids") / "data"))
+    image = nib.load(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+    data = np.asarray(image.dataobj, dtype=np.float32)
+    noise = np.random.default_rng(1).normal(0, 0.02 * data.max(), data.shape)
+    data = np.where(data > 0, np.maximum(data + noise, 1), 0).astype(np.int16)
+    turn = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, 0.05, 0.15) * 0.94, (3, -4, 6))
+    return nib.Nifti1Image(data, turn @ image.affine)

@@ -101,10 +101,10 @@ def write_dataset(
         "rigid": f"Rotation and translation of the registration to {template}",
         model["label"]: f"NeuroFM features and predictions of the model {model['name']}",
     }
-    table = "".join(f"{name}\t{text}\n" for name, text in rows.items())
+    table = "".join(f"desc-{name}\t{text}\n" for name, text in rows.items())
     write_text(out_dir / "descriptions.tsv", "desc_id\tdescription\n" + table)
     columns = {
-        "desc_id": {"Description": "Value of the desc- entity"},
+        "desc_id": {"Description": "The desc- entity of a file name"},
         "description": {"Description": "What it stands for"},
     }
     write_json(out_dir / "descriptions.json", columns)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.derivatives import write_text
-from neurofm_bids.bids.dictionary import quality, quality_names
+from neurofm_bids.bids.dictionary import quality, quality_names, target_names
 from neurofm_bids.report.page import render
 
 __all__ = ["ReportFailure", "ScanReport", "write_participant_report"]
@@ -121,7 +121,9 @@ def _view(scan: ScanReport) -> dict[str, Any]:
         "stem": scan.stem,
         "scan": str(record["Scan"]).removeprefix("bids:raw:"),
         "participant": record["Participant"],
-        "predicted": [_predicted(entry) for entry in record["Predictions"].values()],
+        "predicted": [
+            _predicted(record["Predictions"][name]) for name in target_names(record["Predictions"])
+        ],
         "mask_ml": record["Measured"]["mask_volume_mm3"] / 1000,
         "views": record["Views"],
         "flags": record["Flags"],

@@ -143,7 +143,7 @@ def sidecar_record(
             "Parameters": config.parameters,
             "Software": software(),
         },
-        "Measured": _rounded(measures),
+        "Measured": _rounded({k: v for k, v in measures.items() if k not in {"quality", "flags"}}),
     }
 
 

@@ -1,0 +1,275 @@
+"""The command as a user runs it, on small brains made from the bundled template."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.cli import main
+from tests.conftest import write_dataset_files
+
+PARTICIPANTS = "participant_id\tage\tsex\nsub-good\t34\tF\nsub-corrupt\t20\tM\n"
+QUICK = ("--views", "2", "--nprocs", "2")
+
+
+def save(root, subject, image):
+    path = root / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz"
+    path.parent.mkdir(parents=True)
+    nib.save(image, path)
+    return path
+
+
+def like(image, data):
+    return nib.Nifti1Image(data, image.affine)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory, brain_image):
+    """One good scan among a corrupt, a NaN and an all-zero one, and a participant without any."""
+    root = write_dataset_files(tmp_path_factory.mktemp("in") / "bids", PARTICIPANTS)
+    save(root, "good", brain_image)
+    path = save(root, "corrupt", brain_image)
+    path.write_bytes(path.read_bytes()[:5000])
+    data = np.asarray(brain_image.dataobj, dtype=np.float32)
+    save(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
+    save(root, "zero", like(brain_image, np.zeros_like(data)))
+    (root / "sub-none" / "anat").mkdir(parents=True)
+    return root
+
+
+def run(root, out, *options):
+    return main([str(root), str(out), *options, "-w", str(out.parent / "work")])
+
+
+@pytest.fixture(scope="module")
+def mixed(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("mixed") / "out"
+    return run(dataset, out, "participant", "group", *QUICK), out
+
+
+@pytest.fixture(scope="module")
+def alone(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("alone") / "out"
+    code = run(dataset, out, "participant", "--participant-label", "sub-good", *QUICK, "--output-images")
+    return code, out
+
+
+def failed_rows(out):
+    table = next(out.glob("logs/*/failed.tsv"))
+    with table.open(newline="") as stream:
+        return {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
+    code, out = mixed
+    assert code == 1
+    rows = failed_rows(out)
+    reasons = {scan.split("/")[0]: row["reason"] for scan, row in rows.items()}
+    assert set(reasons) == {"sub-corrupt", "sub-nan", "sub-zero"}
+    assert "cannot be read" in reasons["sub-corrupt"]
+    assert re.search(r"\d+ voxels are NaN or infinite", reasons["sub-nan"])
+    assert "all voxels are zero" in reasons["sub-zero"]
+    assert all(row["fix"] for row in rows.values())
+    assert (out / "sub-good/anat/sub-good_desc-openS_features.tsv").is_file()
+    assert not list(out.glob("sub-nan/anat/*"))
+
+
+def test_failures_have_a_page_and_good_scans_no_errors(mixed):
+    _, out = mixed
+    assert "all voxels are zero" in (out / "sub-zero.html").read_text()
+    good = (out / "sub-good.html").read_text()
+    assert "<p>None.</p>" in good
+    assert good.count("data:image/svg+xml;base64,") == 3
+
+
+def test_reports_need_no_other_file(mixed):
+    _, out = mixed
+    for page in out.glob("*.html"):
+        text = page.read_text()
+        loaded = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", text)
+        outside = [link for link in loaded if not link.startswith(("#", "data:", "sub-"))]
+        assert outside == [], page.name
+        assert "<script" not in text
+
+
+def test_group_names_the_missing(mixed):
+    _, out = mixed
+    with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [row["participant_id"] for row in rows] == ["sub-good"]
+    assert float(rows[0]["chronological_age_years"]) == 34
+    page = (out / "group_desc-openS.html").read_text()
+    assert all(f"sub-{name}" in page for name in ("corrupt", "nan", "zero"))
+
+
+def test_cold_runs_are_byte_identical(mixed, alone):
+    (_, one), (code, two) = mixed, alone
+    assert code == 0
+    for name in ("features.tsv", "predictions.json"):
+        path = f"sub-good/anat/sub-good_desc-openS_{name}"
+        assert (one / path).read_bytes() == (two / path).read_bytes()
+    for path in (one / "sub-good/figures").iterdir():
+        assert path.read_bytes() == (two / "sub-good/figures" / path.name).read_bytes(), path.name
+
+
+def test_output_images_say_what_they_are(alone):
+    _, out = alone
+    anat = out / "sub-good" / "anat"
+    grid = nib.load(anat / "sub-good_space-openS_desc-brain_T1w.nii.gz")
+    assert grid.shape == (256, 256, 256)
+    assert nib.aff2axcodes(grid.affine) == ("L", "I", "A")
+    sidecar = json.loads((anat / "sub-good_desc-openS_features.json").read_text())
+    data = np.asarray(grid.dataobj, dtype=np.float64)
+    assert sidecar["Measured"]["zscore"]["mean"] == pytest.approx(data.mean(), rel=1e-5)
+    assert sidecar["Measured"]["zscore"]["sd"] == pytest.approx(data.std(), rel=1e-5)
+    mask = nib.load(anat / "sub-good_desc-brain_mask.nii.gz")
+    record = json.loads((anat / "sub-good_desc-openS_predictions.json").read_text())
+    volume = np.count_nonzero(np.asarray(mask.dataobj)) * abs(np.linalg.det(mask.affine[:3, :3]))
+    assert record["Measured"]["mask_volume_mm3"] == pytest.approx(volume, rel=1e-5)
+
+
+def test_sidecar_holds_the_provenance(dataset, alone):
+    import hashlib
+
+    _, out = alone
+    made = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())["NeuroFM"]
+    image = dataset / "sub-good/anat/sub-good_T1w.nii.gz"
+    assert made["InputHash"] == hashlib.sha256(image.read_bytes()).hexdigest()
+    assert made["Parameters"]["encode_space"] == "rigid"
+    assert {"torch", "antspyx", "deepbet", "neurofm-bids"} <= set(made["Software"])
+
+
+def test_transform_takes_the_t1w_to_the_template(dataset, alone):
+    import ants
+
+    from neurofm_bids.preprocess.register import load_template
+
+    _, out = alone
+    template = load_template()
+    folder = Path(str(template.image.get_filename())).parent
+    fixed = ants.image_read(str(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"))
+    moving = ants.image_read(str(dataset / "sub-good/anat/sub-good_T1w.nii.gz"))
+    name = "sub-good/anat/sub-good_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt"
+    moved = ants.apply_transforms(fixed, moving, [str(out / name)]).numpy()
+    inside = np.asarray(template.mask.dataobj) > 0
+    assert np.corrcoef(moved[inside], np.asarray(template.image.dataobj)[inside])[0, 1] > 0.95
+
+
+def test_second_run_does_nothing(dataset, alone, capsys):
+    _, out = alone
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    assert run(dataset, out, "participant", "--participant-label", "good", *QUICK) == 0
+    assert "Nothing to do: all 1 scans are up to date" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, tmp_path):
+    _, finished = alone
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root, copy_function=shutil.copy2)
+    shutil.copytree(finished, out)
+    (root / "participants.tsv").write_text("participant_id\tage\nsub-good\t70\n")
+    (out / "sub-good.html").unlink()
+    assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
+    record = json.loads((out / "sub-good/anat/sub-good_desc-openS_predictions.json").read_text())
+    age = record["Predictions"]["age"]
+    assert age["Chronological"] == 70
+    assert age["Gap"] == pytest.approx(age["Value"] - 70, abs=1e-4)
+    assert "70" in (out / "sub-good.html").read_text()
+
+
+def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
+    _, finished = alone
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    page = (out / "sub-good.html").read_text()
+    (out / "sub-good.html").unlink()
+    monkeypatch.setattr("neurofm_bids.workflow.run._process", lambda *_: pytest.fail("computed"))
+    options = ("participant", "--participant-label", "good", *QUICK, "--reports-only")
+    assert run(dataset, out, *options) == 0
+    again = (out / "sub-good.html").read_text()
+    assert again.split("About")[0] == page.split("About")[0]
+
+
+def test_dry_run_prints_a_table_and_writes_nothing(dataset, tmp_path, capsys):
+    assert run(dataset, tmp_path / "out", "participant", "--dry-run") == 0
+    lines = {
+        line.split()[-1] if len(line.split()) == 2 else line for line in capsys.readouterr().out.splitlines()
+    }
+    assert "sub-good/anat/sub-good_T1w.nii.gz" in lines
+    assert any("sub-none" in line and "no T1w" in line for line in lines)
+    assert not (tmp_path / "out").exists()
+
+
+def test_work_folder_is_left_empty(mixed):
+    _, out = mixed
+    assert list((out.parent / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("participants",), 17, "unknown analysis level"),
+        (("participant", "--participant-label", "nobody"), 18, "no such participant: nobody"),
+        (("participant", "--nprocs", "none"), 64, "--nprocs"),
+        (("participant", "--weights", "/nowhere.h5"), 66, "no such weights file"),
+        (("participant", "--model", "neurofm-s"), 66, "gated"),
+        (("participant", "--device", "cuda:9"), 64, "no such device"),
+        (("group",), 18, "no scan has usable outputs"),
+    ],
+)
+def test_exit_codes(dataset, tmp_path, capsys, options, code, message):
+    assert run(dataset, tmp_path / "out", *options) == code
+    assert message in capsys.readouterr().err
+
+
+def test_exit_codes_of_folders(dataset, tmp_path, capsys):
+    assert run(tmp_path / "nothing", tmp_path / "out", "participant") == 66
+    (tmp_path / "plain").mkdir()
+    assert run(tmp_path / "plain", tmp_path / "out", "participant") == 16
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    assert run(dataset, other, "participant") == 73
+    assert "holds another dataset" in capsys.readouterr().err
+    assert run(dataset, dataset, "participant") == 64
+
+
+def test_a_bug_is_exit_code_70(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("neurofm_bids.workflow.run.find_scans", lambda config: 1 / 0)
+    assert run(dataset, tmp_path / "out", "participant") == 70
+
+
+def validate(folder):
+    command = shutil.which("bids-validator-deno", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if command is None:
+        pytest.skip("bids-validator-deno is not installed")
+    done = subprocess.run([command, "--format", "json", str(folder)], capture_output=True, text=True)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    return [issue for issue in issues if issue["severity"] == "error"]
+
+
+def test_outputs_pass_the_validator(mixed, alone):
+    assert validate(mixed[1]) == []
+    assert validate(alone[1]) == []
+
+
+def test_python_interface_gives_the_same_numbers(dataset, alone):
+    from neurofm_bids import NeuroFM
+
+    _, out = alone
+    record = json.loads((out / "sub-good/anat/sub-good_desc-openS_predictions.json").read_text())
+    result = NeuroFM("open-s", device="cpu", views=2).predict(dataset / "sub-good/anat/sub-good_T1w.nii.gz")
+    for name, prediction in result.predictions.items():
+        assert prediction.value == pytest.approx(record["Predictions"][name]["Value"], rel=1e-4)
+    table = (out / "sub-good/anat/sub-good_desc-openS_features.tsv").read_text().splitlines()
+    written = np.array(table[1].split("\t"), dtype=np.float32)
+    np.testing.assert_allclose(result.features, written, rtol=1e-4, atol=1e-5)
