@@ -56,7 +56,9 @@ def main():
     labels = sys.argv[2:] or sorted(p.name[4:] for p in bids_dir.glob("sub-*") if p.is_dir())
     for label in labels:
         code, used, wall, peak = measure(bids_dir, label)
-        print(f"sub-{label}\texit {code}\tCPU {used:.1f} s\twall {wall:.1f} s\tpeak {peak:.2f} GB", flush=True)
+        print(
+            f"sub-{label}\texit {code}\tCPU {used:.1f} s\twall {wall:.1f} s\tpeak {peak:.2f} GB", flush=True
+        )
 
 
 if __name__ == "__main__":

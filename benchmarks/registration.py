@@ -89,7 +89,12 @@ def main():
                 print(f"{path}\t{angle} degrees\t{error}", flush=True)
                 continue
             rows = [f"{name} {distance(moved[name] @ motion, still[name], points):.2f} mm" for name in still]
-            print(f"{path}\t{angle} degrees\t", ", ".join(rows), f"CPU s {seconds[0]:.1f}, {seconds[1]:.1f}", flush=True)
+            print(
+                f"{path}\t{angle} degrees\t",
+                ", ".join(rows),
+                f"CPU s {seconds[0]:.1f}, {seconds[1]:.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

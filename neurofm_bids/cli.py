@@ -101,10 +101,17 @@ def _summary(config: Config, result: RunResult) -> None:
 def _group(config: Config) -> Exit:
     from neurofm_bids.bids.dataset import check_output
     from neurofm_bids.group.tables import write_group
-    from neurofm_bids.model.weights import identify
+    from neurofm_bids.model.models import model_spec
 
+    if not config.out_dir.is_dir():
+        raise NeuroFMError(
+            "there is no such output folder",
+            where=config.out_dir,
+            fix="Run the participant level first.",
+            code=Exit.NO_INPUT,
+        )
     check_output(config.out_dir)
-    spec, _ = identify(config.model, config.weights)
+    spec = model_spec(config.model)
     result = write_group(config.out_dir, spec.label, command=config.command)
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)

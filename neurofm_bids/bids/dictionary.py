@@ -97,7 +97,7 @@ def quality_names(recorded: Sequence[str]) -> list[str]:
 def quality(name: str) -> tuple[str, Entry]:
     """Return the column of a quality measure and its entry.
 
-    >>> quality("odd\\tname")[0]
+    >>> quality("odd name")[0]
     'odd_name'
     """
     known = _dictionary()["quality"].get(name)

@@ -200,6 +200,6 @@ def _differences(rows: Iterable[Row]) -> tuple[str, ...]:
         if len(counts) > 1:
             parts = ", ".join(f"{n} with {value[:12]}" for value, n in sorted(counts.items()))
             warnings.append(
-                f"The scans were not all made with the same {what} ({parts}): they are not strictly comparable."
+                f"The scans were not all made with the same {what} ({parts}): they are not comparable."
             )
     return tuple(warnings)

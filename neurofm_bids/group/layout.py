@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from neurofm_bids import __version__
-from neurofm_bids.group import dictionary
+from neurofm_bids.bids import dictionary
 from neurofm_bids.group.collect import Cohort
 from neurofm_bids.group.records import Row
 

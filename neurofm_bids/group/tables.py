@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurofm_bids import __version__
+from neurofm_bids.bids import dictionary
 from neurofm_bids.bids.derivatives import write_json, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group import dictionary
 from neurofm_bids.group.collect import Cohort, Missing, collect
 from neurofm_bids.group.layout import Table, make_tables, quality_names
 from neurofm_bids.group.records import Row

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.report.group_figures import Strip, plot_ages, plot_components, plot_strips
 from neurofm_bids.report.group_statistics import Agreement, age_agreement, principal_components
+from neurofm_bids.report.page import render
 
 __all__ = ["GroupReport", "ReportScan", "render_group_report", "write_group_report"]
 
@@ -111,16 +112,7 @@ def write_group_report(report: GroupReport, path: Path) -> None:
 
 def render_group_report(report: GroupReport) -> str:
     """Return the report as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("neurofm_bids", "report/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("group.html.j2").render(**_context(report))
+    return render("group.html.j2", _context(report))
 
 
 def _context(report: GroupReport) -> dict[str, Any]:
@@ -165,7 +157,7 @@ def _figures(report: GroupReport) -> dict[str, Any]:
         and plot_components(components, known, names, "Scans in the plane of the first two components"),
     }
     return {
-        **{name: Markup(svg) if svg else None for name, svg in pictures.items()},  # noqa: S704 -- our own SVG
+        **{name: Markup(svg) if svg else None for name, svg in pictures.items()},  # our own SVG
         "agreement": agreement,
         "agreement_rows": _agreement_rows(agreement) if agreement else [],
         "components": components,
@@ -201,7 +193,7 @@ def _title(report: GroupReport, column: str) -> str:
 def _unit(report: GroupReport, column: str) -> tuple[str, float]:
     """Return the unit to show and the factor to it: volumes in millilitres, as clinicians read them."""
     unit = str(report.columns.get(column, {}).get("Units", "arbitrary"))
-    if unit == "mm^3":
+    if unit == "mm^3" and column.endswith("volume_mm3"):
         return "ml", 1e-3
     return {"year": "years", "probability of male": "1"}.get(unit, unit), 1.0
 

@@ -84,7 +84,7 @@ def plot_ages(chronological: _Array, predicted: _Array, names: Sequence[str], de
 
 
 def plot_components(components: Components, ages: _Array, names: Sequence[str], description: str) -> str:
-    """Draw the scans in the plane of the first two components, coloured by age in years where known (not NaN)."""
+    """Draw the scans in the plane of two components, coloured by age in years where known (not NaN)."""
     x, y = components.scores.T
     known = np.isfinite(ages)
     with _figure((6.2, 4.8)) as figure:
@@ -144,7 +144,7 @@ def _density(axes: Axes, values: _Array) -> _Array:
     smooth = 0.45 * smooth / smooth.max()
     centres = (edges[:-1] + edges[1:]) / 2
     axes.fill_between(centres, -smooth, smooth, color=_SHAPE, linewidth=0)
-    return np.interp(values, centres, smooth)
+    return np.asarray(np.interp(values, centres, smooth))
 
 
 def _scale(values: _Array) -> float:

@@ -22,9 +22,9 @@ _CAPTIONS = {
     ),
     "registration": (
         "Registration to the template (affine)",
-        "Upper three rows: the T1w moved to the template, with the template's contours. Lower three: "
-        "the template with the contours of the moved T1w. Red: brain mask. Blue: brightest third of the brain, "
-        "mostly white matter. The affine serves this check only; the network never sees it.",
+        "Above: the T1w moved to the template, with the template's contours. Below: the template with the "
+        "contours of the moved T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
+        "matter. The affine serves this check only; the network never sees it.",
     ),
     "grid": (
         "What the network reads",

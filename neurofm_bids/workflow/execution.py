@@ -74,12 +74,12 @@ def _start_worker(threads: int) -> None:
 
 
 def _quiet_nipype() -> None:
-    """Keep nipype's own messages to errors; ours say which step of which scan is done."""
+    """Silence nipype's own messages; ours say which step of which scan is done, or why not."""
     from nipype import config
     from nipype import logging as nipype_logging
 
     for key in ("workflow_level", "interface_level", "utils_level"):
-        config.set("logging", key, "ERROR")
+        config.set("logging", key, "CRITICAL")
     nipype_logging.update_logging(config)
 
 

@@ -123,18 +123,25 @@ def with_participant(record: Mapping[str, Any], participant: Participant | None)
 
 
 def sidecar_record(
-    scan: Scan, out: Derivatives, config: Config, weights_sha256: str, measures: Mapping[str, Any]
+    scan: Scan,
+    out: Derivatives,
+    config: Config,
+    spec: ModelSpec,
+    weights_sha256: str,
+    measures: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the provenance of one scan's features."""
     status = scan.path.stat()
     mask = out.mask(scan).relative_to(out.out_dir).as_posix()
     return {
-        "Description": f"NeuroFM features ({config.model}): the latent vector, mean over the views",
+        "Description": f"NeuroFM features ({spec.name}): the latent vector, mean over the views",
         "RawSources": [scan.uri],
         "Sources": [scan.uri, f"bids::{mask}"],
         "NeuroFM": {
             "Version": __version__,
-            "Model": config.model,
+            "Model": spec.name,
+            "License": spec.licence,
+            "Notice": spec.notice,
             "WeightsSHA256": weights_sha256,
             "InputHash": file_sha256(scan.path),
             "InputSize": status.st_size,

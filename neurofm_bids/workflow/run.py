@@ -172,6 +172,7 @@ def _refresh(job: _Job, scans: Iterable[Scan]) -> tuple[Path, ...]:
 
 
 def _process(job: _Job, scans: Sequence[Scan], result: RunResult) -> None:
+    from neurofm_bids.preprocess.register import load_template
     from neurofm_bids.workflow.execution import Workers
 
     if not scans:
@@ -179,7 +180,9 @@ def _process(job: _Job, scans: Sequence[Scan], result: RunResult) -> None:
     config = job.config
     folder = config.work_dir / f"neurofm-{uuid.uuid4().hex[:12]}"
     progress = Progress(len(scans))
-    encoder = _encoder(config)  # first: a missing device or wrong weights end the run before any work
+    # First: what is missing for all scans (device, weights, template) ends the run before any work.
+    encoder = _encoder(config)
+    load_template(config.template)
     workers = Workers(min(config.nprocs, len(scans)), config.omp_nthreads)
     try:
         for number, chunk in enumerate(_chunks(scans, 4 * config.nprocs)):
@@ -272,7 +275,7 @@ def _write_scan(job: _Job, encoder: Encoder, scan: Scan, work: Path, index: int)
         write_bytes(job.out.figure(scan, name), (folders["figures"] / f"{name}.svg").read_bytes())
     participant = job.participants.get(scan.subject)
     record = predictions_record(scan, job.spec, job.weights_sha256, encoding, participant, measures)
-    sidecar = sidecar_record(scan, job.out, job.config, job.weights_sha256, measures)
+    sidecar = sidecar_record(scan, job.out, job.config, job.spec, job.weights_sha256, measures)
     job.out.sidecar(scan).unlink(missing_ok=True)  # not done until the new one stands
     write_json(job.out.predictions(scan), record)
     write_text(job.out.features(scan), features_table(encoding.features))

@@ -1,0 +1,78 @@
+"""Compare encoding spaces and numbers of views by test-retest and by agreement with the native pose.
+
+Usage: python benchmarks/encode_space.py T1W [T1W ...]
+
+Each head is also written in other poses (turned by 5, 10 and 20 degrees and shifted, resampled cubically on
+1 mm voxels), the chain runs on each, and the predictions are compared over poses. Printed per head, space and
+number of views: standard deviation over poses of age (years), sex (probability) and volumes (ml), and the
+smallest cosine similarity of features, centred on the mean feature vector of all heads in that space.
+"""
+
+import sys
+from collections import defaultdict
+
+import nibabel as nib
+import numpy as np
+from scipy.ndimage import affine_transform
+from scipy.spatial.transform import Rotation
+
+from neurofm_bids.model.encoder import Encoder
+from neurofm_bids.model.weights import load_model
+from neurofm_bids.preprocess.chain import mask_image, prepare
+from neurofm_bids.preprocess.grid import load_t1w, model_grid
+
+POSES = ((0, (0, 0, 0)), (5, (2, -3, 1)), (10, (-4.5, 1.5, 3.5)), (20, (3.3, 4.1, -2.7)))
+VIEWS = (1, 2, 4, 8)
+
+
+def posed(image, degrees, shift, rng):
+    if not degrees:
+        return image
+    axis = rng.normal(size=3)
+    rotation = Rotation.from_rotvec(np.radians(degrees) * axis / np.linalg.norm(axis)).as_matrix()
+    centre = nib.affines.apply_affine(image.affine, (np.array(image.shape) - 1) / 2)
+    motion = nib.affines.from_matvec(rotation, centre - rotation @ centre + shift)
+    affine = nib.affines.from_matvec(np.eye(3), centre - 119.5)
+    matrix, offset = nib.affines.to_matvec(np.linalg.inv(image.affine) @ np.linalg.inv(motion) @ affine)
+    data = affine_transform(np.asarray(image.dataobj), matrix, offset, (240,) * 3, order=3)
+    return nib.Nifti1Image(np.maximum(data, 0).astype(np.float32), affine)
+
+
+def encodings(image, encoder):
+    """Yield (space, views, features, values) of one image, the chain run once."""
+    done = prepare(image)
+    brain = mask_image(done.corrected, done.mask)
+    for space in ("rigid", "native"):
+        grid, _ = model_grid(brain, done.mask, space=space, t1w_to_template=done.registration.rigid)
+        for views in VIEWS:
+            found = encoder.encode(np.asarray(grid.dataobj, dtype=np.float32), views=views)
+            values = [p.value / (1000 if "volume" in p.name else 1) for p in found.predictions]
+            yield space, views, found.features, values
+
+
+def main():
+    encoder, rng = Encoder(load_model("open-s"), device="cpu"), np.random.default_rng(3)
+    features, values = defaultdict(list), defaultdict(list)
+    for head, path in enumerate(sys.argv[1:]):
+        image = load_t1w(path)
+        for degrees, shift in POSES:
+            for space, views, latent, numbers in encodings(posed(image, degrees, shift, rng), encoder):
+                features[space, views].append((head, latent))
+                values[space, views].append((head, numbers))
+        print(f"{path} done", flush=True)
+    names = ("age", "sex", "ventricles", "brain")
+    for key in values:
+        mean = np.mean([latent for _, latent in features[key]], axis=0)
+        spread, lowest = [], []
+        for head in range(len(sys.argv) - 1):
+            spread.append(np.std([v for h, v in values[key] if h == head], axis=0, ddof=1))
+            latents = [f - mean for h, f in features[key] if h == head]
+            lowest.append(
+                min(a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a in latents[1:] for b in latents[:1])
+            )
+        shown = ", ".join(f"{n} {v:.3g}" for n, v in zip(names, np.mean(spread, axis=0), strict=True))
+        print(f"{key[0]}\t{key[1]} views\tsd over poses: {shown}; cosine {np.min(lowest):.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
