@@ -94,7 +94,7 @@ def looks_stripped(t1w: nib.Nifti1Image) -> bool:
     volume = mask_volume_mm3(nib.Nifti1Image(_foreground(t1w).astype(np.uint8), t1w.affine)) / 1000
     low, high = _PLAUSIBLE_ML
     rest = (1 - outside) * data.size * abs(float(np.linalg.det(t1w.affine[:3, :3]))) / 1000 - volume
-    return low <= volume <= high and rest < 0.1 * volume
+    return bool(low <= volume <= high and rest < 0.1 * volume)
 
 
 def _background(data: NDArray[Any]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["GRID_AFFINE", "GridMeasures", "load_t1w", "mask_volume_mm3", "model_grid"]
 
@@ -20,6 +20,7 @@ GRID_AFFINE = np.array([[-1, 0, 0, 127], [0, 0, 1, -128], [0, -1, 0, 127], [0, 0
 _SIZE = 256
 _MAX_AXIS = 1024
 _OBLIQUE_DEGREES = 0.5
+_UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
         The file cannot be read, or is no plausible T1w; the message says why.
     """
     path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None and not path.is_file():
+        raise NeuroFMError("there is no such file", where=path, fix="Check the path.", code=Exit.NO_INPUT)
     try:
-        image = nib.load(path) if path is not None else source
+        image: Any = nib.load(path) if path is not None else source
         _check_header(image)
         data = _voxels(image)
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=path, fix=error.fix) from error
-    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, *_UNREADABLE) as error:
         raise NeuroFMError(
             f"the image cannot be read ({error})", where=path, fix="The file is damaged: get it again."
         ) from error
@@ -152,16 +155,18 @@ def model_grid(
         The brain does not fit into the grid.
     """
     angle = _obliquity(brain.affine)
-    if space == "rigid":
-        if t1w_to_template is None:
-            raise NeuroFMError("rigid space needs a registration")
-        grid, how = _resampled(brain, np.linalg.inv(t1w_to_template) @ GRID_AFFINE, GRID_AFFINE), "cubic"
+    if space == "rigid" and t1w_to_template is None:
+        raise NeuroFMError("rigid space needs a registration")
+    if t1w_to_template is not None and space == "rigid":
+        sampling = np.linalg.inv(t1w_to_template) @ GRID_AFFINE
+        grid, how = _resampled(brain, sampling, GRID_AFFINE), "cubic"
     elif angle < _OBLIQUE_DEGREES and _is_1mm(brain) and max(brain.shape) <= _SIZE:
         grid, how = _padded(brain), "none"
+        sampling = grid.affine
     else:
-        affine = _native_affine(brain, mask, straight=angle >= _OBLIQUE_DEGREES)
-        grid, how = _resampled(brain, affine, affine), "cubic"
-    _check_fit(mask, grid.affine if space == "native" else np.linalg.inv(t1w_to_template) @ GRID_AFFINE)
+        sampling = _native_affine(brain, mask, straight=angle >= _OBLIQUE_DEGREES)
+        grid, how = _resampled(brain, sampling, sampling), "cubic"
+    _check_fit(mask, sampling)
     return grid, GridMeasures(
         space=space,
         interpolation=how,
@@ -179,38 +184,38 @@ def _is_1mm(image: nib.Nifti1Image) -> bool:
     return bool(np.allclose(nib.affines.voxel_sizes(image.affine), 1.0, atol=1e-3))
 
 
-def _to_lia(image: nib.Nifti1Image) -> nib.Nifti1Image:
-    turn = ornt_transform(io_orientation(image.affine), axcodes2ornt("LIA"))
-    return image.as_reoriented(turn)
-
-
 def _padded(brain: nib.Nifti1Image) -> nib.Nifti1Image:
     before = [(_SIZE - n) // 2 for n in brain.shape]
     data = np.zeros((_SIZE,) * 3, dtype=np.float32)
     place = tuple(slice(b, b + n) for b, n in zip(before, brain.shape, strict=True))
     data[place] = np.asarray(brain.dataobj, dtype=np.float32)
     affine = brain.affine @ nib.affines.from_matvec(np.eye(3), [-b for b in before])
-    return _to_lia(nib.Nifti1Image(data, affine))
+    turned: nib.Nifti1Image = nib.Nifti1Image(data, affine).as_reoriented(_turn_to_lia(affine))
+    return turned
 
 
 def _native_affine(brain: nib.Nifti1Image, mask: nib.Nifti1Image, *, straight: bool) -> NDArray[np.float64]:
-    """Return the affine of an LIA grid around the field of view, or the mask if that is larger than the grid."""
-    turn = ornt_transform(io_orientation(brain.affine), axcodes2ornt("LIA"))
-    turned = brain.affine @ nib.orientations.inv_ornt_aff(turn, brain.shape)
-    shape = np.array([brain.shape[int(axis)] for axis in np.argsort(turn[:, 0])])
-    extent = nib.affines.voxel_sizes(turned) * shape
-    if (extent > _SIZE).any():
-        centre = _mask_centre(mask)
-    elif straight:
-        centre = nib.affines.apply_affine(turned, (shape - 1) / 2)
-    else:  # the centre that nibabel's conform keeps
-        return nib.affines.rescale_affine(turned, tuple(shape), (1.0, 1.0, 1.0), (_SIZE,) * 3)
-    return nib.affines.from_matvec(GRID_AFFINE[:3, :3], centre - GRID_AFFINE[:3, :3] @ np.full(3, 127.5))
-
-
-def _mask_centre(mask: nib.Nifti1Image) -> NDArray[np.float64]:
+    """Return the affine of an LIA grid around the field of view, or, if that cuts the brain, its mask."""
+    affine = _around(nib.affines.apply_affine(brain.affine, (np.array(brain.shape) - 1) / 2))
+    if not straight:  # as nibabel's conform: reordered, then resampled around the middle voxel
+        turn = _turn_to_lia(brain.affine)
+        turned = brain.affine @ nib.orientations.inv_ornt_aff(turn, brain.shape)
+        shape = tuple(brain.shape[int(axis)] for axis in np.argsort(turn[:, 0]))
+        affine = nib.affines.rescale_affine(turned, shape, (1.0, 1.0, 1.0), (_SIZE,) * 3)
     points = nib.affines.apply_affine(mask.affine, np.argwhere(np.asarray(mask.dataobj) > 0))
-    return np.asarray((points.min(axis=0) + points.max(axis=0)) / 2)
+    voxels = nib.affines.apply_affine(np.linalg.inv(affine), points)
+    if voxels.min() < 0 or voxels.max() > _SIZE - 1:
+        return _around((points.min(axis=0) + points.max(axis=0)) / 2)
+    return np.asarray(affine)
+
+
+def _around(centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix = GRID_AFFINE[:3, :3]
+    return np.asarray(nib.affines.from_matvec(matrix, centre - matrix @ np.full(3, (_SIZE - 1) / 2)))
+
+
+def _turn_to_lia(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(ornt_transform(io_orientation(affine), axcodes2ornt("LIA")))
 
 
 def _resampled(
