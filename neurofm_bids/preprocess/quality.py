@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import nibabel as nib
@@ -43,15 +44,15 @@ def measure_quality(
         inner over that of the outer brain (above 1 in a T1w); ``entropy_focus`` Shannon entropy of the
         intensities over its maximum (Atkinson 1997; lower is sharper); ``template_dice``,
         ``template_correlation`` and ``rotation_degrees`` of the registration; ``voxel_mm3``;
-        ``mask_volume_mm3``.
+        ``mask_volume_mm3``. NaN where the image does not allow a measure.
     """
     inside = np.asarray(mask.dataobj) > 0
     values = np.asarray(corrected.dataobj, dtype=np.float64)[inside]
     thirds = np.quantile(values, [1 / 3, 2 / 3])
-    bright, middle = values[values > thirds[1]], values[(values > thirds[0]) & (values <= thirds[1])]
+    bright, middle = values[values >= thirds[1]], values[(values >= thirds[0]) & (values < thirds[1])]
     measures = {
-        "snr_brain": _ratio(bright.mean(), bright.std()),
-        "contrast": _ratio(bright.mean(), middle.mean()),
+        "snr_brain": _ratio(_mean(bright), float(bright.std())),
+        "contrast": _ratio(_mean(bright), _mean(middle)),
         "core_rim_ratio": _core_rim_ratio(corrected, inside),
         "entropy_focus": _entropy_focus(np.asarray(t1w.dataobj, dtype=np.float64)[inside]),
         "template_dice": registration.dice,
@@ -64,7 +65,11 @@ def measure_quality(
 
 
 def _ratio(a: float, b: float) -> float:
-    return float(a / b) if b else 0.0
+    return float(a / b) if b else math.nan
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else math.nan
 
 
 def _core_rim_ratio(corrected: nib.Nifti1Image, inside: NDArray[np.bool_]) -> float:
@@ -76,7 +81,7 @@ def _core_rim_ratio(corrected: nib.Nifti1Image, inside: NDArray[np.bool_]) -> fl
     values = np.asarray(corrected.dataobj, dtype=np.float64)[::2, ::2, ::2]
     core = values[(depth > 15) & (depth < 30)]
     rim = values[(depth > 0) & (depth <= 8)]
-    return _ratio(core.mean(), rim.mean()) if core.size and rim.size else 0.0
+    return _ratio(_mean(core), _mean(rim))
 
 
 def _entropy_focus(values: NDArray[np.float64]) -> float:

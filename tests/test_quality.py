@@ -1,0 +1,74 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.preprocess.quality import measure_quality
+from neurofm_bids.preprocess.register import Registration
+
+
+def registration(**changes):
+    usual = {"dice": 0.95, "correlation": 0.6, "rotation_degrees": 10.0, "scale": 1.1}
+    return Registration(rigid=np.eye(4), affine=np.eye(4), **{**usual, **changes})
+
+
+def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
+    """A ball with a bright core: mask, and image with a little noise."""
+    axis = np.arange(-90, 90, zoom)
+    distance = np.sqrt(sum(g**2 for g in np.meshgrid(axis, axis, axis, indexing="ij")))
+    data = np.where(distance < radius_mm - 14, core, rim)
+    data = data + np.random.default_rng(0).normal(0, noise, data.shape)
+    inside = distance < radius_mm
+    affine = np.diag([zoom, zoom, zoom, 1])
+    image = nib.Nifti1Image(np.where(inside, data, 0).astype(np.float32), affine)
+    return image, nib.Nifti1Image(inside.astype(np.uint8), affine)
+
+
+def flags(image, mask, **changes):
+    _, raised = measure_quality(image, image, mask, registration(**changes))
+    return {flag.name: flag.severity for flag in raised}
+
+
+def test_a_usual_scan_raises_no_flag():
+    assert flags(*brain(zoom=1.4)) == {}
+
+
+@pytest.mark.parametrize(
+    ("scan", "changes", "name", "severity"),
+    [
+        ({}, {"dice": 0.85}, "low_overlap", "serious"),
+        ({}, {"correlation": 0.1}, "low_correlation", "serious"),
+        ({"core": 300.0}, {}, "inverted_contrast", "serious"),
+        ({"radius_mm": 58.0}, {}, "unusual_brain_size", "warning"),
+        ({"zoom": 3.0}, {}, "coarse_voxels", "warning"),
+        ({}, {"rotation_degrees": 45.0}, "large_rotation", "warning"),
+    ],
+)
+def test_each_flag_has_its_case(scan, changes, name, severity):
+    raised = flags(*brain(**{"zoom": 1.4, **scan}), **changes)
+    assert raised == {name: severity}
+
+
+def test_measures_move_the_right_way():
+    quiet, loud = brain(noise=10), brain(noise=40)
+    found = [measure_quality(image, image, mask, registration())[0] for image, mask in (quiet, loud)]
+    assert found[0]["snr_brain"] > 2 * found[1]["snr_brain"]
+    assert found[0]["core_rim_ratio"] == pytest.approx(1.5, rel=0.02)
+    assert found[0]["voxel_mm3"] == pytest.approx(8)
+    assert found[0]["mask_volume_mm3"] == pytest.approx(4 / 3 * np.pi * 70**3, rel=0.01)
+
+
+def test_entropy_focus_is_one_for_a_flat_brain_and_less_for_a_sharp_one():
+    flat, mask = brain(core=500, rim=500, noise=0)
+    sharp, _ = brain(core=900, rim=50, noise=0)
+    values = [
+        measure_quality(image, image, mask, registration())[0]["entropy_focus"] for image in (flat, sharp)
+    ]
+    assert values[0] == pytest.approx(1, abs=1e-6)
+    assert values[1] < 0.9
+
+
+def test_a_constant_brain_lacks_what_cannot_be_measured():
+    image, mask = brain(core=500, rim=500, noise=0)
+    measures, _ = measure_quality(image, image, mask, registration())
+    missing = {name for name, value in measures.items() if not np.isfinite(value)}
+    assert missing == {"snr_brain", "contrast"}
