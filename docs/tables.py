@@ -21,11 +21,11 @@ _EXIT = {
     Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
     Exit.USAGE: "Wrong option or value, folders that exclude each other, or a device that is not there.",
     Exit.DATA: "A file that the whole run needs holds something else, such as weights of another variant.",
-    Exit.NO_INPUT: "The dataset or the weights file is not there.",
+    Exit.NO_INPUT: "The dataset, the weights file or, at the group level, the output folder is not there.",
     Exit.SOFTWARE: "A bug of NeuroFM-BIDS. The log has the traceback; please report it.",
     Exit.CANT_CREATE: "The output folder cannot be made or written, or holds another dataset.",
     Exit.IO: "Reading or writing failed: disk full, quota, or damaged bundled weights.",
-    Exit.TRY_AGAIN: "A download failed (`neurofm-tools demo`). Within a run the scan fails instead (1).",
+    Exit.TRY_AGAIN: "A template or the image of `neurofm-tools demo` could not be fetched.",
 }
 
 

@@ -95,3 +95,38 @@ def test_only_what_changes_results_changes_the_hash(folders):
     same = parse([*folders, "participant", "--nprocs", "7", "--force", "--output-images", "--notrack"])
     other = parse([*folders, "participant", "--views", "1"])
     assert base.parameters_hash == same.parameters_hash != other.parameters_hash
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--omp-nthreads", "3"], "omp_nthreads", 3),
+        (["--verbose", "--verbose"], "verbose", 2),
+        (["--skip-bids-validation"], "skip_bids_validation", True),
+        (["--skull-strip", "force"], "skull_strip", "force"),
+        (["--bias-correction", "none"], "bias_correction", "none"),
+        (["--encode-space", "native"], "encode_space", "native"),
+        (["--template", "MNI152NLin6Asym"], "template", "MNI152NLin6Asym"),
+        (["--random-seed", "7"], "random_seed", 7),
+        (["--model", "neurofm-l"], "model", "neurofm-l"),
+        (["--views", "1"], "views", 1),
+        (["--device", "cuda:1"], "device", "cuda:1"),
+        (["--batch-size", "4"], "batch_size", 4),
+        (["--output-images"], "output_images", True),
+        (["--force"], "force", True),
+        (["--reports-only"], "reports_only", True),
+        (["--stop-on-first-crash"], "stop_on_first_crash", True),
+        (["--mem", "8GB"], "memory_gb", 8.0),
+        (["--session-label", "ses-a", "b"], "session_label", ("a", "b")),
+        (["--notrack"], "verbose", 0),
+    ],
+)
+def test_options_reach_the_settings(folders, arguments, name, value):
+    assert getattr(parse([*folders, "participant", *arguments]), name) == value
+
+
+def test_filter_file_reaches_the_settings(folders, tmp_path):
+    path = tmp_path / "filter.json"
+    path.write_text('{"t1w": {"acquisition": "mprage"}}')
+    config = parse([*folders, "participant", "--bids-filter-file", str(path)])
+    assert config.bids_filter == (("acquisition", "mprage"),)

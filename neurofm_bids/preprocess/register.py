@@ -106,9 +106,9 @@ def register(brain: nib.Nifti1Image, mask: nib.Nifti1Image, template: Template, 
 
     The affine is estimated by antspyx (Mattes mutual information, 2 mm, from the centres of mass over a rigid
     stage) with one thread and a fixed seed, which makes it bit-identical over runs. ``rigid`` is the rotation
-    of its polar decomposition about the brain's centre: an optimised rigid transform of a brain onto a
-    template of another size has several optima and moved by 0.5 to 2 mm when the head was turned, the affine
-    by 0.2 mm (benchmarks/registration.py).
+    of its polar decomposition about the brain's centre. Known turns of a head are taken back
+    within 0.05 to 0.4 mm; a rigid transform optimised directly, which has several optima where brain and
+    template differ in size, within 0.2 to 6 mm (benchmarks/registration.py).
 
     Parameters
     ----------

@@ -1,0 +1,81 @@
+"""What the repository says about itself."""
+
+import re
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from neurofm_bids.errors import Exit
+from neurofm_bids.parser import get_parser
+
+ROOT = Path(__file__).resolve().parents[1]
+OPTIONS = sorted(
+    option for action in get_parser()._actions for option in action.option_strings if option.startswith("--")
+)
+OWNERS = {
+    "antspyx": "ants",
+    "pybids": "bids",
+    "pyyaml": "yaml",
+    "pillow": "PIL",
+}
+
+
+@pytest.fixture(scope="module")
+def pages():
+    if not (ROOT / "docs").is_dir():
+        pytest.skip("the documentation is not part of an installed package")
+    return "\n".join(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))
+
+
+def source():
+    return "\n".join(path.read_text() for path in (ROOT / "neurofm_bids").rglob("*.py"))
+
+
+def test_options_table_is_made_from_the_parser(pages):
+    assert "_build/generated/options.md" in pages
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_is_used_in_a_test(option):
+    """An alias counts through any of its spellings."""
+    tests = "\n".join(
+        path.read_text() for path in (ROOT / "tests").glob("test_*.py") if path.name != Path(__file__).name
+    )
+    action = next(a for a in get_parser()._actions if option in a.option_strings)
+    spellings = {*action.option_strings, *(s.removeprefix("--") for s in action.option_strings), action.dest}
+    assert any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", tests) for name in spellings)
+
+
+def test_every_exit_code_is_explained():
+    import sys
+
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import tables
+    finally:
+        sys.path.pop(0)
+    assert set(tables._EXIT) == set(Exit)
+
+
+def test_every_dependency_is_bounded_and_used():
+    text = source()
+    for line in requires("neurofm-bids") or []:
+        requirement = Requirement(line)
+        if requirement.marker:
+            continue
+        assert any(s.operator == ">=" for s in requirement.specifier), line
+        module = OWNERS.get(requirement.name.lower(), requirement.name)
+        assert re.search(rf"^\s*(import|from) {module}\b", text, re.MULTILINE), line
+
+
+def test_every_import_is_a_dependency():
+    import sys
+
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        named = {Requirement(line).name.lower() for line in tomllib.load(stream)["project"]["dependencies"]}
+    packages = {OWNERS.get(name, name) for name in named} | {"neurofm_bids"}
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", source(), re.MULTILINE))
+    assert imported - packages - set(sys.stdlib_module_names) == set()
