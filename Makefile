@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 QUICK := not slow and not docker and not slurm and not browser
 
-.PHONY: demo test test-all lint docs clean
+.PHONY: demo test test-all test-lowest lint docs clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -24,6 +24,14 @@ test: $(VENV)/.installed
 test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest -rs --cov=neurofm_bids --cov-report=term
 
+# The lower bounds of pyproject.toml, in an environment of their own.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	sed -n 's/^    "\([a-z0-9]*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install -q "$(TORCH)"
+	.venv-lowest/bin/python -m pip install -q -c .venv-lowest/constraints.txt -e ".[test]"
+	.venv-lowest/bin/python -m pytest -m "$(QUICK)"
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,4 +42,4 @@ docs: $(VENV)/.installed
 	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) .venv-lowest demo build dist
