@@ -57,9 +57,9 @@ def _run(config: Config) -> Exit:
 
 
 def _dry_run(config: Config) -> Exit:
-    from neurofm_bids.workflow.run import make_plan
+    from neurofm_bids.workflow.plan import make_job, make_plan
 
-    rows = [("what", "scan", "why"), *make_plan(config).table()]
+    rows = [("what", "scan", "why"), *make_plan(make_job(config)).table()]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for what, scan, why in rows:
         sys.stdout.write(f"{what:<{widths[0]}}  {scan:<{widths[1]}}  {why}".rstrip() + "\n")

@@ -244,7 +244,7 @@ def test_exit_codes_of_folders(dataset, tmp_path, capsys):
 
 
 def test_a_bug_is_exit_code_70(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("neurofm_bids.workflow.run.find_scans", lambda config: 1 / 0)
+    monkeypatch.setattr("neurofm_bids.workflow.plan.find_scans", lambda config: 1 / 0)
     assert run(dataset, tmp_path / "out", "participant") == 70
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.records import ENDINGS, Common, Row, read_scan, stem_of
+from neurofm_bids.group.reading import ENDINGS, read_scan, stem_of
+from neurofm_bids.group.records import Common, Row
 
 __all__ = ["Cohort", "Missing", "collect"]
 

@@ -1,0 +1,98 @@
+"""What a run is going to do: which scans to process, which are up to date, which cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.participants import Participant, read_participants
+from neurofm_bids.bids.scans import Refused, Scan, find_scans
+from neurofm_bids.config import Config
+from neurofm_bids.model.models import ModelSpec
+from neurofm_bids.model.weights import identify
+from neurofm_bids.workflow.record import is_up_to_date
+from neurofm_bids.workflow.runlog import Failure
+
+__all__ = ["Job", "Plan", "make_job", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to do.
+
+    Parameters
+    ----------
+    todo, done
+        Scans to process and scans whose outputs are up to date.
+    failed
+        Scans that cannot be used.
+    skipped
+        Participants without any T1w image.
+    """
+
+    todo: tuple[Scan, ...]
+    done: tuple[Scan, ...]
+    failed: tuple[Failure, ...]
+    skipped: tuple[Refused, ...]
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """Return ``(what happens, scan, why)`` for every scan."""
+        rows = [("run", str(scan.relative), "") for scan in self.todo]
+        rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
+        rows += [("cannot run", f.scan, f.reason) for f in self.failed]
+        rows += [("skip", r.path.name, r.reason) for r in self.skipped]
+        return sorted(rows, key=lambda row: row[1])
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every step of one run shares."""
+
+    config: Config
+    out: Derivatives
+    spec: ModelSpec
+    weights_sha256: str
+    participants: dict[str, Participant]
+
+
+def make_job(config: Config) -> Job:
+    """Return what the steps of a run share.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no such model, or no weights.
+    """
+    spec, weights_sha256 = identify(config.model, config.weights)
+    out = Derivatives(config.out_dir, spec.label, config.template)
+    return Job(config, out, spec, weights_sha256, read_participants(config.bids_dir))
+
+
+def make_plan(job: Job) -> Plan:
+    """Find the scans and decide which have to be done, from the input and the outputs alone.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no dataset, or nothing is selected.
+    """
+    selection = find_scans(job.config)
+    config = job.config
+    done = tuple(
+        scan
+        for scan in selection.scans
+        if not config.force and is_up_to_date(scan, job.out, config, job.weights_sha256)
+    )
+    finished = {scan.path for scan in done}
+    named = bool(config.participant_label)
+    skipped = tuple(r for r in selection.refused if r.scan is None and not named)
+    failed = tuple(_refusal(config, r) for r in selection.refused if r not in skipped)
+    todo = tuple(scan for scan in selection.scans if scan.path not in finished)
+    return Plan(todo, done, failed, skipped)
+
+
+def _refusal(config: Config, refused: Refused) -> Failure:
+    subject = refused.scan.subject if refused.scan else refused.path.name.removeprefix("sub-")
+    stem = refused.scan.stem if refused.scan else ""
+    where = refused.path.relative_to(config.bids_dir).as_posix()
+    return Failure(where, subject, stem, "select", refused.reason, refused.fix)
