@@ -80,11 +80,6 @@ def test_a_worker_killed_once_is_tried_again(run_graph, tmp_path):
     assert ("once", "exception") not in seen
 
 
-def test_stop_on_first_crash(run_graph):
-    with pytest.raises(NeuroFMError, match="stopped at the first crash"):
-        run_graph({"bad": (die, {})}, stop_on_first_crash=True)
-
-
 def test_plugin_file(run_graph, tmp_path):
     path = tmp_path / "plugin.yml"
     path.write_text("plugin: Linear\n")

@@ -5,12 +5,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import psutil
 import pytest
 
 from neurofm_bids.cli import main
@@ -186,6 +189,34 @@ def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, t
     assert "70" in (out / "sub-good.html").read_text()
 
 
+def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, tmp_path, capsys):
+    out = tmp_path / "out"
+    labels = ("--participant-label", "corrupt", "good", "nan", "zero")
+    options = ("--stop-on-first-crash", "--nprocs", "1", "--views", "1")
+    assert run(dataset, out, "participant", *labels, *options) == 1
+    assert list(failed_rows(out)) == ["sub-corrupt/anat/sub-corrupt_T1w.nii.gz"]
+    assert "Stopped at the first failure" in capsys.readouterr().err
+    assert not list(out.glob("sub-good/anat/*"))
+
+
+def test_a_failure_takes_back_outputs_of_an_older_image(dataset, alone, tmp_path):
+    _, finished = alone
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root)
+    shutil.copytree(finished, out)
+    image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
+    image.write_bytes(image.read_bytes()[:4000])
+    assert run(root, out, "participant", "group", "--participant-label", "good", *QUICK) == 18
+    assert not (out / "sub-good/anat/sub-good_desc-openS_features.json").exists()
+
+
+def test_work_folder_that_cannot_be_made(dataset, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    command = [str(dataset), str(tmp_path / "out"), "participant", "-w", str(tmp_path / "file" / "work")]
+    assert main(command) == 73
+    assert "the work folder cannot be made" in capsys.readouterr().err
+
+
 def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
     _, finished = alone
     out = tmp_path / "out"
@@ -246,6 +277,34 @@ def test_exit_codes_of_folders(dataset, tmp_path, capsys):
 def test_a_bug_is_exit_code_70(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("neurofm_bids.workflow.plan.find_scans", lambda config: 1 / 0)
     assert run(dataset, tmp_path / "out", "participant") == 70
+
+
+@pytest.fixture
+def started(dataset, tmp_path):
+    """A run of the command in a process of its own, stopped at work in a worker."""
+    work = tmp_path / "work"
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(tmp_path / "out"), "participant"]
+    run = subprocess.Popen([*command, "--participant-label", "good", "-w", str(work)])
+    end = time.monotonic() + 120
+    while not list(work.glob("*/0/chunk/scan_0/bias/_inputs.pklz")):
+        assert run.poll() is None, "it ended by itself"
+        assert time.monotonic() < end, "it never started"
+        time.sleep(0.1)
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert children
+    yield run, children, tmp_path
+    run.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_command(started, how):
+    run, children, folder = started
+    run.send_signal(how)
+    assert run.wait(60) == (-9 if how == signal.SIGKILL else 130)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    if how != signal.SIGKILL:
+        assert list((folder / "work").iterdir()) == []
 
 
 def validate(folder):

@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,7 +17,7 @@ from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
 
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.workflow.interfaces import FAILURE
+from neurofm_bids.workflow.graph import FAILURE
 
 __all__ = ["Workers", "execute"]
 
@@ -36,6 +37,7 @@ class Workers:
     def __init__(self, processes: int, threads: int) -> None:
         _quiet_nipype()
         self.processes, self.threads = processes, threads
+        self._others = set(multiprocessing.active_children())
         self._context = multiprocessing.get_context("forkserver")
         self._pool = self._new_pool(processes)
         self._alone: list[ProcessPoolExecutor] = []
@@ -61,16 +63,27 @@ class Workers:
         return pool.submit(*task)
 
     def close(self) -> None:
-        """End all worker processes."""
+        """End all worker processes, also those still at work."""
         for pool in (self._pool, *self._alone):
             pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - self._others:
+            process.terminate()
 
 
 def _start_worker(threads: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
     _quiet_nipype()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the command that started it is gone, however it ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _quiet_nipype() -> None:
@@ -134,8 +147,8 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
 
 def execute(
     graph: Any, config: Config, workers: Workers, on_step: Callable[[Any, str], None] | None = None
-) -> None:
-    """Run a graph to its end; failed nodes are left to be found by their ``failure.json``.
+) -> str:
+    """Run a graph to its end, or to the first crash with ``--stop-on-first-crash``.
 
     Parameters
     ----------
@@ -148,10 +161,15 @@ def execute(
     on_step
         Called with ``(node, status)``, status ``start``, ``end`` or ``exception``.
 
+    Returns
+    -------
+    str
+        What nipype said of nodes that failed, or nothing; each leaves its own ``failure.json``.
+
     Raises
     ------
     NeuroFMError
-        Nothing could be run at all, or a step failed under ``--stop-on-first-crash``.
+        The plugin file cannot be used.
     """
     args: dict[str, Any] = {
         "n_procs": config.nprocs,
@@ -165,11 +183,8 @@ def execute(
         else:
             graph.run(plugin=SurvivingPlugin(workers, args))
     except RuntimeError as error:
-        if config.stop_on_first_crash:
-            raise NeuroFMError(
-                "stopped at the first crash", fix=str(error).strip().splitlines()[-1], code=Exit.SOME_FAILED
-            ) from error
-        _log.debug("Some steps failed: %s", error)
+        return str(error)
+    return ""
 
 
 def _plugin_settings(path: Path) -> dict[str, Any]:

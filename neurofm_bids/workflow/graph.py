@@ -12,7 +12,9 @@ from neurofm_bids.config import Config
 if TYPE_CHECKING:
     from nipype import Node, Workflow
 
-__all__ = ["STEPS", "chunk_graph", "step_folder"]
+__all__ = ["FAILURE", "STEPS", "chunk_graph", "step_folder"]
+
+FAILURE = "failure.json"  # what a failed step leaves in its folder
 
 STEPS = ("brain", "bias", "register", "grid", "figures")
 

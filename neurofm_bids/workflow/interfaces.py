@@ -17,11 +17,10 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.workflow.graph import FAILURE
 from neurofm_bids.workflow.images import read_image
 
-__all__ = ["FAILURE", "BiasStep", "BrainStep", "FiguresStep", "GridStep", "RegisterStep", "read_registration"]
-
-FAILURE = "failure.json"
+__all__ = ["BiasStep", "BrainStep", "FiguresStep", "GridStep", "RegisterStep", "read_registration"]
 
 
 class Step(SimpleInterface):  # type: ignore[misc]

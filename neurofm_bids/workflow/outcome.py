@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids.bids.derivatives import write_bytes, write_json, write_text
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.workflow.graph import FAILURE, STEPS, step_folder
 from neurofm_bids.workflow.plan import Job
 from neurofm_bids.workflow.record import features_table, predictions_record, sidecar_record
 from neurofm_bids.workflow.runlog import Failure
@@ -17,22 +18,30 @@ from neurofm_bids.workflow.runlog import Failure
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoder
 
-__all__ = ["finish_scan", "preprocessing_failure"]
+__all__ = ["finish_scan", "is_cut_short", "preprocessing_failure"]
 
 
-def preprocessing_failure(scan: Scan, work: Path, index: int) -> Failure | None:
-    """Return why preprocessing failed, or None if its last step left its outputs."""
-    from neurofm_bids.workflow.graph import STEPS, step_folder
-    from neurofm_bids.workflow.interfaces import FAILURE
+def is_cut_short(work: Path, index: int) -> bool:
+    """Tell whether the scan number ``index`` neither failed nor came to its end."""
+    failed = any((step_folder(work, index, step) / FAILURE).is_file() for step in STEPS)
+    return not failed and not _is_preprocessed(work, index)
 
+
+def _is_preprocessed(work: Path, index: int) -> bool:
+    return (step_folder(work, index, STEPS[-1]) / "grid.svg").is_file()
+
+
+def preprocessing_failure(scan: Scan, work: Path, index: int, said: str = "") -> Failure | None:
+    """Return why preprocessing failed, or None; ``said`` are nipype's words, for the crash file."""
     for step in STEPS:
         path = step_folder(work, index, step) / FAILURE
         if path.is_file():
             record = json.loads(path.read_text())
             trace = "" if record["expected"] else record["traceback"]
             return _scan_failure(scan, step, record["reason"], record["fix"], trace)
-    if not (step_folder(work, index, STEPS[-1]) / "grid.svg").is_file():
-        return _scan_failure(scan, "preprocess", "preprocessing left no outputs", "See the log.")
+    if not _is_preprocessed(work, index):
+        reason = "preprocessing left no outputs"
+        return _scan_failure(scan, "preprocess", reason, "Please report this with the crash file.", said)
     return None
 
 
@@ -56,7 +65,6 @@ def finish_scan(job: Job, encoder: Encoder, scan: Scan, work: Path, index: int) 
 def _write_scan(job: Job, encoder: Encoder, scan: Scan, work: Path, index: int) -> None:
     import numpy as np
 
-    from neurofm_bids.workflow.graph import STEPS, step_folder
     from neurofm_bids.workflow.images import read_image, write_derivative_images
 
     folders = {s: step_folder(work, index, s) for s in STEPS}

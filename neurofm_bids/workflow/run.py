@@ -9,14 +9,15 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.derivatives import write_json
 from neurofm_bids.bids.scans import Refused, Scan
 from neurofm_bids.config import Config
-from neurofm_bids.workflow.outcome import finish_scan, preprocessing_failure
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.workflow.outcome import finish_scan, is_cut_short, preprocessing_failure
 from neurofm_bids.workflow.plan import Job, make_job, make_plan
 from neurofm_bids.workflow.progress import Progress
 from neurofm_bids.workflow.record import with_participant
@@ -25,6 +26,7 @@ from neurofm_bids.workflow.runlog import Failure, RunLog
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoder
+    from neurofm_bids.workflow.execution import Workers
 
 __all__ = ["RunResult", "run_participant"]
 
@@ -98,29 +100,63 @@ def _process(job: Job, scans: Sequence[Scan], result: RunResult) -> None:
     config = job.config
     folder = config.work_dir / f"neurofm-{uuid.uuid4().hex[:12]}"
     progress = Progress(len(scans))
-    # First: what is missing for all scans (device, weights, template) ends the run before any work.
+    # First: what is missing for all scans (device, weights, template, folder) ends the run before any work.
     encoder = _encoder(config)
     load_template(config.template)
+    _make_folder(folder)
     workers = Workers(min(config.nprocs, len(scans)), config.omp_nthreads)
     try:
         for number, chunk in enumerate(_chunks(scans, 4 * config.nprocs)):
-            work = folder / str(number)
-            _preprocess(config, chunk, work, workers, progress)
-            for index, scan in enumerate(chunk):
-                failure = preprocessing_failure(scan, work, index) or finish_scan(
-                    job, encoder, scan, work, index
-                )
-                progress.scan_done(scan.stem, failure.reason if failure else None)
-                if failure:
-                    _log.error("%s failed in %s: %s", scan.relative, failure.step, failure.reason)
-                    result.failed.append(failure)
-                else:
-                    result.done.append(scan)
-            shutil.rmtree(work, ignore_errors=True)
+            _process_chunk(job, encoder, chunk, folder / str(number), workers, progress, result)
+            if result.failed and config.stop_on_first_crash:
+                _log.error("Stopped at the first failure; what is finished stays.")
+                break
     finally:
         workers.close()
         progress.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise NeuroFMError(
+            f"the work folder cannot be made ({error.strerror})",
+            where=folder.parent,
+            fix="Choose another with --work-dir.",
+            code=Exit.CANT_CREATE,
+        ) from error
+
+
+def _process_chunk(
+    job: Job,
+    encoder: Encoder,
+    chunk: Sequence[Scan],
+    work: Path,
+    workers: Workers,
+    progress: Progress,
+    result: RunResult,
+) -> None:
+    from neurofm_bids.workflow.execution import execute
+    from neurofm_bids.workflow.graph import chunk_graph
+
+    names = {f"scan_{index}": scan.stem for index, scan in enumerate(chunk)}
+    work.mkdir()
+    said = execute(chunk_graph(chunk, job.config, work), job.config, workers, progress.step_callback(names))
+    for index, scan in enumerate(chunk):
+        if job.config.stop_on_first_crash and is_cut_short(work, index):
+            continue
+        failure = preprocessing_failure(scan, work, index, said)
+        failure = failure or finish_scan(job, encoder, scan, work, index)
+        progress.scan_done(scan.stem, failure.reason if failure else None)
+        if failure is None:
+            result.done.append(scan)
+            continue
+        _log.error("%s failed in %s: %s", scan.relative, failure.step, failure.reason)
+        job.out.sidecar(scan).unlink(missing_ok=True)  # outputs of an older run no longer stand for this scan
+        result.failed.append(failure)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _chunks(scans: Sequence[Scan], size: int) -> Iterator[Sequence[Scan]]:
@@ -128,19 +164,13 @@ def _chunks(scans: Sequence[Scan], size: int) -> Iterator[Sequence[Scan]]:
         yield scans[start : start + size]
 
 
-def _preprocess(config: Config, chunk: Sequence[Scan], work: Path, workers: Any, progress: Progress) -> None:
-    from neurofm_bids.workflow.execution import execute
-    from neurofm_bids.workflow.graph import chunk_graph
-
-    work.mkdir(parents=True, exist_ok=True)
-    names = {f"scan_{index}": scan.stem for index, scan in enumerate(chunk)}
-    execute(chunk_graph(chunk, config, work), config, workers, progress.step_callback(names))
-
-
 def _encoder(config: Config) -> Encoder:
+    import torch
+
     from neurofm_bids.model.encoder import Encoder
     from neurofm_bids.model.weights import load_model
 
+    torch.set_num_threads(config.nprocs)
     return Encoder(
         load_model(config.model, config.weights), device=config.device, batch_size=config.batch_size
     )
