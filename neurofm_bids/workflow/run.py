@@ -68,9 +68,11 @@ def run_participant(config: Config) -> RunResult:
     try:
         if not config.reports_only:
             _process(job, plan.todo, result)
-        _refresh(job, plan.done)
-        subjects = {s.subject for s in (*plan.todo, *plan.done)} | {f.subject for f in plan.failed}
-        result.reports = write_reports(job.out, config, sorted(subjects), result.failed)
+        refreshed = _refresh(job, plan.done)
+        shown = (*plan.todo, *(plan.done if config.reports_only else ()))
+        subjects = {s.subject for s in shown} | {f.subject for f in plan.failed}
+        written = write_reports(job.out, config, sorted(subjects), result.failed)
+        result.reports = tuple(sorted({*refreshed, *written}))
     finally:
         log.close(result.failed)
     return result
