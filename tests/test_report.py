@@ -163,3 +163,25 @@ def test_methods_and_references_are_of_what_was_run(changes, present, absent):
     keys = set(re.findall(r"@([a-z0-9]+)[\];]", text))
     defined = set(re.findall(r"^@\w+\{(\w+),", bibliography(parameters), re.MULTILINE))
     assert keys == defined
+
+
+@pytest.mark.browser
+def test_pages_render_in_a_browser(brain_and_mask, tmp_path):
+    import shutil
+    import subprocess
+
+    from PIL import Image
+
+    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+    if browser is None:
+        pytest.skip("no chromium is installed")
+    mask_figure(*brain_and_mask, tmp_path / "mask.svg")
+    page(tmp_path, ScanReport("sub-01", record(), None, {"mask": tmp_path / "mask.svg"}, None))
+    shot = tmp_path / "page.png"
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--screenshot={shot}"]
+    subprocess.run(
+        [*command, "--window-size=1000,1600", f"file://{tmp_path / 'sub-01.html'}"], check=True, timeout=120
+    )
+    pixels = np.asarray(Image.open(shot).convert("RGB")).reshape(-1, 3).astype(int)
+    assert (pixels.max(axis=1) < 10).mean() > 0.1  # the black of the figure
+    assert ((pixels[:, 0] - pixels[:, 1:].max(axis=1)) > 80).any()  # the red of the contours

@@ -279,6 +279,37 @@ def test_a_bug_is_exit_code_70(dataset, tmp_path, monkeypatch):
     assert run(dataset, tmp_path / "out", "participant") == 70
 
 
+def test_runs_without_network_and_without_a_home(dataset, tmp_path):
+    """Every connection but those between its own processes raises, and nothing can be written at home."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "real = socket.socket.connect\n"
+        "def connect(self, address):\n"
+        "    if self.family != socket.AF_UNIX:\n"
+        "        raise OSError('no network in this test')\n"
+        "    return real(self, address)\n"
+        "socket.socket.connect = connect\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "neurofm_bids",
+        str(dataset),
+        str(tmp_path / "out"),
+        "participant",
+        "group",
+    ]
+    options = ["--participant-label", "good", "--views", "1", "-w", str(tmp_path / "work")]
+    nowhere = {"HOME": "/nonexistent", "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": "/nonexistent"}
+    done = subprocess.run(
+        [*command, *options],
+        env={**os.environ, **nowhere},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
 @pytest.fixture
 def started(dataset, tmp_path):
     """A run of the command in a process of its own, stopped at work in a worker."""

@@ -42,11 +42,14 @@ class Step(SimpleInterface):  # type: ignore[misc]
 
 def write_failure(folder: Path, error: BaseException) -> None:
     """Record one failure as JSON: reason, what to do, traceback."""
-    expected = isinstance(error, NeuroFMError)
+    reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
+    if isinstance(error, NeuroFMError):
+        # a path is that of the scan or of a work file: the failure names the scan already
+        reason, fix = error.what if isinstance(error.where, Path) else error.reason, error.fix
     record = {
-        "reason": error.reason if isinstance(error, NeuroFMError) else f"{type(error).__name__}: {error}",
-        "fix": error.fix if isinstance(error, NeuroFMError) else "Please report this with the crash file.",
-        "expected": expected,
+        "reason": reason,
+        "fix": fix,
+        "expected": isinstance(error, NeuroFMError),
         "traceback": "".join(traceback.format_exception(error)),
     }
     (folder / FAILURE).write_text(json.dumps(record))

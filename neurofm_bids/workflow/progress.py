@@ -65,13 +65,13 @@ class Progress:
         return on_step
 
     def scan_done(self, name: str, failure: str | None) -> None:
-        """Count one scan, finished or failed."""
+        """Count one scan; ``failure`` says in which step it failed, and why."""
         self._count += 1
         if self._bar:
             self._bar.advance(self._task)
-        _log.info(
-            "[%d/%d] %s %s", self._count, self._total, name, f"failed: {failure}" if failure else "done"
-        )
+        what = f"failed in {failure}" if failure else "done"
+        level = logging.ERROR if failure else logging.INFO
+        _log.log(level, "[%d/%d] %s %s", self._count, self._total, name, what)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -151,11 +151,10 @@ def _process_chunk(
             continue
         failure = preprocessing_failure(scan, work, index, said)
         failure = failure or finish_scan(job, encoder, scan, work, index)
-        progress.scan_done(scan.stem, failure.reason if failure else None)
+        progress.scan_done(scan.stem, f"{failure.step}: {failure.reason}" if failure else None)
         if failure is None:
             result.done.append(scan)
             continue
-        _log.error("%s failed in %s: %s", scan.relative, failure.step, failure.reason)
         job.out.sidecar(scan).unlink(missing_ok=True)  # outputs of an older run no longer stand for this scan
         result.failed.append(failure)
     shutil.rmtree(work, ignore_errors=True)
