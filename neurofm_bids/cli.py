@@ -43,12 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.SOFTWARE)
 
 
+class _Lines(logging.Handler):
+    """Writes to what is standard error now: a progress bar takes its place to stay below the lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
 def _start_logging(verbose: int) -> None:
     root = logging.getLogger()
     root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     for handler in list(root.handlers):
         root.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     root.addHandler(handler)
     for name in ("matplotlib", "PIL", "fontTools", "asyncio"):
