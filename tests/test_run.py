@@ -39,6 +39,8 @@ def dataset(tmp_path_factory, brain_image):
     """One good scan among a corrupt, a NaN and an all-zero one, and a participant without any."""
     root = write_dataset_files(tmp_path_factory.mktemp("in") / "bids", PARTICIPANTS)
     save(root, "good", brain_image)
+    (root / "T1w.json").write_text('{"MagneticFieldStrength": 3, "EchoTime": 0.003}')
+    (root / "sub-good" / "anat" / "sub-good_T1w.json").write_text('{"EchoTime": 0.004}')
     path = save(root, "corrupt", brain_image)
     path.write_bytes(path.read_bytes()[:5000])
     data = np.asarray(brain_image.dataobj, dtype=np.float32)
@@ -143,7 +145,9 @@ def test_sidecar_holds_the_provenance(dataset, alone):
     import hashlib
 
     _, out = alone
-    made = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())["NeuroFM"]
+    sidecar = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())
+    assert sidecar["Acquisition"] == {"MagneticFieldStrength": 3, "EchoTime": 0.004}
+    made = sidecar["NeuroFM"]
     image = dataset / "sub-good/anat/sub-good_T1w.nii.gz"
     assert made["InputHash"] == hashlib.sha256(image.read_bytes()).hexdigest()
     assert made["Parameters"]["encode_space"] == "rigid"
@@ -315,7 +319,12 @@ def started(dataset, tmp_path):
     """A run of the command in a process of its own, stopped at work in a worker."""
     work = tmp_path / "work"
     command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(tmp_path / "out"), "participant"]
-    run = subprocess.Popen([*command, "--participant-label", "good", "-w", str(work)])
+    run = subprocess.Popen(
+        [*command, "--participant-label", "good", "-w", str(work)],
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in a job run in the background
+    )
     end = time.monotonic() + 120
     while not list(work.glob("*/0/chunk/scan_0/bias/_inputs.pklz")):
         assert run.poll() is None, "it ended by itself"

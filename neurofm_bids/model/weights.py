@@ -15,7 +15,7 @@ from neurofm_bids.model.models import ModelSpec, model_spec
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
 
-__all__ = ["LoadedModel", "identify", "load_model", "load_network"]
+__all__ = ["LoadedModel", "file_sha256", "identify", "load_model", "load_network"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def identify(name: str, weights: Path | None = None) -> tuple[ModelSpec, str]:
         There is no such model, or no weights file.
     """
     spec = model_spec(name)
-    digest = _sha256(_resolve(spec, weights))
+    digest = file_sha256(_resolve(spec, weights))
     if weights is None and digest != spec.sha256:
         raise NeuroFMError(
             "the bundled weights are damaged", where=spec.file, fix="Install the package again.", code=Exit.IO
@@ -75,7 +75,8 @@ def _resolve(spec: ModelSpec, weights: Path | None) -> Path:
     )
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hexadecimal text."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.participants import Participant
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.config import Config
+from neurofm_bids.model.weights import file_sha256
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "features_table",
-    "file_sha256",
     "is_up_to_date",
     "predictions_record",
     "sidecar_record",
@@ -44,6 +43,17 @@ _PACKAGES = (
     "torch",
 )
 
+_ACQUISITION = (
+    "Manufacturer",
+    "ManufacturersModelName",
+    "MagneticFieldStrength",
+    "PulseSequenceType",
+    "RepetitionTime",
+    "EchoTime",
+    "InversionTime",
+    "FlipAngle",
+)
+
 
 def software() -> dict[str, str]:
     """Return the versions of the packages that shape the results."""
@@ -54,12 +64,6 @@ def software() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def features_table(features: NDArray[np.float32]) -> str:
@@ -150,6 +154,7 @@ def sidecar_record(
             "Parameters": config.parameters,
             "Software": software(),
         },
+        "Acquisition": {key: scan.metadata[key] for key in _ACQUISITION if key in scan.metadata},
         "Measured": _rounded({k: v for k, v in measures.items() if k not in {"quality", "flags"}}),
     }
 
