@@ -39,6 +39,7 @@ class Config:
     encode_space: str = _setting("rigid", changes_results=True)
     template: str = _setting(TEMPLATE, changes_results=True)
     views: int = _setting(8, changes_results=True)
+    precision: str = _setting("float32", changes_results=True)
     random_seed: int = _setting(20260101, changes_results=True)
     model: str = "open-s"
     weights: Path | None = None

@@ -58,12 +58,12 @@ def _positive(text: str) -> int:
 
 def _views(text: str) -> int:
     number = _positive(text)
-    if number > 8:
+    if number > 64:
         raise ValueError(text)
     return number
 
 
-memory_gb.__name__, _positive.__name__, _views.__name__ = "memory", "positive number", "number (1 to 8)"
+memory_gb.__name__, _positive.__name__, _views.__name__ = "memory", "positive number", "number (1 to 64)"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -155,7 +155,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         type=_views,
         default=8,
         metavar="N",
-        help="lattice phases averaged per scan, 1 to 8; 1 is the published single pass, without intervals",
+        help="views averaged per scan, 1 to 64: the 8 lattice phases, then small turns and shifts; "
+        "1 is the published single pass, without intervals",
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the network; bfloat16 is less exact and for GPUs that are fast in it",
     )
     group.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
     group.add_argument(

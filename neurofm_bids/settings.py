@@ -21,6 +21,7 @@ _COPIED = (
     "encode_space",
     "template",
     "views",
+    "precision",
     "random_seed",
     "model",
     "weights",

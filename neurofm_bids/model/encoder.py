@@ -1,27 +1,33 @@
-"""Encoding: a model-grid volume in, features and predictions out."""
+"""Encoding: model-grid volumes in, features and predictions out."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.device import choose_device, choose_precision
 from neurofm_bids.model.predictions import Prediction, summarise
+from neurofm_bids.model.views import lattices, read_volume
 
 if TYPE_CHECKING:
     import torch
 
+    from neurofm_bids.model.network import Outputs
     from neurofm_bids.model.weights import LoadedModel
 
-__all__ = ["Encoder", "Encoding", "choose_device", "lattice_views", "zscore"]
+__all__ = ["Encoder", "Encoding"]
 
-_SHAPE = (256, 256, 256)
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,83 +39,41 @@ class Encoding:
     features
         Latent vector, mean over the views, float32, shape (n,).
     predictions
-        One for each target.
+        Predictions by name: ``age``, ``sex``, ``ventricular_volume``, ``brain_volume``.
     views
-        Number of lattice phases averaged.
+        Number of views averaged.
     zscore_mean, zscore_sd
         Statistics of the whole cube that standardised it.
     """
 
     features: NDArray[np.float32]
-    predictions: tuple[Prediction, ...]
+    predictions: dict[str, Prediction]
     views: int
     zscore_mean: float
     zscore_sd: float
 
-
-def zscore(volume: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float]:
-    """Standardise a volume with the mean and sd of the whole cube, background included.
-
-    Raises
-    ------
-    NeuroFMError
-        The volume is not 256^3, not finite or constant.
-    """
-    if volume.shape != _SHAPE:
-        raise NeuroFMError(f"the network reads 256x256x256 voxels, not {volume.shape}")
-    mean = float(volume.mean(dtype=np.float64))
-    sd = float(volume.std(dtype=np.float64))
-    if not np.isfinite(mean) or not np.isfinite(sd):
-        raise NeuroFMError("the volume has voxels that are not finite")
-    if sd == 0:
-        raise NeuroFMError("the volume is constant")
-    return ((volume - np.float32(mean)) / np.float32(sd)).astype(np.float32), mean, sd
+    def to_dict(self) -> dict[str, Any]:
+        """Return the encoding ready for JSON."""
+        return {
+            "Features": [float(value) for value in self.features],
+            "Predictions": {name: p.to_dict() for name, p in self.predictions.items()},
+            "Views": self.views,
+            "ZScore": {"Mean": self.zscore_mean, "SD": self.zscore_sd},
+        }
 
 
-def lattice_views(volume: NDArray[np.float32], views: int) -> NDArray[np.float32]:
-    """Return the first lattice phases of a volume, shape (views, 1, 128, 128, 128).
+@dataclass
+class _Scan:
+    """One volume on its way: its views, and the outputs of those that are done."""
 
-    The network reads every second voxel, so a volume holds eight such lattices; the first is the one that
-    the published single pass reads.
-    """
-    phases = list(product((0, 1), repeat=3))[:views]
-    return np.stack([volume[x::2, y::2, z::2] for x, y, z in phases])[:, None]
+    boxes: torch.Tensor
+    start: tuple[int, ...]
+    background: float
+    zscore: tuple[float, float]
+    outputs: list[list[NDArray[np.float64]]] = field(default_factory=list)
 
-
-def choose_device(name: str) -> torch.device:
-    """Return the device to run on.
-
-    Parameters
-    ----------
-    name
-        ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-
-    Raises
-    ------
-    NeuroFMError
-        The device asked for is not there.
-    """
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-        _log.info("The network runs on %s.", name)
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise NeuroFMError(
-            "unknown device", where=name, fix="Use auto, cpu, cuda, cuda:N or mps.", code=Exit.USAGE
-        ) from error
-    there = {
-        "cpu": True,
-        "cuda": (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there.get(device.type, False):
-        raise NeuroFMError(
-            "there is no such device here", where=name, fix="Use --device cpu or auto.", code=Exit.USAGE
-        )
-    return device
+    def is_done(self) -> bool:
+        return len(self.outputs) == len(self.boxes)
 
 
 class Encoder:
@@ -118,58 +82,138 @@ class Encoder:
     Parameters
     ----------
     loaded
-        Network, registry entry and hash.
+        Network, registry entry and hash. The weights are taken as they are now: later changes of the network
+        are not followed.
     device
-        See :func:`choose_device`.
+        See :func:`~neurofm_bids.model.device.choose_device`.
     batch_size
         Views in one pass; halved, and said so, when the device runs out of memory. By default 1 on a CPU,
-        where more are no faster and each takes 0.8 GB, and 8 on a GPU.
+        where more are no faster, and 8 on a GPU.
+    precision
+        ``float32`` or ``bfloat16`` (see docs/performance.md for its error).
     """
 
-    def __init__(self, loaded: LoadedModel, device: str = "auto", batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        device: str = "auto",
+        batch_size: int | None = None,
+        precision: str = "float32",
+    ) -> None:
+        from neurofm_bids.model.fast import FastNetwork
+
         self.spec = loaded.spec
         self._device = choose_device(device)
-        self._network = loaded.network.to(self._device).eval()
+        self._network = FastNetwork(loaded.network, choose_precision(precision)).to(self._device)
         self._batch_size = batch_size or (1 if self._device.type == "cpu" else 8)
 
-    def encode(self, volume: NDArray[np.float32], views: int = 8) -> Encoding:
+    def encode(self, volume: NDArray[np.generic], views: int = 8) -> Encoding:
         """Return features and predictions of one model-grid volume.
 
         Parameters
         ----------
         volume
-            256^3 voxels of 1 mm, LIA, zero background, not standardised.
+            256^3 voxels of 1 mm, LIA, constant background, not standardised.
         views
-            Lattice phases to average, 1 to 8.
+            Views to average; 1 is the published single pass.
 
         Raises
         ------
         NeuroFMError
-            The volume is not 256^3, not finite or constant.
+            The volume is not 256^3, not of finite real numbers, or constant.
         """
-        standard, mean, sd = zscore(volume)
-        latent, heads = self._forward(lattice_views(standard, views))
-        predictions = summarise(heads, self.spec)
-        return Encoding(latent.mean(axis=0).astype(np.float32), predictions, views, mean, sd)
+        return next(self.encode_many([volume], np.asarray, views))
 
-    def _forward(
-        self, lattices: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    @overload
+    def encode_many(
+        self, sources: Iterable[T], read: Callable[[T], NDArray[Any]], views: int = ...
+    ) -> Iterator[Encoding]: ...
+
+    @overload
+    def encode_many(
+        self,
+        sources: Iterable[T],
+        read: Callable[[T], NDArray[Any]],
+        views: int = ...,
+        *,
+        errors: Literal["raise", "return"],
+    ) -> Iterator[Encoding | Exception]: ...
+
+    def encode_many(
+        self,
+        sources: Iterable[T],
+        read: Callable[[T], NDArray[Any]],
+        views: int = 8,
+        *,
+        errors: Literal["raise", "return"] = "raise",
+    ) -> Iterator[Encoding | Exception]:
+        """Yield the encodings of many volumes in their order, with bounded memory.
+
+        The next volume is read while the network is at work. Batches hold views of several volumes when one
+        has too few to fill them.
+
+        Parameters
+        ----------
+        sources
+            Anything that ``read`` makes a model-grid volume of; taken one at a time.
+        read
+            Called in another thread.
+        views
+            Views to average per volume.
+        errors
+            ``raise`` ends at the first volume that cannot be encoded; ``return`` yields the exception in
+            its place and goes on.
+        """
+        scans: deque[_Scan | Exception] = deque()
+        todo: deque[tuple[_Scan, int]] = deque()
+        for found in chain(_ahead(lambda source: self._prepare(read(source), views), sources), [None]):
+            if found is not None:
+                scans.append(found)
+            if isinstance(found, _Scan):
+                todo.extend((found, view) for view in range(len(found.boxes)))
+            while todo and (found is None or len(todo) >= self._batch_size):
+                self._run(todo)
+            while scans and (isinstance(scans[0], Exception) or scans[0].is_done()):
+                yield self._result(scans.popleft(), errors)
+
+    def _prepare(self, volume: NDArray[Any], views: int) -> _Scan:
         import torch
 
-        start, parts = 0, []
-        with torch.inference_mode():
-            while start < len(lattices):
-                batch = torch.from_numpy(lattices[start : start + self._batch_size]).to(self._device)
-                try:
-                    outputs = self._network.forward_lattice(batch)
-                except torch.cuda.OutOfMemoryError:
-                    self._halve()
-                    continue
-                parts.append([value.double().cpu().numpy() for value in outputs])
-                start += len(batch)
-        latent, age, sex, ventricular, brain = (np.concatenate(values) for values in zip(*parts, strict=True))
-        return latent, {"age": age, "sex": sex, "ventricular_volume": ventricular, "brain_volume": brain}
+        checked = read_volume(volume)
+        boxes, start = lattices(checked, views)
+        tensor = torch.from_numpy(boxes)
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return _Scan(tensor, start, checked.standard_background, (checked.mean, checked.sd))
+
+    def _run(self, todo: deque[tuple[_Scan, int]]) -> None:
+        """Compute one batch of the views to do and take them off the list."""
+        import torch
+
+        batch = [todo[i] for i in range(min(self._batch_size, len(todo)))]
+        try:
+            outputs = self._forward(batch)
+        except (torch.OutOfMemoryError, MemoryError):
+            self._halve()
+            return
+        except RuntimeError as error:  # what a CPU without memory raises
+            if "allocate" not in str(error):
+                raise
+            self._halve()
+            return
+        values = [value.double().cpu().numpy() for value in outputs]
+        for row, (scan, _) in enumerate(batch):
+            scan.outputs.append([value[row] for value in values])
+            todo.popleft()
+
+    def _forward(self, batch: list[tuple[_Scan, int]]) -> Outputs:
+        import torch
+
+        boxes, start = _joined(batch)
+        background = torch.tensor([scan.background for scan, _ in batch], device=self._device)
+        with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
+            outputs: Outputs = self._network(boxes.to(self._device, non_blocking=True), start, background)
+        return outputs
 
     def _halve(self) -> None:
         if self._batch_size == 1:
@@ -178,3 +222,48 @@ class Encoder:
             )
         self._batch_size //= 2
         _log.warning("The device ran out of memory; the batch is now %d views.", self._batch_size)
+
+    def _result(self, scan: _Scan | Exception, errors: str) -> Encoding | Exception:
+        if isinstance(scan, Exception):
+            if errors == "raise":
+                raise scan
+            return scan
+        latent, age, sex, ventricular, brain = (np.stack(v) for v in zip(*scan.outputs, strict=True))
+        heads = {"age": age, "sex": sex, "ventricular_volume": ventricular, "brain_volume": brain}
+        predictions = {p.name: p for p in summarise(heads, self.spec)}
+        return Encoding(latent.mean(axis=0).astype(np.float32), predictions, len(latent), *scan.zscore)
+
+
+def _ahead(prepare: Callable[[T], _Scan], sources: Iterable[T]) -> Iterator[_Scan | Exception]:
+    """Prepare each source in a thread, one ahead of the one in use."""
+    coming: deque[Future[_Scan]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="encoder") as pool:
+        for source in sources:
+            coming.append(pool.submit(prepare, source))
+            if len(coming) > 1:
+                yield _outcome(coming.popleft())
+        while coming:
+            yield _outcome(coming.popleft())
+
+
+def _outcome(future: Future[_Scan]) -> _Scan | Exception:
+    try:
+        return future.result()
+    except Exception as error:
+        return error
+
+
+def _joined(batch: list[tuple[_Scan, int]]) -> tuple[torch.Tensor, tuple[int, ...]]:
+    """Return views as one tensor over a box that holds all their boxes, (N, d, h, w), and its start."""
+    import torch
+
+    first = batch[0][0]
+    if all(scan is first for scan, _ in batch):
+        return first.boxes[batch[0][1] : batch[-1][1] + 1], first.start
+    starts = np.array([scan.start for scan, _ in batch])
+    ends = starts + [scan.boxes.shape[1:] for scan, _ in batch]
+    low, shape = starts.min(axis=0), ends.max(axis=0) - starts.min(axis=0)
+    joined = torch.stack([torch.full(tuple(shape), scan.background) for scan, _ in batch])
+    for row, (scan, view), start, end in zip(joined, batch, starts - low, ends - low, strict=True):
+        row[tuple(slice(a, b) for a, b in zip(start, end, strict=True))] = scan.boxes[view]
+    return joined, tuple(int(i) for i in low)

@@ -1,17 +1,16 @@
-"""The published NeuroFM network in PyTorch, in its three variants.
+"""The published NeuroFM network in PyTorch, in its three variants: plain, trainable, and the oracle.
 
 Blocks, widths and the order of normalisation are those of the public Keras reference (docs/model.md).
-Both branches of the first block are 1x1x1 convolutions with stride 2, so the network reads every second
-voxel of each axis only; :meth:`NeuroFMNet.forward_lattice` takes that lattice directly.
+:mod:`neurofm_bids.model.fast` computes the same outputs for inference with far less work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
-from torch.nn.functional import conv3d, elu
+from torch.nn.functional import elu
 
 __all__ = ["ARCHITECTURES", "HEADS", "Architecture", "NeuroFMNet", "Outputs"]
 
@@ -68,15 +67,10 @@ class Outputs(NamedTuple):
 class Block(nn.Module):
     """Bottleneck: a 1x1x1 residual beside 1x1x1, 3x3x3 (a quarter of the channels) and 1x1x1."""
 
-    def __init__(
-        self, channels_in: int, channels: int, stride: int, *, sampled: bool, even_only: bool
-    ) -> None:
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
         quarter = channels // 4
-        self.stride, self.sampled = stride, sampled
-        # A following block with stride 2 reads the even outputs only; a 3x3x3 convolution with stride 2 and
-        # padding 1 is centred on exactly those.
-        self.step = 2 if even_only else 1
+        self.stride = stride
         self.conv1 = nn.Conv3d(channels_in, channels, 1)
         self.bn1 = nn.BatchNorm3d(channels, eps=_BN_EPS)
         self.conv2 = nn.Conv3d(channels, quarter, 3, padding=1)
@@ -87,15 +81,14 @@ class Block(nn.Module):
         self.residual_bn = nn.BatchNorm3d(channels, eps=_BN_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, D, H, W) to (N, F, D', H', W')."""
-        if self.stride == 2 and self.training and not self.sampled:
-            x = x[:, :, ::2, ::2, ::2]
-        step = 1 if self.training else self.step
-        residual = self.residual_bn(self.residual_conv(x))
+        """Map (N, C, D, H, W) to (N, F, D', H', W'), smaller by the stride."""
+        return self.forward_sampled(x[:, :, :: self.stride, :: self.stride, :: self.stride])
+
+    def forward_sampled(self, x: Tensor) -> Tensor:
+        """Do the same on what a stride leaves: both branches begin with 1x1x1, which reads nothing else."""
         main = elu(self.bn1(self.conv1(x)))
-        main = conv3d(main, self.conv2.weight, self.conv2.bias, stride=step, padding=1)
-        main = self.bn3(self.conv3(elu(self.bn2(main))))
-        return elu(residual[:, :, ::step, ::step, ::step] + main)
+        main = elu(self.bn2(self.conv2(main)))
+        return elu(self.residual_bn(self.residual_conv(x)) + self.bn3(self.conv3(main)))
 
 
 class Dense(nn.Module):
@@ -122,7 +115,7 @@ class NeuroFMNet(nn.Module):
     architecture
         One of :data:`ARCHITECTURES`.
     dropout
-        Rate of dropout after dense layers in training.
+        Rate of dropout in training: after dense layers, or, where there are none (s), of what the heads read.
     """
 
     def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
@@ -139,6 +132,7 @@ class NeuroFMNet(nn.Module):
             neck.append(Dense(size, units, normalise=True, dropout=dropout))
             size = units
         self.neck = nn.Sequential(*neck)
+        self.dropout = nn.Dropout(dropout)
         hidden = architecture.head_hidden
         if hidden is None:
             self.hidden = nn.ModuleDict()
@@ -150,17 +144,30 @@ class NeuroFMNet(nn.Module):
             {name: nn.Linear(hidden or size, 2 if name == "sex" else 1) for name in HEADS}
         )
 
+    def copy(self, dropout: float = 0.0) -> NeuroFMNet:
+        """Return a network of its own with the same weights, in eval mode on the CPU."""
+        network = NeuroFMNet(self.architecture, dropout)
+        network.load_state_dict(self.state_dict())
+        return network.eval()
+
     def forward(self, volume: Tensor) -> Outputs:
         """Map z-scored volumes (N, 1, 256, 256, 256; LIA, float32) to :class:`Outputs`."""
         return self.forward_lattice(volume[:, :, ::2, ::2, ::2])
 
     def forward_lattice(self, lattice: Tensor) -> Outputs:
         """Map lattices (N, 1, 128, 128, 128), ``volume[::2, ::2, ::2]``, to :class:`Outputs`."""
-        for block in self.blocks:
-            lattice = block(lattice)
-        pooled = lattice.flatten(1) if self.pooled is not None else lattice.mean(dim=(2, 3, 4))
-        latent = self.neck(pooled if self.pooled is None else self.pooled(pooled))
-        heads = {name: self._head(name, latent) for name in HEADS}
+        first, *others = cast("list[Block]", list(self.blocks))
+        features = first.forward_sampled(lattice)
+        for block in others:
+            features = block(features)
+        return self.forward_features(features)
+
+    def forward_features(self, features: Tensor) -> Outputs:
+        """Map the last block's output (N, F, D, H, W) to :class:`Outputs`: pooling, neck and heads."""
+        pooled = features.mean(dim=(2, 3, 4)) if self.pooled is None else self.pooled(features.flatten(1))
+        latent = self.neck(pooled)
+        read = latent if len(self.neck) else self.dropout(latent)
+        heads = {name: self._head(name, read) for name in HEADS}
         return Outputs(
             latent,
             heads["age"][:, 0],
@@ -176,12 +183,9 @@ class NeuroFMNet(nn.Module):
 
 
 def _blocks(architecture: Architecture) -> nn.ModuleList:
-    strides = [1 + (block == count - 1) for count in architecture.blocks for block in range(count)]
-    widths = [_WIDTH * (stage + 1) for stage, count in enumerate(architecture.blocks) for _ in range(count)]
-    blocks = []
-    for index, (width, stride) in enumerate(zip(widths, strides, strict=True)):
-        channels_in = widths[index - 1] if index else 1
-        reads_even = index + 1 < len(strides) and strides[index + 1] == 2
-        # what comes in is sampled already: the lattice, or the even outputs of the block before
-        blocks.append(Block(channels_in, width, stride, sampled=index == 0, even_only=reads_even))
-    return nn.ModuleList(blocks)
+    blocks, channels_in = nn.ModuleList(), 1
+    for stage, count in enumerate(architecture.blocks, start=1):
+        for index in range(count):
+            blocks.append(Block(channels_in, _WIDTH * stage, 2 if index == count - 1 else 1))
+            channels_in = _WIDTH * stage
+    return blocks

@@ -20,6 +20,8 @@ GRID_AFFINE = np.array([[-1, 0, 0, 127], [0, 0, 1, -128], [0, -1, 0, 127], [0, 0
 _SIZE = 256
 _MAX_AXIS = 1024
 _OBLIQUE_DEGREES = 0.5
+_SPLINE_SUPPORT = 12  # voxels around a brain that shape the spline through it
+_RINGING = 6  # voxels around a brain in which the spline through it is kept
 _UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
 
 
@@ -157,19 +159,19 @@ def model_grid(
     angle = _obliquity(brain.affine)
     if space == "rigid" and t1w_to_template is None:
         raise NeuroFMError("rigid space needs a registration")
+    copied = None
     if t1w_to_template is not None and space == "rigid":
-        sampling = np.linalg.inv(t1w_to_template) @ GRID_AFFINE
-        grid, how = _resampled(brain, sampling, GRID_AFFINE), "cubic"
+        sampling, affine = np.linalg.inv(t1w_to_template) @ GRID_AFFINE, GRID_AFFINE
     elif angle < _OBLIQUE_DEGREES and _is_1mm(brain) and max(brain.shape) <= _SIZE:
-        grid, how = _padded(brain), "none"
-        sampling = grid.affine
+        copied = _padded(brain)
+        sampling = affine = copied.affine
     else:
-        sampling = _native_affine(brain, mask, straight=angle >= _OBLIQUE_DEGREES)
-        grid, how = _resampled(brain, sampling, sampling), "cubic"
+        sampling = affine = _native_affine(brain, mask, straight=angle >= _OBLIQUE_DEGREES)
     _check_fit(mask, sampling)
+    grid = copied or _resampled(brain, mask, sampling, affine)
     return grid, GridMeasures(
         space=space,
-        interpolation=how,
+        interpolation="none" if copied else "cubic",
         voxel_size_mm=tuple(float(z) for z in nib.affines.voxel_sizes(brain.affine)),
         obliquity_degrees=angle,
         affine=tuple(tuple(float(v) for v in row) for row in grid.affine),
@@ -219,16 +221,38 @@ def _turn_to_lia(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _resampled(
-    brain: nib.Nifti1Image, sampling: NDArray[np.float64], affine: NDArray[np.float64]
+    brain: nib.Nifti1Image,
+    mask: nib.Nifti1Image,
+    sampling: NDArray[np.float64],
+    affine: NDArray[np.float64],
 ) -> nib.Nifti1Image:
-    """Sample the brain at the points ``sampling`` gives for each grid voxel; the image carries ``affine``."""
+    """Sample the brain at the points ``sampling`` gives for each grid voxel; the image carries ``affine``.
+
+    Only the box around the brain is computed. A cubic spline rings outside of the mask, by a factor of 0.27
+    less with each voxel; beyond the box the background is zero.
+    """
     from scipy.ndimage import affine_transform
 
+    inside = np.argwhere(np.asarray(mask.dataobj) > 0)
+    first, end = _box(inside, _SPLINE_SUPPORT, brain.shape)
+    source = np.asarray(brain.dataobj[tuple(map(slice, first, end))], dtype=np.float32)
+    places = nib.affines.apply_affine(np.linalg.inv(sampling) @ mask.affine, inside)
+    low, high = _box(places, _RINGING, (_SIZE,) * 3)
     matrix, offset = nib.affines.to_matvec(np.linalg.inv(brain.affine) @ sampling)
-    data = affine_transform(
-        np.asarray(brain.dataobj, dtype=np.float32), matrix, offset, (_SIZE,) * 3, order=3, mode="constant"
+    data = np.zeros((_SIZE,) * 3, dtype=np.float32)
+    data[tuple(map(slice, low, high))] = affine_transform(
+        source, matrix, offset + matrix @ low - first, tuple(high - low), order=3, mode="constant"
     )
     return nib.Nifti1Image(data, affine)
+
+
+def _box(
+    voxels: NDArray[Any], margin: int, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return first and end voxel of the box around voxels, widened and cut to an image."""
+    first = np.floor(voxels.min(axis=0)).astype(int) - margin
+    end = np.ceil(voxels.max(axis=0)).astype(int) + margin + 1
+    return np.clip(first, 0, shape), np.clip(end, 0, shape)
 
 
 def _check_fit(mask: nib.Nifti1Image, sampling: NDArray[np.float64]) -> None:

@@ -16,9 +16,12 @@ from neurofm_bids.workflow.record import features_table, predictions_record, sid
 from neurofm_bids.workflow.runlog import Failure
 
 if TYPE_CHECKING:
-    from neurofm_bids.model.encoder import Encoder
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["finish_scan", "is_cut_short", "preprocessing_failure"]
+    from neurofm_bids.model.encoder import Encoding
+
+__all__ = ["finish_scan", "is_cut_short", "preprocessing_failure", "read_grid"]
 
 
 def is_cut_short(work: Path, index: int) -> bool:
@@ -49,10 +52,23 @@ def _scan_failure(scan: Scan, step: str, reason: str, fix: str, trace: str = "")
     return Failure(str(scan.relative), scan.subject, scan.stem, step, reason, fix, trace)
 
 
-def finish_scan(job: Job, encoder: Encoder, scan: Scan, work: Path, index: int) -> Failure | None:
-    """Encode one preprocessed scan and write its outputs; return why if that fails."""
+def read_grid(work: Path, index: int) -> NDArray[np.float32]:
+    """Return the model-grid volume of the scan number ``index``."""
+    import numpy as np
+
+    from neurofm_bids.workflow.images import read_image
+
+    return np.asarray(read_image(step_folder(work, index, "grid") / "grid.nii").dataobj, dtype=np.float32)
+
+
+def finish_scan(
+    job: Job, scan: Scan, work: Path, index: int, encoding: Encoding | Exception
+) -> Failure | None:
+    """Write the outputs of one encoded scan; return why if it was not encoded or that fails."""
     try:
-        _write_scan(job, encoder, scan, work, index)
+        if isinstance(encoding, Exception):
+            raise encoding
+        _write_scan(job, scan, work, index, encoding)
     except NeuroFMError as error:
         return _scan_failure(scan, "encode", error.reason, error.fix)
     except Exception as error:
@@ -62,14 +78,10 @@ def finish_scan(job: Job, encoder: Encoder, scan: Scan, work: Path, index: int) 
     return None
 
 
-def _write_scan(job: Job, encoder: Encoder, scan: Scan, work: Path, index: int) -> None:
-    import numpy as np
-
-    from neurofm_bids.workflow.images import read_image, write_derivative_images
+def _write_scan(job: Job, scan: Scan, work: Path, index: int, encoding: Encoding) -> None:
+    from neurofm_bids.workflow.images import write_derivative_images
 
     folders = {s: step_folder(work, index, s) for s in STEPS}
-    grid = read_image(folders["grid"] / "grid.nii")
-    encoding = encoder.encode(np.asarray(grid.dataobj, dtype=np.float32), views=job.config.views)
     measures = _measures(folders)
     measures["zscore"] = {"mean": encoding.zscore_mean, "sd": encoding.zscore_sd}
     write_derivative_images(job.config, job.out, scan, folders, measures)

@@ -81,7 +81,7 @@ def predictions_record(
     measures: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the predictions record of one scan (see docs/outputs.md for its keys)."""
-    predictions = {p.name: p.to_dict() for p in encoding.predictions}
+    predictions = {name: p.to_dict() for name, p in encoding.predictions.items()}
     flags = [
         {"Name": f["name"], "Message": f["message"], "Severity": f["severity"]} for f in measures["flags"]
     ]

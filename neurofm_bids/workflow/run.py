@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from neurofm_bids.bids.derivatives import write_json
 from neurofm_bids.bids.scans import Refused, Scan
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.workflow.outcome import finish_scan, is_cut_short, preprocessing_failure
+from neurofm_bids.workflow.outcome import finish_scan, is_cut_short, preprocessing_failure, read_grid
 from neurofm_bids.workflow.plan import Job, make_job, make_plan
 from neurofm_bids.workflow.progress import Progress
 from neurofm_bids.workflow.record import with_participant
@@ -146,11 +147,8 @@ def _process_chunk(
     names = {f"scan_{index}": scan.stem for index, scan in enumerate(chunk)}
     work.mkdir()
     said = execute(chunk_graph(chunk, job.config, work), job.config, workers, progress.step_callback(names))
-    for index, scan in enumerate(chunk):
-        if job.config.stop_on_first_crash and is_cut_short(work, index):
-            continue
-        failure = preprocessing_failure(scan, work, index, said)
-        failure = failure or finish_scan(job, encoder, scan, work, index)
+    for index, failure in _finish_chunk(job, encoder, chunk, work, said):
+        scan = chunk[index]
         progress.scan_done(scan.stem, f"{failure.step}: {failure.reason}" if failure else None)
         if failure is None:
             result.done.append(scan)
@@ -158,6 +156,25 @@ def _process_chunk(
         job.out.sidecar(scan).unlink(missing_ok=True)  # outputs of an older run no longer stand for this scan
         result.failed.append(failure)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _finish_chunk(
+    job: Job, encoder: Encoder, chunk: Sequence[Scan], work: Path, said: str
+) -> Iterator[tuple[int, Failure | None]]:
+    """Yield what became of each scan of a chunk, those that failed in preprocessing first."""
+    ready = []
+    for index, scan in enumerate(chunk):
+        if job.config.stop_on_first_crash and is_cut_short(work, index):
+            continue
+        failure = preprocessing_failure(scan, work, index, said)
+        if failure is None:
+            ready.append(index)
+        else:
+            yield index, failure
+    read = partial(read_grid, work)
+    encodings = encoder.encode_many(ready, read, job.config.views, errors="return")
+    for index, encoding in zip(ready, encodings, strict=True):
+        yield index, finish_scan(job, chunk[index], work, index, encoding)
 
 
 def _chunks(scans: Sequence[Scan], size: int) -> Iterator[Sequence[Scan]]:
@@ -173,5 +190,8 @@ def _encoder(config: Config) -> Encoder:
 
     torch.set_num_threads(config.nprocs)
     return Encoder(
-        load_model(config.model, config.weights), device=config.device, batch_size=config.batch_size
+        load_model(config.model, config.weights),
+        device=config.device,
+        batch_size=config.batch_size,
+        precision=config.precision,
     )

@@ -1,0 +1,70 @@
+"""Where and in which precision the network runs."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from neurofm_bids.errors import Exit, NeuroFMError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["PRECISIONS", "choose_device", "choose_precision"]
+
+PRECISIONS = ("float32", "bfloat16")
+_log = logging.getLogger(__name__)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device to run on.
+
+    Parameters
+    ----------
+    name
+        ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises
+    ------
+    NeuroFMError
+        The device asked for is not there.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        _log.info("The network runs on %s.", name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise NeuroFMError(
+            "unknown device", where=name, fix="Use auto, cpu, cuda, cuda:N or mps.", code=Exit.USAGE
+        ) from error
+    there = {
+        "cpu": True,
+        "cuda": (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise NeuroFMError(
+            "there is no such device here", where=name, fix="Use --device cpu or auto.", code=Exit.USAGE
+        )
+    return device
+
+
+def choose_precision(name: str) -> torch.dtype:
+    """Return the type of the network's weights and maps: ``float32`` or ``bfloat16``.
+
+    Raises
+    ------
+    NeuroFMError
+        Another name.
+    """
+    import torch
+
+    if name not in PRECISIONS:
+        raise NeuroFMError(
+            "unknown precision", where=name, fix=f"Use {' or '.join(PRECISIONS)}.", code=Exit.USAGE
+        )
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

@@ -1,0 +1,164 @@
+"""Views: the lattices that the network can read of one volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.errors import NeuroFMError
+
+__all__ = ["LATTICE_SIZE", "MAX_VIEWS", "PHASES", "Volume", "lattices", "read_volume"]
+
+LATTICE_SIZE = 128
+_SHAPE = (2 * LATTICE_SIZE,) * 3
+MAX_VIEWS = 64
+# Each pair lies opposite, so that an even number of views is centred on the scan.
+PHASES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 0, 1))
+_JITTER_DEGREES = 2.0
+_JITTER_MM = 1.0
+_MARGIN = 8  # voxels that a jittered brain can reach beyond its box; even
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A model-grid volume as the box outside of which it is background.
+
+    Parameters
+    ----------
+    box
+        Voxels as given, float32; starts and ends at even voxels of the volume.
+    start
+        First voxel of the box.
+    background
+        Value of every voxel outside of the box.
+    mean, sd
+        Of the whole cube of 256^3 voxels, background included.
+    """
+
+    box: NDArray[np.float32]
+    start: tuple[int, int, int]
+    background: float
+    mean: float
+    sd: float
+
+    def standardise(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return z-scores with the statistics of the whole cube, float32."""
+        return ((values - np.float32(self.mean)) / np.float32(self.sd)).astype(np.float32, copy=False)
+
+    @property
+    def standard_background(self) -> float:
+        """The background's z-score."""
+        return float(self.standardise(np.array([self.background], dtype=np.float32))[0])
+
+    @cached_property
+    def spline(self) -> NDArray[np.float32]:
+        """Coefficients of the cubic spline through the box, widened by 8 voxels of background."""
+        from scipy.ndimage import spline_filter
+
+        wide = np.pad(self.box, _MARGIN, constant_values=self.background)
+        return np.asarray(spline_filter(wide, order=3, output=np.float32))
+
+
+def read_volume(volume: NDArray[np.generic]) -> Volume:
+    """Check a model-grid volume and find its box and statistics.
+
+    Parameters
+    ----------
+    volume
+        256^3 voxels of 1 mm, LIA, real numbers; all voxels outside of the brain have one value.
+
+    Raises
+    ------
+    NeuroFMError
+        The volume is not 256^3, not of real numbers, not finite or constant.
+    """
+    if volume.shape != _SHAPE:
+        raise NeuroFMError(
+            f"the network reads 256x256x256 voxels, not {volume.shape}", fix="Bring it to the model grid."
+        )
+    if volume.dtype.kind not in "iuf":
+        raise NeuroFMError(f"the voxels are {volume.dtype}, not real numbers", fix="Give float32.")
+    values = np.asarray(volume, dtype=np.float32)
+    background = values[0, 0, 0]
+    brain = values != background
+    spans = []
+    for axis in range(3):
+        inside = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(inside):
+            raise NeuroFMError("the volume is constant", fix="Check how it was made.")
+        spans.append((int(inside[0]) // 2 * 2, int(inside[-1]) // 2 * 2 + 2))
+    box = values[tuple(slice(*span) for span in spans)].copy()
+    start = (spans[0][0], spans[1][0], spans[2][0])
+    return Volume(box, start, float(background), *_statistics(box, float(background)))
+
+
+def _statistics(box: NDArray[np.float32], background: float) -> tuple[float, float]:
+    total = float(np.prod(_SHAPE))
+    outside = total - box.size
+    mean = (float(box.sum(dtype=np.float64)) + outside * background) / total
+    if not np.isfinite(mean):
+        raise NeuroFMError("the volume has voxels that are not finite", fix="Find out what wrote them.")
+    squares = float(np.square(box.astype(np.float64) - mean).sum()) + outside * (background - mean) ** 2
+    return mean, float(np.sqrt(squares / total))
+
+
+def lattices(volume: Volume, views: int) -> tuple[NDArray[np.float32], tuple[int, int, int]]:
+    """Return the first views of a volume.
+
+    The network reads every second voxel, so a volume holds eight lattices: they are the first eight views,
+    and the very first is the one that the published single pass reads. Further views are turned by up to
+    2 degrees about each axis and shifted by up to 1 mm along it, around the middle of the brain, and
+    resampled once (cubic); they are the same for every volume.
+
+    Parameters
+    ----------
+    views
+        1 to :data:`MAX_VIEWS`.
+
+    Returns
+    -------
+    boxes, start
+        z-scores, float32, shape (views, d, h, w), and the first voxel of the boxes in the lattice of 128^3.
+    """
+    if not 1 <= views <= MAX_VIEWS:
+        raise NeuroFMError(f"{views} views", fix=f"Choose 1 to {MAX_VIEWS}.")
+    found = [volume.box[x::2, y::2, z::2] for x, y, z in PHASES[:views]]
+    start = np.array(volume.start) // 2
+    if views > len(PHASES):
+        wide = [(_MARGIN // 2, _MARGIN // 2)] * 3
+        found = [np.pad(view, wide, constant_values=volume.background) for view in found]
+        found += list(_jittered(volume, views - len(PHASES)))
+        start = start - _MARGIN // 2
+        inside = tuple(slice(max(0, -first), LATTICE_SIZE - first) for first in start)
+        found = [view[inside] for view in found]
+        start = np.maximum(start, 0)
+    return volume.standardise(np.stack(found)), (int(start[0]), int(start[1]), int(start[2]))
+
+
+def _jittered(volume: Volume, count: int) -> Iterator[NDArray[np.float32]]:
+    """Yield turned and shifted lattices of the box widened by 8 voxels."""
+    from scipy.ndimage import affine_transform
+    from scipy.spatial.transform import Rotation
+
+    shape = tuple(n // 2 for n in volume.spline.shape)
+    middle = (np.array(volume.spline.shape) - 1) / 2
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        angles = rng.uniform(-_JITTER_DEGREES, _JITTER_DEGREES, 3)
+        shift = rng.uniform(-_JITTER_MM, _JITTER_MM, 3)
+        turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        offset = middle - turn @ middle + shift
+        yield affine_transform(
+            volume.spline,
+            2 * turn,
+            offset,
+            shape,
+            order=3,
+            mode="constant",
+            cval=volume.background,
+            prefilter=False,
+        )
