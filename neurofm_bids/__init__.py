@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NeuroFM", "Result", "__version__"]
 
-os.environ.setdefault("NO_ET", "1")  # nipype would otherwise report its use over the network
+# nipype and huggingface_hub would otherwise report their use over the network
+os.environ.setdefault("NO_ET", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 try:
     __version__ = version("neurofm-bids")

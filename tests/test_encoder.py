@@ -7,10 +7,11 @@ import torch
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model import fast
+from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.device import choose_device, choose_precision
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.fast import FastNetwork
-from neurofm_bids.model.network import ARCHITECTURES, NeuroFMNet
+from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.views import lattices, read_volume
 from neurofm_bids.model.weights import load_model
 

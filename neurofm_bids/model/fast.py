@@ -198,7 +198,7 @@ class FastNetwork(nn.Module):
 
     Examples
     --------
-    >>> from neurofm_bids.model.network import ARCHITECTURES
+    >>> from neurofm_bids.model.architecture import ARCHITECTURES
     >>> fast = FastNetwork(NeuroFMNet(ARCHITECTURES["s"]))
     >>> fast(torch.zeros(1, 4, 4, 4), (60, 60, 60), torch.zeros(1)).latent.shape
     torch.Size([1, 160])

@@ -2,25 +2,32 @@
 
 The order is that of each group's ``weight_names``; the automatic numbers in the names are counters of the
 process that wrote the file and mean nothing. A missing, extra or wrongly shaped weight is refused by name.
+The HDF5 library can hang or crash on a damaged file, so one that is not known by its hash is read in another
+process.
 """
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.errors import NeuroFMError
-
-if TYPE_CHECKING:
-    from neurofm_bids.model.network import Architecture
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.architecture import ARCHITECTURES, Architecture
 
 __all__ = ["read_keras_h5"]
 
 Arrays = dict[str, NDArray[np.float32]]
+_SECONDS = 60  # a whole file of the largest variant takes one
+_BYTES = 8 * 2**30
+_MOST_VALUES = 4_000_000  # in one weight; the largest of any variant has 0.5 million
 
 _BLOCK = (
     *(f"conv{i}.{part}" for i in (1, 2, 3) for part in ("weight", "bias")),
@@ -39,23 +46,72 @@ _HEAD_NAMES = {
 }
 
 
-def read_keras_h5(path: Path, architecture: Architecture) -> Arrays:
+def read_keras_h5(path: Path, architecture: Architecture, *, trusted: bool = False) -> Arrays:
     """Return the weights of a file under the names of :class:`~neurofm_bids.model.network.NeuroFMNet`.
+
+    Parameters
+    ----------
+    trusted
+        The file is known by its hash: read it here instead of in another process.
 
     Raises
     ------
     NeuroFMError
         The file is no HDF5, or holds other weights than the variant has.
     """
+    if not trusted:
+        return _read_apart(path, architecture)
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            groups = {name: _weights(file[name], path) for name in file if isinstance(file[name], h5py.Group)}
+            return _read(file, path, architecture)
     except NeuroFMError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise _refusal(path, f"the file is not a whole Keras weights file ({error})") from error
+
+
+def _read_apart(path: Path, architecture: Architecture) -> Arrays:
+    with tempfile.TemporaryDirectory(prefix="neurofm-") as folder:
+        found = Path(folder) / "weights.npz"
+        command = [
+            sys.executable,
+            "-m",
+            "neurofm_bids.model.keras_h5",
+            str(path),
+            architecture.name,
+            str(found),
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise _refusal(path, "the HDF5 library hangs on the file: it is damaged") from error
+        if done.returncode == 0:
+            with np.load(found, allow_pickle=False) as arrays:
+                return dict(arrays)
+        if done.returncode == Exit.DATA:
+            raise _refusal(path, done.stdout.strip())
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise _refusal(path, f"the HDF5 library fails on the file: it is damaged ({last})")
+
+
+def _main(path: str, variant: str, target: str) -> int:
+    """Read a file and write its arrays as ``.npz``; print the reason if it is refused."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _BYTES if hard == resource.RLIM_INFINITY else min(_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        arrays = read_keras_h5(Path(path), ARCHITECTURES[variant], trusted=True)
+    except NeuroFMError as error:
+        sys.stdout.write(error.what)
+        return int(Exit.DATA)
+    np.savez(target, **arrays)  # type: ignore[arg-type]
+    return int(Exit.OK)
+
+
+def _read(file: Any, path: Path, architecture: Architecture) -> Arrays:
+    groups = {name: _weights(file, name, path) for name in file}
     groups = {name: weights for name, weights in groups.items() if weights}
     arrays: Arrays = {}
     for group, names in _layout(architecture, groups):
@@ -71,14 +127,37 @@ def _refusal(path: Path, what: str) -> NeuroFMError:
     )
 
 
-def _weights(group: Any, path: Path) -> list[tuple[str, NDArray[np.float32]]]:
+def _weights(file: Any, name: str, path: Path) -> list[tuple[str, Any]]:
+    """Return names and datasets of a layer's weights, unread."""
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise _refusal(path, f"{name} is a link to somewhere else")
+    if not isinstance(file[name], h5py.Group):
+        return []
     found = []
-    for raw in group.attrs.get("weight_names", ()):
-        name = raw.decode() if isinstance(raw, bytes) else str(raw)
-        if name not in group:
-            raise _refusal(path, f"the weight {name} is missing")
-        found.append((name, np.asarray(group[name][()], dtype=np.float32)))
+    for raw in file[name].attrs.get("weight_names", ()):
+        weight = raw.decode() if isinstance(raw, bytes) else str(raw)
+        found.append((weight, _dataset(file[name], weight, path)))
     return found
+
+
+def _dataset(group: Any, name: str, path: Path) -> Any:
+    """Return a dataset that lies in the file itself, as float32 and not larger than weights can be."""
+    import h5py
+
+    folder, parts = group, name.split("/")
+    for part in parts:
+        if not isinstance(folder, h5py.Group) or part in {"", ".", ".."} or part not in folder:
+            raise _refusal(path, f"the weight {name} is missing")
+        if not isinstance(folder.get(part, getlink=True), h5py.HardLink):
+            raise _refusal(path, f"the weight {name} is a link to somewhere else")
+        folder = folder[part]
+    if not isinstance(folder, h5py.Dataset) or folder.dtype != np.float32:
+        raise _refusal(path, f"the weight {name} is not float32")
+    if folder.external or folder.is_virtual or folder.size is None or folder.size > _MOST_VALUES:
+        raise _refusal(path, f"the weight {name} is no array of this network")
+    return folder
 
 
 def _layout(architecture: Architecture, groups: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -108,17 +187,18 @@ def _counter(name: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _named(
-    path: Path, group: str, weights: list[tuple[str, NDArray[np.float32]]] | None, names: tuple[str, ...]
-) -> Arrays:
+def _named(path: Path, group: str, weights: list[tuple[str, Any]] | None, names: tuple[str, ...]) -> Arrays:
     if weights is None:
         raise _refusal(path, f"the weights of {group} are missing")
     if len(weights) != len(names):
         raise _refusal(path, f"{group} has {len(weights)} weights instead of {len(names)}")
-    for source, array in weights:
+    arrays = {}
+    for name, (source, dataset) in zip(names, weights, strict=True):
+        array = np.asarray(dataset[()])
         if not np.isfinite(array).all():
             raise _refusal(path, f"the weight {source} has values that are not finite")
-    return {name: _as_torch(array) for name, (_, array) in zip(names, weights, strict=True)}
+        arrays[name] = _as_torch(array)
+    return arrays
 
 
 def _as_torch(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,3 +206,7 @@ def _as_torch(array: NDArray[np.float32]) -> NDArray[np.float32]:
     if array.ndim < 2:
         return array
     return np.ascontiguousarray(np.moveaxis(array, (-1, -2), (0, 1)))
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

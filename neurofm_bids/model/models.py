@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["ModelSpec", "Target", "model_names", "model_spec"]
+__all__ = ["ModelSpec", "Target", "known_hashes", "model_names", "model_spec"]
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,51 @@ class Target:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is known of one model; see ``models.toml``."""
+    """What is known of one model; see ``models.toml``.
+
+    Parameters
+    ----------
+    label
+        As in the names of outputs.
+    variant
+        Architecture: ``s``, ``m`` or ``l``.
+    latent_size
+        Number of features.
+    training, validated
+        What the weights were trained on, and what they were checked on.
+    notice
+        What has to be known before the numbers are used.
+    file
+        Weights that come with the package, if they do.
+    repository, file_on_hub
+        Where Hugging Face has them, if it does.
+    sha256
+        Of the file, where it is known.
+    """
 
     name: str
     label: str
     variant: str
+    latent_size: int
     licence: str
+    training: str
+    validated: str
     notice: str
     targets: Mapping[str, Target]
     file: str = ""
+    repository: str = ""
+    file_on_hub: str = ""
     sha256: str = ""
 
 
 def model_names() -> tuple[str, ...]:
     """Return the names of all models."""
     return tuple(_registry())
+
+
+def known_hashes() -> frozenset[str]:
+    """Return the SHA-256 of all files of weights that the registry knows."""
+    return frozenset(spec.sha256 for spec in _registry().values() if spec.sha256)
 
 
 def model_spec(name: str) -> ModelSpec:

@@ -6,52 +6,16 @@ Blocks, widths and the order of normalisation are those of the public Keras refe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 from torch.nn.functional import elu
 
-__all__ = ["ARCHITECTURES", "HEADS", "Architecture", "NeuroFMNet", "Outputs"]
+from neurofm_bids.model.architecture import HEADS, WIDTH, Architecture
 
-HEADS = ("age", "sex", "ventricular_volume", "brain_volume")
-_WIDTH = 32
+__all__ = ["Block", "NeuroFMNet", "Outputs"]
+
 _BN_EPS = 1e-3  # Keras default
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes that tell the variants apart.
-
-    Parameters
-    ----------
-    blocks
-        Number of blocks of each stage; the last block of a stage has stride 2.
-    pooled_dense
-        Units of the dense layer on the flattened map, or None for global average pooling.
-    neck
-        Units of the dense layers between map and latent vector.
-    head_hidden
-        Units of the hidden layer of each head, or None.
-    """
-
-    name: str
-    blocks: tuple[int, ...]
-    pooled_dense: int | None
-    neck: tuple[int, ...]
-    head_hidden: int | None
-
-    @property
-    def latent_size(self) -> int:
-        """Length of the latent vector."""
-        return self.neck[-1] if self.neck else _WIDTH * len(self.blocks)
-
-
-ARCHITECTURES = {
-    "s": Architecture("s", (1, 1, 1, 1, 1), None, (), None),
-    "m": Architecture("m", (1, 1, 5, 5, 5, 5, 5), None, (256, 256), 128),
-    "l": Architecture("l", (1, 1, 5, 5, 5, 5, 5, 5), 1024, (512, 512), 256),
-}
 
 
 class Outputs(NamedTuple):
@@ -113,7 +77,7 @@ class NeuroFMNet(nn.Module):
     Parameters
     ----------
     architecture
-        One of :data:`ARCHITECTURES`.
+        One of :data:`~neurofm_bids.model.architecture.ARCHITECTURES`.
     dropout
         Rate of dropout in training: after dense layers, or, where there are none (s), of what the heads read.
     """
@@ -122,7 +86,7 @@ class NeuroFMNet(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.blocks = _blocks(architecture)
-        size = _WIDTH * len(architecture.blocks)
+        size = WIDTH * len(architecture.blocks)
         self.pooled = None
         if architecture.pooled_dense is not None:
             self.pooled = Dense(size, architecture.pooled_dense, normalise=False, dropout=dropout)
@@ -186,6 +150,6 @@ def _blocks(architecture: Architecture) -> nn.ModuleList:
     blocks, channels_in = nn.ModuleList(), 1
     for stage, count in enumerate(architecture.blocks, start=1):
         for index in range(count):
-            blocks.append(Block(channels_in, _WIDTH * stage, 2 if index == count - 1 else 1))
-            channels_in = _WIDTH * stage
+            blocks.append(Block(channels_in, WIDTH * stage, 2 if index == count - 1 else 1))
+            channels_in = WIDTH * stage
     return blocks

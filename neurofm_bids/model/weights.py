@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurofm_bids import __version__
+from neurofm_bids.bids.derivatives import write_bytes
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.models import ModelSpec, model_spec
+from neurofm_bids.model.models import ModelSpec, known_hashes, model_spec
 
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
 
-__all__ = ["LoadedModel", "file_sha256", "identify", "load_model", "load_network"]
+__all__ = [
+    "PROVENANCE",
+    "LoadedModel",
+    "convert",
+    "fetch_command",
+    "file_sha256",
+    "find_weights",
+    "identify",
+    "load_model",
+    "load_network",
+]
+
+PROVENANCE = "neurofm"  # key of the provenance in the metadata of safetensors files
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_OTHER_KINDS = {
+    b"PK": "a ZIP archive (PyTorch or Keras 3)",
+    b"\x80": "a Python pickle",
+    b"version h": "a Git LFS pointer instead of the file",
+    b"<": "a web page",
+    b"\x1f\x8b": "compressed with gzip",
+}
 
 
 @dataclass(frozen=True)
@@ -36,11 +59,11 @@ def identify(name: str, weights: Path | None = None) -> tuple[ModelSpec, str]:
         There is no such model, or no weights file.
     """
     spec = model_spec(name)
-    digest = file_sha256(_resolve(spec, weights))
-    if weights is None and digest != spec.sha256:
-        raise NeuroFMError(
-            "the bundled weights are damaged", where=spec.file, fix="Install the package again.", code=Exit.IO
-        )
+    path = find_weights(spec, weights)
+    digest = file_sha256(path)
+    if weights is None and spec.sha256 and digest != spec.sha256:
+        fix = "Install the package again." if spec.file else f"Run {fetch_command(spec)} again."
+        raise NeuroFMError(f"the weights of {name} are damaged", where=path, fix=fix, code=Exit.IO)
     return spec, digest
 
 
@@ -53,10 +76,17 @@ def load_model(name: str, weights: Path | None = None) -> LoadedModel:
         There is no such model or file, or the file does not hold exactly the weights of the variant.
     """
     spec, digest = identify(name, weights)
-    return LoadedModel(spec, load_network(_resolve(spec, weights), spec.variant), digest)
+    return LoadedModel(spec, load_network(find_weights(spec, weights), spec.variant), digest)
 
 
-def _resolve(spec: ModelSpec, weights: Path | None) -> Path:
+def find_weights(spec: ModelSpec, weights: Path | None = None) -> Path:
+    """Return the file with a model's weights: the given one, the bundled one, or the one fetched before.
+
+    Raises
+    ------
+    NeuroFMError
+        There is none; the message says how to get it.
+    """
     if weights is not None:
         if weights.is_file():
             return weights
@@ -65,14 +95,21 @@ def _resolve(spec: ModelSpec, weights: Path | None) -> Path:
         )
     if spec.file:
         return Path(str(files("neurofm_bids") / "data" / "weights" / spec.file))
+    from neurofm_bids.model.hub import fetched
+
+    path = fetched(spec)
+    if path is not None:
+        return path
     raise NeuroFMError(
         f"the weights of {spec.name} are not here",
-        fix=(
-            "They are gated and licensed CC BY-NC-SA 4.0: accept the terms of NeuroAI-UofG/NeuroFM on "
-            "Hugging Face, download the file and give it with --weights. The model open-s works without."
-        ),
+        fix=f"Run {fetch_command(spec)}, or give their file with --weights. open-s works without.",
         code=Exit.NO_INPUT,
     )
+
+
+def fetch_command(spec: ModelSpec) -> str:
+    """Return the command that fetches a model's weights."""
+    return f"`neurofm-tools weights fetch {spec.name}`"
 
 
 def file_sha256(path: Path) -> str:
@@ -89,7 +126,8 @@ def load_network(path: Path, variant: str) -> NeuroFMNet:
     NeuroFMError
         The file is of another kind, damaged, or holds other weights than the variant has.
     """
-    from neurofm_bids.model.network import ARCHITECTURES, NeuroFMNet
+    from neurofm_bids.model.architecture import ARCHITECTURES
+    from neurofm_bids.model.network import NeuroFMNet
 
     network = NeuroFMNet(ARCHITECTURES[variant])
     state = _read(path, network)
@@ -104,34 +142,80 @@ def load_network(path: Path, variant: str) -> NeuroFMNet:
 
 
 def _read(path: Path, network: NeuroFMNet) -> dict[str, Any]:
+    """Read a weights file of either kind; its first bytes tell which, not its name."""
     import torch
 
-    if path.suffix in {".h5", ".hdf5"}:
+    with path.open("rb") as stream:
+        first = stream.read(9)
+    if first.startswith(_HDF5):
         from neurofm_bids.model.keras_h5 import read_keras_h5
 
-        arrays = read_keras_h5(path, network.architecture)
+        trusted = file_sha256(path) in known_hashes()
+        arrays = read_keras_h5(path, network.architecture, trusted=trusted)
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+    if first[8:] == b"{":
+        return _read_safetensors(path, network.architecture.name)
+    kind = next((kind for start, kind in _OTHER_KINDS.items() if first.startswith(start)), "of no known kind")
     raise NeuroFMError(
-        "weights are read from .h5 and .safetensors files only", where=path, fix="Convert the file."
+        f"the file is {kind}; weights are read from HDF5 (.h5) and safetensors only",
+        where=path,
+        fix="Give the file that the authors publish, or convert it where it was made.",
     )
 
 
-def _read_safetensors(path: Path) -> dict[str, Any]:
+def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        state = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise NeuroFMError(f"the weights file cannot be read ({error})", where=path) from error
+        with safe_open(path, framework="pt") as file:
+            written = json.loads((file.metadata() or {}).get(PROVENANCE, "{}")).get("variant", variant)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise NeuroFMError(
+            f"the file is not a whole safetensors file ({error})", where=path, fix="Get it again."
+        ) from error
+    if written != variant:
+        raise NeuroFMError(
+            f"the file holds the weights of variant {written}, not {variant}",
+            where=path,
+            fix="Choose the --model that the weights belong to.",
+        )
     state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     for name, value in state.items():
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
-            raise NeuroFMError(f"the weight {name} is not finite float32", where=path)
+            raise NeuroFMError(f"the weight {name} is not finite float32", where=path, fix="Get it again.")
     return state
+
+
+def convert(source: Path, target: Path, spec: ModelSpec) -> None:
+    """Write a model's weights as safetensors, with where they came from.
+
+    Parameters
+    ----------
+    source
+        ``.h5`` or ``.safetensors``, checked as for loading.
+    target
+        Written whole or not at all.
+
+    Raises
+    ------
+    NeuroFMError
+        The source is refused, or the target cannot be written.
+    """
+    from safetensors.torch import save
+
+    network = load_network(source, spec.variant)
+    state = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
+    provenance = {
+        "model": spec.name,
+        "variant": spec.variant,
+        "licence": spec.licence,
+        "source": source.name,
+        "source_sha256": file_sha256(source),
+        "converted_by": f"NeuroFM-BIDS {__version__}",
+    }
+    write_bytes(target, save(state, {PROVENANCE: json.dumps(provenance, sort_keys=True)}))
 
 
 def _check(path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,0 +1,142 @@
+"""Fetching published weights from Hugging Face, and the acceptance of their licence.
+
+``HF_TOKEN``, ``HF_HOME``, ``HF_ENDPOINT`` and ``HF_HUB_OFFLINE`` are honoured by huggingface_hub, which keeps
+files in its cache: a file is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from pathlib import Path
+
+from neurofm_bids.bids.derivatives import write_json
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.models import ModelSpec
+from neurofm_bids.model.weights import file_sha256
+
+__all__ = ["accept_licence", "fetch", "fetched", "is_licence_accepted"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def fetched(spec: ModelSpec) -> Path | None:
+    """Return a model's weights in the cache, or None; nothing is downloaded."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(spec.repository, spec.file_on_hub)
+    return Path(found) if isinstance(found, str) else None
+
+
+def fetch(spec: ModelSpec, revision: str = "main") -> Path:
+    """Download a model's weights into the cache, check them, and return their file.
+
+    Raises
+    ------
+    NeuroFMError
+        The hub cannot be reached (exit code 75), refuses (66), has no such file (66), the disk is full (74),
+        or what came is not the file that was published (65): it is then removed.
+    """
+    from huggingface_hub import hf_hub_download
+
+    if not spec.repository:
+        raise NeuroFMError(f"{spec.name} comes with the package", fix="Use it as it is.", code=Exit.USAGE)
+    try:
+        path = Path(hf_hub_download(spec.repository, spec.file_on_hub, revision=revision))
+    except Exception as error:
+        raise _explained(error, spec) from error
+    _check(path, spec)
+    return path
+
+
+def _check(path: Path, spec: ModelSpec) -> None:
+    """Compare a file with the registry's hash, else with the one that the hub stated for it."""
+    blob = path.resolve()
+    expected = spec.sha256 or (blob.name if _SHA256.fullmatch(blob.name) else "")
+    if not expected or file_sha256(path) == expected:
+        return
+    blob.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    raise NeuroFMError(
+        f"the download is not the published file (its SHA-256 is not {expected}); it was removed",
+        where=f"{spec.repository}/{spec.file_on_hub}",
+        fix="Fetch it again; if that does not help, ask the authors whether they changed it.",
+    )
+
+
+def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
+    """Say what a failed download means and what to do."""
+    from huggingface_hub import errors
+
+    page = f"https://huggingface.co/{spec.repository}"
+    where = f"{spec.repository}/{spec.file_on_hub}"
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        return NeuroFMError(
+            "Hugging Face cannot be reached",
+            where=where,
+            fix="Fetch where there is a network, and set HF_HOME to the same folder here; "
+            "or give the file with --weights.",
+            code=Exit.TRY_AGAIN,
+        )
+    if isinstance(error, errors.EntryNotFoundError | errors.RevisionNotFoundError):
+        return NeuroFMError(
+            "Hugging Face has no such file or revision",
+            where=where,
+            fix=f"Look at {page}/tree/main, download the file there and give it with --weights.",
+            code=Exit.NO_INPUT,
+        )
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, errors.RepositoryNotFoundError) or status in {401, 403}:
+        return NeuroFMError(
+            "Hugging Face refuses: the weights are gated",
+            where=where,
+            fix=f"Log in, accept the terms at {page}, make a token with read access at "
+            "https://huggingface.co/settings/tokens and set HF_TOKEN to it.",
+            code=Exit.NO_INPUT,
+        )
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return NeuroFMError(
+            "the disk is full", where=_home(), fix="Make room, or set HF_HOME elsewhere.", code=Exit.IO
+        )
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
+        return NeuroFMError(
+            "the cache cannot be written", where=_home(), fix="Set HF_HOME elsewhere.", code=Exit.CANT_CREATE
+        )
+    return NeuroFMError(
+        f"the download failed ({type(error).__name__}: {_first_line(error)})",
+        where=where,
+        fix="Try again.",
+        code=Exit.TRY_AGAIN,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def _home() -> Path:
+    from huggingface_hub.constants import HF_HOME
+
+    return Path(HF_HOME)
+
+
+def _acceptances() -> Path:
+    return _home() / "neurofm" / "accepted-licences.json"
+
+
+def is_licence_accepted(spec: ModelSpec) -> bool:
+    """Tell whether the licence of a model was accepted on this machine before."""
+    try:
+        return spec.licence in json.loads(_acceptances().read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def accept_licence(spec: ModelSpec) -> None:
+    """Note that the licence of a model was accepted."""
+    try:
+        known = json.loads(_acceptances().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = []
+    write_json(_acceptances(), sorted({*known, spec.licence}))

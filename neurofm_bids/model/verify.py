@@ -1,0 +1,172 @@
+"""Checks of weights and installation that say what they prove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.config import TEMPLATE
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.weights import LoadedModel, load_model
+
+__all__ = ["Check", "verify"]
+
+_TOLERANCE = 1e-4  # absolute, and relative
+_IMAGE_SHAPE = (193, 229, 193)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Parameters
+    ----------
+    passed
+        None if it could not be done.
+    found
+        What was found.
+    proves
+        What follows from it, and what does not.
+    """
+
+    name: str
+    passed: bool | None
+    found: str
+    proves: str
+
+
+def verify(model: str, weights: Path | None = None, image: Path | None = None) -> Iterator[Check]:
+    """Yield the checks of a model's weights: file, arithmetic, and the published example where there is one.
+
+    Parameters
+    ----------
+    model
+        Name in the registry.
+    weights
+        Their file, if not the bundled or the fetched one.
+    image
+        The T1w of the published example, if it should not come from TemplateFlow.
+
+    Raises
+    ------
+    NeuroFMError
+        There are no weights, they are refused, or ``image`` is another one.
+    """
+    loaded = load_model(model, weights)
+    yield _file(loaded)
+    yield _arithmetic(loaded)
+    yield _example(loaded, image)
+
+
+def _file(loaded: LoadedModel) -> Check:
+    spec = loaded.spec
+    found = f"SHA-256 {loaded.sha256}"
+    if loaded.sha256 == spec.sha256:
+        return Check("file", True, found, f"This is the file that was published as {spec.name}.")
+    return Check(
+        "file",
+        None,
+        f"{found}; {'the known one is ' + spec.sha256 if spec.sha256 else 'none is known'}",
+        f"It holds finite weights of exactly the shapes of variant {spec.variant}; whose they are is open.",
+    )
+
+
+def _arithmetic(loaded: LoadedModel) -> Check:
+    """Compare the fast computation with the plain network on the bundled template."""
+    import torch
+
+    from neurofm_bids.model.encoder import Encoder
+    from neurofm_bids.model.views import read_volume
+    from neurofm_bids.preprocess.grid import model_grid
+    from neurofm_bids.preprocess.register import load_template
+
+    template = load_template(TEMPLATE)
+    brain = np.where(np.asarray(template.mask.dataobj) > 0, np.asarray(template.image.dataobj), 0)
+    grid, _ = model_grid(
+        nib.Nifti1Image(brain.astype(np.float32), template.image.affine), template.mask, space="native"
+    )
+    volume = np.asarray(grid.dataobj)
+    with torch.inference_mode():
+        standard = read_volume(volume).standardise(volume)
+        plain = loaded.network(torch.from_numpy(standard)[None, None]).latent[0].numpy()
+    fast = Encoder(loaded, "cpu").encode(volume, views=1).features
+    return Check(
+        "arithmetic",
+        _agrees(fast, plain),
+        f"largest difference of the {len(plain)} features {np.abs(fast - plain).max():.1g}",
+        "The fast computation equals the plain network on this machine. It says nothing about the weights.",
+    )
+
+
+def _example(loaded: LoadedModel, image: Path | None) -> Check:
+    """Repeat the authors' published run on the MNI template, if it is of this model."""
+    path = files("neurofm_bids") / "data" / "verification" / f"{loaded.spec.name}.json"
+    name = "published example"
+    if not path.is_file():
+        return Check(name, None, "the authors published none for this model", "Nothing.")
+    expected = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        source = image or _template_image()
+    except NeuroFMError as error:
+        return Check(name, None, str(error), "Nothing.")
+    found = _published_run(loaded, source)
+    difference = np.abs(found - np.array(expected["Features"])).max()
+    return Check(
+        name,
+        _agrees(found, np.array(expected["Features"])),
+        f"largest difference of the {len(found)} features {difference:.1g} ({expected['Image']})",
+        "Where it passes, weights, loader, network and the older published preprocessing give what the "
+        "authors published for this image. It does not prove that predictions are right for a scan.",
+    )
+
+
+def _agrees(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+    return bool(np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE))
+
+
+def _template_image() -> Path:
+    from templateflow import api
+
+    try:
+        found = api.get(TEMPLATE, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
+    except Exception as error:
+        raise _no_template(f"{type(error).__name__}") from error
+    if not found or isinstance(found, list):
+        raise _no_template("TemplateFlow has none")
+    return Path(found)
+
+
+def _no_template(why: str) -> NeuroFMError:
+    return NeuroFMError(
+        f"the 1 mm brain of {TEMPLATE} cannot be had ({why})",
+        fix="Go online, or give the file with --image.",
+        code=Exit.TRY_AGAIN,
+    )
+
+
+def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
+    """Return the features after the preprocessing of the published example: reordered, then conformed."""
+    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+    from nibabel.processing import conform
+
+    from neurofm_bids.model.encoder import Encoder
+    from neurofm_bids.preprocess.grid import load_t1w
+
+    brain = load_t1w(image)
+    if brain.shape != _IMAGE_SHAPE:
+        raise NeuroFMError(
+            f"an image of {brain.shape} voxels is not that of the published example ({_IMAGE_SHAPE})",
+            where=image,
+            fix=f"Give TemplateFlow's {TEMPLATE}, resolution 1, desc-brain T1w.",
+        )
+    turn = ornt_transform(io_orientation(brain.affine), axcodes2ornt("LIA"))
+    grid = conform(brain.as_reoriented(turn), out_shape=(256,) * 3, order=1, orientation="LIA")
+    return Encoder(loaded, "cpu").encode(np.asarray(grid.dataobj, dtype=np.float32), views=1).features
