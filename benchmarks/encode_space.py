@@ -22,7 +22,7 @@ from neurofm_bids.preprocess.chain import mask_image, prepare
 from neurofm_bids.preprocess.grid import load_t1w, model_grid
 
 POSES = ((0, (0, 0, 0)), (5, (2, -3, 1)), (10, (-4.5, 1.5, 3.5)), (20, (3.3, 4.1, -2.7)))
-VIEWS = (1, 2, 4, 8)
+VIEWS = (1, 2, 4, 8, 16, 32)
 
 
 def posed(image, degrees, shift, rng):
@@ -46,7 +46,7 @@ def encodings(image, encoder):
         grid, _ = model_grid(brain, done.mask, space=space, t1w_to_template=done.registration.rigid)
         for views in VIEWS:
             found = encoder.encode(np.asarray(grid.dataobj, dtype=np.float32), views=views)
-            values = [p.value / (1000 if "volume" in p.name else 1) for p in found.predictions]
+            values = [p.value / (1000 if "volume" in p.name else 1) for p in found.predictions.values()]
             yield space, views, found.features, values
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurofm_bids.api import NeuroFM, Result
+    from neurofm_bids.transformer import NeuroFMFeatures
 
-__all__ = ["NeuroFM", "Result", "__version__"]
+__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "__version__"]
 
 # nipype and huggingface_hub would otherwise report their use over the network
 os.environ.setdefault("NO_ET", "1")
@@ -21,10 +23,11 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 
-def __getattr__(name: str) -> Any:
-    if name in {"NeuroFM", "Result"}:
-        from neurofm_bids import api
+_HOMES = {"NeuroFM": "api", "Result": "api", "NeuroFMFeatures": "transformer"}
 
-        return getattr(api, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"neurofm_bids.{_HOMES[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -15,6 +15,7 @@ LAYERS = (
     ("model",),
     ("report",),
     ("api",),
+    ("transformer",),
     ("workflow", "group", "demo", "tools"),
     ("settings", "parser", "cli", "__main__"),
 )

@@ -16,6 +16,7 @@ OPTIONS = sorted(
     option for action in get_parser()._actions for option in action.option_strings if option.startswith("--")
 )
 OWNERS = {
+    "scikit-learn": "sklearn",
     "huggingface-hub": "huggingface_hub",
     "antspyx": "ants",
     "pybids": "bids",

@@ -256,7 +256,7 @@ def test_work_folder_is_left_empty(mixed):
         (("participant", "--participant-label", "nobody"), 18, "no such participant: nobody"),
         (("participant", "--nprocs", "none"), 64, "--nprocs"),
         (("participant", "--weights", "/nowhere.h5"), 66, "no such weights file"),
-        (("participant", "--model", "neurofm-s"), 66, "gated"),
+        (("participant", "--model", "neurofm-s"), 66, "neurofm-tools weights fetch neurofm-s"),
         (("participant", "--device", "cuda:9"), 64, "no such device"),
         (("group",), 66, "no such output folder"),
     ],

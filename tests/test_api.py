@@ -1,0 +1,136 @@
+"""The library: encode, module and the scikit-learn step; predict is tested with the command line."""
+
+import json
+import pickle
+from importlib.resources import files
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+from neurofm_bids import NeuroFM, NeuroFMFeatures
+from neurofm_bids.errors import Exit, NeuroFMError
+
+BRAIN = str(files("neurofm_bids") / "data" / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return NeuroFM("open-s", device="cpu", views=2)
+
+
+def grid():
+    from neurofm_bids.api import _read_brain
+
+    return _read_brain(BRAIN)
+
+
+def test_paths_images_and_arrays_of_one_brain_are_the_same(model, tmp_path):
+    image = nib.load(BRAIN)
+    nib.save(image, tmp_path / "brain.nii.gz")
+    path, other, img, array = model.encode([BRAIN, tmp_path / "brain.nii.gz", image, grid()])
+    for found in (other, img, array):
+        assert np.array_equal(found.features, path.features)
+    assert (path.features.shape, path.features.dtype) == ((160,), np.float32)
+    record = json.loads(json.dumps(path.to_dict()))
+    assert len(record["Features"]) == 160
+    assert record["Views"] == 2
+    assert set(record["Predictions"]) == {"age", "sex", "ventricular_volume", "brain_volume"}
+
+
+def test_one_view_is_the_plain_forward_pass_of_the_module(model):
+    volume = grid()
+    standard = (volume - volume.mean(dtype=np.float64)) / volume.std(dtype=np.float64)
+    with torch.inference_mode():
+        outputs = model.module()(torch.from_numpy(standard.astype(np.float32))[None, None])
+    (found,) = model.encode([volume], views=1)
+    np.testing.assert_allclose(found.features, outputs.latent[0], rtol=1e-4, atol=1e-4)
+    target = model.spec.targets["age"]
+    age = float(outputs.age[0]) * target.sd + target.mean
+    assert found.predictions["age"].value == pytest.approx(age, abs=1e-3)
+    assert found.predictions["age"].interval95 is None
+
+
+def test_encode_is_lazy(model):
+    def endless():
+        while True:
+            yield BRAIN
+
+    found = model.encode(endless(), views=1)
+    assert next(found).views == 1
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.zeros((10, 10, 10)), "reads 256x256x256 voxels, not .*: brain 1"),
+        (np.full((256,) * 3, np.nan), "not finite: brain 1"),
+        (np.zeros((256,) * 3), "constant: brain 1"),
+        (np.zeros((256,) * 3, np.complex64), "complex64, not real numbers: brain 1"),
+        ("nowhere.nii.gz", "no such file: nowhere.nii.gz"),
+    ],
+)
+def test_a_bad_brain_is_named_and_the_others_go_on(model, bad, message):
+    first, error, last = model.encode([BRAIN, bad, BRAIN], views=1, errors="return")
+    assert isinstance(error, NeuroFMError)
+    assert np.array_equal(first.features, last.features)
+    with pytest.raises(NeuroFMError, match=message):
+        list(model.encode([BRAIN, bad], views=1))
+
+
+@pytest.mark.parametrize(
+    "single", [BRAIN, nib.Nifti1Image(np.zeros((2, 2, 2)), np.eye(4)), np.zeros((2, 2, 2))]
+)
+def test_one_brain_instead_of_several_is_said_at_once(model, single):
+    with pytest.raises(NeuroFMError, match="several brains") as error:
+        model.encode(single)
+    assert error.value.code is Exit.USAGE
+
+
+def test_fine_tuning_a_module_does_not_change_the_model_and_can_be_loaded_back(model, tmp_path):
+    from safetensors.torch import save_file
+
+    (before,) = model.encode([BRAIN], views=1)
+    module = model.module(dropout=0.2).train()
+    optimiser = torch.optim.SGD(module.parameters(), lr=1e-3)
+    lattice = torch.randn(2, 1, 32, 32, 32)
+    outputs = module.forward_lattice(lattice)
+    loss = sum(value.square().mean() for value in outputs)
+    loss.backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
+    optimiser.step()
+    (after,) = model.encode([BRAIN], views=1)
+    assert np.array_equal(before.features, after.features)
+    save_file(module.state_dict(), tmp_path / "tuned.safetensors")
+    tuned = NeuroFM("open-s", weights=tmp_path / "tuned.safetensors", device="cpu", views=1)
+    (changed,) = tuned.encode([BRAIN])
+    assert not np.array_equal(before.features, changed.features)
+
+
+def test_features_in_a_pipeline(model):
+    volume = grid()
+    brains = [volume, volume[::-1].copy(), np.roll(volume, 3, axis=1), np.roll(volume, 5, axis=2)]
+    step = NeuroFMFeatures(device="cpu", views=1, prepared=True)
+    pipeline = make_pipeline(clone(step), Ridge())
+    pipeline.fit(brains, [1.0, 2.0, 3.0, 4.0])
+    assert pipeline.predict(brains).shape == (4,)
+    features = step.fit(brains).transform(brains[:2])
+    expected = np.stack([found.features for found in model.encode(brains[:2], views=1)])
+    assert np.array_equal(features, expected)
+    assert len(step.get_feature_names_out()) == features.shape[1]
+    assert step.transform([]).shape == (0, 160)
+
+
+def test_a_pickled_step_holds_no_network_and_works_again():
+    step = NeuroFMFeatures(device="cpu", views=1, prepared=True)
+    features = step.transform([BRAIN])
+    data = pickle.dumps(step)
+    assert len(data) < 10_000
+    assert np.array_equal(pickle.loads(data).transform([BRAIN]), features)
+    step.set_params(views=2)
+    assert not np.array_equal(step.transform([BRAIN]), features)
