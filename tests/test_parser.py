@@ -30,7 +30,15 @@ def test_labels_with_and_without_prefix(folders, prefix):
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--nope"], ["--views", "65"], ["--views", "0"], ["--nprocs", "0"], ["--model", "x"], ["--mem", "much"]],
+    [
+        ["--nope"],
+        ["--views", "65"],
+        ["--precision", "float16"],
+        ["--views", "0"],
+        ["--nprocs", "0"],
+        ["--model", "x"],
+        ["--mem", "much"],
+    ],
 )
 def test_wrong_options_are_usage_errors(folders, wrong, capsys):
     with pytest.raises(NeuroFMError) as error:

@@ -1,5 +1,6 @@
 """What the repository says about itself."""
 
+import doctest
 import re
 import tomllib
 from importlib.metadata import requires
@@ -81,3 +82,9 @@ def test_every_import_is_a_dependency():
     packages = {OWNERS.get(name, name) for name in named} | {"neurofm_bids"}
     imported = set(re.findall(r"^\s*(?:import|from) (\w+)", source(), re.MULTILINE))
     assert imported - packages - set(sys.stdlib_module_names) == set()
+
+
+def test_the_examples_of_the_python_page_run():
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False)
+    assert tried > 10
+    assert failed == 0

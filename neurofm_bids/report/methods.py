@@ -107,7 +107,8 @@ def _grid(space: str) -> str:
 def _views(count: int) -> str:
     if count == 1:
         return "a single pass"
-    return f"the mean of {count} views of each scan (phases of the 2 mm lattice that the network reads)"
+    views = f"the mean of {count} views of each scan (phases of the 2 mm lattice that the network reads"
+    return f"{views}, and turns and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
 
 
 def bibliography(parameters: Mapping[str, Any]) -> str:
