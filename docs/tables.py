@@ -25,7 +25,7 @@ _EXIT = {
     Exit.SOFTWARE: "A bug of NeuroFM-BIDS. The log has the traceback; please report it.",
     Exit.CANT_CREATE: "The output folder cannot be made or written, or holds another dataset.",
     Exit.IO: "Reading or writing failed: disk full, quota, or damaged bundled weights.",
-    Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be fetched, or the device lacks memory.",
+    Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be fetched.",
 }
 
 

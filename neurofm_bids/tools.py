@@ -18,7 +18,8 @@ _log = logging.getLogger("neurofm_bids")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``neurofm-tools`` and return its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    _log.setLevel(logging.INFO)
     logging.getLogger("huggingface_hub").propagate = False  # it shows its own messages
     try:
         options = get_parser().parse_args(argv)
