@@ -175,7 +175,7 @@ class NeuroFM:
             raise NeuroFMError(
                 "encode takes several brains", fix="Give one in a list: [brain].", code=Exit.USAGE
             )
-        found = self._encoder.encode_many(brains, _read_brain, views or self.views, errors="return")
+        found = self._encoder.encode_many(brains, _read_brain, self._views(views), errors="return")
         return (_checked(number, item, errors) for number, item in enumerate(found))
 
     def predict(
@@ -213,7 +213,7 @@ class NeuroFM:
             encode_space=encode_space,
             template=template,
         )
-        encoding = self._encoder.encode(np.asarray(prepared.grid.dataobj), views=views or self.views)
+        encoding = self._encoder.encode(np.asarray(prepared.grid.dataobj), views=self._views(views))
         zscore = {"mean": encoding.zscore_mean, "sd": encoding.zscore_sd}
         return Result(
             encoding=encoding,
@@ -224,6 +224,9 @@ class NeuroFM:
             notice=self.spec.notice,
             grid=prepared.grid,
         )
+
+    def _views(self, views: int | None) -> int:
+        return self.views if views is None else views
 
 
 def _read_brain(source: Source) -> NDArray[Any]:

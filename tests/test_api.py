@@ -55,6 +55,11 @@ def test_one_view_is_the_plain_forward_pass_of_the_module(model):
     assert found.predictions["age"].interval95 is None
 
 
+def test_no_views_are_refused_and_not_taken_for_the_default(model):
+    with pytest.raises(NeuroFMError, match="0 views"):
+        next(model.encode([BRAIN], views=0))
+
+
 def test_encode_is_lazy(model):
     def endless():
         while True:

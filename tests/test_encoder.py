@@ -284,6 +284,11 @@ def test_batch_halves_when_memory_runs_out_and_says_so(loaded, monkeypatch, capl
     np.testing.assert_allclose(found.features, expected.features, atol=1e-4, rtol=1e-4)
 
 
+def test_a_batch_of_no_views_is_refused(loaded):
+    with pytest.raises(NeuroFMError, match="a batch of 0 views"):
+        Encoder(loaded, "cpu", batch_size=0)
+
+
 def test_memory_that_does_not_hold_one_view_is_an_error(loaded, monkeypatch):
     encoder = Encoder(loaded, "cpu", batch_size=2)
 

@@ -105,7 +105,11 @@ class Encoder:
         self.spec = loaded.spec
         self._device = choose_device(device)
         self._network = FastNetwork(loaded.network, choose_precision(precision)).to(self._device)
-        self._batch_size = batch_size or (1 if self._device.type == "cpu" else 8)
+        if batch_size is None:
+            batch_size = 1 if self._device.type == "cpu" else 8
+        if batch_size < 1:
+            raise NeuroFMError(f"a batch of {batch_size} views", fix="Give 1 or more.", code=Exit.USAGE)
+        self._batch_size = batch_size
 
     def encode(self, volume: NDArray[np.generic], views: int = 8) -> Encoding:
         """Return features and predictions of one model-grid volume.
