@@ -152,7 +152,8 @@ def test_report_of_failures_only(tmp_path):
         ({}, ("[@deepbet]", "[@n4]", "mean of 8 views"), ()),
         ({"skull_strip": "skip"}, ("skull-stripped already",), ("deepbet",)),
         ({"bias_correction": "none"}, ("No bias correction",), ("@n4",)),
-        ({"encode_space": "native", "views": 1}, ("own pose", "a single pass"), ("intervals",)),
+        ({"encode_space": "native", "views": 1}, ("own pose", "a single pass"), ("intervals", "float")),
+        ({"views": 16, "precision": "bfloat16"}, ("mean of 16 views", "turns and shifts", "in bfloat16"), ()),
     ],
 )
 def test_methods_and_references_are_of_what_was_run(changes, present, absent):

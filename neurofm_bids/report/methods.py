@@ -74,7 +74,7 @@ def methods_text(
         f" (antspyx {versions['antspyx']}; [@ants]; one thread, seed {parameters['random_seed']}).",
         _grid(parameters["encode_space"]),
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
-        f" predictions from {_views(parameters['views'])}.",
+        f" predictions from {_views(parameters['views'])}{_precision(parameters)}.",
         notice,
     ]
     return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
@@ -109,6 +109,11 @@ def _views(count: int) -> str:
         return "a single pass"
     views = f"the mean of {count} views of each scan (phases of the 2 mm lattice that the network reads"
     return f"{views}, and turns and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
+
+
+def _precision(parameters: Mapping[str, Any]) -> str:
+    precision = parameters.get("precision", "float32")  # older outputs do not name it
+    return "" if precision == "float32" else f", in {precision}"
 
 
 def bibliography(parameters: Mapping[str, Any]) -> str:
