@@ -10,6 +10,7 @@ from pathlib import Path
 
 from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.pretrain.commands import add_commands as add_pretraining
 
 __all__ = ["get_parser", "main"]
 
@@ -40,6 +41,8 @@ def get_parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     weights = commands.add_parser("weights", help="list, fetch, convert and verify the weights of models")
     _add_weights(weights.add_subparsers(dest="action", required=True))
+    pretrain = commands.add_parser("pretrain", help="make synthetic brains and train networks on them")
+    add_pretraining(pretrain.add_subparsers(dest="action", required=True))
     return parser
 
 

@@ -15,7 +15,7 @@ LAYERS = (
     ("model",),
     ("report",),
     ("api",),
-    ("transformer",),
+    ("transformer", "pretrain"),
     ("workflow", "group", "demo", "tools"),
     ("settings", "parser", "cli", "__main__"),
 )

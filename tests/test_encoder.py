@@ -82,7 +82,7 @@ def test_every_map_of_the_fast_network_equals_the_plain_one(networks, variant):
     start, shape = BOXES["odd"]
     box, background = torch.randn(1, *shape), torch.tensor([-0.4])
     x = full(box, start, background)
-    y = fast._Map(box[..., None], start, 128, background.reshape(1, 1, 1, 1, 1).expand(1, 2, 2, 2, 1), 0)
+    y = fast.Map(box[..., None], start, 128, background.reshape(1, 1, 1, 1, 1).expand(1, 2, 2, 2, 1), 0)
     with torch.inference_mode():
         for index, (block, quick) in enumerate(zip(network.blocks, found.blocks, strict=True)):
             x = block(x) if index else block.forward_sampled(x)
@@ -97,7 +97,7 @@ def test_only_the_box_is_computed(networks):
     block = FastNetwork(networks["s"]).blocks[0]
     empty = torch.zeros(1, 2, 2, 2, 1)
     with torch.inference_mode():
-        found = block(fast._Map(torch.randn(1, *shape, 1), start, 128, empty, 0))
+        found = block(fast.Map(torch.randn(1, *shape, 1), start, 128, empty, 0))
     assert found.size == 64
     assert found.values.shape[1:4] == tuple(
         (a + n) // 2 + 1 - a // 2 for a, n in zip(start, shape, strict=True)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Participant", "read_participants"]
+__all__ = ["Participant", "read_participants", "read_rows"]
 
 _SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
@@ -37,16 +37,21 @@ def read_participants(bids_dir: Path) -> dict[str, Participant]:
 
     The first row of a label counts. The column of sex may be named ``sex`` or ``gender``.
     """
+    return {label: _participant(values) for label, values in read_rows(bids_dir).items()}
+
+
+def read_rows(bids_dir: Path) -> dict[str, dict[str, str]]:
+    """Return the texts of each participant's first row by column, in lower case, by label."""
     try:
         text = (bids_dir / "participants.tsv").read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return {}
-    found: dict[str, Participant] = {}
+    found: dict[str, dict[str, str]] = {}
     for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         values = {k.strip().lower(): (v or "").strip() for k, v in row.items() if k and isinstance(v, str)}
         label = values.get("participant_id", "").removeprefix("sub-")
-        if label and label not in found:
-            found[label] = _participant(values)
+        if label:
+            found.setdefault(label, values)
     return found
 
 

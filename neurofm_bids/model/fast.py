@@ -13,7 +13,7 @@ Nothing is approximated; sums are taken in another order only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import cast
@@ -25,7 +25,7 @@ from torch.nn.functional import conv3d, elu_, linear, pad
 from neurofm_bids.model.network import Block, NeuroFMNet, Outputs
 from neurofm_bids.model.views import LATTICE_SIZE
 
-__all__ = ["FastNetwork"]
+__all__ = ["FastNetwork", "Map"]
 
 _DENSE_SIZE = 16  # maps of this size or less are computed whole
 _DENSE_SHARE = 0.6  # as are those of which the box is this share
@@ -33,7 +33,7 @@ _SLAB_VALUES = 4_000_000  # of the widest map at a time: more falls out of the p
 
 
 @dataclass(frozen=True)
-class _Map:
+class Map:
     """A cubic map of which only a box is stored, with what it is elsewhere.
 
     Parameters
@@ -88,7 +88,7 @@ def _sample(empty: Tensor, voxels: Sequence[Tensor], size: int) -> Tensor:
 def _fold(conv: nn.Conv3d, bn: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     """Return weight and bias of a convolution with its normalisation, float64."""
     parts = (conv.weight, conv.bias, bn.weight, bn.bias, bn.running_mean, bn.running_var)
-    weight, bias, gamma, beta, mean, var = (p.detach().double() for p in parts if p is not None)
+    weight, bias, gamma, beta, mean, var = (p.double() for p in parts if p is not None)
     scale = gamma / torch.sqrt(var + bn.eps)
     return weight * scale[:, None, None, None, None], (bias - mean) * scale + beta
 
@@ -124,7 +124,7 @@ class _FastBlock(nn.Module):
             self.register_buffer(name, value.float().contiguous())
         self.conv_weight = self.conv_weight.contiguous(memory_format=torch.channels_last_3d)
 
-    def forward(self, x: _Map) -> _Map:
+    def forward(self, x: Map) -> Map:
         """Map the box that the brain reaches, and the empty cube, through the block."""
         size = x.size // self.step
         ranges = [self._reached(span, size) for span in x.ranges]
@@ -136,11 +136,11 @@ class _FastBlock(nn.Module):
         values = self._compute(x.read([(max(a, 0), min(b, x.size)) for a, b in needed]), outside)
         start = tuple(a for a, _ in ranges)
         if x.is_whole():
-            return _Map(values, start, size, x.empty, x.felt)
+            return Map(values, start, size, x.empty, x.felt)
         felt = x.felt // 2 + 1 if self.step == 2 else x.felt + 1
         edge = min(x.size, self.step * 2 * (felt + 1))
         empty = _sample(x.empty, [_shortened(edge, x.size)] * 3, x.size)
-        return _Map(values, start, size, self._compute(empty, [(1, 2 - self.step)] * 3), felt)
+        return Map(values, start, size, self._compute(empty, [(1, 2 - self.step)] * 3), felt)
 
     def _reached(self, span: tuple[int, int], size: int) -> tuple[int, int]:
         """Return the outputs that read any voxel of a range."""
@@ -158,8 +158,8 @@ class _FastBlock(nn.Module):
         centres = [slice(1 - low, None if high else last, self.step) for low, high in outside]
         residual = linear(x[(slice(None), *centres)], self.residual_weight, self.bias)
         middle = self._convolve(x, padding, residual.shape[1])
-        residual.view(-1, residual.shape[-1]).addmm_(middle.reshape(-1, middle.shape[-1]), self.out_weight)
-        return elu_(residual)
+        flat = torch.addmm(residual.flatten(0, 3), middle.reshape(-1, middle.shape[-1]), self.out_weight)
+        return elu_(flat).view_as(residual)
 
     def _convolve(self, x: Tensor, padding: Sequence[int], planes: int) -> Tensor:
         """Return the 3x3x3 branch before its last 1x1x1, slab by slab, (N, d', h', w', F / 4)."""
@@ -187,7 +187,8 @@ def _shortened(edge: int, size: int) -> Tensor:
 class FastNetwork(nn.Module):
     """The network of given weights for inference.
 
-    Later changes of ``network`` are not followed: build it again after fine-tuning.
+    Later changes of ``network`` are not followed: build it again after fine-tuning, or, with
+    ``differentiable``, for each step of training.
 
     Parameters
     ----------
@@ -195,6 +196,8 @@ class FastNetwork(nn.Module):
         The plain network; evaluated with its running statistics, whatever its mode.
     precision
         Type of the blocks' weights and maps; pooling, neck and heads are float32 always.
+    differentiable
+        Gradients reach the parameters of ``network``, normalised by its running statistics.
 
     Examples
     --------
@@ -204,18 +207,24 @@ class FastNetwork(nn.Module):
     torch.Size([1, 160])
     """
 
-    def __init__(self, network: NeuroFMNet, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        network: NeuroFMNet,
+        precision: torch.dtype = torch.float32,
+        *,
+        differentiable: bool = False,
+    ) -> None:
         super().__init__()
         plain = cast("list[Block]", list(network.blocks))
         strides = [block.stride for block in plain[1:]] + [1]
-        self.blocks = nn.ModuleList(
-            _FastBlock(block, step).to(precision) for block, step in zip(plain, strides, strict=True)
-        )
-        self.tail = network.copy()
-        self.tail.blocks = nn.ModuleList()
+        with torch.set_grad_enabled(differentiable):
+            self.blocks = nn.ModuleList(
+                _FastBlock(block, step).to(precision) for block, step in zip(plain, strides, strict=True)
+            )
+        self.tail = network if differentiable else _tail(network)
         self.precision = precision
+        self.differentiable = differentiable
 
-    @torch.inference_mode()
     def forward(self, box: Tensor, start: Sequence[int], background: Tensor) -> Outputs:
         """Return the outputs of lattices of which only a box differs from the background.
 
@@ -228,9 +237,22 @@ class FastNetwork(nn.Module):
         background
             Value of each lattice outside of the box, shape (N,).
         """
+        with torch.inference_mode(not self.differentiable):
+            *_, features = self.maps(box, start, background)
+            outputs: Outputs = self.tail.forward_features(features.values.float().movedim(-1, 1))
+            return outputs
+
+    def maps(self, box: Tensor, start: Sequence[int], background: Tensor) -> Iterator[Map]:
+        """Yield the map after each block; parameters as for :meth:`forward`."""
         empty = background.to(self.precision)[:, None, None, None, None].expand(-1, 2, 2, 2, 1)
-        features = _Map(box.to(self.precision)[..., None], tuple(start), LATTICE_SIZE, empty, 0)
+        features = Map(box.to(self.precision)[..., None], tuple(start), LATTICE_SIZE, empty, 0)
         for block in self.blocks:
             features = block(features)
-        outputs: Outputs = self.tail.forward_features(features.values.float().movedim(-1, 1))
-        return outputs
+            yield features
+
+
+def _tail(network: NeuroFMNet) -> NeuroFMNet:
+    """Return a copy of the network without its blocks."""
+    tail = network.copy()
+    tail.blocks = nn.ModuleList()
+    return tail

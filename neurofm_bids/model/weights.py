@@ -28,6 +28,7 @@ __all__ = [
     "identify",
     "load_model",
     "load_network",
+    "save_network",
 ]
 
 PROVENANCE = "neurofm"  # key of the provenance in the metadata of safetensors files
@@ -203,19 +204,29 @@ def convert(source: Path, target: Path, spec: ModelSpec) -> None:
     NeuroFMError
         The source is refused, or the target cannot be written.
     """
-    from safetensors.torch import save
-
-    network = load_network(source, spec.variant)
-    state = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
     provenance = {
         "model": spec.name,
-        "variant": spec.variant,
         "licence": spec.licence,
         "source": source.name,
         "source_sha256": file_sha256(source),
         "converted_by": f"NeuroFM-BIDS {__version__}",
     }
-    write_bytes(target, save(state, {PROVENANCE: json.dumps(provenance, sort_keys=True)}))
+    save_network(load_network(source, spec.variant), target, provenance)
+
+
+def save_network(network: NeuroFMNet, target: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a network's weights as safetensors, whole or not at all.
+
+    Parameters
+    ----------
+    provenance
+        Where they came from, ready for JSON; the variant is added.
+    """
+    from safetensors.torch import save
+
+    state = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
+    about = {**provenance, "variant": network.architecture.name}
+    write_bytes(target, save(state, {PROVENANCE: json.dumps(about, sort_keys=True)}))
 
 
 def _check(path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:

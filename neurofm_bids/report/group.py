@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.bids.derivatives import write_text
-from neurofm_bids.report.group_figures import Strip, plot_ages, plot_components, plot_strips
+from neurofm_bids.report.charts import plot_agreement
+from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
 from neurofm_bids.report.group_statistics import Agreement, age_agreement, principal_components
 from neurofm_bids.report.page import render
 
@@ -147,10 +148,12 @@ def _figures(report: GroupReport) -> dict[str, Any]:
         "predictions_figure": _draw_strips(report, (*report.predictions, _MASK), "predictions"),
         "quality_figure": _draw_strips(report, report.quality[:_MAX_STRIPS], "quality"),
         "age_figure": agreement
-        and plot_ages(
+        and plot_agreement(
             known[both],
             predicted[both],
             [name for name, has in zip(names, both, strict=True) if has],
+            ("chronological age (years)", "predicted age (years)"),
+            "ages",
             f"Predicted against chronological age of {agreement.n} scans",
         ),
         "components_figure": components

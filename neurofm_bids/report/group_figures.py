@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import html
-import io
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.report.charts import (
+    GREY,
+    LINE,
+    MANY,
+    MAX_NAMES,
+    SHAPE,
+    new_figure,
+    points,
+    svg,
+    write_name,
+)
 from neurofm_bids.report.group_statistics import Components, outliers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["Strip", "plot_ages", "plot_components", "plot_strips"]
+__all__ = ["Strip", "plot_components", "plot_strips"]
 
 _Array = npt.NDArray[np.float64]
 
-_POINT, _FAR, _SHAPE, _LINE, _GREY = "#1f5f8b", "#b3261e", "#d5e3ee", "#1b1b1b", "#6b7280"
-_MANY = 1500  # more points than this are drawn as one bitmap inside the SVG
 _ENOUGH_FOR_SHAPE = 10
-_MAX_NAMES = 3
-_STYLE = {
-    "svg.hashsalt": "neurofm",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.formatter.useoffset": False,
-    "text.parse_math": False,
-}
 
 
 @dataclass(frozen=True)
@@ -59,37 +48,19 @@ def plot_strips(strips: Sequence[Strip], name: str, description: str) -> str:
     A black line marks the median; values far from the rest are red, the farthest carry the scan's name.
     """
     lines = (len(strips) + 1) // 2
-    with _figure((10.4, 1.45 * lines)) as figure:
+    with new_figure((10.4, 1.45 * lines)) as figure:
         for place, strip in enumerate(strips):
             _strip(figure.add_subplot(lines, 2, place + 1), strip)
-        return _svg(figure, name, description)
-
-
-def plot_ages(chronological: _Array, predicted: _Array, names: Sequence[str], description: str) -> str:
-    """Draw predicted against chronological age, both of shape (n,) in years, with the line of identity."""
-    far = outliers(predicted - chronological)
-    with _figure((5.4, 4.8)) as figure:
-        axes = figure.add_subplot()
-        both = np.concatenate([chronological, predicted])
-        margin = max(2.0, 0.06 * float(np.ptp(both)))
-        ends = (float(both.min()) - margin, float(both.max()) + margin)
-        axes.plot(ends, ends, color=_GREY, linewidth=1, linestyle="--", label="predicted = chronological")
-        _points(axes, chronological, predicted, far)
-        for place in far[:_MAX_NAMES]:
-            _name(axes, names[place], (chronological[place], predicted[place]), sum(ends) / 2)
-        axes.set(xlim=ends, ylim=ends, aspect="equal")
-        axes.set(xlabel="chronological age (years)", ylabel="predicted age (years)")
-        axes.legend(frameon=False, loc="upper left", fontsize=8)
-        return _svg(figure, "ages", description)
+        return svg(figure, name, description)
 
 
 def plot_components(components: Components, ages: _Array, names: Sequence[str], description: str) -> str:
     """Draw the scans in the plane of two components, coloured by age in years where known (not NaN)."""
     x, y = components.scores.T
     known = np.isfinite(ages)
-    with _figure((6.2, 4.8)) as figure:
+    with new_figure((6.2, 4.8)) as figure:
         axes = figure.add_subplot()
-        style = {"s": 22, "linewidths": 0.3, "edgecolors": "white", "rasterized": x.size > _MANY}
+        style = {"s": 22, "linewidths": 0.3, "edgecolors": "white", "rasterized": x.size > MANY}
         if not known.all():
             axes.scatter(x[~known], y[~known], color="#9ca3af", label="age not known", **style)
         if known.any():
@@ -97,12 +68,12 @@ def plot_components(components: Components, ages: _Array, names: Sequence[str], 
             figure.colorbar(dots, ax=axes, label="chronological age (years)", fraction=0.045)
             if not known.all():
                 axes.legend(frameon=False, fontsize=8)
-        for place in outliers(np.hypot(x - np.median(x), y - np.median(y)))[:_MAX_NAMES]:
-            _name(axes, names[place], (x[place], y[place]), float(x.min() + x.max()) / 2)
+        for place in outliers(np.hypot(x - np.median(x), y - np.median(y)))[:MAX_NAMES]:
+            write_name(axes, names[place], (x[place], y[place]), float(x.min() + x.max()) / 2)
         first, second = (f"{100 * share:.0f} % of variance" for share in components.explained)
         axes.set(xlabel=f"component 1 ({first})", ylabel=f"component 2 ({second})")
         axes.margins(0.08)
-        return _svg(figure, "components", description)
+        return svg(figure, "components", description)
 
 
 def _strip(axes: Axes, strip: Strip) -> None:
@@ -114,22 +85,24 @@ def _strip(axes: Axes, strip: Strip) -> None:
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
     if not values.size:
-        axes.text(0.5, 0.4, "not measured", transform=axes.transAxes, ha="center", color=_GREY)
+        axes.text(0.5, 0.4, "not measured", transform=axes.transAxes, ha="center", color=GREY)
         axes.set_xticks([])
         return
     height = _density(axes, values)
     jitter = height * (2 * _halton(values.size) - 1)
     far = outliers(values)
-    _points(axes, values, jitter, far)
+    points(axes, values, jitter, far)
     if values.size > 2:
-        axes.plot([np.median(values)] * 2, [-0.5, 0.5], color=_LINE, linewidth=1.6)
+        axes.plot([np.median(values)] * 2, [-0.5, 0.5], color=LINE, linewidth=1.6)
     if np.ptp(values) == 0:
         half = max(abs(float(values[0])) * 0.05, 1e-3)
         axes.set_xlim(values[0] - half, values[0] + half)
     _tick(axes)
     middle = sum(axes.get_xlim()) / 2
-    for order, place in enumerate(far[:_MAX_NAMES]):
-        _name(axes, strip.names[place], (values[place], jitter[place]), middle, lift=12 + 9 * (order % 2))
+    for order, place in enumerate(far[:MAX_NAMES]):
+        write_name(
+            axes, strip.names[place], (values[place], jitter[place]), middle, lift=12 + 9 * (order % 2)
+        )
 
 
 def _density(axes: Axes, values: _Array) -> _Array:
@@ -143,7 +116,7 @@ def _density(axes: Axes, values: _Array) -> _Array:
     smooth = np.convolve(counts, kernel)[200:400]
     smooth = 0.45 * smooth / smooth.max()
     centres = (edges[:-1] + edges[1:]) / 2
-    axes.fill_between(centres, -smooth, smooth, color=_SHAPE, linewidth=0)
+    axes.fill_between(centres, -smooth, smooth, color=SHAPE, linewidth=0)
     return np.asarray(np.interp(values, centres, smooth))
 
 
@@ -162,60 +135,9 @@ def _halton(size: int) -> _Array:
     return out
 
 
-def _points(axes: Axes, x: _Array, y: _Array, far: Sequence[int]) -> None:
-    near = np.ones(x.size, dtype=bool)
-    near[list(far)] = False
-    style: dict[str, Any] = {"linewidths": 0.3, "edgecolors": "white", "zorder": 3}
-    many = x.size > _MANY
-    axes.scatter(x[near], y[near], s=6 if many else 20, color=_POINT, rasterized=many, alpha=0.75, **style)
-    if len(far):
-        axes.scatter(x[~near], y[~near], s=24, color=_FAR, rasterized=len(far) > _MANY, **style)
-
-
-def _name(axes: Axes, text: str, point: tuple[float, float], middle: float, lift: float = 0) -> None:
-    """Write the name of a scan beside its point, towards the middle of the picture."""
-    left = point[0] > middle
-    axes.annotate(
-        text,
-        point,
-        xytext=(-5 if left else 5, lift),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        fontsize=7.5,
-        color=_FAR,
-        zorder=4,
-    )
-
-
 def _tick(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     axes.xaxis.set_major_locator(MaxNLocator(6))
     if max(map(abs, axes.get_xlim())) >= 1000:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-
-
-@contextmanager
-def _figure(size: tuple[float, float]) -> Iterator[Figure]:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as NewFigure
-
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type, unused-ignore]
-        figure = NewFigure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
-        yield figure
-
-
-def _svg(figure: Figure, name: str, description: str) -> str:
-    """Return the figure as an SVG element: no date, no outside address, names of its own."""
-    stream = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(stream, format="svg", dpi=150, metadata=nothing)
-    text = stream.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    label = html.escape(description, quote=True)
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()

@@ -1,0 +1,1 @@
+"""Pretraining: synthetic brains from label maps, and networks trained on nothing else."""

@@ -1,0 +1,242 @@
+"""Anatomy: what synthesis needs of one label map, as smooth fields of distances."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from numpy.typing import NDArray
+
+from neurofm_bids.errors import Exit, NeuroFMError
+
+__all__ = ["FIELDS", "HIND", "LATERAL", "TISSUES", "Anatomy", "load_anatomies", "prepare_anatomy"]
+
+# FreeSurfer codes. The maps of SynthSeg write the choroid plexus as 136, 137, 163 and 164.
+_CHOROID = (31, 63, 136, 137, 163, 164)
+LATERAL = (4, 43, 5, 44, *_CHOROID)
+_OTHER_VENTRICLES = (14, 15, 72)
+_CORTEX = (3, 42)
+_OUTSIDE = (0, 24, 118, 165)
+HIND = (7, 46, 8, 47, 16)
+TISSUES = {
+    "white": (2, 41, 25, 57, 77, 78, 79, 85, 30, 62, *range(250, 256)),
+    "thalamus": (10, 49),
+    "caudate": (11, 50),
+    "putamen": (12, 51),
+    "pallidum": (13, 52),
+    "hippocampus": (17, 53),
+    "amygdala": (18, 54),
+    "accumbens": (26, 58),
+    "ventral diencephalon": (28, 60),
+    "cerebellar cortex": (8, 47),
+    "cerebellar white": (7, 46),
+    "brainstem": (16,),
+}
+FIELDS = ("lateral", "others", "outer", "ridge", "core", "cranium", "choroid", "hind")
+_MARGIN_MM = 16
+_FAR_MM = 16.0
+_VERSION = "2"  # of the files that hold prepared maps
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One label map, prepared.
+
+    Parameters
+    ----------
+    name
+        File name without extension.
+    fields
+        float32, shape (d, h, w, 8), 1 mm LIA, in the order of :data:`FIELDS`. The first six are depths in mm,
+        positive inside: lateral ventricles, other ventricles, brain (tissue and ventricles), distance from
+        the sheets on which the two banks of a sulcus meet (positive everywhere), everything but cerebral
+        cortex, cranial cavity. The last two are fractions: choroid plexus, cerebellum and brainstem.
+    tissues
+        uint8, shape (d, h, w): index into :data:`TISSUES` of the nearest tissue other than cerebral cortex.
+    cranium_ml, brain_ml, lateral_ml
+        Volumes in the map: cranial cavity, brain tissue without ventricles, lateral ventricles with inferior
+        horns and choroid plexus.
+    place
+        Folder that holds the arrays, if one does: processes then read them from there.
+    """
+
+    name: str
+    fields: NDArray[np.float32]
+    tissues: NDArray[np.uint8]
+    cranium_ml: float
+    brain_ml: float
+    lateral_ml: float
+    place: Path | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return super().__reduce__() if self.place is None else (_stored, (self.name, self.place))
+
+
+def load_anatomies(folder: Path, cache: Path) -> list[Anatomy]:
+    """Prepare every label map of a folder, or take it from the cache, in the order of names.
+
+    Parameters
+    ----------
+    folder
+        With ``.nii``, ``.nii.gz`` or ``.mgz`` maps of FreeSurfer codes, 1 mm.
+    cache
+        A folder that keeps prepared maps; the arrays are mapped from there, so processes share them.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no map, or one cannot be used.
+    """
+    paths = sorted(p for p in folder.glob("*") if p.name.endswith((".nii", ".nii.gz", ".mgz")))
+    if not paths:
+        raise NeuroFMError(
+            "there are no label maps",
+            where=folder,
+            fix="Give a folder with maps of FreeSurfer codes (.nii, .nii.gz or .mgz).",
+            code=Exit.NO_INPUT,
+        )
+    return [_cached(path, cache) for path in paths]
+
+
+def _cached(path: Path, cache: Path) -> Anatomy:
+    digest = hashlib.sha256(_VERSION.encode() + path.read_bytes()).hexdigest()[:16]
+    place = cache / digest
+    if not place.is_dir():
+        anatomy = prepare_anatomy(path)
+        partial = cache / f"{digest}.{os.getpid()}"
+        partial.mkdir(parents=True, exist_ok=True)
+        np.save(partial / "fields.npy", anatomy.fields)
+        np.save(partial / "tissues.npy", anatomy.tissues)
+        np.save(partial / "volumes.npy", [anatomy.cranium_ml, anatomy.brain_ml, anatomy.lateral_ml])
+        partial.rename(place)
+    return _stored(_name(path), place)
+
+
+def _stored(name: str, place: Path) -> Anatomy:
+    cranium, brain, lateral = (float(v) for v in np.load(place / "volumes.npy"))
+    fields = np.load(place / "fields.npy", mmap_mode="c")
+    tissues = np.load(place / "tissues.npy", mmap_mode="c")
+    return Anatomy(name, fields, tissues, cranium, brain, lateral, place)
+
+
+def _name(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def prepare_anatomy(path: Path) -> Anatomy:
+    """Compute the fields of a label map; some seconds.
+
+    Raises
+    ------
+    NeuroFMError
+        The file is no whole-brain map of FreeSurfer codes with 1 mm voxels.
+    """
+    labels = _read(path)
+    lateral, others = np.isin(labels, LATERAL), np.isin(labels, _OTHER_VENTRICLES)
+    tissue = ~np.isin(labels, _OUTSIDE) & (labels < 256) & ~lateral & ~others
+    brain = tissue | lateral | others
+    core = _nearest(labels, tissue & ~np.isin(labels, _CORTEX))
+    cerebral_cortex = np.isin(_nearest(labels, tissue), _CORTEX)
+    cranium = _cranium(brain, labels)
+    fields = np.stack(
+        [
+            _depth(lateral),
+            _depth(others),
+            _depth(brain),
+            _from_ridges(brain & ~np.isin(labels, _CORTEX), cranium),
+            -_depth(cerebral_cortex),
+            _smooth(_depth(cranium), 1.5),
+            _smooth(np.isin(labels, _CHOROID), 0.5),
+            _smooth(np.isin(core, HIND) & ~cerebral_cortex, 1.0),
+        ],
+        axis=-1,
+    )
+    index = np.zeros(256, dtype=np.uint8)
+    for number, codes in enumerate(TISSUES.values()):
+        index[list(codes)] = number
+    volumes = [float(np.count_nonzero(m)) / 1000 for m in (cranium, tissue, lateral)]
+    return Anatomy(_name(path), fields.astype(np.float32), index[core], *volumes)
+
+
+def _read(path: Path) -> NDArray[np.int16]:
+    """Return the labels, LIA, cut to the brain and its surroundings."""
+    try:
+        image: Any = nib.load(path)
+        image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LIA")))
+        labels = np.asarray(image.dataobj).astype(np.int16)
+    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise NeuroFMError(f"the map cannot be read ({error})", where=path, fix="Get it again.") from error
+    zooms = nib.affines.voxel_sizes(image.affine)
+    if not np.allclose(zooms, 1.0, atol=0.02) or labels.ndim != 3:
+        sizes = "x".join(f"{z:.3g}" for z in zooms)
+        raise NeuroFMError(f"the map has voxels of {sizes} mm", where=path, fix="Bring it to 1 mm.")
+    if not all(np.isin(codes, labels).any() for codes in (LATERAL, _CORTEX, TISSUES["white"], HIND)):
+        raise NeuroFMError(
+            "the map lacks ventricles, cortex, white matter or cerebellum",
+            where=path,
+            fix="Use FreeSurfer codes.",
+        )
+    labels = np.pad(labels, _MARGIN_MM)
+    spans = [(int(c.min()), int(c.max())) for c in np.nonzero((labels > 0) & (labels < 256) & (labels != 24))]
+    box = tuple(slice(low - _MARGIN_MM, high + _MARGIN_MM + 1) for low, high in spans)
+    return np.ascontiguousarray(labels[box])
+
+
+def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the signed distance from a border, mm, positive inside."""
+    from scipy.ndimage import distance_transform_edt
+
+    within, without = distance_transform_edt(inside), distance_transform_edt(~inside)
+    return np.asarray(np.clip(np.where(inside, within - 0.5, 0.5 - without), -_FAR_MM, _FAR_MM))
+
+
+def _nearest(labels: NDArray[np.int16], wanted: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Return for each voxel the label of the nearest wanted one."""
+    from scipy.ndimage import distance_transform_edt
+
+    places = distance_transform_edt(~wanted, return_distances=False, return_indices=True)
+    return np.asarray(labels[tuple(places)])
+
+
+def _smooth(values: NDArray[Any], sigma: float) -> NDArray[np.float32]:
+    from scipy.ndimage import gaussian_filter
+
+    return np.asarray(gaussian_filter(values.astype(np.float32), sigma))
+
+
+def _cranium(brain: NDArray[np.bool_], labels: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return the cavity: the brain closed by 6 mm, and CSF labelled up to 4 mm around that."""
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt
+
+    closed = distance_transform_edt(distance_transform_edt(~brain) <= 6) > 6
+    fluid = (labels == 24) & (distance_transform_edt(~closed) <= 4)
+    opened = distance_transform_edt(~(distance_transform_edt(closed | fluid) > 2)) <= 2
+    return np.asarray(binary_fill_holes(opened | brain), dtype=bool)
+
+
+def _from_ridges(core: NDArray[np.bool_], cranium: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the distance from where banks of cortex meet, mm.
+
+    Two neighbours whose nearest points of the core lie farther apart than 1.5 times their distance from it
+    face opposite banks; the sheet runs between them.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    distance, places = distance_transform_edt(~core, return_indices=True)
+    ridge = np.zeros(core.shape, dtype=bool)
+    for axis in range(3):
+        one = tuple(slice(0, -1) if a == axis else slice(None) for a in range(3))
+        two = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+        steps = (places[(slice(None), *one)] - places[(slice(None), *two)]).astype(np.float32)
+        apart = np.sqrt((steps**2).sum(axis=0))
+        far = np.maximum(distance[one], distance[two])
+        found = (apart > np.maximum(1.5 * far, 2.5)) & (far > 0) & cranium[one] & cranium[two]
+        ridge[one] |= found
+        ridge[two] |= found
+    return np.asarray(np.minimum(distance_transform_edt(~ridge) + 0.5, _FAR_MM))

@@ -1,0 +1,118 @@
+"""Scores: how predictions compare with what is known, against what trivial guesses reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AGE_BANDS", "Agreement", "Repeat", "agreement", "auc", "band", "repeatability"]
+
+_Array = NDArray[np.float64]
+AGE_BANDS = ((18, 30), (30, 45), (45, 60), (60, 75), (75, 120))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How n predictions agree with known values.
+
+    Parameters
+    ----------
+    mae, bias
+        Mean absolute and mean signed difference, predicted minus known, in the values' units.
+    bias_percent
+        Mean of the signed difference relative to the known value.
+    r, slope
+        Pearson's correlation, and slope of predicted on known; None where n or the spread is too small.
+    log_r, log_slope
+        The same for logarithms.
+    """
+
+    n: int
+    mae: float
+    bias: float
+    bias_percent: float
+    r: float | None
+    slope: float | None
+    log_r: float | None
+    log_slope: float | None
+
+
+def agreement(known: _Array, predicted: _Array) -> Agreement | None:
+    """Compare positive values of shape (n,); pairs with NaN are left out; None if none is left.
+
+    >>> found = agreement(np.array([10.0, 20.0, 40.0]), np.array([11.0, 22.0, 44.0]))
+    >>> round(found.mae, 3), round(found.bias_percent, 3), round(found.slope, 3), round(found.log_slope, 3)
+    (2.333, 10.0, 1.1, 1.0)
+    """
+    both = np.isfinite(known) & np.isfinite(predicted)
+    known, predicted = known[both], predicted[both]
+    if not known.size:
+        return None
+    gap = predicted - known
+    r, slope = _line(known, predicted)
+    log_r, log_slope = _line(np.log(known), np.log(np.maximum(predicted, 1e-3 * known)))
+    return Agreement(
+        n=known.size,
+        mae=float(np.abs(gap).mean()),
+        bias=float(gap.mean()),
+        bias_percent=float(100 * (gap / known).mean()),
+        r=r,
+        slope=slope,
+        log_r=log_r,
+        log_slope=log_slope,
+    )
+
+
+def _line(x: _Array, y: _Array) -> tuple[float | None, float | None]:
+    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None, None
+    return float(np.corrcoef(x, y)[0, 1]), float(np.polyfit(x, y, 1)[0])
+
+
+def auc(positive: NDArray[np.bool_], score: _Array) -> float | None:
+    """Return the area under the receiver operating characteristic, None unless both classes are there.
+
+    >>> auc(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8]))
+    0.75
+    """
+    from sklearn.metrics import roc_auc_score
+
+    usable = np.isfinite(score)
+    positive, score = positive[usable], score[usable]
+    return float(roc_auc_score(positive, score)) if 0 < positive.sum() < positive.size else None
+
+
+def band(age_years: float) -> str:
+    """Return the name of an age's band.
+
+    >>> band(30.0), band(float("nan"))
+    ('30-45', '')
+    """
+    return next((f"{low}-{high}" for low, high in AGE_BANDS if low <= age_years < high), "")
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Repeated measures: number of pairs, mean absolute difference, and that relative to the pair's mean."""
+
+    pairs: int
+    difference: float
+    difference_percent: float
+
+
+def repeatability(groups: Iterable[Sequence[float]]) -> Repeat | None:
+    """Compare all pairs within each group of values of one thing; None without a pair.
+
+    >>> repeatability([[100.0, 102.0], [50.0]])
+    Repeat(pairs=1, difference=2.0, difference_percent=1.9801980198019802)
+    """
+    pairs = [pair for group in groups for pair in combinations(group, 2)]
+    if not pairs:
+        return None
+    one, two = np.array(pairs, dtype=np.float64).T
+    apart = np.abs(one - two)
+    return Repeat(len(pairs), float(apart.mean()), float(100 * (apart / ((one + two) / 2)).mean()))
