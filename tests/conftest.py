@@ -7,6 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.toy_head import anatomies, cache, maps  # noqa: F401, fixtures
+
 # ITK reads it once, when it first starts threads: several tests use antspyx before the code that sets it.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 

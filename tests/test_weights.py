@@ -22,9 +22,26 @@ from neurofm_bids.model import keras_h5, verify
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.models import model_names, model_spec
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.weights import PROVENANCE, convert, file_sha256, identify, load_model, load_network
+from neurofm_bids.model.weights import (
+    PROVENANCE,
+    convert,
+    file_sha256,
+    find_weights,
+    identify,
+    load_model,
+    load_network,
+)
+from tests.keras_layout import keras_bytes
 
-BUNDLED = Path(str(files("neurofm_bids") / "data/weights" / model_spec("open-s").file))
+KERAS = keras_bytes(load_model("open-s").network)
+
+
+@pytest.fixture
+def keras(tmp_path):
+    """The weights of open-s as the published layout has them."""
+    path = tmp_path / "keras.h5"
+    path.write_bytes(KERAS)
+    return path
 
 
 def refused(path, message, variant="s"):
@@ -90,7 +107,7 @@ def _spoiled(file, name):
 )
 def test_damaged_weights_are_refused_by_name(tmp_path, change, message):
     path = tmp_path / "weights.h5"
-    path.write_bytes(BUNDLED.read_bytes())
+    path.write_bytes(KERAS)
     with h5py.File(path, "r+") as file:
         change(file)
     refused(path, message)
@@ -141,7 +158,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.99, 0.9999])
 @pytest.mark.parametrize("kind", ["h5", "safetensors"])
 def test_half_written_files_are_refused(tmp_path, keep, kind):
-    whole = BUNDLED.read_bytes() if kind == "h5" else save(load_model("open-s").network.state_dict())
+    whole = KERAS if kind == "h5" else save(load_model("open-s").network.state_dict())
     path = tmp_path / f"a.{kind}"
     path.write_bytes(whole[: int(len(whole) * keep)])
     refused(path, "not a whole")
@@ -149,13 +166,13 @@ def test_half_written_files_are_refused(tmp_path, keep, kind):
 
 def test_the_name_of_a_file_does_not_matter(tmp_path):
     path = tmp_path / "renamed.safetensors"
-    path.write_bytes(BUNDLED.read_bytes())
+    path.write_bytes(KERAS)
     same(load_network(path, "s"), load_model("open-s").network)
 
 
 @pytest.mark.parametrize("variant", "ml")
-def test_weights_of_another_variant_are_refused(tmp_path, variant):
-    refused(BUNDLED, "enc_conv_3_2|weights", variant)
+def test_weights_of_another_variant_are_refused(tmp_path, keras, variant):
+    refused(keras, "enc_conv_3_2|weights", variant)
     save_file(NeuroFMNet(ARCHITECTURES[variant]).state_dict(), tmp_path / "a.safetensors")
     refused(tmp_path / "a.safetensors", "does not hold the weights of this variant")
 
@@ -182,15 +199,15 @@ def same(one, other):
     assert all(torch.equal(value, state[name]) for name, value in one.state_dict().items() if value.ndim)
 
 
-def test_conversion_keeps_the_weights_and_says_where_they_come_from(tmp_path):
+def test_conversion_keeps_the_weights_and_says_where_they_come_from(tmp_path, keras):
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    convert(BUNDLED, first, model_spec("open-s"))
-    convert(BUNDLED, second, model_spec("open-s"))
+    convert(keras, first, model_spec("open-s"))
+    convert(keras, second, model_spec("open-s"))
     assert first.read_bytes() == second.read_bytes()
     same(load_network(first, "s"), load_model("open-s").network)
     header = json.loads(first.read_bytes()[8:][: int.from_bytes(first.read_bytes()[:8], "little")])
     provenance = json.loads(header["__metadata__"][PROVENANCE])
-    assert provenance["source_sha256"] == file_sha256(BUNDLED)
+    assert provenance["source_sha256"] == file_sha256(keras)
     assert (provenance["model"], provenance["variant"], provenance["licence"]) == (
         "open-s",
         "s",
@@ -209,20 +226,20 @@ def test_conversion_of_a_bad_file_writes_nothing(tmp_path):
     assert tools.main(arguments) == Exit.USAGE
 
 
-def test_a_file_on_which_the_hdf5_library_hangs_is_refused(tmp_path, monkeypatch):
-    data = bytearray(BUNDLED.read_bytes())
-    data[231681] = 1
-    (tmp_path / "a.h5").write_bytes(data)
-    monkeypatch.setattr(keras_h5, "_SECONDS", 3)
-    refused(tmp_path / "a.h5", "hangs|fails|not a whole")
-
-
-def test_a_file_on_which_the_hdf5_library_crashes_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "a.h5").write_bytes(BUNDLED.read_bytes()[:-1])
-    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("import time; time.sleep(60)", "the HDF5 library hangs on the file"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the HDF5 library fails on the file"),
+    ],
+)
+def test_a_file_on_which_the_hdf5_library_hangs_or_crashes_is_refused(keras, monkeypatch, program, message):
     run = keras_h5.subprocess.run
-    monkeypatch.setattr(keras_h5.subprocess, "run", lambda command, **k: run([command[0], "-c", crash], **k))
-    refused(tmp_path / "a.h5", "the HDF5 library fails on the file")
+    monkeypatch.setattr(keras_h5, "_SECONDS", 2)
+    monkeypatch.setattr(
+        keras_h5.subprocess, "run", lambda command, **k: run([command[0], "-c", program], **k)
+    )
+    refused(keras, message)
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -259,7 +276,7 @@ def test_damaged_safetensors_load_whole_or_are_refused(tmp_path, seed, header):
 
 
 def fuzz_h5(tmp_path, monkeypatch, seed):
-    whole = BUNDLED.read_bytes()
+    whole = KERAS
     spots = [whole.find(name) for name in (b"TREE", b"HEAP", b"SNOD", b"weight_names", b"conv3d_4")]
     spot = spots[seed % len(spots)]
     monkeypatch.setattr(keras_h5, "_SECONDS", 3)
@@ -301,7 +318,7 @@ def test_list_says_what_is_known_of_each_model(capsys):
     said = capsys.readouterr().out
     for name in model_names():
         assert f"{name}\t" in said
-    assert str(BUNDLED) in said
+    assert str(find_weights(model_spec("open-s"))) in said
     assert "not here: `neurofm-tools weights fetch neurofm-l`" in said
 
 

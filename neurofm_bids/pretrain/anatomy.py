@@ -74,7 +74,7 @@ class Anatomy:
     lateral_ml: float
     place: Path | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         return super().__reduce__() if self.place is None else (_stored, (self.name, self.place))
 
 
@@ -160,8 +160,8 @@ def prepare_anatomy(path: Path) -> Anatomy:
     index = np.zeros(256, dtype=np.uint8)
     for number, codes in enumerate(TISSUES.values()):
         index[list(codes)] = number
-    volumes = [float(np.count_nonzero(m)) / 1000 for m in (cranium, tissue, lateral)]
-    return Anatomy(_name(path), fields.astype(np.float32), index[core], *volumes)
+    cranium_ml, brain_ml, lateral_ml = (float(np.count_nonzero(m)) / 1000 for m in (cranium, tissue, lateral))
+    return Anatomy(_name(path), fields.astype(np.float32), index[core], cranium_ml, brain_ml, lateral_ml)
 
 
 def _read(path: Path) -> NDArray[np.int16]:

@@ -74,7 +74,7 @@ class Teacher(nn.Module):
         with torch.no_grad():
             for name, value in _TYPICAL.items():
                 of = model_spec("open-s").targets[name]
-                self.network.heads[name].bias.fill_((value - of.mean) / of.sd)
+                cast("nn.Linear", self.network.heads[name]).bias.fill_((value - of.mean) / of.sd)
 
     def forward(self, item: Item, pooled_weight: float) -> Tensor:
         """Return the loss of one item."""

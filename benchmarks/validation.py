@@ -1,0 +1,103 @@
+"""Compare weights on the real scans at hand and on synthetic samples of held-out label maps, in one run.
+
+Usage: python benchmarks/validation.py SHARED WORK NAME=WEIGHTS [NAME=WEIGHTS ...]
+
+SHARED has ``data/`` (see docs/validation.md); WORK keeps prepared volumes and the pages of each evaluation.
+Printed: a table per dataset, weights as columns, and the trivial guesses beside them.
+"""
+
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from neurofm_bids.bids.derivatives import write_json, write_nifti, write_text
+from neurofm_bids.model.weights import file_sha256, load_network
+from neurofm_bids.pretrain.anatomy import load_anatomies, prepare_anatomy
+from neurofm_bids.pretrain.evaluation import evaluate, summarise
+from neurofm_bids.pretrain.evaluation_report import write_evaluation
+from neurofm_bids.pretrain.recipe import Recipe
+from neurofm_bids.pretrain.samples import SampleStore, Schedule
+from neurofm_bids.pretrain.validation import validate
+
+# Whole heads with FreeSurfer labels: T1w, labels, age, sex.
+LABELLED = {
+    "aomic1": ("aomic/sub-0001_T1w.mgz", "aomic/sub-0001_aseg.mgz", "25.5", "M"),
+    "aomic2": ("aomic/sub-0002_T1w.mgz", "aomic/sub-0002_aseg.mgz", "23.25", "F"),
+    "omega2": ("ds000247/sub-0002_T1.mgz", "ds000247/sub-0002_aseg.mgz", "23", "M"),
+}
+
+
+def labelled_dataset(data, out):
+    """Write the labelled heads as a BIDS dataset whose participants.tsv holds the labels' volumes."""
+    if (out / "participants.tsv").is_file():
+        return out
+    rows = ["participant_id\tage\tsex\tbrain_volume_mm3\tventricular_volume_mm3"]
+    for name, (t1w, labels, age, sex) in LABELLED.items():
+        image = nib.load(data / t1w)
+        voxels = np.asarray(image.dataobj, dtype=np.float32)
+        target = out / f"sub-{name}" / "anat" / f"sub-{name}_T1w.nii.gz"
+        write_nifti(target, nib.Nifti1Image(voxels, image.affine))
+        known = prepare_anatomy(data / labels)
+        rows.append(f"sub-{name}\t{age}\t{sex}\t{1000 * known.brain_ml:.0f}\t{1000 * known.lateral_ml:.0f}")
+    write_json(out / "dataset_description.json", {"Name": "Labelled heads", "BIDSVersion": "1.10.0"})
+    write_text(out / "participants.tsv", "\n".join(rows) + "\n")
+    return out
+
+
+def synthetic(data, work, weights):
+    """Return the scores of weights on 64 samples of the held-out maps."""
+    recipe = Recipe()
+    anatomies = [a for a in load_anatomies(data / "label-maps", work / "maps") if a.name in recipe.held_out]
+    count = recipe.validation
+    kept = work / "samples"
+    kept.mkdir(exist_ok=True)
+    store = SampleStore(anatomies, Schedule(recipe.seed + 1, 2, count), range(count), kept)
+    return validate(load_network(weights, "s"), [store[n] for n in range(count)])
+
+
+def flat(tree, path=()):
+    """Yield (path, number) of a nested summary."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, (*path, key))
+        elif value is not None:
+            yield " ".join((*path, key)), value
+
+
+def table(title, columns):
+    """Print summaries side by side."""
+    names = sorted({key for column in columns.values() for key in column})
+    print(f"\n## {title}\n\n| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    for key in names:
+        cells = [f"{column[key]:.3f}" if key in column else "" for column in columns.values()]
+        print(f"| {key} | {' | '.join(cells)} |", flush=True)
+
+
+def main():
+    shared, work, *given = sys.argv[1:]
+    data, work = Path(shared) / "data", Path(work)
+    work.mkdir(parents=True, exist_ok=True)
+    weights = {name: Path(path) for name, path in (text.split("=", 1) for text in given)}
+    table("synthetic, held-out maps", {n: synthetic(data, work, w) for n, w in weights.items()})
+    datasets = {
+        "labelled": labelled_dataset(data, work / "labelled-bids"),
+        "ds000011": data / "ds000011",
+        "ds002748": data / "ds002748",
+    }
+    pooled = {name: [] for name in weights}
+    for title, dataset in datasets.items():
+        columns = {}
+        for name, path in weights.items():
+            scans, failed = evaluate(dataset, work / title, weights=path, stability=True, nprocs=2)
+            page = work / title / name
+            write_evaluation(scans, failed, page, model=name, sha256=file_sha256(path), views=8)
+            columns[name] = dict(flat(summarise(scans)))
+            pooled[name] += scans
+        table(title, columns)
+    table("all real scans", {n: dict(flat(summarise(scans))) for n, scans in pooled.items()})
+
+
+if __name__ == "__main__":
+    main()

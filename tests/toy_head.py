@@ -1,0 +1,56 @@
+"""A head of ellipsoids as a label map, and what is prepared of it: fixtures for the tests of pretraining."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.preprocess.grid import GRID_AFFINE
+from neurofm_bids.pretrain.anatomy import load_anatomies
+
+SHAPE = (96, 92, 112)
+
+
+def ball(centre, radii):
+    places = np.indices(SHAPE).astype(float)
+    return sum(((places[a] - centre[a]) / radii[a]) ** 2 for a in range(3)) <= 1
+
+
+def toy_labels():
+    """Draw a head of ellipsoids with a cut in its cortex, FreeSurfer codes, LIA."""
+    labels = np.zeros(SHAPE, dtype=np.int16)
+    middle = np.array(SHAPE) / 2
+
+    def beside(*offset):
+        return middle + np.array(offset)
+
+    labels[ball(middle, (44, 42, 52))] = 24
+    left = np.indices(SHAPE)[0] >= middle[0]
+    for radii, codes in (((40, 36, 48), (42, 3)), ((34, 30, 42), (41, 2)), ((9, 9, 18), (43, 4))):
+        inside = ball(beside(0, -4, 0), radii)
+        labels[inside] = np.where(left, codes[1], codes[0])[inside]
+    sulcus = ball(beside(0, -4, -30), (3, 40, 40)) & np.isin(labels, (2, 41))
+    labels[sulcus] = np.where(left, 3, 42)[sulcus]  # two banks that touch
+    labels[ball(beside(0, 26, -18), (24, 12, 18))] = 8
+    labels[ball(beside(0, 22, 8), (7, 16, 7))] = 16
+    labels[ball(beside(0, 8, 4), (2, 4, 6))] = 14
+    labels[ball(beside(11, 6, 0), (6, 6, 9))] = 10
+    labels[ball(beside(5, -4, -8), (2, 2, 4))] = 31
+    return labels
+
+
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("maps")
+    for name in ("one", "two"):
+        nib.save(nib.Nifti1Image(toy_labels(), GRID_AFFINE), folder / f"{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="session")
+def anatomies(maps, cache):
+    return load_anatomies(maps, cache)
