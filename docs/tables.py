@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from safetensors import safe_open
+
 from neurofm_bids.errors import Exit
 from neurofm_bids.model.models import model_names, model_spec
+from neurofm_bids.model.weights import PROVENANCE, find_weights
 from neurofm_bids.parser import get_parser
 
 _EXIT = {
@@ -38,6 +41,7 @@ def write(folder: Path) -> None:
         "exit_codes": _exit_codes(),
         "models": _models(),
         "columns": _columns(),
+        "recipe": _recipe(),
     }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
@@ -119,3 +123,12 @@ def _columns() -> str:
         + "\nEach prediction has these further columns:\n\n"
         + _table(head, parts)
     )
+
+
+def _recipe() -> str:
+    """Return how open-s was trained, from the metadata of its file."""
+    with safe_open(find_weights(model_spec("open-s")), "numpy") as file:
+        about = json.loads(file.metadata()[PROVENANCE])
+    rows = [(f"`{name}`", json.dumps(value)) for name, value in about["recipe"].items()]
+    rows += [("label maps", ", ".join(about["maps"])), ("trained by", about["trained_by"])]
+    return _table(("Setting", "Value"), rows)

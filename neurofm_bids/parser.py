@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from neurofm_bids import __version__
+from neurofm_bids.arguments import Parser
 from neurofm_bids.config import TEMPLATE, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["LEVELS", "get_parser", "memory_gb", "parse"]
 
 LEVELS = ("participant", "group")
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors carry exit code 64."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        raise NeuroFMError(message, fix=f"See {self.prog} --help.", code=Exit.USAGE)
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -68,7 +60,7 @@ memory_gb.__name__, _positive.__name__, _views.__name__ = "memory", "positive nu
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of ``neurofm``."""
-    parser = _Parser(
+    parser = Parser(
         prog="neurofm",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
         formatter_class=_Formatter,
@@ -251,7 +243,7 @@ def parse(argv: Sequence[str]) -> Config:
 
 
 def _config_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="neurofm", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="neurofm", add_help=False, allow_abbrev=False)
     parser.add_argument("--config-file", type=Path)
     return parser
 

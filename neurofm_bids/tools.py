@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neurofm_bids import __version__
+from neurofm_bids.arguments import Parser
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pretrain.commands import add_commands as add_pretraining
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of ``neurofm-tools``."""
-    parser = argparse.ArgumentParser(prog="neurofm-tools", description="Helpers around neurofm.")
+    parser = Parser(prog="neurofm-tools", description="Helpers around neurofm.")
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="write a small BIDS dataset with a real T1w to try things on")
@@ -46,7 +47,7 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_weights(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_weights(actions: argparse._SubParsersAction[Parser]) -> None:
     listing = actions.add_parser("list", help="what each model is, its licence, and whether it is here")
     listing.set_defaults(run=_list)
     fetch = actions.add_parser("fetch", help="download published weights from Hugging Face")

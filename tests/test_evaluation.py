@@ -45,16 +45,17 @@ def scan(name, person, age, predicted, **more):
 def test_a_summary_tells_bands_repeats_and_trivial_guesses():
     other = {"age": 50.0, "sex": 0.5, "ventricular_volume": 21.0, "brain_volume": 1111.0}
     scans = [
-        scan("sub-1_run-1", "1", 20.0, 24.0, style="tight"),
-        scan("sub-1_run-2", "1", 20.0, 26.0, styles={"loose": other}),
+        scan("sub-1_ses-a_run-1", "1", 20.0, 24.0, session="a", style="tight"),
+        scan("sub-1_ses-a_run-2", "1", 20.0, 26.0, session="a", styles={"loose": other}),
+        scan("sub-1_ses-b", "1", 20.0, 25.0, session="b"),
         scan("sub-2", "2", 60.0, 50.0),
     ]
     found = summarise(scans)
-    assert found["groups"]["all"]["age"]["mae"] == pytest.approx(20 / 3)
+    assert found["groups"]["all"]["age"]["mae"] == 25 / 4
     assert found["groups"]["age 18-30"]["age"]["bias"] == 5.0
     assert found["groups"]["stripping tight"]["age"]["n"] == 1
     assert found["groups"]["all"]["brain_volume"] is None
-    assert found["baselines"]["age_mae_of_mean_age"] == pytest.approx(160 / 9)
+    assert found["baselines"]["age_mae_of_mean_age"] == 15.0
     assert found["repeatability"]["age"]["scans"] == {
         "pairs": 1,
         "difference": 2.0,
@@ -118,15 +119,31 @@ def test_poses_move_the_volume_and_nothing_else():
 def test_a_dataset_is_evaluated_and_a_bad_scan_named(tmp_path, brain_image, capsys):
     rows = "participant_id\tage\tsex\tbrain_volume_mm3\nsub-01\t30\tF\t1200000\nsub-02\t40\tM\tn/a\n"
     root = write_dataset_files(tmp_path / "bids", rows)
-    for label, image in (("01", brain_image), ("02", nib.Nifti1Image(np.zeros((9, 9, 9)), np.eye(4)))):
+    empty = nib.Nifti1Image(np.zeros((9, 9, 9)), np.eye(4))
+    for label, image in (("01", brain_image), ("02", empty), ("03", None)):
         path = root / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz"
         path.parent.mkdir(parents=True)
-        nib.save(image, path)
+        nib.save(image, path) if image else path.touch()
     out = tmp_path / "out"
     assert main(["pretrain", "evaluate", str(root), str(out), "--views", "1", "--stability"]) == 1
     assert capsys.readouterr().out.strip() == str(out / "evaluation.html")
     found = json.loads((out / "evaluation.json").read_text())
     assert found["groups"]["all"]["age"]["n"] == 1
     assert found["repeatability"]["age"]["poses"]["pairs"] == POSES * (POSES - 1) / 2
-    assert list(found["Failed"]) == ["sub-02"]
-    assert (out / "volumes" / "sub-01" / "csf-free.nii.gz").is_file()
+    assert sorted(found["Failed"]) == ["sub-02", "sub-03_T1w.nii.gz"]
+    volume = out / "volumes" / "sub-01" / "given.nii.gz"
+    before = volume.stat().st_mtime_ns
+    assert main(["pretrain", "evaluate", str(root), str(out), "--views", "1"]) == 1
+    assert volume.stat().st_mtime_ns == before
+    for path in root.glob("sub-01/anat/*.nii.gz"):  # another image of that name
+        nib.save(nib.Nifti1Image(np.asarray(brain_image.dataobj) + 1, brain_image.affine), path)
+    assert main(["pretrain", "evaluate", str(root), str(out), "--views", "1"]) == 1
+    assert volume.stat().st_mtime_ns > before
+
+
+def test_nothing_known_is_said_before_anything_is_done(bids_dataset, tmp_path, caplog):
+    root = bids_dataset("sub-1/anat/sub-1_T1w.nii.gz")
+    assert main(["pretrain", "evaluate", str(root), str(tmp_path / "out")]) == 66
+    assert "neither age, sex nor volumes" in caplog.text
+    assert main(["pretrain", "evaluate", str(root), str(root / "out")]) == 65
+    assert main(["pretrain", "evaluate", str(root), str(tmp_path / "out"), "--views", "0"]) == 64

@@ -1,8 +1,12 @@
 """Synthesis: maps, people, shapes, stripping and samples, on a small map made here."""
 
+import os
+import pickle
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +16,7 @@ from torch.nn.functional import grid_sample
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.preprocess.grid import GRID_AFFINE
-from neurofm_bids.pretrain import cohort
+from neurofm_bids.pretrain import appearance, cohort
 from neurofm_bids.pretrain.anatomy import FIELDS, load_anatomies, prepare_anatomy
 from neurofm_bids.pretrain.dice import Dice
 from neurofm_bids.pretrain.samples import CELLS, SampleStore, Schedule, cell_means
@@ -120,15 +124,16 @@ def test_styles_of_stripping_keep_less_and_less(anatomies):
     assert kept["ragged"] > kept["cranium"] > kept["tight"] > kept["tissue"]
 
 
-def test_a_sample_is_standardised_and_aligned(anatomies):
+def test_a_sample_is_standardised_and_cut_to_what_is_there(anatomies):
     sample = synthesize(anatomies, 1, 1)
     item = SampleStore(anatomies, Schedule(1, round_size=1), range(1), None)[0]
     background = torch.tensor(sample.background)
     lattice = whole_lattice(replace(item, box=sample.box, start=sample.start, background=background))
     assert float(lattice.mean()) == pytest.approx(0, abs=1e-4)
     assert float(lattice.std()) == pytest.approx(1, abs=1e-4)
-    assert all(s % 4 == 0 for s in sample.start)
-    assert all(n % 4 == 0 for n in sample.box.shape)
+    for axis in range(3):  # nothing is left to cut off
+        for plane in (0, -1):
+            assert (sample.box.select(axis, plane) - sample.background).abs().max() > 1e-6
 
 
 def test_samples_depend_on_seed_and_index_only(anatomies, maps, cache):
@@ -152,7 +157,7 @@ def test_samples_depend_on_seed_and_index_only(anatomies, maps, cache):
 @pytest.mark.parametrize("cells", CELLS)
 def test_cells_hold_all_of_the_brain(anatomies, cells):
     sample = synthesize(anatomies, 1, 2)
-    found = cell_means(sample.fractions, sample.start, cells)
+    found = cell_means(sample.fractions, sample.fractions_start, cells)
     assert found.shape == (3, cells, cells, cells)
     millilitres = found.double().sum(dim=(1, 2, 3)) * (256 / cells) ** 3 / 1000
     assert float(millilitres[0]) == pytest.approx(sample.brain_ml, rel=1e-4)
@@ -184,8 +189,6 @@ def test_reading_at_points_is_linear_interpolation():
 
 
 def test_a_stored_map_travels_to_other_processes_by_its_place(anatomies):
-    import pickle
-
     data = pickle.dumps(anatomies[0])
     assert len(data) < 2000
     assert np.array_equal(pickle.loads(data).fields, anatomies[0].fields)
@@ -211,4 +214,68 @@ def test_volumes_are_a_dataset_with_measured_targets(maps, tmp_path, anatomies):
     assert float(rows[1].split("\t")[3]) == pytest.approx(
         1000 * drawn.shape.volume_ml(drawn.shape.brain), abs=1
     )
-    assert main([*command[:-1], "5"]) == 73
+    assert main([*command[:-1], "5"]) == 73  # another seed
+    assert main([c if c != "2" else "1" for c in command]) == 73  # fewer people
+    (tmp_path / "file").touch()
+    assert main(["pretrain", "synthesize", str(tmp_path / "file"), "--maps", str(maps), "--n", "1"]) == 73
+    validator = shutil.which(
+        "bids-validator-deno", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    )
+    if validator is None:
+        pytest.skip("bids-validator-deno is not installed")
+    done = subprocess.run([validator, str(out), "--ignoreWarnings"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def flat_image(value=1.0):
+    image = torch.zeros(32, 36, 40)
+    image[8:24, 8:28, 8:32] = value
+    return image
+
+
+def high_frequencies(image, axis):
+    spectrum = torch.fft.rfft(image, dim=axis).abs()
+    return float(spectrum.narrow(axis, spectrum.shape[axis] - 3, 3).sum())
+
+
+def test_ringing_cuts_high_frequencies_along_one_axis():
+    image = flat_image()
+    rung = [appearance._ring(image, Dice((n,))) for n in range(8)]
+    cut = {axis for r in rung for axis in range(3) if high_frequencies(r, axis) < 1e-2}
+    assert cut == {0, 1, 2}
+    assert min(float(r.min()) for r in rung) < -0.01  # ripples beside the edge
+
+
+def test_blur_keeps_the_sum_and_smooths_along_its_axis_only():
+    image = flat_image()
+    blurred = appearance._blur(image, [0.0, 1.5, 0.0])
+    assert float(blurred.sum()) == pytest.approx(float(image.sum()), rel=1e-4)
+    assert torch.allclose(blurred[:, 18], image[:, 18], atol=1e-3)
+    assert 0 < float(blurred[16, 6, 20]) < 1
+
+
+def test_ghosts_are_copies_elsewhere_and_drop_out_darkens_a_ball():
+    image = flat_image()
+    ghosted = appearance._ghost(image, Dice((1,)))
+    assert float((ghosted - image).abs()[image == 0].max()) > 0.01
+    ratio = appearance._drop_out(torch.ones_like(image), Dice((2,)), 2)
+    assert float(ratio.min()) < 0.85
+    assert float(ratio.max()) > 0.99
+
+
+def test_noise_is_rician(monkeypatch):
+    monkeypatch.setattr(Dice, "chance", lambda self, p: p == 0.85)  # noise and nothing else by chance
+    found = appearance.acquire(torch.zeros(24, 24, 24), Dice((3,)))
+    assert float(found.min()) >= 0
+    sd = float(found.pow(2).mean().sqrt()) / np.sqrt(2)
+    assert float(found.mean()) == pytest.approx(sd * np.sqrt(np.pi / 2), rel=0.03)
+
+
+def test_the_hidden_csf_darkens_tissue_without_changing_the_target(anatomies):
+    who = person()
+    shape = make_shape(anatomies[0], who, Dice((6, 6)))
+    image = appearance.paint(shape, anatomies[0], who, Dice((6, 7)))
+    cortex = (shape.brain > 0.95) & (shape.core < -0.5) & (shape.outer > 2)
+    near, far = cortex & (shape.ridge < 1), cortex & (shape.ridge > 2.5)
+    assert near.sum() > 20
+    assert float(image[near].mean()) < 0.97 * float(image[far].mean())

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
+from torch import Tensor
 
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["FIELDS", "HIND", "LATERAL", "TISSUES", "Anatomy", "load_anatomies", "prepare_anatomy"]
+__all__ = [
+    "FIELDS",
+    "HIND",
+    "LATERAL",
+    "TISSUES",
+    "Anatomy",
+    "find_maps",
+    "load_anatomies",
+    "prepare_anatomy",
+]
 
 # FreeSurfer codes. The maps of SynthSeg write the choroid plexus as 136, 137, 163 and 164.
 _CHOROID = (31, 63, 136, 137, 163, 164)
@@ -74,6 +87,17 @@ class Anatomy:
     lateral_ml: float
     place: Path | None = None
 
+    @property
+    def digest(self) -> str:
+        """What tells it from other maps."""
+        return self.name if self.place is None else self.place.name
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return fields and tissues on a device; on a GPU they stay there."""
+        if device.type == "cpu" or self.place is None:
+            return torch.from_numpy(self.fields).to(device), torch.from_numpy(self.tissues).to(device)
+        return _on_device(self.place, device)
+
     def __reduce__(self) -> str | tuple[Any, ...]:
         return super().__reduce__() if self.place is None else (_stored, (self.name, self.place))
 
@@ -91,7 +115,18 @@ def load_anatomies(folder: Path, cache: Path) -> list[Anatomy]:
     Raises
     ------
     NeuroFMError
-        There is no map, or one cannot be used.
+        There is no map, one cannot be used, or the cache cannot be written.
+    """
+    return [_cached(path, digest, cache) for path, digest in find_maps(folder)]
+
+
+def find_maps(folder: Path) -> list[tuple[Path, str]]:
+    """Return the label maps of a folder in the order of names, each with a digest of what is prepared of it.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no map, or two have the same name.
     """
     paths = sorted(p for p in folder.glob("*") if p.name.endswith((".nii", ".nii.gz", ".mgz")))
     if not paths:
@@ -101,20 +136,34 @@ def load_anatomies(folder: Path, cache: Path) -> list[Anatomy]:
             fix="Give a folder with maps of FreeSurfer codes (.nii, .nii.gz or .mgz).",
             code=Exit.NO_INPUT,
         )
-    return [_cached(path, cache) for path in paths]
+    names = [_name(path) for path in paths]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise NeuroFMError(f"two label maps are named {twice}", where=folder, fix="Rename one.")
+    return [(path, hashlib.sha256(_VERSION.encode() + path.read_bytes()).hexdigest()[:16]) for path in paths]
 
 
-def _cached(path: Path, cache: Path) -> Anatomy:
-    digest = hashlib.sha256(_VERSION.encode() + path.read_bytes()).hexdigest()[:16]
+def _cached(path: Path, digest: str, cache: Path) -> Anatomy:
     place = cache / digest
-    if not place.is_dir():
-        anatomy = prepare_anatomy(path)
-        partial = cache / f"{digest}.{os.getpid()}"
+    if place.is_dir():
+        return _stored(_name(path), place)
+    anatomy = prepare_anatomy(path)
+    partial = cache / f"{digest}.{os.getpid()}"
+    try:
         partial.mkdir(parents=True, exist_ok=True)
         np.save(partial / "fields.npy", anatomy.fields)
         np.save(partial / "tissues.npy", anatomy.tissues)
         np.save(partial / "volumes.npy", [anatomy.cranium_ml, anatomy.brain_ml, anatomy.lateral_ml])
         partial.rename(place)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not place.is_dir():  # else another process was quicker
+            raise NeuroFMError(
+                f"prepared maps cannot be kept ({error.strerror})",
+                where=cache,
+                fix="Give another folder with --cache.",
+                code=Exit.CANT_CREATE,
+            ) from error
     return _stored(_name(path), place)
 
 
@@ -125,8 +174,14 @@ def _stored(name: str, place: Path) -> Anatomy:
     return Anatomy(name, fields, tissues, cranium, brain, lateral, place)
 
 
+@lru_cache(maxsize=256)
+def _on_device(place: Path, device: torch.device) -> tuple[Tensor, Tensor]:
+    fields, tissues = (torch.from_numpy(np.load(place / f"{name}.npy")) for name in ("fields", "tissues"))
+    return fields.to(device), tissues.to(device)
+
+
 def _name(path: Path) -> str:
-    return path.name.split(".")[0]
+    return path.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".mgz")
 
 
 def prepare_anatomy(path: Path) -> Anatomy:

@@ -47,7 +47,7 @@ def paint(shape: Shape, anatomy: Anatomy, person: Person, dice: Dice) -> Tensor:
     table = torch.tensor(
         [grey + (1 - grey) * dice.normal(*_BRIGHTNESS[name]) for name in TISSUES], device=dice.device
     )
-    core = shape.sampler.read_coded(torch.from_numpy(anatomy.tissues).to(dice.device), table)
+    core = shape.sampler.read_coded(anatomy.on(dice.device)[1], table)
     tissue = torch.lerp(torch.full_like(core, grey), core, torch.sigmoid_(shape.core / width))
     tissue *= 1 + _texture(shape, dice)
     tissue -= _lesions(shape, person, dice, 1 - grey)

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from neurofm_bids.arguments import positive
 from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["add_commands"]
 
 
-def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(actions: argparse._SubParsersAction[Any]) -> None:
     """Add ``synthesize``, ``train``, ``export`` and ``evaluate`` to the actions of a parser."""
     synthesize = actions.add_parser("synthesize", help="write synthetic brains as a BIDS dataset, 1 mm")
-    synthesize.add_argument("out", type=Path, help="a new folder")
-    synthesize.add_argument("--n", type=int, default=10, help="number of people (default: 10)")
+    synthesize.add_argument("out", type=Path, help="a new folder, or one of the same maps and seed")
+    synthesize.add_argument("--n", type=positive, default=10, help="number of people (default: 10)")
     synthesize.set_defaults(run=_synthesize)
     train = actions.add_parser("train", help="train a network on synthetic brains, or go on with it")
-    train.add_argument("out", type=Path, help="folder of checkpoints and logs; its training is continued")
-    train.add_argument("--variant", choices=("s", "m", "l"), default="s", help="architecture (default: s)")
-    train.add_argument("--steps", type=int, default=7000, help="steps of the optimiser (default: 7000)")
-    train.add_argument("--batch", type=int, default=4, help="samples per step (default: 4)")
-    train.add_argument("--passes", type=int, default=2, help="times that a sample is shown (default: 2)")
-    train.add_argument("--held-out", nargs="*", metavar="MAP", help="maps for validation only")
-    train.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps (default: cpu)")
-    train.add_argument("--workers", type=int, default=2, help="processes that make samples (default: 2)")
+    train.add_argument("out", type=Path, help="folder of checkpoint and log; its training is continued")
+    train.add_argument("--variant", choices=("s", "m", "l"), help="architecture (default: s)")
+    train.add_argument("--steps", type=positive, help="steps of the optimiser (default: 7000)")
+    train.add_argument("--batch", type=positive, help="samples per step, over all processes (default: 4)")
+    train.add_argument("--passes", type=positive, help="times that a sample is shown (default: 2)")
+    train.add_argument(
+        "--precision", choices=("bfloat16", "float32"), help="of the blocks (default: bfloat16)"
+    )
+    train.add_argument("--init", type=Path, metavar="FILE", help="weights to begin with (default: random)")
+    train.add_argument("--rate", type=float, help="learning rate (default: 0.002)")
+    train.add_argument(
+        "--held-out", nargs="+", metavar="MAP", help="maps for validation only (default: the last fifth)"
+    )
+    train.add_argument(
+        "--workers", type=int, default=2, help="processes that make samples; 0: none (default: 2)"
+    )
     train.add_argument("--smoke", action="store_true", help="a few steps on a few samples, to try it")
     train.set_defaults(run=_train)
     for parser in (synthesize, train):
-        parser.add_argument("--maps", type=Path, required=True, help="folder of FreeSurfer label maps, 1 mm")
-        parser.add_argument("--seed", type=int, default=20261124, help="of all draws")
-        parser.add_argument("--cache", type=Path, help="folder of prepared maps (default: beside the output)")
+        parser.add_argument(
+            "--maps",
+            type=Path,
+            default=os.environ.get("NEUROFM_LABEL_MAPS"),
+            help="folder of FreeSurfer label maps, 1 mm (default: NEUROFM_LABEL_MAPS)",
+        )
+        parser.add_argument("--seed", type=int, default=20261124, help="of all draws (default: 20261124)")
+        parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+        parser.add_argument(
+            "--cache", type=Path, help="folder of prepared maps, 0.2 GB each (default: OUT-maps)"
+        )
     export = actions.add_parser("export", help="write the weights of a training as safetensors")
     export.add_argument("run_folder", type=Path, help="folder of a training")
     export.add_argument("target", type=Path, help="a .safetensors file to write")
@@ -39,7 +58,7 @@ def add_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_evaluation(actions)
 
 
-def _add_evaluation(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_evaluation(actions: argparse._SubParsersAction[Any]) -> None:
     evaluate = actions.add_parser(
         "evaluate", help="compare predictions with the age, sex and volumes in participants.tsv"
     )
@@ -47,26 +66,31 @@ def _add_evaluation(actions: argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate.add_argument("out", type=Path, help="folder for prepared volumes, tables and the page")
     evaluate.add_argument("--model", default="open-s", help="default: open-s")
     evaluate.add_argument("--weights", type=Path, metavar="FILE", help="weights of the model")
-    evaluate.add_argument("--views", type=int, default=8, help="views averaged per scan (default: 8)")
-    evaluate.add_argument("--nprocs", type=int, default=1, help="scans prepared at once (default: 1)")
+    evaluate.add_argument("--views", type=positive, default=8, help="views averaged per scan (default: 8)")
+    evaluate.add_argument("--nprocs", type=positive, default=1, help="scans prepared at once (default: 1)")
     evaluate.add_argument(
         "--stability", action="store_true", help="also under other masks, lattice phases and turns"
     )
     evaluate.set_defaults(run=_evaluate)
 
 
-def _cache(options: argparse.Namespace) -> Path:
+def _maps(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Return the folders of label maps and of what is prepared of them."""
+    if options.maps is None:
+        raise NeuroFMError(
+            "no label maps were given",
+            fix="Give their folder with --maps, or set NEUROFM_LABEL_MAPS.",
+            code=Exit.USAGE,
+        )
     out = options.out.absolute()
-    return Path(options.cache or out.parent / f"{out.name}-maps")
+    return Path(options.maps), Path(options.cache or out.parent / f"{out.name}-maps")
 
 
 def _synthesize(options: argparse.Namespace) -> Exit:
-    from neurofm_bids.pretrain.anatomy import load_anatomies
     from neurofm_bids.pretrain.volumes import write_volumes
 
-    if options.n < 1:
-        raise NeuroFMError("--n has to be 1 or more", fix="Give the number of people.", code=Exit.USAGE)
-    write_volumes(load_anatomies(options.maps, _cache(options)), options.n, options.out, options.seed)
+    maps, cache = _maps(options)
+    write_volumes(maps, options.n, options.out, cache=cache, seed=options.seed, device=options.device)
     return Exit.OK
 
 
@@ -74,17 +98,20 @@ def _train(options: argparse.Namespace) -> Exit:
     from neurofm_bids.pretrain.recipe import SMOKE, Recipe
     from neurofm_bids.pretrain.runs import train
 
-    chosen = {"variant": options.variant, "seed": options.seed, "passes": options.passes}
-    chosen |= {"steps": options.steps, "batch": options.batch}
+    names = ("variant", "steps", "batch", "passes", "precision", "rate", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.held_out is not None:
-        chosen["held_out"] = tuple(options.held_out)
-    if options.smoke:
-        chosen |= SMOKE
+        given["held_out"] = tuple(options.held_out)
+    if options.workers < 0:
+        raise NeuroFMError(f"{options.workers} workers", fix="Give 0 or more.", code=Exit.USAGE)
+    maps, cache = _maps(options)
+    recipe = Recipe(**{**(SMOKE if options.smoke else {}), **given})
     train(
-        Recipe(**chosen),
-        options.maps,
+        recipe,
+        maps,
         options.out,
-        cache=_cache(options),
+        cache=cache,
+        initial=options.init,
         device=options.device,
         workers=options.workers,
     )
@@ -94,7 +121,12 @@ def _train(options: argparse.Namespace) -> Exit:
 def _export(options: argparse.Namespace) -> Exit:
     from neurofm_bids.pretrain.runs import export
 
+    if options.target.suffix != ".safetensors":
+        raise NeuroFMError(
+            "the name has to end with .safetensors", where=options.target, fix="Rename it.", code=Exit.USAGE
+        )
     export(options.run_folder, options.target)
+    sys.stdout.write(f"{options.target}\n")
     return Exit.OK
 
 

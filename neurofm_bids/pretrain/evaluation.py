@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,11 +17,13 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids import __version__
 from neurofm_bids.bids.derivatives import write_json, write_nifti
 from neurofm_bids.bids.participants import read_participants, read_rows
 from neurofm_bids.bids.scans import Scan, find_scans
 from neurofm_bids.config import Config
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.weights import file_sha256
 from neurofm_bids.pretrain.scoring import agreement, auc, band, repeatability
 from neurofm_bids.pretrain.variants import mask_styles, poses
 
@@ -50,6 +53,8 @@ class Evaluated:
         By target, in the same units; sex as the probability of male.
     mask_ml
         Volume of the brain mask.
+    session
+        Label, or empty.
     style
         How participants.tsv says the brain was stripped, or empty.
     styles, poses
@@ -61,6 +66,7 @@ class Evaluated:
     known: Mapping[str, float]
     predicted: Mapping[str, float]
     mask_ml: float
+    session: str = ""
     style: str = ""
     styles: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     poses: Sequence[Mapping[str, float]] = ()
@@ -97,32 +103,53 @@ def evaluate(
     Raises
     ------
     NeuroFMError
-        There is no dataset, or the weights cannot be used.
+        There is no dataset, nothing is known of its participants, or the weights cannot be used.
     """
     from neurofm_bids.model.encoder import Encoder
     from neurofm_bids.model.weights import load_model
 
+    root, out = bids_dir.absolute(), out.absolute()
+    if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
+        raise NeuroFMError("the output lies in the dataset", where=out, fix="Give another folder.")
+    selection = find_scans(Config(bids_dir=root, out_dir=out))
+    known = _known(root, selection.scans)
+    if not stability and not any(math.isfinite(v) for values in known.values() for v in values.values()):
+        raise NeuroFMError(
+            "neither age, sex nor volumes are known",
+            where=root / "participants.tsv",
+            fix=f"It needs age, sex, {' or '.join(_COLUMNS.values())} of participant_id.",
+            code=Exit.NO_INPUT,
+        )
     encoder = Encoder(load_model(model, weights))
-    scans = find_scans(Config(bids_dir=bids_dir.absolute(), out_dir=out.absolute())).scans
-    about = {label: _known(bids_dir, label) for label in {scan.subject for scan in scans}}
-    found, failed = [], {}
-    for scan, folder in zip(scans, _prepared(scans, out / "volumes", nprocs, stability), strict=True):
-        if isinstance(folder, str):
-            failed[scan.stem] = folder
-            _log.error("%s: %s", scan.stem, folder)
-            continue
-        known, style = about[scan.subject]
-        found.append(_evaluated(scan, known, style, folder, encoder, views, stability))
-        _log.info("%s done", scan.stem)
+    failed = {refused.path.name: f"{refused.reason}. {refused.fix}" for refused in selection.refused}
+    styles = {label: row.get("stripping", "") for label, row in read_rows(root).items()}
+    found = []
+    folders = _prepared(selection.scans, out / "volumes", nprocs, stability)
+    for scan, folder in zip(selection.scans, folders, strict=True):
+        try:
+            if isinstance(folder, str):
+                raise NeuroFMError(folder)
+            style = styles.get(scan.subject, "")
+            found.append(_evaluated(scan, known[scan.subject], style, folder, encoder, views, stability))
+        except NeuroFMError as error:
+            failed[scan.stem] = str(error)
+            _log.error("%s: %s", scan.stem, error)
+        else:
+            _log.info("%s done", scan.stem)
     return found, failed
 
 
-def _known(bids_dir: Path, label: str) -> tuple[dict[str, float], str]:
-    person, row = read_participants(bids_dir).get(label), read_rows(bids_dir).get(label, {})
-    volumes = {target: _number(row.get(column, "")) / _ML for target, column in _COLUMNS.items()}
-    age = math.nan if person is None or person.age_years is None else person.age_years
-    sex = math.nan if person is None or person.sex is None else float(person.sex == "M")
-    return {"age": age, "sex": sex, **volumes}, row.get("stripping", "")
+def _known(root: Path, scans: Sequence[Scan]) -> dict[str, dict[str, float]]:
+    """Return what participants.tsv tells of each participant, by label and target; NaN where it does not."""
+    people, rows = read_participants(root), read_rows(root)
+    known = {}
+    for label in {scan.subject for scan in scans}:
+        person, row = people.get(label), rows.get(label, {})
+        volumes = {target: _number(row.get(column, "")) / _ML for target, column in _COLUMNS.items()}
+        age = math.nan if person is None or person.age_years is None else person.age_years
+        sex = math.nan if person is None or person.sex is None else float(person.sex == "M")
+        known[label] = {"age": age, "sex": sex, **volumes}
+    return known
 
 
 def _number(text: str) -> float:
@@ -139,7 +166,11 @@ def _prepared(scans: Sequence[Scan], folder: Path, nprocs: int, stability: bool)
         yield from map(_prepare, calls)
         return
     with ProcessPoolExecutor(nprocs, mp_context=get_context("forkserver")) as pool:
-        yield from pool.map(_prepare, calls)
+        for future in [pool.submit(_prepare, call) for call in calls]:
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield "A worker was killed, perhaps for want of memory: use fewer --nprocs and run again."
 
 
 def _prepare(call: tuple[Path, Path, bool]) -> Path | str:
@@ -148,21 +179,30 @@ def _prepare(call: tuple[Path, Path, bool]) -> Path | str:
     from neurofm_bids.preprocess.grid import model_grid
 
     path, folder, stability = call
-    record = folder / _RECORD
-    if record.is_file() and (not stability or len(json.loads(record.read_text())["Styles"]) > 1):
+    record, made_of = folder / _RECORD, {"InputHash": file_sha256(path), "Version": __version__}
+    if _is_prepared(record, made_of, stability):
         return folder
     try:
         done = prepare(path)
+        masks = mask_styles(done.corrected, done.mask) if stability else {"given": done.mask}
+        for style, mask in masks.items():
+            brain = mask_image(done.corrected, mask)
+            grid, _ = model_grid(brain, mask, space="rigid", t1w_to_template=done.registration.rigid)
+            write_nifti(folder / f"{style}.nii.gz", grid)
     except NeuroFMError as error:
         return str(error)
-    masks = mask_styles(done.corrected, done.mask) if stability else {"given": done.mask}
-    for style, mask in masks.items():
-        brain = mask_image(done.corrected, mask)
-        grid, _ = model_grid(brain, mask, space="rigid", t1w_to_template=done.registration.rigid)
-        write_nifti(folder / f"{style}.nii.gz", grid)
     mask_ml = done.measures["brain"]["volume_mm3"] / _ML
-    write_json(record, {"MaskVolumeMl": mask_ml, "Styles": sorted(masks)})
+    write_json(record, {**made_of, "MaskVolumeMl": mask_ml, "Styles": sorted(masks), "Varied": stability})
     return folder
+
+
+def _is_prepared(record: Path, made_of: Mapping[str, str], stability: bool) -> bool:
+    """Tell whether the volumes of this very image are there, other masks included if they are needed."""
+    try:
+        there = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return made_of.items() <= there.items() and there["Varied"] >= stability
 
 
 def _evaluated(
@@ -236,8 +276,9 @@ def _baselines(scans: Sequence[Evaluated]) -> dict[str, Any]:
 
 
 def _repeats(scans: Sequence[Evaluated]) -> dict[str, Any]:
-    """Return differences between scans of one person, between masks of one scan, and between its poses."""
-    people = [[s for s in scans if s.participant == p] for p in sorted({s.participant for s in scans})]
+    """Return differences between scans of one session, between masks of one scan, and between its poses."""
+    visits = sorted({(s.participant, s.session) for s in scans})
+    people = [[s for s in scans if (s.participant, s.session) == visit] for visit in visits]
     found: dict[str, Any] = {}
     for target in ("age", "ventricular_volume", "brain_volume"):
         kinds = {

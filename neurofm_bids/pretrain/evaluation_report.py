@@ -20,6 +20,7 @@ _TITLES = {
     "ventricular_volume": ("Lateral ventricles", "ml"),
     "brain_volume": ("Brain volume", "ml"),
 }
+_UNITS = {"age": "years", "sex": "male", "ventricular_volume": "ml", "brain_volume": "ml"}
 _MEASURES = {
     "n": "n",
     "mae": "MAE",
@@ -27,6 +28,7 @@ _MEASURES = {
     "bias_percent": "bias %",
     "r": "r",
     "slope": "slope",
+    "intercept": "intercept",
     "log_r": "log r",
     "log_slope": "log slope",
     "auc": "AUC",
@@ -77,10 +79,11 @@ def write_evaluation(
 
 def _table(scans: Sequence[Evaluated]) -> str:
     names = [f"{kind}_{target}" for kind in ("known", "predicted") for target in TARGETS]
-    lines = ["\t".join(["scan", "participant_id", "stripping", "mask_volume", *names])]
+    units = [f"{n}_{_UNITS[n.split('_', 1)[1]]}" for n in names]
+    lines = ["\t".join(["scan", "participant_id", "stripping", "mask_volume_ml", *units])]
     for scan in scans:
         values = [scan.mask_ml, *(getattr(scan, n.split("_")[0])[n.split("_", 1)[1]] for n in names)]
-        texts = ["n/a" if math.isnan(v) else f"{v:.4g}" for v in values]
+        texts = ["n/a" if math.isnan(v) else f"{v:.3f}" for v in values]
         lines.append("\t".join([scan.name, f"sub-{scan.participant}", scan.style or "n/a", *texts]))
     return "\n".join(lines) + "\n"
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.device import choose_device
+
 __all__ = ["Team", "join_team"]
 
 
@@ -19,10 +22,13 @@ class Team:
 
     Parameters
     ----------
+    device
+        On which it computes.
     rank, size
-        Number of this process, from 0, and how many there are.
+        Its number, from 0, and how many there are.
     """
 
+    device: torch.device
     rank: int = 0
     size: int = 1
 
@@ -42,6 +48,14 @@ class Team:
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def mean(self, value: float) -> float:
+        """Return the mean of a number over the processes, the same in each."""
+        if self.size == 1:
+            return value
+        total = torch.tensor([value], dtype=torch.float32, device=self.device)
+        distributed.all_reduce(total)
+        return float(total) / self.size
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:
@@ -49,20 +63,32 @@ class Team:
 
 
 @contextmanager
-def join_team(device: torch.device) -> Iterator[Team]:
+def join_team(device: str) -> Iterator[Team]:
     """Join the processes that ``torchrun`` started, or be alone.
 
     Parameters
     ----------
     device
-        On which this process computes.
+        ``cpu``, ``cuda`` or ``cuda:N``; of several processes each takes the GPU of its rank on its machine.
+
+    Raises
+    ------
+    NeuroFMError
+        The device is not there, or one is named for several processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield Team(choose_device(device))
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if device.startswith("cuda:"):
+        raise NeuroFMError(
+            "several processes cannot share one GPU", where=device, fix="Use cuda.", code=Exit.USAGE
+        )
+    here = choose_device(f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device)
+    if here.type == "cuda":
+        torch.cuda.set_device(here)
+    distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
     try:
-        yield Team(distributed.get_rank(), size)
+        yield Team(here, distributed.get_rank(), size)
     finally:
         distributed.destroy_process_group()

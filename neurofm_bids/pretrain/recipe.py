@@ -31,9 +31,11 @@ class Recipe:
     passes, round_size
         See :class:`~neurofm_bids.pretrain.samples.Schedule`.
     held_out
-        Names of the maps that serve validation only.
+        Names of the maps that serve validation only; None for the last fifth of them.
     validation
         Number of samples of the held-out maps.
+    initial
+        SHA-256 of the weights that training began with, or None if it began with random ones.
     """
 
     variant: str = "s"
@@ -48,8 +50,9 @@ class Recipe:
     passes: int = 2
     round_size: int = 800
     seed: int = 20261124
-    held_out: tuple[str, ...] = ("subject-07", "subject-10", "subject-16")
+    held_out: tuple[str, ...] | None = None
     validation: int = 64
+    initial: str | None = None
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step."""

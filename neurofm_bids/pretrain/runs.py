@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 
 from neurofm_bids import __version__
+from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.weights import save_network
+from neurofm_bids.model.weights import file_sha256, load_network, save_network
 from neurofm_bids.pretrain.anatomy import Anatomy, load_anatomies
 from neurofm_bids.pretrain.checkpoint import read_checkpoint
 from neurofm_bids.pretrain.processes import Team, join_team
 from neurofm_bids.pretrain.recipe import Recipe
 from neurofm_bids.pretrain.samples import Item, SampleStore, Schedule, load_items
+from neurofm_bids.pretrain.synthesis import GENERATOR
 from neurofm_bids.pretrain.training import Training
 from neurofm_bids.pretrain.validation import validate
 
@@ -29,6 +34,7 @@ __all__ = ["export", "train"]
 
 _log = logging.getLogger("neurofm_bids")
 _CHECKPOINT = "checkpoint.safetensors"
+_LOG = "training.jsonl"
 _CALIBRATION = 12  # samples whose statistics the normalisation takes
 
 
@@ -38,6 +44,7 @@ def train(
     out: Path,
     *,
     cache: Path,
+    initial: Path | None = None,
     device: str = "cpu",
     workers: int = 2,
     every: int = 100,
@@ -52,11 +59,14 @@ def train(
     maps
         Folder with label maps.
     out
-        Folder for the checkpoint, the log (``training.jsonl``) and samples that are shown again.
+        Folder for the checkpoint, the log (``training.jsonl``) and samples that are shown again; several
+        processes need to share it.
     cache
         Folder of prepared maps.
+    initial
+        Weights of the variant to begin with instead of random ones.
     device
-        As torch names it.
+        ``cpu``, ``cuda`` or ``cuda:N``.
     workers
         Processes that make samples, for each process that trains; 0 makes them on its device as they are
         needed.
@@ -70,23 +80,18 @@ def train(
     NeuroFMError
         The maps cannot be used, or the folder holds another training.
     """
-    with join_team(torch.device(device)) as team:
-        return _Run(recipe, maps, out, cache, torch.device(device), team, workers).go(every, stop_after)
+    network = None
+    if initial is not None:
+        network = load_network(initial, recipe.variant)
+        recipe = replace(recipe, initial=file_sha256(initial))
+    with join_team(device) as team:
+        return _Run(recipe, maps, out, cache, team, workers).go(network, every, stop_after)
 
 
 class _Run:
     """One training in its folder."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        maps: Path,
-        out: Path,
-        cache: Path,
-        device: torch.device,
-        team: Team,
-        workers: int,
-    ) -> None:
+    def __init__(self, recipe: Recipe, maps: Path, out: Path, cache: Path, team: Team, workers: int) -> None:
         if recipe.batch % team.size:
             raise NeuroFMError(
                 f"a batch of {recipe.batch} cannot be shared by {team.size} processes",
@@ -95,61 +100,74 @@ class _Run:
             )
         self.recipe, self.out, self.team, self.workers = recipe, out, team, workers
         anatomies = _prepared(maps, cache, team)
-        self.learnt = [a for a in anatomies if a.name not in recipe.held_out]
-        self.held_out = [a for a in anatomies if a.name in recipe.held_out] or anatomies
-        if not self.learnt:
-            raise NeuroFMError("all maps are held out", where=maps, fix="Add maps.", code=Exit.USAGE)
-        self.about = {"recipe": asdict(recipe), "maps": [a.name for a in anatomies]}
+        self.learnt, self.held_out = _divided(anatomies, recipe.held_out, maps)
+        self.about = {"recipe": asdict(recipe), "maps": {a.name: a.digest for a in anatomies}}
         self.schedule = Schedule(recipe.seed, recipe.passes, recipe.round_size)
-        self.kept = out / "samples"
-        self.kept.mkdir(parents=True, exist_ok=True)
-        self.training = Training(recipe, device, team)
+        self.training = Training(recipe, team)
         self.path = out / _CHECKPOINT
 
-    def go(self, every: int, stop_after: float | None) -> Path:
+    def go(self, network: NeuroFMNet | None, every: int, stop_after: float | None) -> Path:
         """Train to the end, or until the seconds are over, and return the checkpoint."""
         began = time.monotonic()
-        self._begin()
+        self._begin(network)
         checks = self._validation_items() if self.team.leads else []
-        training, recipe = self.training, self.recipe
+        training, recipe, team = self.training, self.recipe, self.team
         losses: list[float] = []
-        for batch in _batches(self._items(), recipe.batch // self.team.size):
+        for batch in _batches(self._items(), recipe.batch // team.size):
             losses.append(training.step(batch))
             done = training.step_number
             if done % every and done != recipe.steps:
                 continue
-            row = {
-                "step": done,
-                "loss": float(np.mean(losses)),
-                "seconds": round(time.monotonic() - began, 1),
-            }
+            loss, seconds = team.mean(float(np.mean(losses))), team.mean(time.monotonic() - began)
             losses.clear()
-            if self.team.leads:
+            if team.leads:
+                row = {"step": done, "loss": loss, "seconds": round(seconds, 1)}
                 self._record(row, checks if done % (5 * every) == 0 or done == recipe.steps else [])
-            self.team.wait()
-            if stop_after is not None and row["seconds"] > stop_after:
+            team.wait()
+            if stop_after is not None and seconds > stop_after:
                 break
+        _log.info("Step %d of %d is done.", training.step_number, recipe.steps)
         return self.path
 
-    def _begin(self) -> None:
+    def _begin(self, network: NeuroFMNet | None) -> None:
         """Take up the checkpoint, or make the first."""
         if not self.path.is_file():
-            first = self._made(self.learnt, self.schedule, range(_CALIBRATION))
-            self.training.calibrate(list(first))
+            if network is None:
+                first = self._made(self.learnt, self.schedule, range(_CALIBRATION))
+                self.training.calibrate(list(first))
+            else:
+                self.training.begin_with(network)
             self.team.wait()
             if self.team.leads:
                 self.training.write(self.path, self.about)
             self.team.wait()
         self.training.read(self.path, self.about)
+        if self.team.leads:
+            self._keep_rows()
 
-    def _record(self, row: dict[str, float], checks: Sequence[Item]) -> None:
+    def _keep_rows(self) -> None:
+        """Drop the rows of the log that a kill left behind without their checkpoint."""
+        log = self.out / _LOG
+        rows = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        kept = [row for row in rows if json.loads(row)["step"] <= self.training.step_number]
+        if kept != rows:
+            write_text(log, "".join(f"{row}\n" for row in kept))
+
+    def _record(self, row: dict[str, float | None], checks: Sequence[Item]) -> None:
+        if not math.isfinite(cast("float", row["loss"])):
+            raise NeuroFMError(
+                f"the loss is not finite at step {row['step']}",
+                where=self.path,
+                fix="The last checkpoint is from before. Go on with --precision float32, or a lower rate.",
+                code=Exit.SOFTWARE,
+            )
         if checks:
-            row.update(validate(self.training.average, checks))
-        with (self.out / "training.jsonl").open("a", encoding="utf-8") as stream:
+            row |= validate(self.training.average, checks)
+        with (self.out / _LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
-        _log.info("%s", " ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        _log.info("%s", " ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
         self.training.write(self.path, self.about)
-        _forget(self.kept, self.schedule, self.training.step_number * self.recipe.batch)
+        _forget(self._kept(self.learnt), self.schedule, self.training.step_number * self.recipe.batch)
 
     def _items(self) -> Iterator[Item]:
         """Yield this process's items from the next step to the last."""
@@ -164,8 +182,41 @@ class _Run:
         return list(self._made(self.held_out, schedule, range(count)))
 
     def _made(self, anatomies: Sequence[Anatomy], schedule: Schedule, places: range) -> Iterator[Item]:
-        device = self.training.device if self.workers == 0 else torch.device("cpu")
-        return load_items(SampleStore(anatomies, schedule, places, self.kept, device), self.workers)
+        device = self.team.device if self.workers == 0 else torch.device("cpu")
+        store = SampleStore(anatomies, schedule, places, self._kept(anatomies), device)
+        return load_items(store, self.workers)
+
+    def _kept(self, anatomies: Sequence[Anatomy]) -> Path:
+        """Return the folder of samples of these maps, as this version makes them."""
+        made_of = json.dumps([GENERATOR, *(a.digest for a in anatomies)])
+        folder = self.out / "samples" / hashlib.sha256(made_of.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _divided(
+    anatomies: Sequence[Anatomy], held_out: Sequence[str] | None, maps: Path
+) -> tuple[list[Anatomy], list[Anatomy]]:
+    """Return the maps to learn from, and those for validation: the named ones, or the last fifth."""
+    names = [a.name for a in anatomies]
+    chosen = set(names[-max(1, len(names) // 5) :] if held_out is None else held_out)
+    unknown = sorted(chosen - set(names))
+    if unknown:
+        raise NeuroFMError(
+            f"there is no label map {', '.join(unknown)}",
+            where=maps,
+            fix=f"Hold out some of {', '.join(names)}.",
+            code=Exit.USAGE,
+        )
+    learnt = [a for a in anatomies if a.name not in chosen]
+    if not learnt or not chosen:
+        raise NeuroFMError(
+            "maps are needed both to learn from and to hold out",
+            where=maps,
+            fix="Add maps, or change --held-out.",
+            code=Exit.USAGE,
+        )
+    return learnt, [a for a in anatomies if a.name in chosen]
 
 
 def export(checkpoint: Path, target: Path) -> None:
@@ -184,6 +235,10 @@ def export(checkpoint: Path, target: Path) -> None:
         There is no checkpoint, or the target cannot be written.
     """
     path = checkpoint / _CHECKPOINT if checkpoint.is_dir() else checkpoint
+    if not path.is_file():
+        raise NeuroFMError(
+            "there is no checkpoint", where=path, fix="Give the folder of a training.", code=Exit.NO_INPUT
+        )
     parts, about = read_checkpoint(path)
     network = NeuroFMNet(ARCHITECTURES[about["recipe"]["variant"]])
     network.load_state_dict(parts["average"])
@@ -210,7 +265,8 @@ def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _forget(kept: Path, schedule: Schedule, place: int) -> None:
-    """Remove the samples of rounds that are over."""
-    rounds = place // (schedule.round_size * schedule.passes)
-    for number in range(max(0, (rounds - 1)) * schedule.round_size, rounds * schedule.round_size):
-        (kept / f"{schedule.seed}-{number}.npz").unlink(missing_ok=True)
+    """Remove the samples of rounds that are over, and what killed workers left of them."""
+    over = place // (schedule.round_size * schedule.passes) * schedule.round_size
+    for path in kept.glob(f"{schedule.seed}-*"):
+        if int(path.stem.split("-")[1]) < over:
+            path.unlink(missing_ok=True)

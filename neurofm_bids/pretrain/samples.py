@@ -89,7 +89,7 @@ def cell_means(fractions: Tensor, start: Sequence[int], cells: int) -> Tensor:
 
 def _arrays(sample: Sample) -> dict[str, np.ndarray]:
     person = sample.person
-    cells = [cell_means(sample.fractions, sample.start, n) for n in CELLS]
+    cells = [cell_means(sample.fractions, sample.fractions_start, n) for n in CELLS]
     known = person.age_years is not None
     numbers = [
         sample.background,

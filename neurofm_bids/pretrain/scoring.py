@@ -25,8 +25,8 @@ class Agreement:
         Mean absolute and mean signed difference, predicted minus known, in the values' units.
     bias_percent
         Mean of the signed difference relative to the known value.
-    r, slope
-        Pearson's correlation, and slope of predicted on known; None where n or the spread is too small.
+    r, slope, intercept
+        Pearson's correlation, and the line of predicted on known; None where n or the spread is too small.
     log_r, log_slope
         The same for logarithms.
     """
@@ -37,24 +37,25 @@ class Agreement:
     bias_percent: float
     r: float | None
     slope: float | None
+    intercept: float | None
     log_r: float | None
     log_slope: float | None
 
 
 def agreement(known: _Array, predicted: _Array) -> Agreement | None:
-    """Compare positive values of shape (n,); pairs with NaN are left out; None if none is left.
+    """Compare values of shape (n,); pairs with NaN or nothing known above 0 are left out; None if all are.
 
     >>> found = agreement(np.array([10.0, 20.0, 40.0]), np.array([11.0, 22.0, 44.0]))
     >>> round(found.mae, 3), round(found.bias_percent, 3), round(found.slope, 3), round(found.log_slope, 3)
     (2.333, 10.0, 1.1, 1.0)
     """
-    both = np.isfinite(known) & np.isfinite(predicted)
+    both = (known > 0) & np.isfinite(predicted)
     known, predicted = known[both], predicted[both]
     if not known.size:
         return None
     gap = predicted - known
-    r, slope = _line(known, predicted)
-    log_r, log_slope = _line(np.log(known), np.log(np.maximum(predicted, 1e-3 * known)))
+    r, slope, intercept = _line(known, predicted)
+    log_r, log_slope, _ = _line(np.log(known), np.log(np.maximum(predicted, 1e-3 * known)))
     return Agreement(
         n=known.size,
         mae=float(np.abs(gap).mean()),
@@ -62,15 +63,18 @@ def agreement(known: _Array, predicted: _Array) -> Agreement | None:
         bias_percent=float(100 * (gap / known).mean()),
         r=r,
         slope=slope,
+        intercept=intercept,
         log_r=log_r,
         log_slope=log_slope,
     )
 
 
-def _line(x: _Array, y: _Array) -> tuple[float | None, float | None]:
+def _line(x: _Array, y: _Array) -> tuple[float | None, float | None, float | None]:
+    """Return correlation, slope and intercept."""
     if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return None, None
-    return float(np.corrcoef(x, y)[0, 1]), float(np.polyfit(x, y, 1)[0])
+        return None, None, None
+    slope, intercept = np.polyfit(x, y, 1)
+    return float(np.corrcoef(x, y)[0, 1]), float(slope), float(intercept)
 
 
 def auc(positive: NDArray[np.bool_], score: _Array) -> float | None:

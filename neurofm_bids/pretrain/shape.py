@@ -91,7 +91,7 @@ def make_shape(anatomy: Anatomy, person: Person, dice: Dice, step_mm: int = 2) -
     points = _points(matrix, offset, start, size, step_mm, dice.device)
     points += _warp(size, dice)
     sampler = Sampler(points, anatomy.tissues.shape)
-    sampled = sampler.read(torch.from_numpy(anatomy.fields).to(dice.device))
+    sampled = sampler.read(anatomy.on(dice.device)[0])
     depths = dict(zip(FIELDS, sampled.unbind(0), strict=True))
     for name in FIELDS[:6]:
         depths[name] *= scale

@@ -16,9 +16,9 @@ from neurofm_bids.pretrain.dice import Dice
 from neurofm_bids.pretrain.shape import CUBE_MM, Shape, make_shape, occupancy
 from neurofm_bids.pretrain.stripping import strip
 
-__all__ = ["Picture", "Sample", "choose_anatomy", "picture", "synthesize"]
+__all__ = ["GENERATOR", "Picture", "Sample", "choose_anatomy", "picture", "synthesize"]
 
-_BORDER = 4  # lattice voxels of background around a sample
+GENERATOR = "1"  # raise it when the same seed gives other samples
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Sample:
     box
         z-scores with the statistics of the whole cube, float32, (d, h, w).
     start
-        First voxel of the box in the lattice of 128^3; multiples of 4.
+        First voxel of the box in the lattice of 128^3.
     background
         z-score outside of the box.
     fractions
         Of each voxel: brain tissue, lateral ventricles, other parts of the cranial cavity (CSF), whatever the
-        stripping left of them; (3, d, h, w).
+        stripping left of them; (3, D, H, W).
+    fractions_start
+        First voxel of the fractions in the lattice.
     person, brain_ml, lateral_ml
         Who was wanted, and the volumes measured on the deformed map.
     """
@@ -64,6 +66,7 @@ class Sample:
     start: tuple[int, int, int]
     background: float
     fractions: Tensor
+    fractions_start: tuple[int, int, int]
     person: Person
     brain_ml: float
     lateral_ml: float
@@ -133,13 +136,13 @@ def _sample(drawn: Picture) -> Sample:
     mean = float(box.double().sum()) / voxels
     sd = float(np.sqrt(float((box.double() ** 2).sum()) / voxels - mean**2))
     other = (occupancy(shape.cranium, shape.step_mm) - shape.brain - shape.ventricles).clamp(min=0)
-    fractions = torch.stack([shape.brain, shape.ventricles, other])[(slice(None), *spans)]
     first, second, third = (s + span.start for s, span in zip(shape.start, spans, strict=True))
     return Sample(
         box=(box - mean) / sd,
         start=(first, second, third),
         background=-mean / sd,
-        fractions=fractions.contiguous(),
+        fractions=torch.stack([shape.brain, shape.ventricles, other]),
+        fractions_start=shape.start,
         person=drawn.person,
         brain_ml=shape.volume_ml(shape.brain),
         lateral_ml=shape.volume_ml(shape.ventricles),
@@ -149,11 +152,9 @@ def _sample(drawn: Picture) -> Sample:
 
 
 def _spans(weight: Tensor) -> tuple[slice, ...]:
-    """Return the box of what is not background, with a border, at multiples of 4 voxels."""
+    """Return the box of what is not background."""
     spans = []
     for axis in range(3):
         inside = torch.nonzero((weight > 0).movedim(axis, 0).flatten(1).any(dim=1)).flatten()
-        low = max(0, (int(inside[0]) - _BORDER) // 4 * 4)
-        high = min(weight.shape[axis], -(-(int(inside[-1]) + 1 + _BORDER) // 4) * 4)
-        spans.append(slice(low, high))
+        spans.append(slice(int(inside[0]), int(inside[-1]) + 1))
     return tuple(spans)

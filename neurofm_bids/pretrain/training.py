@@ -24,15 +24,15 @@ from neurofm_bids.pretrain.samples import Item
 __all__ = ["Training", "whole_lattice"]
 
 _CLIP = 3.0
-_ALONE = Team()
 
 
 class Training:
     """The state of a training and its steps."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, team: Team = _ALONE) -> None:
+    def __init__(self, recipe: Recipe, team: Team) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device, self.team = recipe, device, team
+        self.recipe, self.team, self.device = recipe, team, team.device
+        device = team.device
         precision = getattr(torch, recipe.precision)
         self.teacher = Teacher(ARCHITECTURES[recipe.variant], precision).to(device)
         self.average = NeuroFMNet(ARCHITECTURES[recipe.variant]).to(device).eval()
@@ -54,8 +54,13 @@ class Training:
             for first in range(0, len(items), 2):
                 lattices = torch.stack([whole_lattice(item) for item in items[first : first + 2]])
                 self.teacher.network.forward_lattice(lattices[:, None].to(self.device))
-        self.teacher.network.eval()
-        self.average.load_state_dict(self.teacher.network.state_dict())
+        self.begin_with(self.teacher.network)
+
+    def begin_with(self, network: NeuroFMNet) -> None:
+        """Take a network's weights and statistics, in place of random ones."""
+        for mine in (self.teacher.network, self.average):
+            mine.load_state_dict(network.state_dict())
+            mine.eval()
 
     def step(self, items: Sequence[Item]) -> float:
         """Learn from this process's part of one batch and return its mean loss."""
@@ -97,7 +102,7 @@ class Training:
     def read(self, path: Path, about: dict[str, Any]) -> None:
         """Take up the state that a file holds, if it is of the same recipe and maps.
 
-        The number of steps may be another one: before the rate falls it makes no difference.
+        The number of steps may be another one until the rate begins to fall: before, it makes no difference.
         """
         parts, written = read_checkpoint(path)
         for key, value in json.loads(json.dumps(about)).items():
@@ -108,6 +113,14 @@ class Training:
                     fix="Give the same options, or a new folder.",
                     code=Exit.USAGE,
                 )
+        before, falls = written["recipe"]["steps"], 1 - self.recipe.decay
+        if before != self.recipe.steps and written["step"] > falls * min(before, self.recipe.steps):
+            raise NeuroFMError(
+                "the rate falls already: the number of steps cannot change any more",
+                where=path,
+                fix=f"Give --steps {before}.",
+                code=Exit.USAGE,
+            )
         self.teacher.load_state_dict(parts["teacher"])
         self.average.load_state_dict(parts["average"])
         state: dict[int, dict[str, Tensor]] = {}

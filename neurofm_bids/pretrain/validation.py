@@ -10,12 +10,13 @@ from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.pretrain.losses import estimates
 from neurofm_bids.pretrain.samples import Item
+from neurofm_bids.pretrain.scoring import agreement, auc
 
 __all__ = ["validate"]
 
 
-def validate(network: NeuroFMNet, items: Sequence[Item]) -> dict[str, float]:
-    """Return errors and correlations of the four targets over samples."""
+def validate(network: NeuroFMNet, items: Sequence[Item]) -> dict[str, float | None]:
+    """Return errors and correlations of the four targets over samples; None where too few are known."""
     device = next(network.parameters()).device
     fast = FastNetwork(network).to(device)
     rows = []
@@ -23,30 +24,14 @@ def validate(network: NeuroFMNet, items: Sequence[Item]) -> dict[str, float]:
         found = estimates(fast(item.box[None], item.start, item.background[None]))
         rows.append([float(value[0]) for value in found])
     age, male, lateral, brain = np.array(rows).T
-    true_brain = np.array([float(i.brain_ml) for i in items])
-    true_lateral = np.array([float(i.lateral_ml) for i in items])
-    true_age = np.array([float(i.age_years) for i in items])
-    known = np.isfinite(true_age)
-    logs = np.log(np.maximum(lateral, 1)), np.log(true_lateral)
-    sex = np.array([float(i.sex) for i in items])[known]
-    return {
-        "brain_mae": float(np.abs(brain - true_brain).mean()),
-        "brain_bias": float((brain - true_brain).mean()),
-        "brain_r": _r(brain, true_brain),
-        "lateral_mae": float(np.abs(lateral - true_lateral).mean()),
-        "lateral_log_r": _r(*logs),
-        "lateral_log_slope": float(np.polyfit(logs[1], logs[0], 1)[0]),
-        "age_mae": float(np.abs(age - true_age)[known].mean()),
-        "age_r": _r(age[known], true_age[known]),
-        "sex_auc": _auc(male[known], sex),
-    }
-
-
-def _r(one: np.ndarray, two: np.ndarray) -> float:
-    return float(np.corrcoef(one, two)[0, 1])
-
-
-def _auc(score: np.ndarray, positive: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(positive > 0.5, score)) if len(set(positive)) == 2 else float("nan")
+    scores: dict[str, float | None] = {}
+    for name, known, predicted, measures in (
+        ("brain", [i.brain_ml for i in items], brain, ("mae", "bias", "r")),
+        ("lateral", [i.lateral_ml for i in items], lateral, ("mae", "log_r", "log_slope")),
+        ("age", [i.age_years for i in items], age, ("mae", "bias", "r")),
+    ):
+        found = agreement(np.array([float(k) for k in known]), predicted)
+        scores |= {f"{name}_{m}": None if found is None else getattr(found, m) for m in measures}
+    sex = np.array([float(i.sex) for i in items])
+    known_sex = np.isfinite(sex)
+    return {**scores, "sex_auc": auc(sex[known_sex] == 1, male[known_sex])}

@@ -51,7 +51,8 @@ def _fluid_limit(values: NDArray[np.float32]) -> float:
     for _ in range(30):
         limits = (centres[:-1] + centres[1:]) / 2
         classes = np.digitize(values, limits)
-        centres = np.array([values[classes == k].mean() for k in range(3)])
+        found = [values[classes == k] for k in range(3)]
+        centres = np.array([v.mean() if v.size else c for v, c in zip(found, centres, strict=True)])
     return float((centres[0] + centres[1]) / 2)
 
 
@@ -64,8 +65,8 @@ def _grown(inside: NDArray[np.bool_], mm: float, zooms: tuple[float, ...]) -> ND
 def _largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     from scipy.ndimage import label
 
-    labels, _ = label(inside)
-    return np.asarray(labels == np.bincount(labels.ravel())[1:].argmax() + 1)
+    labels, count = label(inside)
+    return np.asarray(labels == np.bincount(labels.ravel())[1:].argmax() + 1) if count else inside
 
 
 def _filled(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -81,17 +82,21 @@ def _filled(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def poses(volume: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yield a model-grid volume at its eight lattice phases, then turned by up to 5 degrees on each axis."""
-    from scipy.ndimage import affine_transform
+    from scipy.ndimage import affine_transform, spline_filter
     from scipy.spatial.transform import Rotation
 
     for shift in product((0, 1), repeat=3):
         yield np.roll(volume, shift, axis=(0, 1, 2))
-    inside = np.argwhere(volume != volume.flat[0])
+    empty = volume.flat[0]
+    inside = np.argwhere(volume != empty)
     low, high = inside.min(axis=0) - 12, inside.max(axis=0) + 13
     box = tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))
-    middle, empty = (np.array(volume[box].shape) - 1) / 2, volume.flat[0]
+    spline = spline_filter(volume[box], order=3, output=np.float32)
+    middle = (np.array(spline.shape) - 1) / 2
     for axis, angle in product("xyz", _ANGLES):
         turn = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
         turned = np.full_like(volume, empty)
-        turned[box] = affine_transform(volume[box], turn, middle - turn @ middle, order=3, cval=empty)
+        turned[box] = affine_transform(
+            spline, turn, middle - turn @ middle, order=3, cval=empty, prefilter=False
+        )
         yield turned

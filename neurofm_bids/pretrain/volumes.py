@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 from neurofm_bids import __version__
 from neurofm_bids.bids.derivatives import write_json, write_nifti, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.device import choose_device
 from neurofm_bids.preprocess.grid import GRID_AFFINE
-from neurofm_bids.pretrain.anatomy import Anatomy
+from neurofm_bids.pretrain.anatomy import find_maps, load_anatomies
 from neurofm_bids.pretrain.shape import CUBE_MM
-from neurofm_bids.pretrain.synthesis import Picture, picture
+from neurofm_bids.pretrain.synthesis import GENERATOR, Picture, picture
 
 __all__ = ["write_volumes"]
 
@@ -36,51 +37,77 @@ _COLUMNS = {
 }
 
 
-def write_volumes(anatomies: Sequence[Anatomy], count: int, out: Path, seed: int = 0) -> None:
+def write_volumes(
+    maps: Path, count: int, out: Path, *, cache: Path, seed: int = 0, device: str = "cpu"
+) -> None:
     """Write synthetic people as a BIDS dataset of stripped T1w on the model grid, 1 mm.
 
     Parameters
     ----------
-    anatomies
-        Prepared label maps.
+    maps
+        Folder with label maps.
     count
         Number of people.
     out
-        Folder of the dataset: new, empty, or of the same seed.
+        Folder of the dataset: new, empty, or of the same maps and seed and no more people.
+    cache
+        Folder of prepared maps.
     seed
         Of the draws.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises
     ------
     NeuroFMError
-        The folder holds something else.
+        The folder holds something else, or the maps cannot be used.
     """
+    on = choose_device(device)
+    made_of = hashlib.sha256("".join(digest for _, digest in find_maps(maps)).encode()).hexdigest()[:12]
+    description = f"seed {seed}, label maps {made_of}, generator {GENERATOR}"
     about = {
         "Name": "Synthetic T1-weighted brains",
         "BIDSVersion": "1.10.0",
         "DatasetType": "raw",
-        "License": "Apache-2.0",
-        "GeneratedBy": [{"Name": "NeuroFM-BIDS", "Version": __version__, "Description": f"seed {seed}"}],
+        "GeneratedBy": [{"Name": "NeuroFM-BIDS", "Version": __version__, "Description": description}],
     }
-    _claim(out, about)
-    readme = "Synthetic, skull-stripped brains made from label maps: no image of a person is in them.\n"
+    _claim(out, about, count)
+    readme = (
+        "Synthetic, skull-stripped brains made from label maps: no image of a person is in them.\n"
+        "The licence of the label maps applies to what is made from them.\n"
+    )
     write_text(out / "README", readme)
     write_json(out / "participants.json", _COLUMNS)
+    anatomies = load_anatomies(maps, cache)
     rows = ["\t".join(["participant_id", *_COLUMNS])]
     for index in range(count):
         name = f"sub-{index + 1:06d}"
-        drawn = picture(anatomies, seed, index, step_mm=1)
+        drawn = picture(anatomies, seed, index, step_mm=1, device=on)
         _write_image(out / name / "anat" / f"{name}_T1w.nii.gz", drawn)
         rows.append("\t".join([name, *_row(drawn)]))
         write_text(out / "participants.tsv", "\n".join(rows) + "\n")
 
 
-def _claim(out: Path, about: dict[str, Any]) -> None:
+def _claim(out: Path, about: dict[str, Any], count: int) -> None:
+    """Take a folder for the dataset, unless it holds anything else or more people."""
     path = out / "dataset_description.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == about:
-        return
-    if out.exists() and any(out.iterdir()):
-        raise NeuroFMError("the folder is not empty", where=out, fix="Give a new one.", code=Exit.CANT_CREATE)
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")) == about if path.is_file() else False
+        strange = out.exists() and any(out.iterdir()) and not known
+    except (OSError, ValueError):
+        strange = True
+    if strange:
+        raise NeuroFMError(
+            "the folder holds something else", where=out, fix="Give a new one.", code=Exit.CANT_CREATE
+        )
+    there = len(list(out.glob("sub-*")))
+    if there > count:
+        raise NeuroFMError(
+            f"the folder holds {there} people already",
+            where=out,
+            fix=f"Give --n {there} or more, or a new folder.",
+            code=Exit.CANT_CREATE,
+        )
     write_json(path, about)
 
 
