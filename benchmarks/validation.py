@@ -15,12 +15,14 @@ import numpy as np
 from neurofm_bids.bids.derivatives import write_json, write_nifti, write_text
 from neurofm_bids.model.weights import file_sha256, load_network
 from neurofm_bids.pretrain.anatomy import load_anatomies, prepare_anatomy
-from neurofm_bids.pretrain.evaluation import evaluate, summarise
+from neurofm_bids.pretrain.evaluation import evaluate
 from neurofm_bids.pretrain.evaluation_report import write_evaluation
 from neurofm_bids.pretrain.recipe import Recipe
 from neurofm_bids.pretrain.samples import SampleStore, Schedule
+from neurofm_bids.pretrain.summary import summarise
 from neurofm_bids.pretrain.validation import validate
 
+HELD_OUT = ("subject-07", "subject-10", "subject-16")  # when open-s was trained
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.
 LABELLED = {
     "aomic1": ("aomic/sub-0001_T1w.mgz", "aomic/sub-0001_aseg.mgz", "25.5", "M"),
@@ -49,7 +51,7 @@ def labelled_dataset(data, out):
 def synthetic(data, work, weights):
     """Return the scores of weights on 64 samples of the held-out maps."""
     recipe = Recipe()
-    anatomies = [a for a in load_anatomies(data / "label-maps", work / "maps") if a.name in recipe.held_out]
+    anatomies = [a for a in load_anatomies(data / "label-maps", work / "maps") if a.name in HELD_OUT]
     count = recipe.validation
     kept = work / "samples"
     kept.mkdir(exist_ok=True)

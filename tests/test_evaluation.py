@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.pretrain.evaluation import Evaluated, summarise
 from neurofm_bids.pretrain.evaluation_report import write_evaluation
 from neurofm_bids.pretrain.scoring import agreement, auc, band, repeatability
+from neurofm_bids.pretrain.summary import Evaluated, summarise
 from neurofm_bids.pretrain.variants import POSES, mask_styles, poses
 from neurofm_bids.tools import main
 from tests.conftest import write_dataset_files

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.pretrain.distances import cranial_cavity, depth, from_ridges, nearest, smooth
 
 __all__ = [
     "FIELDS",
@@ -53,7 +54,6 @@ TISSUES = {
 }
 FIELDS = ("lateral", "others", "outer", "ridge", "core", "cranium", "choroid", "hind")
 _MARGIN_MM = 16
-_FAR_MM = 16.0
 _VERSION = "2"  # of the files that hold prepared maps
 
 
@@ -196,19 +196,19 @@ def prepare_anatomy(path: Path) -> Anatomy:
     lateral, others = np.isin(labels, LATERAL), np.isin(labels, _OTHER_VENTRICLES)
     tissue = ~np.isin(labels, _OUTSIDE) & (labels < 256) & ~lateral & ~others
     brain = tissue | lateral | others
-    core = _nearest(labels, tissue & ~np.isin(labels, _CORTEX))
-    cerebral_cortex = np.isin(_nearest(labels, tissue), _CORTEX)
-    cranium = _cranium(brain, labels)
+    core = nearest(labels, tissue & ~np.isin(labels, _CORTEX))
+    cerebral_cortex = np.isin(nearest(labels, tissue), _CORTEX)
+    cranium = cranial_cavity(brain, labels)
     fields = np.stack(
         [
-            _depth(lateral),
-            _depth(others),
-            _depth(brain),
-            _from_ridges(brain & ~np.isin(labels, _CORTEX), cranium),
-            -_depth(cerebral_cortex),
-            _smooth(_depth(cranium), 1.5),
-            _smooth(np.isin(labels, _CHOROID), 0.5),
-            _smooth(np.isin(core, HIND) & ~cerebral_cortex, 1.0),
+            depth(lateral),
+            depth(others),
+            depth(brain),
+            from_ridges(brain & ~np.isin(labels, _CORTEX), cranium),
+            -depth(cerebral_cortex),
+            smooth(depth(cranium), 1.5),
+            smooth(np.isin(labels, _CHOROID), 0.5),
+            smooth(np.isin(core, HIND) & ~cerebral_cortex, 1.0),
         ],
         axis=-1,
     )
@@ -241,57 +241,3 @@ def _read(path: Path) -> NDArray[np.int16]:
     spans = [(int(c.min()), int(c.max())) for c in np.nonzero((labels > 0) & (labels < 256) & (labels != 24))]
     box = tuple(slice(low - _MARGIN_MM, high + _MARGIN_MM + 1) for low, high in spans)
     return np.ascontiguousarray(labels[box])
-
-
-def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the signed distance from a border, mm, positive inside."""
-    from scipy.ndimage import distance_transform_edt
-
-    within, without = distance_transform_edt(inside), distance_transform_edt(~inside)
-    return np.asarray(np.clip(np.where(inside, within - 0.5, 0.5 - without), -_FAR_MM, _FAR_MM))
-
-
-def _nearest(labels: NDArray[np.int16], wanted: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Return for each voxel the label of the nearest wanted one."""
-    from scipy.ndimage import distance_transform_edt
-
-    places = distance_transform_edt(~wanted, return_distances=False, return_indices=True)
-    return np.asarray(labels[tuple(places)])
-
-
-def _smooth(values: NDArray[Any], sigma: float) -> NDArray[np.float32]:
-    from scipy.ndimage import gaussian_filter
-
-    return np.asarray(gaussian_filter(values.astype(np.float32), sigma))
-
-
-def _cranium(brain: NDArray[np.bool_], labels: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Return the cavity: the brain closed by 6 mm, and CSF labelled up to 4 mm around that."""
-    from scipy.ndimage import binary_fill_holes, distance_transform_edt
-
-    closed = distance_transform_edt(distance_transform_edt(~brain) <= 6) > 6
-    fluid = (labels == 24) & (distance_transform_edt(~closed) <= 4)
-    opened = distance_transform_edt(~(distance_transform_edt(closed | fluid) > 2)) <= 2
-    return np.asarray(binary_fill_holes(opened | brain), dtype=bool)
-
-
-def _from_ridges(core: NDArray[np.bool_], cranium: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the distance from where banks of cortex meet, mm.
-
-    Two neighbours whose nearest points of the core lie farther apart than 1.5 times their distance from it
-    face opposite banks; the sheet runs between them.
-    """
-    from scipy.ndimage import distance_transform_edt
-
-    distance, places = distance_transform_edt(~core, return_indices=True)
-    ridge = np.zeros(core.shape, dtype=bool)
-    for axis in range(3):
-        one = tuple(slice(0, -1) if a == axis else slice(None) for a in range(3))
-        two = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
-        steps = (places[(slice(None), *one)] - places[(slice(None), *two)]).astype(np.float32)
-        apart = np.sqrt((steps**2).sum(axis=0))
-        far = np.maximum(distance[one], distance[two])
-        found = (apart > np.maximum(1.5 * far, 2.5)) & (far > 0) & cranium[one] & cranium[two]
-        ridge[one] |= found
-        ridge[two] |= found
-    return np.asarray(np.minimum(distance_transform_edt(~ridge) + 0.5, _FAR_MM))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurofm_bids.bids.derivatives import write_json, write_text
-from neurofm_bids.pretrain.evaluation import TARGETS, Evaluated, summarise
+from neurofm_bids.pretrain.summary import TARGETS, Evaluated, summarise
 
 __all__ = ["write_evaluation"]
 

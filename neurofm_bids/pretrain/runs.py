@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from neurofm_bids.pretrain.validation import validate
 
 __all__ = ["export", "train"]
 
+Row: TypeAlias = dict[str, float | None]
 _log = logging.getLogger("neurofm_bids")
 _CHECKPOINT = "checkpoint.safetensors"
 _LOG = "training.jsonl"
@@ -121,7 +122,7 @@ class _Run:
             loss, seconds = team.mean(float(np.mean(losses))), team.mean(time.monotonic() - began)
             losses.clear()
             if team.leads:
-                row = {"step": done, "loss": loss, "seconds": round(seconds, 1)}
+                row: Row = {"step": done, "loss": loss, "seconds": round(seconds, 1)}
                 self._record(row, checks if done % (5 * every) == 0 or done == recipe.steps else [])
             team.wait()
             if stop_after is not None and seconds > stop_after:
@@ -153,7 +154,7 @@ class _Run:
         if kept != rows:
             write_text(log, "".join(f"{row}\n" for row in kept))
 
-    def _record(self, row: dict[str, float | None], checks: Sequence[Item]) -> None:
+    def _record(self, row: Row, checks: Sequence[Item]) -> None:
         if not math.isfinite(cast("float", row["loss"])):
             raise NeuroFMError(
                 f"the loss is not finite at step {row['step']}",

@@ -30,8 +30,8 @@ def validate(network: NeuroFMNet, items: Sequence[Item]) -> dict[str, float | No
         ("lateral", [i.lateral_ml for i in items], lateral, ("mae", "log_r", "log_slope")),
         ("age", [i.age_years for i in items], age, ("mae", "bias", "r")),
     ):
-        found = agreement(np.array([float(k) for k in known]), predicted)
-        scores |= {f"{name}_{m}": None if found is None else getattr(found, m) for m in measures}
+        agreed = agreement(np.array([float(k) for k in known]), predicted)
+        scores |= {f"{name}_{m}": None if agreed is None else getattr(agreed, m) for m in measures}
     sex = np.array([float(i.sex) for i in items])
     known_sex = np.isfinite(sex)
     return {**scores, "sex_auc": auc(sex[known_sex] == 1, male[known_sex])}
