@@ -71,7 +71,8 @@ def test_every_variant_learns_from_an_item(anatomies, variant):
 
 def test_training_lowers_the_loss_of_what_it_sees(anatomies):
     items = [store(anatomies)[n] for n in range(2)]
-    training = Training(replace(Recipe(), steps=30, warmup=2), ALONE)
+    recipe = replace(Recipe(), warmup=2, rate=3e-4, pooled=(0.1, 0.1, 1))
+    training = Training(recipe, ALONE)
     training.calibrate(items)
     losses = [training.step(items) for _ in range(12)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
