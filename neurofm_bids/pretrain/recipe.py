@@ -34,6 +34,8 @@ class Recipe:
         Names of the maps that serve validation only; None for the last fifth of them.
     validation
         Number of samples of the held-out maps.
+    calibration
+        Number of samples from which the statistics of normalisation are taken, where weights are random.
     initial
         SHA-256 of the weights that training began with, or None if it began with random ones.
     """
@@ -52,6 +54,7 @@ class Recipe:
     seed: int = 20261124
     held_out: tuple[str, ...] | None = None
     validation: int = 64
+    calibration: int = 12
     initial: str | None = None
 
     def rate_at(self, step: int) -> float:
@@ -66,4 +69,11 @@ class Recipe:
         return first + (last - first) * min(1.0, step / over)
 
 
-SMOKE: dict[str, Any] = {"steps": 4, "batch": 2, "round_size": 8, "validation": 2, "warmup": 2}
+SMOKE: dict[str, Any] = {
+    "steps": 4,
+    "batch": 2,
+    "round_size": 8,
+    "validation": 2,
+    "warmup": 2,
+    "calibration": 1,
+}

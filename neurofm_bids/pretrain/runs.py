@@ -36,7 +36,6 @@ Row: TypeAlias = dict[str, float | None]
 _log = logging.getLogger("neurofm_bids")
 _CHECKPOINT = "checkpoint.safetensors"
 _LOG = "training.jsonl"
-_CALIBRATION = 12  # samples whose statistics the normalisation takes
 
 
 def train(
@@ -134,7 +133,7 @@ class _Run:
         """Take up the checkpoint, or make the first."""
         if not self.path.is_file():
             if network is None:
-                first = self._made(self.learnt, self.schedule, range(_CALIBRATION))
+                first = self._made(self.learnt, self.schedule, range(self.recipe.calibration))
                 self.training.calibrate(list(first))
             else:
                 self.training.begin_with(network)
