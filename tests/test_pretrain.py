@@ -103,7 +103,7 @@ def test_training_refuses_another_recipe_and_no_maps(maps, cache, tmp_path):
 
 def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
     command = ["pretrain", "train", "--maps", str(maps), "--cache", str(cache), "--smoke"]
-    command += ["--held-out", "two", "--workers", "0"]
+    command += ["--held-out", "two", "--workers", "0", "--precision", "float32"]
     assert main([*command, str(tmp_path / "one")]) == 0
     torchrun, tools = (str(Path(sys.executable).with_name(n)) for n in ("torchrun", "neurofm-tools"))
     done = subprocess.run(
@@ -122,9 +122,16 @@ def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    one, two = (read_checkpoint(tmp_path / n / "checkpoint.safetensors")[0] for n in ("one", "two"))
-    for name, value in one["teacher"].items():
-        assert torch.allclose(value.float(), two["teacher"][name].float(), atol=2e-3), name
+    one, two = (
+        read_checkpoint(tmp_path / n / "checkpoint.safetensors")[0]["teacher"] for n in ("one", "two")
+    )
+    began = Training(Recipe(**SMOKE), ALONE).teacher.named_parameters()
+    moved, apart = 0.0, 0.0
+    for name, start in began:
+        moved += float((one[name] - start).detach().square().sum())
+        apart += float((one[name] - two[name]).square().sum())
+    assert moved > 0
+    assert apart < 0.1**2 * moved  # AdamW turns the rounding of tiny gradients into whole steps
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(maps, cache, tmp_path, monkeypatch):

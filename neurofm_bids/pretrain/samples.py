@@ -161,7 +161,13 @@ class SampleStore(Dataset[Item]):
         return _item(arrays)
 
     def _made(self, index: int) -> dict[str, np.ndarray]:
-        return _arrays(synthesize(self.anatomies, self.schedule.seed, index, device=self.device))
+        """Make a sample on one thread, so that sums come out the same in whatever process."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return _arrays(synthesize(self.anatomies, self.schedule.seed, index, device=self.device))
+        finally:
+            torch.set_num_threads(threads)
 
 
 def load_items(store: SampleStore, workers: int) -> Iterator[Item]:
