@@ -13,7 +13,7 @@ __all__ = ["Sampler"]
 
 
 class Sampler:
-    """Reads volumes of one shape at the same points, several times faster than ``grid_sample`` on a CPU.
+    """Reads volumes of one shape at the same points; places and weights are worked out once.
 
     Parameters
     ----------
