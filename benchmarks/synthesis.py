@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/synthesis.py MAPS CACHE [SAMPLES]
 
-Printed: how much faster maps are read at points than with ``grid_sample``; samples per second with one
+Printed: seconds to read a map at points, with ``grid_sample`` and as it is done; samples per second with one
 process per processor, processor seconds per sample, processor seconds of training per sample, and the share
 of synthesis in them when each sample is shown as often as by default.
 """
