@@ -107,7 +107,7 @@ def _summary(config: Config, result: RunResult) -> None:
         _log.info("What failed and why: %s", result.log_folder / "failed.tsv")
     if result.reports:
         _log.info(
-            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else result.reports[0]
+            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else min(result.reports)
         )
 
 
