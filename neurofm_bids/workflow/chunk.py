@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -146,6 +147,8 @@ class Chunk:
 
     def _stop_if_hopeless(self, trace: str) -> None:
         """Raise if a step could not even write down its failure because of the disk."""
+        if not self.folder.is_dir():
+            raise os_error(FileNotFoundError(errno.ENOENT, ""), self.folder)
         for number in map(int, _ERRNO.findall(trace)):
             if number in ENDS_THE_RUN:
                 raise os_error(OSError(number, ""), self.folder)

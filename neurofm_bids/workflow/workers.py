@@ -33,7 +33,15 @@ class _Worker:
 
     def __init__(self, threads: int, folder: str) -> None:
         context = multiprocessing.get_context("forkserver")
-        self._pool = ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, folder))
+        try:
+            self._pool = ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, folder))
+        except OSError as error:  # semaphores live in shared memory
+            raise NeuroFMError(
+                f"worker processes cannot be started ({error.strerror})",
+                where="/dev/shm",
+                fix="Let this folder be written to; a container may need --shm-size or a bind.",
+                code=Exit.CANT_CREATE,
+            ) from error
         self._process: BaseProcess | None = None
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:

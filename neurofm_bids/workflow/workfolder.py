@@ -49,7 +49,7 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
             code=Exit.CANT_CREATE,
         ) from error
     _clear(work_dir)
-    with Locks(new / "lock") as lock, _temporary_files_in(new):
+    with Locks(new / "lock") as lock, _temporary_files():
         lock.try_acquire("run")
         new.rename(folder)  # it gets its name when it is locked, so that no other run takes it for a dead one
         try:
@@ -90,13 +90,16 @@ def _clear(work_dir: Path) -> None:
 
 
 @contextlib.contextmanager
-def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Let this process have a folder for temporary files where the system has none."""
+def _temporary_files() -> Iterator[None]:
+    """Let this process keep its sockets in shared memory where the system has no folder for temporary files.
+
+    The work folder cannot serve: the name of a socket has 107 characters at most.
+    """
     before = tempfile.tempdir
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        tempfile.tempdir = str(folder)
+        tempfile.tempdir = "/dev/shm"
     try:
         yield
     finally:

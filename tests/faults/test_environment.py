@@ -40,7 +40,7 @@ def test_everything_else_is_read_only(dataset, tmp_path):
     work.mkdir()
     script = (
         f"mount --bind {out} {out}; mount --bind {work} {work}; mount -o remount,bind,ro /; "
-        "for folder in /tmp /var/tmp /dev/shm; do mount --bind $folder $folder 2>/dev/null && "
+        "for folder in /tmp /var/tmp /usr/tmp; do mount --bind $folder $folder 2>/dev/null && "
         f"mount -o remount,bind,ro $folder; done; mount --bind {out} {out}; mount --bind {work} {work}; "
         f"mount -o remount,bind,rw {out}; mount -o remount,bind,rw {work}; ! touch /tmp/x 2>/dev/null"
     )
