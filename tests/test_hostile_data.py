@@ -167,7 +167,7 @@ def group_page(folder):
             link=None,
             values={
                 "predicted_age_years": value,
-                "chronological_age_years": 50.0 + place,
+                "chronological_age_years": 50 + 0.9 * place,
                 "mask_volume_mm3": 1e6 + 1e4 * value,
                 NAME: value,
                 f"{NAME}_lower95": value - 1,
@@ -184,7 +184,7 @@ def group_page(folder):
         scans=tuple(scans),
         missing=((HOSTILE, HOSTILE),),
         warnings=(HOSTILE,),
-        features=np.random.default_rng(0).normal(size=(10, 4)) * [[1]] * 9 + [[99]],
+        features=np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]]),
         columns=columns,
         predictions=("predicted_age_years", NAME),
         quality=("q",) * 9,
@@ -202,7 +202,7 @@ def evaluation_page(folder):
         Evaluated(
             name=NAME if value == 99 else HOSTILE,
             participant=HOSTILE,
-            known=dict.fromkeys(TARGETS, float(value % 2)) | {"age": 50.0 + place},
+            known=dict.fromkeys(TARGETS, float(value % 2)) | {"age": 50 + 0.9 * place},
             predicted=dict.fromkeys(TARGETS, float(value)),
             mask_ml=1500.0,
             session=HOSTILE,
@@ -237,13 +237,17 @@ def test_pages_show_hostile_text_and_run_nothing(hostile_page):
     assert shown(Page(html)) == list(PAYLOADS)
 
 
-def test_figures_show_hostile_names_as_text(tmp_path):
-    """The name of a scan, the title and the unit of a measure, and the description of the picture."""
-    for path in (group_page(tmp_path), evaluation_page(tmp_path)):
-        html = path.read_text()
-        drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
-        assert NAME in " ".join(Page(drawing).text for drawing in drawings)
-    assert NAME in Page(group_page(tmp_path).read_text()).values  # aria-label and hover texts
+@pytest.mark.parametrize(("maker", "count"), [(group_page, 4), (evaluation_page, 3)])
+def test_every_figure_shows_a_hostile_name_as_text(tmp_path, maker, count):
+    html = maker(tmp_path).read_text()
+    drawings = [Page(drawing) for drawing in re.findall(r"<svg.*?</svg>", html, re.DOTALL)]
+    assert [NAME in drawing.text for drawing in drawings] == [True] * count
+
+
+def test_hover_texts_and_descriptions_hold_hostile_text(tmp_path):
+    values = Page(group_page(tmp_path).read_text()).values
+    assert f"Distribution over scans: {NAME}" in values
+    assert " ".join(HOSTILE.split()) in values
 
 
 def test_figures_leave_text_alone_that_looks_like_an_attribute():
