@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from neurofm_bids import __version__
 from neurofm_bids.bids import dictionary
@@ -129,7 +130,7 @@ def _scan(row: Row, values: Mapping[str, float], *, linked: bool) -> ReportScan:
     return ReportScan(
         stem=row.stem,
         participant=row.subject,
-        link=f"sub-{row.subject}.html" if linked else None,
+        link=quote(f"sub-{row.subject}.html", errors="replace") if linked else None,
         values=values,
         out_of_range=tuple(map(dictionary.target_column, outside)),
         flags=tuple((flag.name, flag.message, flag.severity) for flag in row.flags),
