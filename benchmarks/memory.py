@@ -1,7 +1,7 @@
 """Peak memory of each step, for heads of several matrix sizes.
 
-One head is resampled to each size; the command processes it twice with one worker, and the second time counts,
-when the worker has all libraries and models loaded. Prints a table from ``timing.tsv`` and, by least squares
+One head is resampled to each size; the command processes it twice with one worker, and the second time
+counts, when the worker has all libraries and models loaded. Prints a table from ``timing.tsv`` and, by least squares
 over the sizes, what a step needs for itself and for each million voxels.
 
     python benchmarks/memory.py HEAD.nii.gz WORK_FOLDER
@@ -35,7 +35,18 @@ def dataset(head: nib.Nifti1Image, voxel: float, root: Path) -> float:
 
 
 def peaks(root: Path, out: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "neurofm_bids", root, out, "participant", "--nprocs", "1", "-w", out / "work"]
+    command = [
+        sys.executable,
+        "-m",
+        "neurofm_bids",
+        root,
+        out,
+        "participant",
+        "--nprocs",
+        "1",
+        "-w",
+        out / "work",
+    ]
     subprocess.run(list(map(str, command)), check=True, stderr=subprocess.DEVNULL)
     with next(out.glob("logs/*/timing.tsv")).open() as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))

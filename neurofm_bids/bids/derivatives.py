@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids.config import TEMPLATE
-from neurofm_bids.errors import os_error
+from neurofm_bids.errors import NeuroFMError, os_error
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -94,7 +94,14 @@ class Derivatives:
         return (subject / f"ses-{scan.session}" if scan.session else subject) / "anat"
 
     def _anat(self, scan: Scan, ending: str) -> Path:
-        return self.folder(scan) / f"{scan.stem}_{ending}"
+        return self._kept(self.folder(scan) / f"{scan.stem}_{ending}")
+
+    def _kept(self, path: Path) -> Path:
+        """Return a path, unless a label in it would lead out of the output folder."""
+        inside = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.out_dir))
+        if inside and "\0" not in str(path):
+            return path
+        raise NeuroFMError("a label leads out of the output folder", where=repr(str(path)), fix="Rename it.")
 
     def features(self, scan: Scan) -> Path:
         """Return the features table of one scan."""
@@ -127,11 +134,12 @@ class Derivatives:
 
     def figure(self, scan: Scan, desc: str) -> Path:
         """Return one figure of the report."""
-        return self.out_dir / f"sub-{scan.subject}" / "figures" / f"{scan.stem}_desc-{desc}_T1w.svg"
+        name = f"{scan.stem}_desc-{desc}_T1w.svg"
+        return self._kept(self.out_dir / f"sub-{scan.subject}" / "figures" / name)
 
     def report(self, subject: str) -> Path:
         """Return the report of one participant."""
-        return self.out_dir / f"sub-{subject}.html"
+        return self._kept(self.out_dir / f"sub-{subject}.html")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -189,8 +197,8 @@ def _umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text atomically; bytes of a file name that are no UTF-8 are written as escapes."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -21,12 +21,12 @@ STEPS = ("brain", "bias", "register", "grid", "figures", "encode")
 # Peak resident memory in GB of a worker in each step: a part that is always needed, and one for each million
 # voxels of the T1w. Measured with benchmarks/memory.py and rounded up.
 _MEMORY_GB = {
-    "brain": (1.2, 0.03),
-    "bias": (0.9, 0.03),
-    "register": (0.9, 0.01),
-    "grid": (1.0, 0.02),
-    "figures": (1.0, 0.02),
-    "encode": (1.2, 0.01),
+    "brain": (1.4, 0.012),
+    "bias": (0.7, 0.050),
+    "register": (0.75, 0.035),
+    "grid": (0.85, 0.022),
+    "figures": (1.0, 0.005),
+    "encode": (1.0, 0.005),
 }
 IDLE_GB = 0.8  # what a worker keeps between steps
 MAIN_GB = 0.4  # what the command itself takes

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from neurofm_bids.bids.cells import cell
 from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError, os_error
@@ -145,7 +146,7 @@ def _table(failures: Sequence[Failure]) -> str:
     table.writerow(["scan", "step", "reason", "fix"])
     for failure in failures:
         row = (failure.scan, failure.step, failure.reason, failure.fix)
-        table.writerow([" ".join(text.split()) for text in row])
+        table.writerow([cell(text) for text in row])
     return stream.getvalue()
 
 

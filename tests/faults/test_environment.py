@@ -42,7 +42,8 @@ def test_everything_else_is_read_only(dataset, tmp_path):
         f"mount --bind {out} {out}; mount --bind {work} {work}; mount -o remount,bind,ro /; "
         "for folder in /tmp /var/tmp /usr/tmp; do mount --bind $folder $folder 2>/dev/null && "
         f"mount -o remount,bind,ro $folder; done; mount --bind {out} {out}; mount --bind {work} {work}; "
-        f"mount -o remount,bind,rw {out}; mount -o remount,bind,rw {work}; ! touch /tmp/x 2>/dev/null"
+        f"mount -o remount,bind,rw {out}; mount -o remount,bind,rw {work}; "
+        "touch /tmp/x 2>/dev/null && exit 99"
     )
     command = arguments(dataset, out, work=work)
     code, said = run([*unshare, "sh", "-c", f'{script}; exec "$@"', "sh", *command], env=BARE)
