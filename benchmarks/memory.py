@@ -1,8 +1,8 @@
 """Peak memory of each step, for heads of several matrix sizes.
 
 One head is resampled to each size; the command processes it twice with one worker, and the second time
-counts, when the worker has all libraries and models loaded. Prints a table from ``timing.tsv`` and, by least squares
-over the sizes, what a step needs for itself and for each million voxels.
+counts, when the worker has all libraries and models loaded. Prints a table from ``timing.tsv`` and, by least
+squares over the sizes, what a step needs for itself and for each million voxels.
 
     python benchmarks/memory.py HEAD.nii.gz WORK_FOLDER
 """

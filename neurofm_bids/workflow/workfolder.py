@@ -56,6 +56,7 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
             yield folder
         finally:
             _end(folder, keep=keep)
+            _clear(work_dir)  # a run that died meanwhile had its lock when this one began
 
 
 def _end(folder: Path, *, keep: bool) -> None:
