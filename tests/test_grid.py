@@ -104,7 +104,7 @@ def put(data, value):
         (changed(lambda d: put(d, np.inf)), "^1 voxels are NaN or infinite"),
         (changed(np.zeros_like), "all voxels are zero"),
         (changed(lambda d: np.full_like(d, 7)), "all voxels have the same value"),
-        (changed(lambda d: (d > 500).astype(np.float32)), "three values at most"),
+        (changed(lambda d: (d > 500).astype(np.float32)), "2 values only: a mask or segmentation"),
         (nib.spatialimages.SpatialImage(head().get_fdata(), np.diag([3, 3, 0, 1])), "singular"),
         (head((40, 40, 40), (7, 7, 7)), "cannot show a brain"),
         (head((40, 40, 40), (1, 1, 1)), "cannot show a brain"),
