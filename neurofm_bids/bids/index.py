@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from neurofm_bids.bids.problems import Problem, folder_problem
@@ -34,15 +35,16 @@ def list_images(root: Path, subjects: Sequence[str]) -> tuple[list[Path], list[t
     NeuroFMError
         pybids cannot index the dataset at all.
     """
-    found, closed = set(_indexed(root, subjects)), []
-    for label in subjects:
-        for folder in _folders(root / f"sub-{label}"):
-            problem = folder_problem(folder)
-            if problem is not None:
-                closed.append((folder, problem))
-            elif folder.name == "anat" and folder.is_dir():
-                found |= {path for path in folder.iterdir() if _T1W.search(path.name)}
-    return sorted(found), closed
+    seen: set[Path] = set()
+    closed: list[tuple[Path, Problem]] = []
+    for folder in (folder for label in subjects for folder in _folders(root / f"sub-{label}")):
+        problem = folder_problem(folder)
+        if problem is not None:
+            closed.append((folder, problem))
+        elif folder.name == "anat" and folder.is_dir():
+            seen |= {path for path in folder.iterdir() if _T1W.search(path.name)}
+    indexed = _indexed(root, subjects, [path for path, _ in closed])
+    return sorted(seen.union(indexed)), closed
 
 
 def _folders(subject: Path) -> Iterator[Path]:
@@ -56,10 +58,11 @@ def _folders(subject: Path) -> Iterator[Path]:
                 yield path / "anat"
 
 
-def _indexed(root: Path, subjects: Sequence[str]) -> list[Path]:
+def _indexed(root: Path, subjects: Sequence[str], closed: Sequence[Path]) -> list[Path]:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
-    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[_Ignored(subjects)])
+    ignored = _Ignored(subjects, {f"/{path.relative_to(root).as_posix()}" for path in closed})
+    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[ignored])
     try:
         layout = BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
     except Exception as error:  # of any class: it trusts what it reads
@@ -70,25 +73,25 @@ def _indexed(root: Path, subjects: Sequence[str]) -> list[Path]:
             fix="Mend dataset_description.json.",
             code=Exit.INVALID_BIDS,
         ) from error
-    return [Path(name) for name in layout.files]
+    return [path for path in map(Path, layout.files) if _T1W.search(path.name)]
 
 
 class _Ignored:
     """What pybids shall not enter; it asks ``search`` as it would ask a compiled pattern.
 
     Only ``sub-*/[ses-*/]anat/*T1w.nii[.gz]`` of the participants is left, no deeper: a link to a folder above
-    would have no end.
+    would have no end. A folder that cannot be listed would end the whole index.
     """
 
-    def __init__(self, subjects: Sequence[str]) -> None:
-        self._subjects = {f"sub-{label}" for label in subjects}
+    def __init__(self, subjects: Sequence[str], closed: AbstractSet[str]) -> None:
+        self._subjects, self._closed = {f"sub-{label}" for label in subjects}, closed
 
     def search(self, path: str) -> bool:
         """Tell whether a path, given from the root of the dataset, is ignored."""
         first, *rest = path.strip("/").split("/")
         if not first:
             return False
-        if first not in self._subjects or printable(path) != path:
+        if first not in self._subjects or path in self._closed or printable(path) != path:
             return True
         if rest and rest[0].startswith("ses-"):
             rest = rest[1:]

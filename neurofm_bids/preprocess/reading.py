@@ -87,7 +87,7 @@ def _opened(path: Path) -> Any:
             _check_matrix(header.get_data_shape())
             _check_zooms(header)
             offset = max(float(header["vox_offset"]), header.sizeof_hdr)
-            _check_length(path, offset, header.get_data_shape(), header.get_data_dtype())
+            _check_length(path, offset, header.get_data_shape(), _kind(header))
         image: Any = nib.load(path)
         if header is None and path.suffix.lower() in {".mgz", ".mgh"}:
             _check_matrix(image.shape)
@@ -106,6 +106,14 @@ def _raw_header(path: Path) -> Any:
         if len(block) >= size and size in {int.from_bytes(block[:4], order) for order in ("little", "big")}:
             return kind(block[:size], check=False)
     return None
+
+
+def _kind(header: Any) -> np.dtype[Any]:
+    try:
+        kind: np.dtype[Any] = header.get_data_dtype()
+        return kind
+    except KeyError as error:
+        raise _damaged(f"its header gives the unknown data type {int(header['datatype'])}") from error
 
 
 def _check_zooms(header: Any) -> None:

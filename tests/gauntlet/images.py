@@ -139,7 +139,7 @@ def half(data, affine):
 
 
 def top_only(data, affine):
-    first = data.shape[2] * 2 // 3
+    first = data.shape[2] // 2
     return data[:, :, first:], affine @ from_matvec(np.eye(3), (0, 0, first))
 
 

@@ -124,8 +124,8 @@ GEOMETRY = (
         "swapped",
         "slices first, and the header says last",
         images.placed(images.axes_swapped),
-        "refused",
-        "failed",
+        "flagged",
+        "low_correlation",
     ),
     Case(
         "mirrored", "left and right swapped; this cannot be seen", images.placed(images.mirrored), "processed"
@@ -164,7 +164,7 @@ CONTENT = (
     Case("inf", "one infinite voxel", images.one_voxel(np.inf), "refused", _FINITE),
     Case("nanoutside", "NaN outside the brain", images.voxels(images.nan_outside), "refused", _FINITE),
     Case("overflow", "a voxel of 1e300", images.one_voxel(1e300, np.float64), "refused", "too large"),
-    Case("spike", "a voxel a million times too bright", images.one_voxel(1e9), "processed"),
+    Case("spike", "a voxel a million times too bright", images.one_voxel(1e9), "flagged", "extreme_voxels"),
     Case("zeros", "zeros only", images.voxels(np.zeros_like), "refused", "all voxels are zero"),
     Case(
         "constant", "one value only", images.voxels(lambda d: np.full_like(d, 7)), "refused", "the same value"
@@ -180,14 +180,14 @@ CONTENT = (
         "only the top of the head in the field of view",
         images.placed(images.top_only),
         "refused",
-        "the brain",
+        "cut by the border",
     ),
     Case(
         "beside",
         "the head outside the field of view",
         images.placed(images.beside_the_field),
-        "refused",
-        "brain",
+        "flagged",
+        "low_correlation",
     ),
     Case(
         "gadolinium",

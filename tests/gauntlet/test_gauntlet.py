@@ -40,7 +40,17 @@ class Ran:
         self.before = contents(self.root)
 
     def start(self):
-        options = ("participant", "--views", "1", "--nprocs", "2", "-w", str(self.out.parent / "work"))
+        options = (
+            "participant",
+            "--views",
+            "1",
+            "--nprocs",
+            "2",
+            "--bias-correction",
+            "none",
+            "-w",
+            str(self.out.parent / "work"),
+        )
         self.code = main([str(self.root), str(self.out), *options])
         with next(self.out.glob("logs/*/failed.tsv")).open(newline="") as stream:
             self.failed = {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
