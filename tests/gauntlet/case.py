@@ -28,6 +28,8 @@ class Case:
         Part of the sentence of a refusal, or the name of the flag.
     scan
         Path of the scan in the dataset, if it is not the usual one.
+    slow
+        Whether it belongs to the second run, of scans that only need time.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Case:
     outcome: str
     says: str = ""
     scan: str = ""
+    slow: bool = False
 
     @property
     def code(self) -> int:
@@ -56,6 +59,9 @@ class Case:
 
 def params(cases):
     """Return the cases as parameters of a test, each marked with its row of the documentation."""
-    return [
-        pytest.param(case, id=case.name, marks=pytest.mark.fault(case.what, case.expected)) for case in cases
-    ]
+    return [pytest.param(case, id=case.name, marks=_marks(case)) for case in cases]
+
+
+def _marks(case):
+    fault = pytest.mark.fault(case.what, case.expected)
+    return [fault, pytest.mark.slow] if case.slow else [fault]

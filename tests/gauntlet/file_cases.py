@@ -148,6 +148,7 @@ FILES = (
         "processed",
         "",
         "sub-runs/anat/sub-runs_run-1_T1w.nii.gz",
+        slow=True,
     ),
 )
 

@@ -84,7 +84,7 @@ GEOMETRY = (
         "refused",
         _READ,
     ),
-    Case("qformonly", "a qform and no sform", headers.qform_only(), "processed"),
+    Case("qformonly", "a qform and no sform", headers.qform_only(), "processed", slow=True),
     Case(
         "qformturned",
         "qform and sform 40 degrees apart",
@@ -98,6 +98,7 @@ GEOMETRY = (
         images.qform_too(images.FLIPPED),
         "flagged",
         "orientation_disagrees",
+        slow=True,
     ),
     Case(
         "qformlarger",
@@ -110,8 +111,10 @@ GEOMETRY = (
     Case("tiny", "8 voxels along each axis", images.placed(images.tiny), "refused", _MATRIX),
     Case("thick", "slices of 6 mm", images.sampled((1, 1, 6)), "flagged", "coarse_voxels"),
     Case("toothick", "slices of 8 mm", images.sampled((1, 1, 8)), "refused", "cannot show a brain"),
-    Case("long", "280 voxels along an axis", images.placed(images.long_axis), "processed"),
-    Case("faraway", "the origin 5 m away from the head", images.placed(images.far_away), "processed"),
+    Case("long", "280 voxels along an axis", images.placed(images.long_axis), "processed", slow=True),
+    Case(
+        "faraway", "the origin 5 m away from the head", images.placed(images.far_away), "processed", slow=True
+    ),
     Case("honest", "upside down, and the header says so", images.upside_down(honest=True), "processed"),
     Case(
         "lying",
@@ -126,9 +129,14 @@ GEOMETRY = (
         images.placed(images.axes_swapped),
         "flagged",
         "low_correlation",
+        slow=True,
     ),
     Case(
-        "mirrored", "left and right swapped; this cannot be seen", images.placed(images.mirrored), "processed"
+        "mirrored",
+        "left and right swapped; this cannot be seen",
+        images.placed(images.mirrored),
+        "processed",
+        slow=True,
     ),
 )
 
@@ -137,18 +145,20 @@ CONTENT = (
     Case("onevolume", "four dimensions, one volume", images.voxels(images.volumes(1)), "processed"),
     Case("colour", "RGB voxels", images.colour, "refused", "not single real numbers"),
     Case("complex", "complex voxels", images.of_type(np.complex64), "refused", "not single real numbers"),
-    Case("int64", "64-bit integers", images.of_type(np.int64), "processed"),
+    Case("int64", "64-bit integers", images.of_type(np.int64), "processed", slow=True),
     Case(
         "slopezero",
         "scl_slope 0, which means no scaling",
         headers.patched((headers.SLOPE, "2f", 0, 0)),
         "processed",
+        slow=True,
     ),
     Case(
         "slopenan",
         "scl_slope NaN, read as no scaling",
         headers.patched((headers.SLOPE, "2f", np.nan, np.nan)),
         "processed",
+        slow=True,
     ),
     Case(
         "internan",
@@ -171,7 +181,7 @@ CONTENT = (
     ),
     Case("noise", "noise only", images.voxels(images.noise), "refused", "the brain"),
     Case("inverted", "inverted contrast", images.voxels(images.inverted), "flagged", "inverted_contrast"),
-    Case("t2w", "a T2w named T1w", images.voxels(images.like_t2w), "flagged", "inverted_contrast"),
+    Case("t2w", "a T2w named T1w", images.voxels(images.like_t2w), "flagged", "inverted_contrast", slow=True),
     Case("mask", "a mask named T1w", images.voxels(images.mask), "refused", "a mask"),
     Case("labels", "a segmentation named T1w", images.voxels(images.labels), "refused", "a mask"),
     Case("half", "half a head", images.placed(images.half), "refused", "cut by the border"),
@@ -188,14 +198,16 @@ CONTENT = (
         images.placed(images.beside_the_field),
         "flagged",
         "low_correlation",
+        slow=True,
     ),
     Case(
         "gadolinium",
         "bright vessels and a lesion, as after gadolinium",
         images.voxels(images.enhanced),
         "processed",
+        slow=True,
     ),
-    Case("child", "the brain of a child, 1.2 l", images.scaled(0.92), "processed"),
+    Case("child", "the brain of a child, 1.2 l", images.scaled(0.92), "processed", slow=True),
     Case("infant", "the brain of an infant, 0.9 l", images.scaled(0.83), "flagged", "unusual_brain_size"),
     Case(
         "newborn", "the brain of a newborn, 0.45 l", images.scaled(0.66), "refused", "outside 600 to 2300 ml"

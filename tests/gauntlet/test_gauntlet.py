@@ -12,8 +12,11 @@ from tests.gauntlet.file_cases import FILES, SIDECARS
 from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
 
 CASES = (*DAMAGED, *GEOMETRY, *CONTENT, *FILES, *SIDECARS)
+RUNS = ["quick", pytest.param("slow", marks=pytest.mark.slow)]
 
-DONE = ("features.tsv", "features.json", "predictions.json")
+DONE = {"features.tsv", "features.json", "predictions.json"}
+
+pytestmark = pytest.mark.timeout(1800)  # one run of many scans
 
 
 def contents(root):
@@ -28,15 +31,13 @@ def contents(root):
 class Ran:
     """What the run left."""
 
-    def __init__(self, root, out):
-        for case in CASES:
-            path = root / f"sub-{case.name}" / "anat" / f"sub-{case.name}_T1w.nii.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.root, self.out = root, out
-
-    def fill(self, brain):
-        for case in CASES:
-            case.make(self.root / f"sub-{case.name}" / "anat" / f"sub-{case.name}_T1w.nii.gz", brain)
+    def __init__(self, folder, cases, brain):
+        self.cases = cases
+        self.root, self.out = write_dataset_files(folder / "bids"), folder / "out"
+        for case in cases:
+            path = self.root / f"sub-{case.name}" / "anat" / f"sub-{case.name}_T1w.nii.gz"
+            path.parent.mkdir(parents=True)
+            case.make(path, brain)
         self.before = contents(self.root)
 
     def start(self):
@@ -52,8 +53,11 @@ class Ran:
             str(self.out.parent / "work"),
         )
         self.code = main([str(self.root), str(self.out), *options])
-        with next(self.out.glob("logs/*/failed.tsv")).open(newline="") as stream:
-            self.failed = {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        self.failed = {}
+        for path in self.out.glob("logs/*/failed.tsv"):
+            with path.open(newline="") as stream:
+                self.failed |= {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        return self
 
     def outputs(self, scan):
         """The outputs of one scan by their last name."""
@@ -67,25 +71,34 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory, brain_image):
-    folder = tmp_path_factory.mktemp("gauntlet")
-    run = Ran(write_dataset_files(folder / "bids"), folder / "out")
-    run.fill(brain_image)
-    run.start()
-    return run
+def quick(tmp_path_factory, brain_image):
+    cases = [case for case in CASES if not case.slow]
+    return Ran(tmp_path_factory.mktemp("quick"), cases, brain_image).start()
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory, brain_image):
+    cases = [case for case in CASES if case.slow]
+    return Ran(tmp_path_factory.mktemp("slow"), cases, brain_image).start()
+
+
+@pytest.fixture
+def ran(request):
+    """The run that a test is about: of its case, or named by its parameter."""
+    case = request.node.callspec.params.get("case")
+    name = request.node.callspec.params.get("name") or ("slow" if case.slow else "quick")
+    return request.getfixturevalue(name)
 
 
 @pytest.mark.parametrize("case", params(CASES))
 def test_outcome(case, ran):
-    outputs = ran.outputs(case.path)
     if case.outcome == "refused":
-        row = ran.failed[case.path]
-        assert case.says in row["reason"]
-        assert row["fix"]
-        assert outputs == {}
+        assert case.says in ran.failed[case.path]["reason"]
+        assert ran.failed[case.path]["fix"]
+        assert ran.outputs(case.path) == {}
         return
     assert case.path not in ran.failed
-    assert set(outputs) == set(DONE)
+    assert set(ran.outputs(case.path)) == DONE
     flags = ran.flags(case.path)
     if case.outcome == "flagged":
         assert case.says in flags
@@ -93,23 +106,28 @@ def test_outcome(case, ran):
         assert "serious" not in flags.values()
 
 
-def test_the_run_ends_with_the_code_for_failed_scans(ran):
-    assert ran.code == max(case.code for case in CASES) == 1
+@pytest.mark.parametrize("name", RUNS)
+def test_the_run_ends_with_its_code(name, ran):
+    assert ran.code == max(case.code for case in ran.cases)
 
 
-def test_no_failure_was_unforeseen(ran):
+@pytest.mark.parametrize("name", RUNS)
+def test_no_failure_was_unforeseen(name, ran):
     assert [path.read_text() for path in ran.out.glob("logs/*/crash-*.txt")] == []
     assert [row for row in ran.failed.values() if "report this" in row["fix"]] == []
 
 
-def test_only_the_bad_scans_failed(ran):
+@pytest.mark.parametrize("name", RUNS)
+def test_only_the_bad_scans_failed(name, ran):
     also = {"sub-twin/anat/sub-twin_T1w.nii"}
-    assert set(ran.failed) - also == {case.path for case in CASES if case.outcome == "refused"}
+    assert set(ran.failed) - also == {case.path for case in ran.cases if case.outcome == "refused"}
 
 
-def test_the_dataset_is_as_it_was(ran):
+@pytest.mark.parametrize("name", RUNS)
+def test_the_dataset_is_as_it_was(name, ran):
     assert contents(ran.root) == ran.before
 
 
-def test_nothing_is_written_beside_the_outputs(ran):
+@pytest.mark.parametrize("name", RUNS)
+def test_nothing_is_written_beside_the_outputs(name, ran):
     assert {path.name for path in ran.out.parent.iterdir()} == {"bids", "out", "work"}
