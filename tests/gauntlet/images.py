@@ -115,14 +115,14 @@ def scaled(factor):
     return placed(lambda data, affine: (data, from_matvec(np.eye(3) * factor) @ affine))
 
 
-def upside_down(*, honest):
+def over(*, honest):
     """Turn the head over in the voxels; an honest header says so."""
 
     def change(data, affine):
         back = from_matvec(np.diag([1, -1, -1]), (0, data.shape[1] - 1, data.shape[2] - 1))
         return data[:, ::-1, ::-1], affine @ back if honest else affine
 
-    return placed(change)
+    return change
 
 
 def axes_swapped(data, affine):

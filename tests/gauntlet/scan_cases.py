@@ -115,11 +115,13 @@ GEOMETRY = (
     Case(
         "faraway", "the origin 5 m away from the head", images.placed(images.far_away), "processed", slow=True
     ),
-    Case("honest", "upside down, and the header says so", images.upside_down(honest=True), "processed"),
+    Case(
+        "honest", "upside down, and the header says so", images.placed(images.over(honest=True)), "processed"
+    ),
     Case(
         "lying",
         "upside down, and the header says upright",
-        images.upside_down(honest=False),
+        images.placed(images.over(honest=False)),
         "flagged",
         "low_correlation",
     ),
