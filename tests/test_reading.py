@@ -192,9 +192,18 @@ def test_values_that_overflow_are_too_large_not_infinite(value):
 
 
 def test_segmentations_are_refused():
-    labels = changed(lambda d: np.digitize(d, np.linspace(1, 1100, 18)).astype(np.float32))
+    few = changed(lambda d: np.digitize(d, np.linspace(1, 1100, 18)).astype(np.float32))
+    blocks = np.random.default_rng(0).integers(0, 60, (8, 10, 9)).repeat(5, 0).repeat(5, 1).repeat(5, 2)
+    for labels in (few, nib.Nifti1Image(blocks.astype(np.int16), head().affine)):
+        with pytest.raises(NeuroFMError, match="values only: a mask or segmentation, not a T1w"):
+            load_t1w(labels)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("path", ["aomic/sub-0001_aseg.mgz", "label-maps/subject-01.nii.gz"])
+def test_real_segmentations_are_refused(shared, path):
     with pytest.raises(NeuroFMError, match="values only: a mask or segmentation, not a T1w"):
-        load_t1w(labels)
+        load_t1w(shared / "data" / path)
 
 
 def test_what_is_no_image_is_refused():

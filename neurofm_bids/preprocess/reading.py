@@ -22,7 +22,8 @@ _MAX_VOXELS = 2**28
 _MAX_OFFSET = 2**26  # bytes before the first voxel: header and its extensions
 _MAX_REST = 2**24  # bytes behind the last voxel
 _MAX_VALUE = 1e15  # squares of float32 values beyond overflow when they are summed
-_MAX_LABELS = 20
+_FEW_VALUES, _MANY_VALUES = 20, 256  # at most so many in a mask; more than so many in no label map
+_FLAT = 0.7  # share of equal neighbours: 0.83 to 1 in label maps, up to 0.25 in T1w
 _ZOOMS_MM = (0.2, 6.0)
 _MIN_EXTENT_MM = 80
 _MEND = "Mend the header."
@@ -187,12 +188,24 @@ def _voxels(image: Any) -> NDArray[np.float32]:
     if low == high:
         what = "all voxels are zero" if low == 0 else "all voxels have the same value"
         raise NeuroFMError(what, fix="Check how the image was exported.")
-    count = len(np.unique(data[::3, ::3, ::3]))
-    if count <= _MAX_LABELS:
-        raise NeuroFMError(
-            f"the image has {count} values only: a mask or segmentation, not a T1w", fix="Check its name."
-        )
+    _check_variety(data)
     return data
+
+
+def _check_variety(data: NDArray[np.float32]) -> None:
+    values, counts = np.unique(data[::3, ::3, ::3], return_counts=True)
+    if len(values) > _MANY_VALUES:
+        return
+    here, next_to_it = data[::2, ::2, :-1], data[::2, ::2, 1:]
+    background = values[counts.argmax()]
+    inside = (here != background) & (next_to_it != background)
+    alike = int(np.count_nonzero(inside & (here == next_to_it)))
+    equal = alike / max(1, int(np.count_nonzero(inside)))
+    if len(values) <= _FEW_VALUES or equal > _FLAT:
+        raise NeuroFMError(
+            f"the image has {len(values)} values only: a mask or segmentation, not a T1w",
+            fix="Check its name.",
+        )
 
 
 def _unusable(data: NDArray[Any]) -> NeuroFMError:
