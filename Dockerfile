@@ -1,6 +1,7 @@
 # NeuroFM-BIDS on the CPU.
 #   docker build -t neurofm-bids .
-#   docker run --rm --network none --read-only --tmpfs /tmp -v BIDS:/data:ro -v OUT:/out neurofm-bids /data /out participant
+#   docker run --rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+#     -u "$(id -u):$(id -g)" -v BIDS:/data:ro -v OUT:/out neurofm-bids /data /out participant
 FROM python:3.11-slim-bookworm
 
 # A plain `torch` would carry CUDA: the local version label makes the build fail rather than take it.
@@ -8,12 +9,14 @@ ARG TORCH=torch==2.13.0+cpu
 # Package index with the CPU build of PyTorch, where the default index has none.
 ARG TORCH_INDEX=
 
+COPY requirements.lock /src/
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
-        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$TORCH"
+        -c /src/requirements.lock ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$TORCH"
 
 COPY pyproject.toml README.md LICENSE /src/
 COPY neurofm_bids /src/neurofm_bids
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore /src \
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
+        -c /src/requirements.lock /src \
     && rm -rf /src
 
 # Any user, read-only root, no network: the only place to write is a temporary folder.
@@ -22,10 +25,13 @@ ENV HOME=/tmp \
     NO_ET=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1
 
 ARG NEUROFM_DOCKER_TAG=neurofm-bids:0.1.0
 ENV NEUROFM_DOCKER_TAG=${NEUROFM_DOCKER_TAG}
 
+# By number: no account is needed, and an orchestrator that refuses root can see that it is none.
+USER 1000:1000
 WORKDIR /tmp
 ENTRYPOINT ["neurofm"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     verbose = sum(a == "--verbose" or (a.startswith("-v") and set(a[1:]) == {"v"}) for a in arguments)
     _start_logging(verbose)
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # workers import nothing from the current folder
     if threading.current_thread() is threading.main_thread():
         signal.signal(
             signal.SIGTERM, signal.default_int_handler
@@ -107,7 +109,7 @@ def _summary(config: Config, result: RunResult) -> None:
         _log.info("What failed and why: %s", result.log_folder / "failed.tsv")
     if result.reports:
         _log.info(
-            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else result.reports[0]
+            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else min(result.reports)
         )
 
 

@@ -56,6 +56,8 @@ class Config:
     force: bool = False
     stop_on_first_crash: bool = False
     reports_only: bool = False
+    keep_work: bool = False
+    resource_monitor: bool = False
     dry_run: bool = False
     verbose: int = 0
     command: str = ""

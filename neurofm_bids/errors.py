@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["Exit", "NeuroFMError"]
+__all__ = ["ENDS_THE_RUN", "Exit", "NeuroFMError", "os_error"]
+
+# Errors of the output and work folders that no other scan would escape.
+ENDS_THE_RUN = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.ESTALE,
+        errno.EIO,
+        errno.ENOTCONN,
+        errno.EACCES,
+        errno.ENODEV,
+    }
+)
 
 
 class Exit(IntEnum):
@@ -71,4 +86,38 @@ class NeuroFMError(Exception):
 
 
 def _rebuild(what: str, where: str | Path | None, fix: str, code: Exit) -> NeuroFMError:
+    return NeuroFMError(what, where=where, fix=fix, code=code)
+
+
+_ADVICE = {
+    errno.ENOSPC: ("the disk is full", "Free some space and run the same command again.", Exit.IO),
+    errno.EDQUOT: ("the quota is used up", "Free some space and run the same command again.", Exit.IO),
+    errno.EROFS: ("the file system is read-only", "Choose a folder you may write to.", Exit.CANT_CREATE),
+    errno.EACCES: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
+    errno.EPERM: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
+    errno.ENAMETOOLONG: (
+        "the name is too long for this file system",
+        "Shorten the labels.",
+        Exit.CANT_CREATE,
+    ),
+    errno.ESTALE: (
+        "the network file system lost the folder (stale file handle)",
+        "Run the same command again when it is back.",
+        Exit.IO,
+    ),
+    errno.ENOENT: ("the folder has vanished", "Run the same command again when it is back.", Exit.IO),
+    errno.EMFILE: ("too many files are open", "Raise the limit with: ulimit -n 4096.", Exit.IO),
+}
+
+
+def os_error(error: OSError, where: str | Path) -> NeuroFMError:
+    """Return what an error of the system means for a file or folder that was to be written.
+
+    Examples
+    --------
+    >>> print(os_error(OSError(errno.ENOSPC, ""), "out"))
+    the disk is full: out. Free some space and run the same command again.
+    """
+    otherwise = (f"writing failed ({error.strerror or error})", "Check the folder and its disk.", Exit.IO)
+    what, fix, code = _ADVICE.get(error.errno or 0, otherwise)
     return NeuroFMError(what, where=where, fix=fix, code=code)

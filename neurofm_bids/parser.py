@@ -197,6 +197,11 @@ def _add_resources(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="memory to use, such as 8GB; a bare number is in MB (default: 90%% of what is allowed)",
     )
+    group.add_argument(
+        "--resource-monitor",
+        action="store_true",
+        help="write what the run takes, second by second, to logs/<run>/resources.tsv",
+    )
     group.add_argument("--use-plugin", type=Path, metavar="FILE", help="nipype plugin settings (YAML)")
 
 
@@ -208,6 +213,9 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder of intermediate files, emptied as scans finish (default: the temporary folder)",
+    )
+    group.add_argument(
+        "--keep-work", action="store_true", help="leave the intermediate files, and say where they are"
     )
     group.add_argument("--config-file", type=Path, metavar="FILE", help="TOML with long options as keys")
     group.add_argument("--dry-run", action="store_true", help="print what would run and what not, and why")

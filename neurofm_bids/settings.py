@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,8 @@ _COPIED = (
     "force",
     "stop_on_first_crash",
     "reports_only",
+    "keep_work",
+    "resource_monitor",
     "dry_run",
     "verbose",
 )
@@ -80,7 +83,14 @@ def _absolute(path: Path) -> Path:
 
 def _default_work_dir(out_dir: Path) -> Path:
     name = hashlib.sha256(str(out_dir).encode()).hexdigest()[:8]
-    return Path(tempfile.gettempdir()) / f"neurofm-work-{name}"
+    try:
+        return Path(tempfile.gettempdir()) / f"neurofm-work-{os.geteuid()}-{name}"
+    except FileNotFoundError as error:
+        raise NeuroFMError(
+            "there is no temporary folder that may be written to",
+            fix="Give a folder for intermediate files with --work-dir.",
+            code=Exit.CANT_CREATE,
+        ) from error
 
 
 def _check_folders(bids_dir: Path, out_dir: Path, work_dir: Path) -> None:

@@ -227,7 +227,7 @@ def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
     shutil.copytree(finished, out)
     page = (out / "sub-good.html").read_text()
     (out / "sub-good.html").unlink()
-    monkeypatch.setattr("neurofm_bids.workflow.run._process", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("neurofm_bids.workflow.run.process", lambda *_: pytest.fail("computed"))
     options = ("participant", "--participant-label", "good", *QUICK, "--reports-only")
     assert run(dataset, out, *options) == 0
     again = (out / "sub-good.html").read_text()

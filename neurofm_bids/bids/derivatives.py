@@ -12,19 +12,31 @@ import gzip
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids.config import TEMPLATE
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import os_error
 
 if TYPE_CHECKING:
     import nibabel as nib
 
     from neurofm_bids.bids.scans import Scan
 
-__all__ = ["Derivatives", "write_bytes", "write_json", "write_nifti", "write_text"]
+__all__ = [
+    "FIGURES",
+    "Derivatives",
+    "remove_leftovers",
+    "write_bytes",
+    "write_json",
+    "write_nifti",
+    "write_text",
+]
+
+FIGURES = ("mask", "registration", "grid")
+_TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,37 @@ class Derivatives:
     out_dir: Path
     label: str
     template: str = TEMPLATE
+
+    def check(self) -> None:
+        """Raise if the output folder that :mod:`neurofm_bids.bids.dataset` prepared is not there any more.
+
+        Raises
+        ------
+        NeuroFMError
+            It was removed or unmounted: writing would go to another disk.
+        """
+        try:
+            (self.out_dir / "dataset_description.json").stat()
+        except OSError as error:
+            raise os_error(error, self.out_dir) from error
+
+    def forget(self, scan: Scan) -> None:
+        """Remove the sidecar of one scan, which says that it is done, and what interrupted writes left.
+
+        Only the run that holds the scan's lock may do this.
+        """
+        try:
+            self.sidecar(scan).unlink(missing_ok=True)
+            remove_leftovers(self._files(scan))
+        except OSError as error:
+            raise os_error(error, self.folder(scan)) from error
+
+    def _files(self, scan: Scan) -> list[Path]:
+        images = [self.mask(scan), self.preproc(scan), self.model_grid(scan)]
+        sidecars = [path.with_name(path.name.removesuffix(".nii.gz") + ".json") for path in images]
+        texts = [self.features(scan), self.sidecar(scan), self.predictions(scan)]
+        texts += [self.transform(scan, kind) for kind in ("rigid", "affine")]
+        return [*images, *sidecars, *texts, *(self.figure(scan, desc) for desc in FIGURES)]
 
     def folder(self, scan: Scan) -> Path:
         """Return ``sub-XX/[ses-YY/]anat``."""
@@ -92,34 +135,51 @@ class Derivatives:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing; leave an equal file alone."""
+    """Write a whole file or nothing; leave an equal file alone.
+
+    Raises
+    ------
+    NeuroFMError
+        The disk is full, read-only or gone, or the folder may not be written.
+    """
     try:
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, data)
-    except PermissionError as error:
-        raise NeuroFMError(
-            "the output cannot be written", where=path, fix="Check the permissions.", code=Exit.CANT_CREATE
-        ) from error
     except OSError as error:
-        raise NeuroFMError(
-            f"writing failed ({error.strerror})", where=path, fix="Check disk space and quota.", code=Exit.IO
-        ) from error
+        raise os_error(error, path) from error
 
 
 def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_temporary(path), dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())  # a machine that goes down must not leave an empty file of that name
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove the temporary files of interrupted writes of these files; no one else may be writing them."""
+    beginnings: dict[Path, list[str]] = {}
+    for path in paths:
+        beginnings.setdefault(path.parent, []).append(_temporary(path))
+    for folder, names in beginnings.items():
+        for left in folder.glob(f"{_TEMPORARY}*"):
+            if left.name.startswith(tuple(names)):
+                left.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> str:
+    return f"{_TEMPORARY}{path.name[:200]}-"
 
 
 def _umask() -> int:

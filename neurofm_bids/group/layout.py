@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from neurofm_bids import __version__
-from neurofm_bids.bids import dictionary
+from neurofm_bids.bids import cells, dictionary
 from neurofm_bids.group.collect import Cohort
 from neurofm_bids.group.records import Row
 
@@ -50,8 +49,7 @@ class Table:
 def cell(value: object, digits: int = 10) -> str:
     r"""Return one cell of a TSV file.
 
-    Tabs, newlines and other control characters become spaces, and text that a spreadsheet would take for
-    a formula gets an apostrophe before it.
+    Text is made one line and no formula, see :func:`neurofm_bids.bids.cells.cell`.
 
     >>> [cell(v) for v in (None, True, 1180321.0, 0.1, "=1+1", "a\tb")]
     ['n/a', 'true', '1180321', '0.1', "'=1+1", 'a b']
@@ -62,8 +60,7 @@ def cell(value: object, digits: int = 10) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"{value:.{digits}g}"
-    text = " ".join(re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", str(value)).split())
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text or "n/a"
+    return cells.cell(str(value))
 
 
 def make_tables(cohort: Cohort) -> dict[str, Table]:

@@ -20,6 +20,7 @@ __all__ = ["ENDINGS", "read_scan", "stem_of"]
 
 ENDINGS = ("features.tsv", "features.json", "predictions.json")
 
+_TRIES = 3
 _FIX = "Run the participant level again for this scan."
 
 
@@ -36,7 +37,7 @@ def stem_of(scan: str) -> str:
 
 
 def read_scan(folder: Path, stem: str, label: str) -> Reading:
-    """Read the features, predictions and provenance of one scan.
+    """Read the features, predictions and provenance of one scan, all of one run of the participant level.
 
     Parameters
     ----------
@@ -52,6 +53,24 @@ def read_scan(folder: Path, stem: str, label: str) -> Reading:
     NeuroFMError
         A file is absent, unreadable, not finite, or does not belong to the others.
     """
+    sidecar = folder / f"{stem}_desc-{label}_features.json"
+    for _ in range(_TRIES):
+        before = _version(sidecar)
+        reading = _read_once(folder, stem, label)
+        if _version(sidecar) == before:  # a run that does the scan again removes it first and writes it last
+            return reading
+    raise NeuroFMError("the scan is just being written", where=stem, fix="Run the group level again later.")
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _read_once(folder: Path, stem: str, label: str) -> Reading:
     paths = {ending: folder / f"{stem}_desc-{label}_{ending}" for ending in ENDINGS}
     for path in paths.values():
         if not path.is_file():

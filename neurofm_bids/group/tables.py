@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from neurofm_bids import __version__
 from neurofm_bids.bids import dictionary
-from neurofm_bids.bids.derivatives import write_json, write_text
+from neurofm_bids.bids.derivatives import remove_leftovers, write_json, write_text
+from neurofm_bids.bids.locks import Locks
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.collect import Cohort, Missing, collect
 from neurofm_bids.group.layout import Table, make_tables, quality_names
@@ -16,6 +18,12 @@ from neurofm_bids.group.records import Row
 from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
 
 __all__ = ["GroupResult", "write_group"]
+
+
+_AT_WORK = (
+    "A participant run was at work in this folder: the tables hold the scans that were finished when they "
+    "were made. Run the group level again when it has ended."
+)
 
 
 @dataclass(frozen=True)
@@ -47,16 +55,25 @@ def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
     NeuroFMError
         No scan has usable outputs of this model, or a file cannot be written.
     """
-    cohort = collect(out_dir, label)
-    if not cohort.rows:
-        raise _nothing(out_dir, cohort)
-    tables, paths = make_tables(cohort), []
+    with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
+        at_work = not locks.try_acquire("participants")
+        if not at_work:
+            locks.release("participants")
+        cohort = collect(out_dir, label, warnings=(_AT_WORK,) if at_work else ())
+        if not cohort.rows:
+            raise _nothing(out_dir, cohort)
+        return _write(out_dir, cohort, command)
+
+
+def _write(out_dir: Path, cohort: Cohort, command: str) -> GroupResult:
+    tables, paths, label = make_tables(cohort), [], cohort.label
+    report = out_dir / f"group_desc-{label}.html"
+    remove_leftovers([report, *(out_dir / name for name in tables)])
     for name, table in tables.items():
         path = out_dir / name
         write_text(path, table.text())
         write_json(path.with_suffix(".json"), {**table.about, **table.columns})
         paths += [path, path.with_suffix(".json")]
-    report = out_dir / f"group_desc-{label}.html"
     written = [path.relative_to(out_dir).as_posix() for path in paths]
     write_group_report(_report(out_dir, cohort, tables, command=command, written=written), report)
     return GroupResult(len(cohort.rows), cohort.missing, (*paths, report), cohort.warnings)
@@ -113,7 +130,7 @@ def _scan(row: Row, values: Mapping[str, float], *, linked: bool) -> ReportScan:
     return ReportScan(
         stem=row.stem,
         participant=row.subject,
-        link=f"sub-{row.subject}.html" if linked else None,
+        link=quote(f"sub-{row.subject}.html", errors="replace") if linked else None,
         values=values,
         out_of_range=tuple(map(dictionary.target_column, outside)),
         flags=tuple((flag.name, flag.message, flag.severity) for flag in row.flags),

@@ -111,6 +111,11 @@ class Encoder:
             raise NeuroFMError(f"a batch of {batch_size} views", fix="Give 1 or more.", code=Exit.USAGE)
         self._batch_size = batch_size
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self._device
+
     def encode(self, volume: NDArray[np.generic], views: int = 8) -> Encoding:
         """Return features and predictions of one model-grid volume.
 

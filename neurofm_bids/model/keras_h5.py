@@ -77,6 +77,7 @@ def _read_apart(path: Path, architecture: Architecture) -> Arrays:
         found = Path(folder) / "weights.npz"
         command = [
             sys.executable,
+            "-P",  # else a file in the current folder, named like a library, would run
             "-m",
             "neurofm_bids.model.keras_h5",
             str(path),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurofm_bids.bids.cells import cell
 from neurofm_bids.bids.derivatives import write_json, write_text
 from neurofm_bids.pretrain.summary import TARGETS, Evaluated, summarise
 
@@ -84,7 +85,8 @@ def _table(scans: Sequence[Evaluated]) -> str:
     for scan in scans:
         values = [scan.mask_ml, *(getattr(scan, n.split("_")[0])[n.split("_", 1)[1]] for n in names)]
         texts = ["n/a" if math.isnan(v) else f"{v:.3f}" for v in values]
-        lines.append("\t".join([scan.name, f"sub-{scan.participant}", scan.style or "n/a", *texts]))
+        about = [cell(text) for text in (scan.name, f"sub-{scan.participant}", scan.style)]
+        lines.append("\t".join([*about, *texts]))
     return "\n".join(lines) + "\n"
 
 

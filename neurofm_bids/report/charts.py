@@ -117,11 +117,12 @@ def write_name(axes: Axes, text: str, point: tuple[float, float], middle: float,
 @contextmanager
 def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
     """Give an empty figure, size in inches, in the style of the reports."""
-    import matplotlib as mpl
+    from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as NewFigure
 
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type, unused-ignore]
+    # The defaults first: a matplotlibrc in the current folder could hand the names of scans to LaTeX.
+    with style.context(["default", _STYLE]):  # type: ignore[list-item, unused-ignore]
         figure = NewFigure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         yield figure
@@ -134,7 +135,12 @@ def svg(figure: Figure, name: str, description: str) -> str:
     figure.savefig(stream, format="svg", dpi=150, metadata=nothing)
     text = stream.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"<[^>]+>", lambda tag: _own(tag.group(), name), text)  # not what is between the tags
     label = html.escape(description, quote=True)
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
+
+
+def _own(tag: str, name: str) -> str:
+    """Return a tag without outside addresses, its names marked as those of one figure."""
+    tag = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", tag)
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag)

@@ -13,8 +13,12 @@ __all__ = ["render"]
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """Return a page as HTML; every value is escaped, a name that the context lacks is an error."""
-    return _environment().get_template(template).render(**context)
+    """Return a page as HTML; every value is escaped, a name that the context lacks is an error.
+
+    What is no Unicode, as a file name of odd bytes, becomes ``?``.
+    """
+    page = _environment().get_template(template).render(**context)
+    return page.encode(errors="replace").decode()
 
 
 @cache

@@ -12,7 +12,7 @@ from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.bids.dictionary import quality, quality_names, target_names
 from neurofm_bids.report.page import render
 
-__all__ = ["ReportFailure", "ScanReport", "write_participant_report"]
+__all__ = ["ReportFailure", "ScanReport", "outputs_comment", "write_participant_report"]
 
 _CAPTIONS = {
     "mask": (
@@ -85,6 +85,7 @@ def write_participant_report(
     command: str,
     methods: str,
     references: str,
+    outputs: str = "",
 ) -> None:
     """Write ``sub-<label>.html``; equal arguments give equal bytes.
 
@@ -100,6 +101,8 @@ def write_participant_report(
         The command line of the run.
     methods, references
         Methods text and BibTeX entries.
+    outputs
+        Hash of the outputs that the report tells of; it stands in a comment at its end.
     """
     finished = [scan for scan in scans if scan.record is not None]
     context = {
@@ -112,7 +115,12 @@ def write_participant_report(
         "methods": [line for line in methods.splitlines() if line and not line.startswith("#")],
         "references": references,
     }
-    write_text(path, render("participant.html.j2", context))
+    write_text(path, render("participant.html.j2", context) + outputs_comment(outputs))
+
+
+def outputs_comment(outputs: str) -> str:
+    """Return the line that ends a report made from outputs of this hash."""
+    return f"\n<!-- outputs {outputs} -->\n"
 
 
 def _view(scan: ScanReport) -> dict[str, Any]:

@@ -2,88 +2,174 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
 
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.workflow.graph import FAILURE
+from neurofm_bids.workflow.graph import IDLE_GB, MAIN_GB, STEPS
+from neurofm_bids.workflow.workers import Task, Workers
 
-__all__ = ["Workers", "execute"]
-
-_KILLED = {
-    "reason": "the worker process was killed, most likely for lack of memory",
-    "fix": "Give more memory (--mem, or the job's limit) or fewer parallel scans (--nprocs).",
-    "expected": True,
-    "traceback": "",
-}
+__all__ = ["Listener", "execute"]
 
 _log = logging.getLogger(__name__)
+_PLACE = {step: place for place, step in enumerate(STEPS)}
 
 
-class Workers:
-    """A pool of worker processes that is kept over chunks and replaced when a worker dies."""
+class Listener(Protocol):
+    """Who is told what becomes of each node; an exception it raises ends the run of the graph."""
 
-    def __init__(self, processes: int, threads: int) -> None:
-        _quiet_nipype()
-        self.processes, self.threads = processes, threads
-        self._others = set(multiprocessing.active_children())
-        self._context = multiprocessing.get_context("forkserver")
-        self._pool = self._new_pool(processes)
-        self._alone: list[ProcessPoolExecutor] = []
+    def started(self, node: Any) -> None:
+        """Hear that a node was given to a worker."""
 
-    def _new_pool(self, processes: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            processes, mp_context=self._context, initializer=_start_worker, initargs=(self.threads,)
+    def ended(self, node: Any) -> None:
+        """Hear that a node is done."""
+
+    def failed(self, node: Any, trace: str) -> None:
+        """Hear that a node raised."""
+
+    def killed(self, node: Any, reason: str, fix: str) -> None:
+        """Hear that two workers died of a node."""
+
+
+@dataclass
+class _Running:
+    """A node with a worker, or waiting for its second try."""
+
+    node: Any
+    task: Task | None
+    again: bool = False
+
+
+class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
+    """nipype's MultiProc on :class:`Workers`: polled, and without its hang when a worker is killed.
+
+    In MultiProc a killed worker breaks the pool of all, raises inside a callback, and the node is never
+    marked done. Here only the node of that worker is lost. It gets one more try, one such node at a time;
+    if its worker dies again it has failed. Scans are finished one after another, not step by step, so that
+    few of them lie in the work folder.
+    """
+
+    def __init__(self, workers: Workers, listener: Listener, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args={**plugin_args, "status_callback": self._heard})
+        self.pool.shutdown(wait=False)  # the base class's own, still without processes
+        self._workers, self._listener = workers, listener
+        self._running: dict[int, _Running] = {}
+        self._dead: set[str] = set()
+
+    def _heard(self, node: Any, status: str) -> None:
+        if status == "start":
+            self._listener.started(node)
+        elif status == "end":
+            self._listener.ended(node)
+
+    def _sort_jobs(self, jobids: Any, scheduler: str = "") -> Any:
+        """Return the jobs with those furthest on the way first."""
+        return sorted(jobids, key=lambda jobid: (-_PLACE.get(self.procs[jobid].name, 0), jobid))
+
+    def _submit_job(self, node: Any, updatehash: bool = False) -> int:
+        self._taskid += 1
+        running = self._running[self._taskid] = _Running(node, None)
+        self._task_obj[self._taskid] = None
+        self._start(self._taskid, running)
+        return int(self._taskid)
+
+    def _start(self, taskid: int, running: _Running) -> None:
+        free = self.memory_gb - sum(r.node.mem_gb for r in self._running.values())
+        running.task = self._workers.submit(
+            _run_quietly, running.node, taskid, reserved=running.node.is_gpu_node()
         )
+        self._workers.trim(max(0, int(free / IDLE_GB)))
 
-    def submit(self, *task: Any) -> Future[Any]:
-        """Run ``task[0](*task[1:])`` in the pool."""
-        try:
-            return self._pool.submit(*task)
-        except BrokenProcessPool:
-            self._pool.shutdown(wait=False)
-            self._pool = self._new_pool(self.processes)
-            return self._pool.submit(*task)
+    def _get_result(self, taskid: int) -> dict[str, Any] | None:
+        running = self._running[taskid]
+        if running.task is None:
+            if not any(r.again and r.task for r in self._running.values()):
+                self._start(taskid, running)
+            return None
+        if not running.task.is_over():
+            return None
+        self._workers.give_back(running.task)
+        if not running.task.is_lost():
+            result: dict[str, Any] = running.task.result()
+            return result
+        return self._lost(running)
 
-    def submit_alone(self, *task: Any) -> Future[Any]:
-        """Run a task in a fresh process of its own, so that only the guilty one dies again."""
-        pool = self._new_pool(1)
-        self._alone.append(pool)
-        return pool.submit(*task)
+    def _lost(self, running: _Running) -> dict[str, Any] | None:
+        assert running.task is not None
+        reason, fix = running.task.cause_of_death()
+        if not running.again:
+            _log.warning("In %s %s; trying once more, alone.", running.node.fullname, reason)
+            running.task, running.again = None, True
+            return None
+        self._dead.add(running.node.fullname)
+        self._listener.killed(running.node, reason, fix)
+        return {"result": None, "traceback": [reason]}
 
-    def close(self) -> None:
-        """End all worker processes, also those still at work."""
-        for pool in (self._pool, *self._alone):
-            pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - self._others:
-            process.terminate()
+    def _clear_task(self, taskid: int) -> None:
+        super()._clear_task(taskid)
+        self._running.pop(taskid, None)
+
+    def _report_crash(self, node: Any, result: Any = None) -> str:
+        """Leave the reporting to the listener."""
+        if node.fullname not in self._dead:
+            self._listener.failed(node, "".join((result or {}).get("traceback") or ()))
+        return ""
+
+    def _postrun_check(self) -> None:
+        """Keep the workers for the next chunk."""
 
 
-def _start_worker(threads: int) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
+def execute(graph: Any, config: Config, workers: Workers, listener: Listener) -> str:
+    """Run a graph to its end, or to the first crash with ``--stop-on-first-crash``.
+
+    Parameters
+    ----------
+    graph
+        nipype workflow of one chunk.
+    config
+        Processors, memory and plugin of the run.
+    workers
+        Where nodes run (not used with ``--use-plugin``).
+    listener
+        Is told of each node (not used with ``--use-plugin``).
+
+    Returns
+    -------
+    str
+        What nipype said of nodes that failed, or nothing.
+
+    Raises
+    ------
+    NeuroFMError
+        The plugin file cannot be used, or what the listener raises.
+    """
+    args: dict[str, Any] = {
+        "n_procs": config.nprocs,
+        "n_gpu_procs": 1,
+        "memory_gb": max(0.1, config.memory_gb - MAIN_GB),
+        "raise_insufficient": False,
+    }
     _quiet_nipype()
+    try:
+        if config.use_plugin is not None:
+            graph.run(**_plugin_settings(config.use_plugin))
+        else:
+            graph.run(plugin=SurvivingPlugin(workers, listener, args))
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
-def _end_with_parent() -> None:
-    """End this worker when the command that started it is gone, however it ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _run_quietly(node: Any, taskid: int) -> dict[str, Any]:
+    """Run a node in a worker."""
+    _quiet_nipype()
+    result: dict[str, Any] = run_node(node, False, taskid)
+    return result
 
 
 def _quiet_nipype() -> None:
@@ -96,103 +182,12 @@ def _quiet_nipype() -> None:
     nipype_logging.update_logging(config)
 
 
-class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
-    """nipype's MultiProc, polling its futures instead of waiting for their callbacks.
-
-    In MultiProc a killed worker raises inside the future's callback, the node is never marked done and the
-    run hangs. Here a lost node gets one more try in a process of its own; if that dies too it is failed.
-    """
-
-    def __init__(self, workers: Workers, plugin_args: dict[str, Any]) -> None:
-        super().__init__(plugin_args=plugin_args)
-        self.pool.shutdown(wait=False)  # the base class's own, still without processes
-        self._workers = workers
-        self._lost: dict[int, tuple[Any, bool]] = {}
-
-    def _submit_job(self, node: Any, updatehash: bool = False) -> int:
-        self._taskid += 1
-        self._task_obj[self._taskid] = self._workers.submit(run_node, node, updatehash, self._taskid)
-        self._lost[self._taskid] = (node, False)
-        return int(self._taskid)
-
-    def _get_result(self, taskid: int) -> dict[str, Any] | None:
-        future = self._task_obj[taskid]
-        if not future.done():
-            return None
-        if future.exception() is None:
-            result: dict[str, Any] = future.result()
-            return result
-        node, tried_again = self._lost[taskid]
-        if not tried_again:
-            _log.warning("A worker died; trying %s once more in a process of its own.", node.fullname)
-            self._lost[taskid] = (node, True)
-            self._task_obj[taskid] = self._workers.submit_alone(run_node, node, False, taskid)
-            return None
-        folder = Path(node.output_dir())
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FAILURE).write_text(json.dumps(_KILLED))
-        return {"result": None, "traceback": [_KILLED["reason"]], "taskid": taskid}
-
-    def _clear_task(self, taskid: int) -> None:
-        super()._clear_task(taskid)
-        self._lost.pop(taskid, None)
-
-    def _report_crash(self, node: Any, result: Any = None) -> str:
-        """Leave the reporting to the caller, who reads ``failure.json``."""
-        return ""
-
-    def _postrun_check(self) -> None:
-        """Keep the workers for the next chunk."""
-
-
-def execute(
-    graph: Any, config: Config, workers: Workers, on_step: Callable[[Any, str], None] | None = None
-) -> str:
-    """Run a graph to its end, or to the first crash with ``--stop-on-first-crash``.
-
-    Parameters
-    ----------
-    graph
-        nipype workflow of one chunk.
-    config
-        Processors, memory and plugin of the run.
-    workers
-        The pool to run in (not used with ``--use-plugin``).
-    on_step
-        Called with ``(node, status)``, status ``start``, ``end`` or ``exception``.
-
-    Returns
-    -------
-    str
-        What nipype said of nodes that failed, or nothing; each leaves its own ``failure.json``.
-
-    Raises
-    ------
-    NeuroFMError
-        The plugin file cannot be used.
-    """
-    args: dict[str, Any] = {
-        "n_procs": config.nprocs,
-        "memory_gb": config.memory_gb,
-        "raise_insufficient": False,
-        "status_callback": on_step,
-    }
-    try:
-        if config.use_plugin is not None:
-            graph.run(**_plugin_settings(config.use_plugin))
-        else:
-            graph.run(plugin=SurvivingPlugin(workers, args))
-    except RuntimeError as error:
-        return str(error)
-    return ""
-
-
 def _plugin_settings(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
         settings = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise NeuroFMError(
             f"the plugin file cannot be read ({error})", where=path, code=Exit.USAGE
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from neurofm_bids.bids.derivatives import Derivatives, write_json, write_nifti, 
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.config import Config
 
-__all__ = ["itk_transform", "read_image", "write_derivative_images"]
+__all__ = ["count_voxels", "itk_transform", "read_image", "write_derivative_images"]
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -57,6 +58,15 @@ def _stripped(measures: Mapping[str, Any]) -> bool:
 def read_image(path: str | Path) -> nib.Nifti1Image:
     """Read an image that a step of this program wrote."""
     return nib.Nifti1Image.from_filename(path)
+
+
+def count_voxels(path: Path) -> int | None:
+    """Return the number of voxels by the header of an image, or None if it cannot be read."""
+    try:
+        image: Any = nib.load(path)
+        return int(math.prod(image.shape))
+    except Exception:  # whatever a damaged header raises: the first step says what is wrong with it
+        return None
 
 
 def _as(image: nib.Nifti1Image, dtype: type) -> nib.Nifti1Image:

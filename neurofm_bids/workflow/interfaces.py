@@ -1,7 +1,7 @@
 """Thin nipype interfaces: read files, call one pure function, write files.
 
 Every step writes what it measured to a JSON file beside its images. A step that fails leaves
-``failure.json`` in its folder, which :mod:`neurofm_bids.workflow.execution` collects.
+``failure.json`` in its folder, and every step leaves ``timing.json``: see :mod:`neurofm_bids.workflow.chunk`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,35 @@ import nibabel as nib
 import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
 
-from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.workflow.graph import FAILURE
+from neurofm_bids.errors import Exit, NeuroFMError, os_error
+from neurofm_bids.workflow.graph import FAILURE, TIMING
 from neurofm_bids.workflow.images import read_image
+from neurofm_bids.workflow.measure import Meter
+from neurofm_bids.workflow.workers import MEMORY_FIX
 
-__all__ = ["BiasStep", "BrainStep", "FiguresStep", "GridStep", "RegisterStep", "read_registration"]
+__all__ = [
+    "BiasStep",
+    "BrainStep",
+    "EncodeStep",
+    "FiguresStep",
+    "GridStep",
+    "RegisterStep",
+    "read_registration",
+]
 
 
 class Step(SimpleInterface):  # type: ignore[misc]
-    """A step that records why it failed."""
+    """A step that records what it took, and why it failed."""
 
     def _run_interface(self, runtime: Any) -> Any:
-        folder = Path(runtime.cwd)
+        folder, meter = Path(runtime.cwd), Meter()
         try:
             self._results.update(self.compute(folder))
         except Exception as error:
             write_failure(folder, error)
             raise
+        finally:
+            (folder / TIMING).write_text(json.dumps(meter.read()))
         return runtime
 
     def compute(self, folder: Path) -> dict[str, str]:
@@ -40,19 +52,30 @@ class Step(SimpleInterface):  # type: ignore[misc]
         raise NotImplementedError
 
 
-def write_failure(folder: Path, error: BaseException) -> None:
-    """Record one failure as JSON: reason, what to do, traceback."""
-    reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
-    if isinstance(error, NeuroFMError):
+def write_failure(folder: Path, error: Exception) -> None:
+    """Record one failure as JSON: reason, what to do, exit code of its kind, traceback if not foreseen."""
+    known = _known(error, folder)
+    if known is None:
+        reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
+        trace, code = "".join(traceback.format_exception(error)), Exit.SOFTWARE
+    else:
         # a path is that of the scan or of a work file: the failure names the scan already
-        reason, fix = error.what if isinstance(error.where, Path) else error.reason, error.fix
-    record = {
-        "reason": reason,
-        "fix": fix,
-        "expected": isinstance(error, NeuroFMError),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+        reason = known.what if isinstance(known.where, Path) and known.code == Exit.DATA else known.reason
+        fix, trace, code = known.fix, "", known.code
+    record = {"reason": reason, "fix": fix, "traceback": trace, "code": int(code)}
     (folder / FAILURE).write_text(json.dumps(record))
+
+
+def _known(error: Exception, folder: Path) -> NeuroFMError | None:
+    """Return what a user can act on in an error: of the scan, of memory, or of the disk."""
+    if isinstance(error, NeuroFMError):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        return os_error(error, Path(error.filename) if error.filename else folder)
+    words = f"{type(error).__name__} {error}".lower()
+    if isinstance(error, MemoryError) or any(w in words for w in ("alloc", "out of memory", "outofmemory")):
+        return NeuroFMError("the memory that this process may use ran out", fix=MEMORY_FIX)
+    return None
 
 
 def _save(folder: Path, name: str, image: nib.Nifti1Image) -> str:
@@ -72,6 +95,7 @@ class BrainIn(BaseInterfaceInputSpec):  # type: ignore[misc]
 
     in_file = File(mandatory=True)
     skull_strip = traits.Str("auto")
+    threads = traits.Int(1, nohash=True)
 
 
 class BrainOut(TraitedSpec):  # type: ignore[misc]
@@ -88,9 +112,12 @@ class BrainStep(Step):
 
     def compute(self, folder: Path) -> dict[str, str]:
         """Load, check and mask one T1w."""
+        import torch
+
         from neurofm_bids.preprocess.brain import extract_brain
         from neurofm_bids.preprocess.grid import load_t1w
 
+        torch.set_num_threads(self.inputs.threads)
         t1w = load_t1w(self.inputs.in_file)
         mask, measures = extract_brain(t1w, self.inputs.skull_strip)
         _save_json(folder, "measures.json", {"brain": asdict(measures)})
@@ -245,3 +272,34 @@ class FiguresStep(Step):
         registration_figure(corrected, mask, template.image, template.mask, affine, paths["registration"])
         grid_figure(read_image(self.inputs.grid), paths["grid"])
         return {f"{name}_svg": str(path) for name, path in paths.items()}
+
+
+class EncodeIn(BaseInterfaceInputSpec):  # type: ignore[misc]
+    """Inputs of :class:`EncodeStep`."""
+
+    grid = File(mandatory=True)
+    grid_svg = File(mandatory=True)
+    job = traits.Any(mandatory=True)
+    use_gpu = traits.Bool(False, nohash=True)
+
+
+class EncodeOut(TraitedSpec):  # type: ignore[misc]
+    """Outputs of :class:`EncodeStep`: the last file that was written."""
+
+    sidecar = File()
+
+
+class EncodeStep(Step):
+    """Encode the brain and write all outputs of the scan."""
+
+    input_spec, output_spec = EncodeIn, EncodeOut
+
+    def compute(self, folder: Path) -> dict[str, str]:
+        """Encode one scan; the folders of the other steps lie beside its own."""
+        from neurofm_bids.workflow.encoding import load_encoder
+        from neurofm_bids.workflow.writing import write_scan
+
+        job = self.inputs.job
+        volume = np.asarray(read_image(self.inputs.grid).dataobj, dtype=np.float32)
+        encoding = load_encoder(job.config).encode(volume, job.config.views)
+        return {"sidecar": str(write_scan(job, folder.parent, encoding))}

@@ -8,12 +8,13 @@ from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.participants import Participant, read_participants
 from neurofm_bids.bids.scans import Refused, Scan, find_scans
 from neurofm_bids.config import Config
-from neurofm_bids.model.models import ModelSpec
+from neurofm_bids.model.models import ModelSpec, model_spec
 from neurofm_bids.model.weights import identify
+from neurofm_bids.workflow.images import count_voxels
 from neurofm_bids.workflow.record import is_up_to_date
 from neurofm_bids.workflow.runlog import Failure
 
-__all__ = ["Job", "Plan", "make_job", "make_plan"]
+__all__ = ["Job", "Plan", "ScanJob", "make_job", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,38 @@ class Job:
     spec: ModelSpec
     weights_sha256: str
     participants: dict[str, Participant]
+
+    def of(self, scan: Scan) -> ScanJob:
+        """Return what the steps of one scan need."""
+        participant = self.participants.get(scan.subject)
+        return ScanJob(scan, self.config, participant, self.weights_sha256, count_voxels(scan.path))
+
+
+@dataclass(frozen=True)
+class ScanJob:
+    """What the steps of one scan need; small, as it travels to a worker.
+
+    Parameters
+    ----------
+    voxels
+        Number of voxels by the header, or None if it cannot be read.
+    """
+
+    scan: Scan
+    config: Config
+    participant: Participant | None
+    weights_sha256: str
+    voxels: int | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model."""
+        return model_spec(self.config.model)
+
+    @property
+    def out(self) -> Derivatives:
+        """Names of the outputs."""
+        return Derivatives(self.config.out_dir, self.spec.label, self.config.template)
 
 
 def make_job(config: Config) -> Job:

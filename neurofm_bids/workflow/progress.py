@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+
+from neurofm_bids.workflow.runlog import Timing
 
 __all__ = ["Progress"]
 
@@ -17,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Counts finished scans and names the step at work.
+    """Counts finished scans and names the step that was done last.
 
     Parameters
     ----------
@@ -27,7 +26,6 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self._total, self._count = total, 0
-        self._started: dict[str, float] = {}
         self._bar: Bar | None = None
         console = Console(stderr=True)
         if console.is_terminal:
@@ -41,28 +39,12 @@ class Progress:
             self._bar.start()
             self._task = self._bar.add_task("scans", total=total)
 
-    def step_callback(self, names: Mapping[str, str]) -> Callable[[Any, str], None]:
-        """Return a nipype status callback; ``names`` maps sub-workflows to scan names."""
-
-        def on_step(node: Any, status: str) -> None:
-            scan = names.get(node.fullname.split(".")[1], node.fullname)
-            if status == "start":
-                self._started[node.fullname] = time.monotonic()
-                return
-            seconds = time.monotonic() - self._started.pop(node.fullname, time.monotonic())
-            word = "failed" if status == "exception" else "done"
-            _log.log(
-                logging.DEBUG if self._bar else logging.INFO,
-                "%s %s %s (%.1f s)",
-                scan,
-                node.name,
-                word,
-                seconds,
-            )
-            if self._bar:
-                self._bar.update(self._task, description=f"{scan} {node.name}")
-
-        return on_step
+    def step_done(self, timing: Timing) -> None:
+        """Say what became of a step."""
+        level = logging.DEBUG if self._bar else logging.INFO
+        _log.log(level, "%s %s %s (%.1f s)", timing.scan, timing.step, timing.outcome, timing.seconds)
+        if self._bar:
+            self._bar.update(self._task, description=f"{timing.scan} {timing.step}")
 
     def scan_done(self, name: str, failure: str | None) -> None:
         """Count one scan; ``failure`` says in which step it failed, and why."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.derivatives import Derivatives, write_text
+from neurofm_bids.bids.derivatives import FIGURES, Derivatives, remove_leftovers, write_text
+from neurofm_bids.bids.locks import Locks
 from neurofm_bids.config import Config
 from neurofm_bids.model.models import ModelSpec
 from neurofm_bids.report.methods import bibliography, methods_text
-from neurofm_bids.report.participant import ReportFailure, ScanReport, write_participant_report
+from neurofm_bids.report.participant import (
+    ReportFailure,
+    ScanReport,
+    outputs_comment,
+    write_participant_report,
+)
 from neurofm_bids.workflow.record import software
 from neurofm_bids.workflow.runlog import Failure
 
-__all__ = ["write_citation", "write_reports"]
+__all__ = ["is_current", "write_citation", "write_reports"]
 
-_FIGURES = ("mask", "registration", "grid")
+_ENDING = 200  # bytes at the end of a report that hold what it was made from
 
 
 def write_citation(out_dir: Path, config: Config, spec: ModelSpec) -> None:
@@ -28,29 +36,54 @@ def write_citation(out_dir: Path, config: Config, spec: ModelSpec) -> None:
 
 
 def write_reports(
-    out: Derivatives, config: Config, subjects: Sequence[str], failures: Sequence[Failure]
-) -> tuple[Path, ...]:
+    out: Derivatives, config: Config, subjects: Iterable[str], failures: Sequence[Failure], locks: Locks
+) -> set[Path]:
     """Write the report of each participant from the outputs found and the failures of this run."""
-    written = []
-    for subject in subjects:
+    written = set()
+    for subject in sorted(subjects):
         mine = [failure for failure in failures if failure.subject == subject]
-        finished = list(_finished(out, subject, {failure.stem for failure in mine}))
-        scans = [*finished, *(_failed(failure) for failure in mine)]
-        if scans:
-            scans.sort(key=lambda scan: scan.stem)
-            path = out.report(subject)
-            text, references = _methods(finished)
-            write_participant_report(
-                subject,
-                scans,
-                path,
-                versions=software(),
-                command=config.command,
-                methods=text,
-                references=references,
-            )
-            written.append(path)
-    return tuple(written)
+        with locks.held(f"report {subject}"):
+            written |= _write_report(out, config, subject, mine)
+    return written
+
+
+def _write_report(out: Derivatives, config: Config, subject: str, failures: Sequence[Failure]) -> set[Path]:
+    path, outputs = out.report(subject), _outputs(out, subject)
+    finished = list(_finished(out, subject, {failure.stem for failure in failures}))
+    scans = sorted([*finished, *(_failed(failure) for failure in failures)], key=lambda scan: scan.stem)
+    if not scans:
+        return set()
+    remove_leftovers([path])
+    text, references = _methods(finished)
+    write_participant_report(
+        subject,
+        scans,
+        path,
+        versions=software(),
+        command=config.command,
+        methods=text,
+        references=references,
+        outputs=outputs,
+    )
+    return {path}
+
+
+def is_current(out: Derivatives, subject: str) -> bool:
+    """Tell whether the report of a participant was made from the outputs that are there now."""
+    try:
+        with out.report(subject).open("rb") as stream:
+            stream.seek(-_ENDING, os.SEEK_END)
+            return outputs_comment(_outputs(out, subject)).encode() in stream.read()
+    except OSError:  # there is none, or it is too short to be one
+        return False
+
+
+def _outputs(out: Derivatives, subject: str) -> str:
+    """Return a hash of what the report of a participant tells: records and sidecars of its finished scans."""
+    found = hashlib.sha256()
+    for record, sidecar in _records(out, subject):
+        found.update(record.name.encode() + record.read_bytes() + sidecar.read_bytes())
+    return found.hexdigest()
 
 
 def _methods(finished: Sequence[ScanReport]) -> tuple[str, str]:
@@ -72,17 +105,23 @@ def _methods(finished: Sequence[ScanReport]) -> tuple[str, str]:
 
 def _finished(out: Derivatives, subject: str, failed: set[str]) -> Iterator[ScanReport]:
     root = out.out_dir / f"sub-{subject}"
-    ending = f"_desc-{out.label}_predictions.json"
+    for path, sidecar in _records(out, subject):
+        stem = path.name.split("_desc-")[0]
+        if stem not in failed:
+            yield ScanReport(stem, _read(path), None, _figures(root, stem), _read(sidecar))
+
+
+def _records(out: Derivatives, subject: str) -> Iterator[tuple[Path, Path]]:
+    """Yield predictions record and sidecar of every finished scan of a participant."""
+    root, ending = out.out_dir / f"sub-{subject}", f"_desc-{out.label}_predictions.json"
     for path in sorted([*root.glob(f"anat/*{ending}"), *root.glob(f"ses-*/anat/*{ending}")]):
-        stem = path.name.removesuffix(ending)
-        sidecar = path.with_name(f"{stem}_desc-{out.label}_features.json")
-        if stem in failed or not sidecar.is_file():
-            continue
-        yield ScanReport(stem, _read(path), None, _figures(root, stem), _read(sidecar))
+        sidecar = path.with_name(path.name.replace("_predictions.json", "_features.json"))
+        if sidecar.is_file() and not path.name.startswith("."):
+            yield path, sidecar
 
 
 def _figures(root: Path, stem: str) -> dict[str, Path]:
-    paths = {name: root / "figures" / f"{stem}_desc-{name}_T1w.svg" for name in _FIGURES}
+    paths = {name: root / "figures" / f"{stem}_desc-{name}_T1w.svg" for name in FIGURES}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 

@@ -1,33 +1,27 @@
-"""The participant level: choose scans, preprocess in chunks, encode, write, report."""
+"""The participant level: choose scans, process them, bring reports up to date."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.derivatives import write_json
+from neurofm_bids.bids.locks import Locks
 from neurofm_bids.bids.scans import Refused, Scan
 from neurofm_bids.config import Config
-from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.workflow.outcome import finish_scan, is_cut_short, preprocessing_failure, read_grid
-from neurofm_bids.workflow.plan import Job, make_job, make_plan
-from neurofm_bids.workflow.progress import Progress
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.workflow.plan import Job, Plan, make_job, make_plan
+from neurofm_bids.workflow.process import Processed, process
 from neurofm_bids.workflow.record import with_participant
-from neurofm_bids.workflow.reports import write_citation, write_reports
+from neurofm_bids.workflow.reports import is_current, write_citation, write_reports
 from neurofm_bids.workflow.runlog import Failure, RunLog
-
-if TYPE_CHECKING:
-    from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.workflow.execution import Workers
 
 __all__ = ["RunResult", "run_participant"]
 
@@ -39,10 +33,10 @@ class RunResult:
     """What a run did."""
 
     done: list[Scan] = field(default_factory=list)
-    up_to_date: tuple[Scan, ...] = ()
+    up_to_date: list[Scan] = field(default_factory=list)
     skipped: tuple[Refused, ...] = ()
     failed: list[Failure] = field(default_factory=list)
-    reports: tuple[Path, ...] = ()
+    reports: set[Path] = field(default_factory=set)
     log_folder: Path | None = None
 
 
@@ -52,146 +46,71 @@ def run_participant(config: Config) -> RunResult:
     Raises
     ------
     NeuroFMError
-        Nothing could be started: no dataset, no selection, no output folder, no weights.
+        Nothing could be started (no dataset, no selection, no output folder, no weights), or the output or
+        work folder is full or gone.
     """
     job = make_job(config)
     plan = make_plan(job)
     check_output(config.out_dir)
-    result = RunResult(up_to_date=plan.done, skipped=plan.skipped, failed=list(plan.failed))
-    if not (plan.todo or plan.failed or config.reports_only):
-        result.reports = _refresh(job, plan.done)
-        return result
-    model = {n: getattr(job.spec, n) for n in ("name", "label", "licence", "notice")}
-    write_dataset(config.out_dir, config.bids_dir, version=__version__, model=model, template=config.template)
-    write_citation(config.out_dir, config, job.spec)
-    log = RunLog(config.out_dir, config)
-    result.log_folder = log.folder
-    try:
-        if not config.reports_only:
-            _process(job, plan.todo, result)
-        refreshed = _refresh(job, plan.done)
-        shown = (*plan.todo, *(plan.done if config.reports_only else ()))
-        subjects = {s.subject for s in shown} | {f.subject for f in plan.failed}
-        written = write_reports(job.out, config, sorted(subjects), result.failed)
-        result.reports = tuple(sorted({*refreshed, *written}))
-    finally:
-        log.close(result.failed)
+    result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
+    with Locks(config.out_dir / "logs" / ".lock") as locks, locks.held("participants", shared=True):
+        if not (plan.todo or plan.failed or config.reports_only):
+            result.reports |= _refresh(job, plan.done, locks)
+            return result
+        with locks.held("dataset"):
+            _write_dataset(job)
+        with _run_log(config) as log:
+            result.log_folder = log.folder
+            _do(job, plan, result, locks, log)
     return result
 
 
-def _refresh(job: Job, scans: Iterable[Scan]) -> tuple[Path, ...]:
-    """Bring age, sex and age gap of finished scans up to date; write missing reports again."""
-    stale = set()
+def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> None:
+    config = job.config
+    if plan.failed:
+        log.failed(*plan.failed)
+    result.reports |= write_reports(job.out, config, {f.subject for f in plan.failed}, plan.failed, locks)
+    if config.reports_only:
+        subjects = {scan.subject for scan in plan.done}
+        result.reports |= write_reports(job.out, config, subjects, plan.failed, locks)
+        return
+    processed = Processed()
+    for subjects in process(job, plan.todo, locks, log, processed):
+        failed = [*plan.failed, *processed.failed]
+        result.reports |= write_reports(job.out, config, subjects, failed, locks)
+    result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
+    result.up_to_date += processed.elsewhere
+    result.reports |= _refresh(job, plan.done, locks)
+
+
+@contextmanager
+def _run_log(config: Config) -> Iterator[RunLog]:
+    """Give the log of a run; what nobody foresaw leaves a crash file in it."""
+    log = RunLog(config.out_dir, config)
+    try:
+        yield log
+    except NeuroFMError:
+        raise
+    except Exception as error:
+        log.crashed("", "run", f"{type(error).__name__}: {error}", traceback.format_exc())
+        raise
+    finally:
+        log.close()
+
+
+def _write_dataset(job: Job) -> None:
+    config = job.config
+    model = {n: getattr(job.spec, n) for n in ("name", "label", "licence", "notice")}
+    write_dataset(config.out_dir, config.bids_dir, version=__version__, model=model, template=config.template)
+    write_citation(config.out_dir, config, job.spec)
+
+
+def _refresh(job: Job, scans: Iterable[Scan], locks: Locks) -> set[Path]:
+    """Bring age, sex and age gap of finished scans up to date; write again reports that lack something."""
     for scan in scans:
         record = json.loads(job.out.predictions(scan).read_text())
         current = with_participant(record, job.participants.get(scan.subject))
         if current != record:
             write_json(job.out.predictions(scan), current)
-        if current != record or not job.out.report(scan.subject).is_file():
-            stale.add(scan.subject)
-    if not stale:
-        return ()
-    return write_reports(job.out, job.config, sorted(stale), [])
-
-
-def _process(job: Job, scans: Sequence[Scan], result: RunResult) -> None:
-    from neurofm_bids.preprocess.register import load_template
-    from neurofm_bids.workflow.execution import Workers
-
-    if not scans:
-        return
-    config = job.config
-    folder = config.work_dir / f"neurofm-{uuid.uuid4().hex[:12]}"
-    progress = Progress(len(scans))
-    # First: what is missing for all scans (device, weights, template, folder) ends the run before any work.
-    encoder = _encoder(config)
-    load_template(config.template)
-    _make_folder(folder)
-    workers = Workers(min(config.nprocs, len(scans)), config.omp_nthreads)
-    try:
-        for number, chunk in enumerate(_chunks(scans, 4 * config.nprocs)):
-            _process_chunk(job, encoder, chunk, folder / str(number), workers, progress, result)
-            if result.failed and config.stop_on_first_crash:
-                _log.error("Stopped at the first failure; what is finished stays.")
-                break
-    finally:
-        workers.close()
-        progress.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise NeuroFMError(
-            f"the work folder cannot be made ({error.strerror})",
-            where=folder.parent,
-            fix="Choose another with --work-dir.",
-            code=Exit.CANT_CREATE,
-        ) from error
-
-
-def _process_chunk(
-    job: Job,
-    encoder: Encoder,
-    chunk: Sequence[Scan],
-    work: Path,
-    workers: Workers,
-    progress: Progress,
-    result: RunResult,
-) -> None:
-    from neurofm_bids.workflow.execution import execute
-    from neurofm_bids.workflow.graph import chunk_graph
-
-    names = {f"scan_{index}": scan.stem for index, scan in enumerate(chunk)}
-    work.mkdir()
-    said = execute(chunk_graph(chunk, job.config, work), job.config, workers, progress.step_callback(names))
-    for index, failure in _finish_chunk(job, encoder, chunk, work, said):
-        scan = chunk[index]
-        progress.scan_done(scan.stem, f"{failure.step}: {failure.reason}" if failure else None)
-        if failure is None:
-            result.done.append(scan)
-            continue
-        job.out.sidecar(scan).unlink(missing_ok=True)  # outputs of an older run no longer stand for this scan
-        result.failed.append(failure)
-    shutil.rmtree(work, ignore_errors=True)
-
-
-def _finish_chunk(
-    job: Job, encoder: Encoder, chunk: Sequence[Scan], work: Path, said: str
-) -> Iterator[tuple[int, Failure | None]]:
-    """Yield what became of each scan of a chunk, those that failed in preprocessing first."""
-    ready = []
-    for index, scan in enumerate(chunk):
-        if job.config.stop_on_first_crash and is_cut_short(work, index):
-            continue
-        failure = preprocessing_failure(scan, work, index, said)
-        if failure is None:
-            ready.append(index)
-        else:
-            yield index, failure
-    read = partial(read_grid, work)
-    encodings = encoder.encode_many(ready, read, job.config.views, errors="return")
-    for index, encoding in zip(ready, encodings, strict=True):
-        yield index, finish_scan(job, chunk[index], work, index, encoding)
-
-
-def _chunks(scans: Sequence[Scan], size: int) -> Iterator[Sequence[Scan]]:
-    for start in range(0, len(scans), size):
-        yield scans[start : start + size]
-
-
-def _encoder(config: Config) -> Encoder:
-    import torch
-
-    from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.model.weights import load_model
-
-    torch.set_num_threads(config.nprocs)
-    return Encoder(
-        load_model(config.model, config.weights),
-        device=config.device,
-        batch_size=config.batch_size,
-        precision=config.precision,
-    )
+    stale = {subject for subject in {scan.subject for scan in scans} if not is_current(job.out, subject)}
+    return write_reports(job.out, job.config, stale, [], locks)

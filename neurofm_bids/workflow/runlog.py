@@ -1,7 +1,8 @@
-"""The log folder of one run: settings, log, and what failed."""
+"""The log folder of one run: settings, log, what each step took, and what failed."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -14,8 +15,12 @@ from pathlib import Path
 
 from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.config import Config
+from neurofm_bids.errors import NeuroFMError, os_error
+from neurofm_bids.workflow.crash import crash_text
 
-__all__ = ["Failure", "RunLog"]
+__all__ = ["Failure", "RunLog", "Timing"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Failure:
     stem
         File name without its suffix, or an empty text if there is no scan.
     step
-        Where it failed: ``select``, a preprocessing step or ``encode``.
+        Where it failed: ``select`` or one of the steps.
     reason, fix
         One sentence each: what is wrong, what to do.
     traceback
@@ -47,32 +52,101 @@ class Failure:
     traceback: str = ""
 
 
+@dataclass(frozen=True)
+class Timing:
+    """What one step of one scan took.
+
+    Parameters
+    ----------
+    scan, step
+        Stem of the scan and name of the step.
+    outcome
+        ``done``, ``failed`` or ``killed``.
+    seconds, cpu_seconds
+        Wall time and processor time of all threads.
+    peak_memory_mb
+        Peak resident memory of the worker, 1e6 bytes; None where it is not known.
+    """
+
+    scan: str
+    step: str
+    outcome: str
+    seconds: float
+    cpu_seconds: float | None
+    peak_memory_mb: float | None
+
+
 class RunLog:
-    """``logs/<run>/`` under the output folder."""
+    """``logs/<run>/`` under the output folder, complete at any moment.
+
+    Raises
+    ------
+    NeuroFMError
+        It cannot be written.
+    """
 
     def __init__(self, out_dir: Path, config: Config) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self.folder = out_dir / "logs" / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        self._config, self._failures = config, list[Failure]()
         write_text(self.folder / "config.toml", _toml(config))
-        self._handler = logging.FileHandler(self.folder / "neurofm.log", encoding="utf-8")
+        try:
+            self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8")
+            self._timing = (self.folder / "timing.tsv").open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise os_error(error, self.folder) from error
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._handler)
+        self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
 
-    def close(self, failures: Sequence[Failure]) -> None:
-        """Write what failed, one row each and a crash file where the cause was not foreseen."""
-        stream = io.StringIO()
-        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(["scan", "step", "reason", "fix"])
-        for failure in failures:
-            row = (failure.scan, failure.step, failure.reason, failure.fix)
-            table.writerow([" ".join(text.split()) for text in row])
-            if failure.traceback:
-                name = f"crash-{failure.stem}-{failure.step}.txt"
-                write_text(self.folder / name, f"{failure.reason}\n{failure.fix}\n\n{failure.traceback}")
-        if failures:
-            write_text(self.folder / "failed.tsv", stream.getvalue())
+    def timed(self, timing: Timing) -> None:
+        """Add one line of what a step took; a log that cannot be written does not end the work."""
+        values = [getattr(timing, field.name) for field in fields(Timing)]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = "\t".join([now, *("n/a" if value is None else str(value) for value in values)])
+        with contextlib.suppress(OSError):
+            self._timing.write(line + "\n")
+
+    def failed(self, *failures: Failure) -> None:
+        """Add scans to the list of those that failed, with a crash file where the cause was not foreseen."""
+        self._failures += failures
+        try:
+            for failure in failures:
+                if failure.traceback:
+                    self.crashed(failure.scan, failure.step, failure.reason, failure.traceback)
+            write_text(self.folder / "failed.tsv", _table(self._failures))
+        except NeuroFMError as error:
+            _log.warning("The list of failed scans is not up to date: %s", error)
+
+    def crashed(self, scan: str, step: str, reason: str, trace: str) -> None:
+        """Write a file that can be mailed with a report of the fault."""
+        stem = Path(scan).name.split(".")[0].removesuffix("_T1w")
+        name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
+        write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
+
+    def close(self) -> None:
+        """Write nothing more."""
         logging.getLogger().removeHandler(self._handler)
-        self._handler.close()
+        for stream in (self._handler, self._timing):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that is silent when its disk is full or gone: the run itself says so, once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the name in logging
+        """Do nothing."""
+
+
+def _table(failures: Sequence[Failure]) -> str:
+    stream = io.StringIO()
+    table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    table.writerow(["scan", "step", "reason", "fix"])
+    for failure in failures:
+        row = (failure.scan, failure.step, failure.reason, failure.fix)
+        table.writerow([" ".join(text.split()) for text in row])
+    return stream.getvalue()
 
 
 def _toml(config: Config) -> str:

@@ -1,0 +1,97 @@
+"""Locks by which several runs share one output folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from neurofm_bids.errors import os_error
+
+__all__ = ["Locks"]
+
+_log = logging.getLogger(__name__)
+_HELD_ELSEWHERE = {errno.EACCES, errno.EAGAIN}
+
+
+class Locks:
+    """Locks by name within one file, held by this process until it releases them or ends, however it ends.
+
+    Each name is one byte of the file (its place is a hash of the name), locked as POSIX record locks are:
+    also between the machines that share a network file system, and given back by the kernel when a process
+    dies.
+    Where the file system has no locks everything is granted, and a warning says so.
+
+    Parameters
+    ----------
+    path
+        The file, made if it is missing; nothing is ever written to it. No other code of the process may open
+        it: closing any handle of a file gives back all locks of the process on it.
+
+    Attributes
+    ----------
+    works
+        False once the file system has been found to have no locks.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise os_error(error, path) from error
+        self.works = True
+
+    def __enter__(self) -> Locks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
+
+    def try_acquire(self, name: str) -> bool:
+        """Take a lock if no other process has it, and tell whether it is held now."""
+        return self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self, name: str) -> None:
+        """Give a lock back."""
+        self._lock(name, fcntl.LOCK_UN)
+
+    @contextlib.contextmanager
+    def held(self, name: str, *, shared: bool = False) -> Iterator[None]:
+        """Wait for a lock and hold it; shared ones exclude only those that are not."""
+        self._lock(name, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            self.release(name)
+
+    def _lock(self, name: str, how: int) -> bool:
+        if not self.works:
+            return True
+        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6])
+        try:
+            fcntl.lockf(self._handle, how, 1, place)
+        except OSError as error:
+            if error.errno in _HELD_ELSEWHERE:
+                return False
+            self.works = False
+            _log.warning(
+                "The file system of %s has no locks (%s): runs at the same time may do the same scans.",
+                self._path.parent,
+                error.strerror,
+            )
+        return True

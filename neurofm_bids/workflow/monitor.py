@@ -1,0 +1,69 @@
+"""``--resource-monitor``: what the processes of a run take, second by second."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["monitored"]
+
+_SECONDS = 1.0
+_COLUMNS = ("seconds", "processes", "memory_mb", "cpu_percent", "work_mb")
+
+
+@contextlib.contextmanager
+def monitored(wanted: bool, log_folder: Path, work: Path) -> Iterator[None]:
+    """Write ``resources.tsv`` into the log folder while the body runs, if it is wanted.
+
+    Columns: seconds since the start; processes of the command; their resident memory together (shared pages
+    count for each), 1e6 bytes; processor use since the line before, 100 for one core; size of the
+    work folder.
+    """
+    if not wanted:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_watch, args=(stop, log_folder / "resources.tsv", work), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _watch(stop: threading.Event, path: Path, work: Path) -> None:
+    import psutil
+
+    me, started = psutil.Process(), time.monotonic()
+    seen: dict[psutil.Process, psutil.Process] = {}
+    with contextlib.suppress(OSError), path.open("w", encoding="utf-8", buffering=1) as stream:
+        stream.write("\t".join(_COLUMNS) + "\n")
+        while not stop.wait(_SECONDS):
+            seen = {p: seen.get(p, p) for p in (me, *me.children(recursive=True))}
+            memory, percent = map(sum, zip(*(_use(p) for p in seen.values()), strict=True))
+            size = _folder_mb(work)
+            row = (f"{time.monotonic() - started:.0f}", len(seen), memory, f"{percent:.0f}", f"{size:.0f}")
+            stream.write("\t".join(map(str, row)) + "\n")
+
+
+def _use(process: object) -> tuple[int, float]:
+    """Return memory in MB and processor use in percent; nothing for a process that has gone."""
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    try:
+        return process.memory_info().rss // 10**6, process.cpu_percent()
+    except psutil.Error:
+        return 0, 0.0
+
+
+def _folder_mb(folder: Path) -> float:
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.lstat().st_size
+    return size / 1e6

@@ -1,0 +1,104 @@
+"""Processing the scans of a run, chunk after chunk, in worker processes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurofm_bids.bids.locks import Locks
+from neurofm_bids.bids.scans import Scan
+from neurofm_bids.config import Config
+from neurofm_bids.workflow.chunk import Chunk
+from neurofm_bids.workflow.claims import claimed_chunks
+from neurofm_bids.workflow.monitor import monitored
+from neurofm_bids.workflow.plan import Job
+from neurofm_bids.workflow.progress import Progress
+from neurofm_bids.workflow.runlog import Failure, RunLog
+from neurofm_bids.workflow.workfolder import work_folder
+
+if TYPE_CHECKING:
+    from neurofm_bids.workflow.workers import Workers
+
+__all__ = ["Processed", "process"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Processed:
+    """What became of scans, filled as they are over; ``elsewhere`` were finished by another run."""
+
+    done: list[Scan] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    elsewhere: list[Scan] = field(default_factory=list)
+
+
+def process(
+    job: Job, scans: Sequence[Scan], locks: Locks, log: RunLog, processed: Processed
+) -> Iterator[set[str]]:
+    """Process scans and yield the participants of each chunk when it is over, its locks still held.
+
+    Raises
+    ------
+    NeuroFMError
+        The device, the weights, the template or the work folder are missing; or the output or work folder
+        is full or gone.
+    """
+    if not scans:
+        return
+    config = job.config
+    with _started(config, log.folder) as (workers, folder, gpu):
+        progress = Progress(len(scans))
+        try:
+            chunks = claimed_chunks(job, scans, locks, 4 * config.nprocs, processed.elsewhere)
+            for number, claimed in enumerate(chunks):
+                chunk = Chunk(job, claimed, folder / str(number), log, progress)
+                try:
+                    _run(job, claimed, chunk, workers, gpu=gpu)
+                finally:
+                    processed.done += chunk.done
+                    processed.failed += chunk.failed_scans
+                yield {scan.subject for scan in claimed}
+                if processed.failed and config.stop_on_first_crash:
+                    _log.error("Stopped at the first failure; what is finished stays.")
+                    return
+        finally:
+            progress.close()
+
+
+@contextmanager
+def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, bool]]:
+    """Give workers, work folder, and whether the network runs on a GPU.
+
+    What is missing for all scans ends the run here, before any work.
+    """
+    from neurofm_bids.preprocess.register import load_template
+    from neurofm_bids.workflow.encoding import device_type
+    from neurofm_bids.workflow.workers import Workers
+
+    load_template(config.template)
+    with (
+        work_folder(config.work_dir, keep=config.keep_work) as folder,
+        Workers(config.omp_nthreads, folder) as workers,
+        monitored(config.resource_monitor, log_folder, folder),
+    ):
+        gpu = workers.call(device_type, config, reserved=True) != "cpu"
+        if not gpu:
+            workers.unreserve()
+        yield workers, folder, gpu
+
+
+def _run(job: Job, scans: Sequence[Scan], chunk: Chunk, workers: Workers, *, gpu: bool) -> None:
+    from neurofm_bids.workflow.execution import execute
+    from neurofm_bids.workflow.graph import chunk_graph
+
+    chunk.folder.mkdir()
+    graph = chunk_graph([job.of(scan) for scan in scans], chunk.folder, gpu=gpu)
+    chunk.finish(execute(graph, job.config, workers, chunk))
+    if not job.config.keep_work:
+        shutil.rmtree(chunk.folder, ignore_errors=True)

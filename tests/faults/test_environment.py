@@ -1,0 +1,123 @@
+"""A bare environment: no home, no network, no names, no place for temporary files, clocks that are wrong."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.command import arguments, is_complete, make_dataset, needs_namespaces, run
+
+BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": "/nonexistent"}
+
+
+@pytest.fixture(scope="module")
+def dataset(brain_image, tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp("bare") / "bids", brain_image, 1)
+
+
+@pytest.mark.fault(
+    "No home, no network, no USER, TMPDIR that is not there, environment empty",
+    "the run is done, exit code 0",
+)
+def test_bare_environment_without_network(dataset, tmp_path):
+    unshare, why_not = needs_namespaces("-n")
+    if unshare is None:
+        pytest.skip(why_not)
+    code, said = run([*unshare, *arguments(dataset, tmp_path / "out")], env=BARE)
+    assert code == 0, said
+    assert is_complete(tmp_path / "out", "00")
+
+
+@pytest.mark.fault("Everything is read-only but the output and work folders", "the run is done, exit code 0")
+def test_everything_else_is_read_only(dataset, tmp_path):
+    unshare, why_not = needs_namespaces("-m", "-n")
+    if unshare is None:
+        pytest.skip(why_not)
+    out, work = tmp_path / "o", tmp_path / "w"
+    out.mkdir()
+    work.mkdir()
+    script = (
+        f"mount --bind {out} {out}; mount --bind {work} {work}; mount -o remount,bind,ro /; "
+        "for folder in /tmp /var/tmp /usr/tmp; do mount --bind $folder $folder 2>/dev/null && "
+        f"mount -o remount,bind,ro $folder; done; mount --bind {out} {out}; mount --bind {work} {work}; "
+        f"mount -o remount,bind,rw {out}; mount -o remount,bind,rw {work}; ! touch /tmp/x 2>/dev/null"
+    )
+    command = arguments(dataset, out, work=work)
+    code, said = run([*unshare, "sh", "-c", f'{script}; exec "$@"', "sh", *command], env=BARE)
+    assert code == 0, said
+    assert is_complete(out, "00")
+
+
+@pytest.mark.fault("There is no temporary folder and no --work-dir", "exit code 73, names --work-dir")
+def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
+    import tempfile
+
+    from neurofm_bids.cli import main
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+    assert main([str(dataset), str(tmp_path / "out"), "participant"]) == 73
+    assert "--work-dir" in capsys.readouterr().err
+
+
+@pytest.mark.fault("The clock of the node or of the file server is wrong", "what is finished stays finished")
+@pytest.mark.parametrize("shift", [-40 * 365 * 86400, 60 * 365 * 86400], ids=["1986", "2086"])
+def test_wrong_clocks(dataset, tmp_path, shift):
+    out = tmp_path / "out"
+    assert run(arguments(dataset, out))[0] == 0
+    moment = time.time() + shift
+    for path in out.rglob("*"):
+        os.utime(path, (moment, moment))
+    code, said = run(arguments(dataset, out))
+    assert code == 0, said
+    assert "Nothing to do" in said
+    image = dataset / "sub-00" / "anat" / "sub-00_T1w.nii.gz"
+    before = image.stat().st_mtime
+    try:
+        os.utime(image, (moment, moment))  # the same bytes under another time: hashed, not done again
+        assert "Nothing to do" in run(arguments(dataset, out))[1]
+    finally:
+        os.utime(image, (before, before))
+
+
+@pytest.mark.fault(
+    "The default work folder was made by another user", "exit code 73: nothing in it is trusted"
+)
+def test_work_folder_of_another_user(dataset, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder to another user")
+    shared = tmp_path / "everyone"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "work").mkdir()
+    os.chown(shared / "work", 4321, 4321)
+    code, said = run(arguments(dataset, tmp_path / "out", work=shared / "work"))
+    assert code == 73, said
+    assert "belongs to another user" in said
+
+
+@pytest.mark.fault(
+    "A fault that nobody foresaw", "a crash file to mail: input, versions, traceback, no secrets"
+)
+def test_crash_file_holds_no_secrets(dataset, tmp_path, monkeypatch):
+    from neurofm_bids.cli import main
+
+    monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijkl")
+    monkeypatch.setenv("SECRET_THING", "xyzzy-plugh")
+
+    def broken(*_, **__):
+        password = "hf_abcdefghijkl"
+        raise KeyError(f"password={password} xyzzy")
+
+    monkeypatch.setattr("neurofm_bids.workflow.run.process", broken)
+    out = tmp_path / "out"
+    assert main([str(dataset), str(out), "participant", "-w", str(tmp_path / "work")]) == 70
+    (path,) = out.glob("logs/*/crash-*.txt")
+    text = path.read_text()
+    assert "hf_abc" not in text
+    assert "plugh" not in text
+    for part in ("KeyError", "Traceback", "neurofm-bids", "torch", "participant", "Command:"):
+        assert part in text
+    assert json.dumps(str(Path.home())) not in text

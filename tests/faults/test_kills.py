@@ -1,0 +1,147 @@
+"""Workers and the command itself are killed, out of the blue and by a limit of memory."""
+
+import csv
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from tests.faults.command import arguments, is_complete, make_dataset, place_of, run, start, tree
+
+STEPS = ("brain", "bias", "register", "grid", "figures", "encode")
+
+
+def failed_rows(out):
+    rows = {}
+    for table in sorted(out.glob("logs/*/failed.tsv")):
+        with table.open(newline="") as stream:
+            rows |= {row["scan"].split("/")[0]: row for row in csv.DictReader(stream, delimiter="\t")}
+    return rows
+
+
+@pytest.fixture(scope="module")
+def killed_in_every_step(brain_image, tmp_path_factory):
+    """Of seven scans six lose every worker that comes to one of their steps, each in another one."""
+    folder = tmp_path_factory.mktemp("kills")
+    root, out = make_dataset(folder / "bids", brain_image, len(STEPS) + 1), folder / "out"
+    victims = {(f"scan_{number}", step) for number, step in enumerate(STEPS)}
+    process = start(arguments(root, out))
+    me, end = psutil.Process(process.pid), time.monotonic() + 500
+    while process.poll() is None:
+        assert time.monotonic() < end, "it hangs"
+        for child in me.children(recursive=True) if me.is_running() else ():
+            if place_of(child) in victims:
+                child.kill()
+        time.sleep(0.02)
+    return process.returncode, out, process.stderr.read()
+
+
+@pytest.mark.fault("A worker is killed in every one of the six steps", "those scans fail, exit code 1")
+def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
+    code, out, _ = killed_in_every_step
+    assert code == 1
+    rows = failed_rows(out)
+    assert {name: row["step"] for name, row in rows.items()} == {
+        f"sub-{number:02d}": step for number, step in enumerate(STEPS)
+    }
+    assert all("memory" in row["reason"] and "--mem" in row["fix"] for row in rows.values())
+    assert is_complete(out, "06")
+    assert not any(is_complete(out, f"{number:02d}") for number in range(len(STEPS)))
+
+
+def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
+    _, out, _ = killed_in_every_step
+    with next(out.glob("logs/*/timing.tsv")).open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    killed = {(row["scan"], row["step"]) for row in rows if row["outcome"] == "killed"}
+    assert killed == {(f"sub-{number:02d}", step) for number, step in enumerate(STEPS)}
+    done = [row for row in rows if row["scan"] == "sub-06"]
+    assert [row["step"] for row in done] == list(STEPS)
+    assert all(float(row["seconds"]) > 0 and float(row["peak_memory_mb"]) > 100 for row in done)
+
+
+def test_the_work_folder_is_cleared_after_kills(killed_in_every_step):
+    _, out, _ = killed_in_every_step
+    assert list((out.parent / "work").iterdir()) == []
+
+
+@pytest.mark.fault("The process that starts workers (forkserver) is killed", "the run goes on with a new one")
+def test_the_forkserver_is_killed(brain_image, tmp_path):
+    root, out = make_dataset(tmp_path / "bids", brain_image, 2), tmp_path / "out"
+    process = start(arguments(root, out))
+    me = psutil.Process(process.pid)
+    while not any(place_of(child) for child in me.children(recursive=True)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    servers = [child for child in me.children() if "forkserver" in " ".join(child.cmdline())]
+    assert servers
+    for server in servers:
+        server.kill()
+    said = process.communicate(timeout=500)[1]
+    assert process.returncode == 0, said
+    assert is_complete(out, "00")
+    assert is_complete(out, "01")
+
+
+class _Undisturbed:
+    """A dataset of three scans and the outputs of a run of it that nothing disturbed."""
+
+    def __init__(self, folder, brain_image):
+        self.root, self.out = make_dataset(folder / "bids", brain_image, 3), folder / "out"
+        began = time.monotonic()
+        code, said = run(arguments(self.root, self.out))
+        assert code == 0, said
+        self.seconds, self.files = time.monotonic() - began, tree(self.out)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(brain_image, tmp_path_factory):
+    return _Undisturbed(tmp_path_factory.mktemp("undisturbed"), brain_image)
+
+
+def kill_and_rerun(undisturbed, folder, kills, seed):
+    """Kill whole runs at random moments, begin anew when all is done, and compare every finished tree."""
+    random_moment, out, compared = random.Random(seed), undisturbed.out, 0
+    shutil.move(out, folder / "undisturbed")  # the command line is in the reports: it has to be the same
+    for _ in range(kills):
+        process = start(arguments(undisturbed.root, out))
+        try:
+            process.wait(random_moment.uniform(0, undisturbed.seconds))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert all(is_complete(out, subject) is not False for subject in ("00", "01", "02"))
+        if process.returncode == 0:
+            compared += _compare(undisturbed, out)
+    code, said = run(arguments(undisturbed.root, out))
+    assert code == 0, said
+    return compared + _compare(undisturbed, out)
+
+
+def _compare(undisturbed, out):
+    files = tree(out)
+    assert sorted(files) == sorted(undisturbed.files)
+    assert [name for name in files if files[name] != undisturbed.files[name]] == []
+    shutil.rmtree(out)
+    return 1
+
+
+@pytest.mark.fault(
+    "The command and its workers are killed at 5 random moments", "a rerun gives the same bytes"
+)
+def test_kills_at_a_few_random_moments(undisturbed, tmp_path):
+    assert kill_and_rerun(undisturbed, tmp_path, 5, seed=1) >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.fault(
+    "The command and its workers are killed at 200 random moments", "a rerun gives the same bytes"
+)
+def test_kills_at_two_hundred_random_moments(undisturbed, tmp_path):
+    assert kill_and_rerun(undisturbed, tmp_path, int(os.environ.get("NEUROFM_KILLS", "200")), seed=2) >= 1

@@ -1,0 +1,143 @@
+"""Several runs share one output folder."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from neurofm_bids.bids.locks import Locks
+from tests.faults.command import ROOT, arguments, is_complete, make_dataset, place_of, run, start, tree
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from neurofm_bids.bids.locks import Locks\n"
+    "locks = Locks(Path(sys.argv[1]))\n"
+    "print(all([locks.try_acquire(name) for name in sys.argv[2:]]), flush=True); time.sleep(600)"
+)
+
+
+def hold(path, *names):
+    """Hold locks in another process; return it when it has them."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), *names], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip() == "True"
+    return process
+
+
+def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
+    path = tmp_path / ".lock"
+    other = hold(path, "one", "two")
+    with Locks(path) as locks:
+        assert not locks.try_acquire("one")
+        assert locks.try_acquire("three")
+        other.kill()
+        other.wait()
+        assert locks.try_acquire("one")
+        locks.release("one")
+
+
+def test_a_file_system_without_locks_is_said_once(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with Locks(tmp_path / ".lock") as locks:
+        assert locks.try_acquire("one")
+        assert locks.try_acquire("two")
+        assert not locks.works
+    assert caplog.text.count("has no locks") == 1
+
+
+@pytest.fixture(scope="module")
+def eight(brain_image, tmp_path_factory):
+    """Eight runs started at once on six scans, each with other participants, all of them several times."""
+    folder = tmp_path_factory.mktemp("eight")
+    root, out = make_dataset(folder / "bids", brain_image, 6), folder / "out"
+    labels = [[f"{(first + step) % 6:02d}" for step in range(4)] for first in range(8)]
+    runs = [
+        start(arguments(root, out, "--nprocs", "1", "--participant-label", *some, work=folder / f"work{n}"))
+        for n, some in enumerate(labels)
+    ]
+    said = [process.communicate(timeout=500)[1] for process in runs]
+    return root, out, [process.returncode for process in runs], said
+
+
+def timing_rows(out):
+    for path in out.glob("logs/*/timing.tsv"):
+        with path.open(newline="") as stream:
+            yield from csv.DictReader(stream, delimiter="\t")
+
+
+@pytest.mark.fault(
+    "Eight runs work on overlapping participants of one output folder", "each scan is done once"
+)
+def test_eight_runs_share_the_work(eight):
+    _, out, codes, said = eight
+    assert codes == [0] * 8, "\n".join(said)
+    encoded = [row["scan"] for row in timing_rows(out) if row["step"] == "encode"]
+    assert sorted(encoded) == [f"sub-{number:02d}" for number in range(6)]
+
+
+def test_eight_runs_leave_what_one_run_leaves(eight, tmp_path):
+    root, out, _, _ = eight
+    assert all(is_complete(out, f"{number:02d}") for number in range(6))
+    shared = tree(out)
+    assert not [name for name in shared if ".tmp-" in name]
+    alone = tmp_path / "out"
+    assert run(arguments(root, alone))[0] == 0
+    one = tree(alone)
+    assert sorted(shared) == sorted(one)
+    same = [name for name in one if not name.endswith(".html") and "dataset_description" not in name]
+    assert [name for name in same if shared[name] != one[name]] == []
+
+
+@pytest.mark.fault("The other run on a scan is killed", "this one takes the scan over")
+def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
+    root, out = make_dataset(tmp_path / "bids", brain_image, 1), tmp_path / "out"
+    first = start(arguments(root, out))
+    me = psutil.Process(first.pid)
+    while not any(place_of(child) for child in me.children(recursive=True)):
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = start(arguments(root, out))
+    for line in second.stderr:
+        if "Waiting for another run" in line:
+            break
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    said = second.communicate(timeout=300)[1]
+    assert second.returncode == 0, said
+    assert is_complete(out, "00")
+    assert not list((tmp_path / "work").iterdir())
+
+
+@pytest.mark.fault("The group level runs while participants are processed", "whole rows only, and a warning")
+def test_group_while_participants_run(eight, tmp_path):
+    root, finished, _, _ = eight
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    other = start(arguments(root, out, "--force"))
+    me = psutil.Process(other.pid)
+    while not any(place_of(child) for child in me.children(recursive=True)):
+        assert other.poll() is None
+        time.sleep(0.05)
+    counts = []
+    while other.poll() is None:
+        code, said = run([sys.executable, "-m", "neurofm_bids", str(root), str(out), "group"])
+        assert code in {0, 1}, said
+        if other.poll() is None:
+            assert "A participant run was at work" in said
+            assert "A participant run was at work" in (out / "group_desc-openS.html").read_text()
+        with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
+            counts.append(len(list(csv.DictReader(stream, delimiter="\t"))))
+    assert counts
+    assert all(4 <= count <= 6 for count in counts)  # two at most were just being written
+    other.communicate()
+    code, said = run([sys.executable, "-m", "neurofm_bids", str(root), str(out), "group"])
+    assert code == 0
+    assert "was at work" not in said

