@@ -53,7 +53,9 @@ class DatasetCase:
     @property
     def expected(self) -> str:
         """The outcome in words, for the documentation."""
-        return f"{'processed' if self.code in (0, 1) else 'refused'}: {self.says}, exit code {self.code}"
+        if self.code == 1:
+            return f"taken: {self.says}, exit code 1, since its only scan is empty"
+        return f"refused: {self.says}, exit code {self.code}"
 
 
 def description(content):
