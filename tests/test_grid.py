@@ -6,19 +6,13 @@ from hypothesis import strategies as st
 from nibabel.affines import from_matvec
 from nibabel.eulerangles import euler2mat
 
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.views import read_volume
-from neurofm_bids.preprocess.grid import GRID_AFFINE, load_t1w, mask_volume_mm3, model_grid
+from neurofm_bids.preprocess.grid import GRID_AFFINE, mask_volume_mm3, model_grid
+from neurofm_bids.preprocess.reading import load_t1w
 
 STRAIGHT = np.eye(3)
 ORIENTATIONS = [a + b + c for a in "LR" for b in "AP" for c in "IS"] + ["PIR", "ASL", "SRP", "IAL", "LIA"]
-
-
-def head(shape=(40, 50, 45), zooms=(3.0, 3.0, 3.0), dtype=np.float32):
-    """A head-sized volume with a smooth inside."""
-    grids = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
-    data = np.clip(1.2 - np.sqrt(sum(g**2 for g in grids)), 0, None) * 1000
-    return nib.Nifti1Image(data.astype(dtype), from_matvec(np.diag(zooms), -np.array(shape) * zooms / 2))
 
 
 def ellipsoid(zooms, *, turn=STRAIGHT, half_axes=(62, 80, 55), shape=None, centre=(3.0, -7.0, 11.0)):
@@ -31,107 +25,6 @@ def ellipsoid(zooms, *, turn=STRAIGHT, half_axes=(62, 80, 55), shape=None, centr
     inside = sum((g / h) ** 2 for g, h in zip(grids, half_axes, strict=True)) <= 1
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
     return nib.Nifti1Image(inside.astype(np.float32) * 500, affine), mask
-
-
-def damaged(path, kind):
-    nib.save(head(), path)
-    if kind == "truncated":
-        path.write_bytes(path.read_bytes()[:3000])
-    if kind == "text":
-        path.write_bytes(b"this is no image" * 100)
-
-
-@pytest.mark.parametrize(
-    ("name", "make"),
-    [
-        ("plain.nii.gz", head),
-        ("one.nii", lambda: nib.Nifti1Image(head().get_fdata()[..., None], head().affine)),
-        ("uint8.nii", lambda: nib.Nifti1Image((head().get_fdata() / 8).astype(np.uint8), head().affine)),
-        ("fine.nii", lambda: head((135, 165, 150), (0.67, 0.67, 0.67))),
-    ],
-)
-def test_images_that_are_read(tmp_path, name, make):
-    nib.save(make(), tmp_path / name)
-    image = load_t1w(tmp_path / name)
-    assert image.get_data_dtype() == np.float32
-    assert len(image.shape) == 3
-    np.testing.assert_allclose(np.asarray(image.dataobj), np.squeeze(make().get_fdata()), rtol=1e-6)
-
-
-def test_mgz_is_read(tmp_path):
-    image = head()
-    nib.save(nib.MGHImage(image.get_fdata(dtype=np.float32), image.affine), tmp_path / "T1.mgz")
-    np.testing.assert_array_equal(np.asarray(load_t1w(tmp_path / "T1.mgz").dataobj), image.get_fdata())
-
-
-def test_scaling_of_the_header_is_applied(tmp_path):
-    path = tmp_path / "scaled.nii"
-    nib.save(head(dtype=np.int16), path)
-    content = bytearray(path.read_bytes())
-    content[112:120] = np.array([0.5, 10], dtype="<f4").tobytes()  # scl_slope, scl_inter
-    path.write_bytes(content)
-    np.testing.assert_allclose(
-        np.asarray(load_t1w(path).dataobj), head(dtype=np.int16).get_fdata() * 0.5 + 10
-    )
-
-
-def test_nibabel_images_are_taken_as_they_are():
-    np.testing.assert_array_equal(np.asarray(load_t1w(head()).dataobj), head().get_fdata())
-
-
-def changed(change):
-    data = head().get_fdata(dtype=np.float32)
-    return nib.Nifti1Image(change(data), head().affine)
-
-
-def put(data, value):
-    data = data.copy()
-    data[20, 20, 20] = value
-    return data
-
-
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
-        (nib.Nifti1Image(np.stack([head().get_fdata()] * 2, -1), head().affine), "not one 3-D volume"),
-        (nib.Nifti1Image(head().get_fdata()[0], head().affine), "not one 3-D volume"),
-        (changed(lambda d: d.astype(np.complex64)), "not single real numbers"),
-        (
-            changed(lambda d: np.zeros(d.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])),
-            "not single real numbers",
-        ),
-        (changed(lambda d: put(d, np.nan)), "^1 voxels are NaN or infinite"),
-        (changed(lambda d: put(d, np.inf)), "^1 voxels are NaN or infinite"),
-        (changed(np.zeros_like), "all voxels are zero"),
-        (changed(lambda d: np.full_like(d, 7)), "all voxels have the same value"),
-        (changed(lambda d: (d > 500).astype(np.float32)), "three values at most"),
-        (nib.spatialimages.SpatialImage(head().get_fdata(), np.diag([3, 3, 0, 1])), "singular"),
-        (head((40, 40, 40), (7, 7, 7)), "cannot show a brain"),
-        (head((40, 40, 40), (1, 1, 1)), "cannot show a brain"),
-        (head((5, 50, 50)), "is no T1w"),
-    ],
-)
-def test_images_that_are_refused(image, message):
-    with pytest.raises(NeuroFMError, match=message) as caught:
-        load_t1w(image)
-    assert caught.value.fix
-    assert caught.value.code == Exit.DATA
-
-
-@pytest.mark.parametrize("kind", ["truncated", "text"])
-def test_damaged_files_are_refused_by_name(tmp_path, kind):
-    path = tmp_path / "scan.nii.gz"
-    damaged(path, kind)
-    with pytest.raises(NeuroFMError, match="the image cannot be read") as caught:
-        load_t1w(path)
-    assert caught.value.where == path
-
-
-@pytest.mark.parametrize("name", ["nothing.nii.gz", ""])
-def test_missing_files_are_said_to_be_missing(tmp_path, name):
-    with pytest.raises(NeuroFMError, match="there is no such file") as caught:
-        load_t1w(tmp_path / name)
-    assert caught.value.code == Exit.NO_INPUT
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

@@ -72,3 +72,41 @@ def test_a_constant_brain_lacks_what_cannot_be_measured():
     measures, _ = measure_quality(image, image, mask, registration())
     missing = {name for name, value in measures.items() if not np.isfinite(value)}
     assert missing == {"snr_brain", "contrast"}
+
+
+def with_forms(qform=None, *, codes=(1, 1)):
+    """A usual scan whose header has these codes, and this change of the qform against the sform."""
+    image, mask = brain(zoom=1.4)
+    affine = image.affine
+    image.set_sform(affine, code=codes[1])
+    image.set_qform((np.eye(4) if qform is None else qform) @ affine, code=codes[0])
+    return image, mask
+
+
+TURNED = nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(6)))
+
+
+@pytest.mark.parametrize(
+    ("scan", "raised"),
+    [
+        (with_forms(), {}),
+        (with_forms(nib.affines.from_matvec(np.eye(3), (0, 40, 0))), {}),
+        (with_forms(nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(4)))), {}),
+        (with_forms(TURNED), {"orientation_disagrees": "warning"}),
+        (with_forms(TURNED, codes=(0, 1)), {}),
+        (with_forms(np.diag([-1, 1, 1, 1])), {"orientation_disagrees": "warning"}),
+        (with_forms(np.diag([1, 1, 1.03, 1])), {"voxel_size_disagrees": "serious"}),
+        (with_forms(codes=(0, 0)), {"no_orientation": "warning"}),
+    ],
+)
+def test_doubtful_headers_raise_a_flag(scan, raised):
+    assert flags(*scan) == raised
+
+
+def test_a_voxel_that_outweighs_the_brain_raises_a_flag():
+    image, mask = brain(zoom=1.4)
+    data = np.array(image.dataobj)
+    data[60, 60, 60] = 9 * np.quantile(data[np.asarray(mask.dataobj) > 0], 0.99)
+    assert flags(nib.Nifti1Image(data, image.affine), mask) == {}
+    data[60, 60, 60] *= 2
+    assert flags(nib.Nifti1Image(data, image.affine), mask) == {"extreme_voxels": "serious"}

@@ -1,9 +1,8 @@
-import json
+import os
 
 import pytest
 
-from neurofm_bids.bids.participants import read_participants
-from neurofm_bids.bids.scans import find_scans, parse_labels, read_filter_file
+from neurofm_bids.bids.scans import find_scans
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -130,25 +129,80 @@ def test_participant_without_images_is_listed(bids_dataset):
     assert (refused.path.name, refused.scan) == ("sub-05", None)
 
 
-def test_labels_from_a_file(tmp_path):
-    (tmp_path / "labels.txt").write_text("sub-01\n02\n\n")
-    assert parse_labels([str(tmp_path / "labels.txt"), "ses-b", "02"]) == ("01", "02", "b")
+# What pybids does not see or would end on
 
 
-def test_filter_file(tmp_path):
-    path = tmp_path / "filter.json"
-    path.write_text(json.dumps({"t1w": {"acquisition": "mprage", "datatype": "anat"}}))
-    assert read_filter_file(path) == (("acquisition", "mprage"),)
-    path.write_text(json.dumps({"t1w": {"acquisitions": "mprage"}}))
-    with pytest.raises(NeuroFMError, match="unknown filter acquisitions") as error:
-        read_filter_file(path)
-    assert error.value.code is Exit.USAGE
+def test_sessions_that_link_back_are_entered_once(bids_dataset):
+    root = bids_dataset(ONE)
+    (root / "sub-01" / "ses-a").symlink_to(".")
+    (root / "sub-01" / "anat" / "anat").symlink_to("..")
+    selection = select(root)
+    assert names(selection) == [ONE]
+    assert [bad.reason for bad in selection.refused] == ["the name does not fit its folder"]
 
 
-def test_participants(tmp_path):
-    rows = ["participant_id age gender", "sub-01 35 m", "02 89+ Female", "sub-03 n/a 1", "sub-01 9 f"]
-    text = "\ufeff" + "\r\n".join(row.replace(" ", "\t") for row in rows)
-    (tmp_path / "participants.tsv").write_text(text, encoding="utf-8")
-    found = read_participants(tmp_path)
-    assert [(p.age_years, p.sex) for p in found.values()] == [(35, "M"), (89, "F"), (None, None)]
-    assert read_participants(tmp_path / "nowhere") == {}
+def test_folders_named_as_images_do_not_vanish(bids_dataset):
+    root = bids_dataset(ONE)
+    folder = root / "sub-02" / "ses-a" / "anat" / "sub-02_ses-a_T1w.nii.gz"
+    folder.mkdir(parents=True)
+    (refused,) = select(root).refused
+    assert (refused.path, refused.reason) == (folder, "this is not a file")
+
+
+def test_names_that_are_not_utf8_are_refused_by_a_name_that_is(bids_dataset):
+    root = bids_dataset(ONE)
+    anat = root / "sub-02\udcff" / "anat"
+    anat.mkdir(parents=True)
+    (anat / "sub-02\udcff_T1w.nii.gz").write_bytes(b"")
+    (refused,) = select(root).refused
+    assert refused.reason == "the file name is not valid in BIDS"
+    assert str(refused.path.relative_to(root)) == "sub-02\ufffd/anat/sub-02\ufffd_T1w.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("sub-02", "the link leads in a circle"),
+        ("/nowhere", "the link leads nowhere"),
+        ("../.git/annex/objects/x", "the image has not been fetched"),
+    ],
+)
+def test_participants_that_lead_nowhere_do_not_vanish(bids_dataset, target, reason):
+    root = bids_dataset(ONE)
+    (root / "sub-02").symlink_to(target)
+    for labels in ((), ("02",)):
+        (refused,) = select(root, participant_label=labels).refused
+        assert (refused.path.name, refused.reason, refused.scan.subject) == ("sub-02", reason, "02")
+    assert select(root, participant_label=("01",)).refused == ()
+
+
+def test_pipes_are_not_opened(bids_dataset):
+    root = bids_dataset(ONE, TWO)
+    (root / ONE).unlink()
+    os.mkfifo(root / ONE)
+    os.mkfifo((root / TWO).with_name("sub-02_ses-a_T1w.json"))
+    assert {bad.reason for bad in select(root).refused} == {
+        "this is not a file",
+        "the sidecar sub-02_ses-a_T1w.json cannot be read (this is not a file)",
+    }
+
+
+def test_a_description_that_pybids_cannot_read(bids_dataset):
+    root = bids_dataset(ONE)
+    (root / "dataset_description.json").write_text("[1]")
+    with pytest.raises(NeuroFMError, match="pybids cannot index the dataset") as error:
+        select(root, skip_bids_validation=True)
+    assert error.value.code is Exit.INVALID_BIDS
+
+
+def test_twins_in_upper_and_lower_case_are_processed_with_a_warning(bids_dataset, caplog):
+    images = [f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("a", "A", "b")]
+    assert names(select(bids_dataset(*images))) == sorted(images)
+    assert "participants differ in upper and lower case only: sub-A, sub-a" in caplog.text
+
+
+def test_two_files_with_the_same_outputs(bids_dataset):
+    other = "sub-01/anat/sub-01_T1w.nii"
+    selection = select(bids_dataset(ONE, other))
+    assert names(selection) == [other]
+    assert "would have the names of those of sub-01_T1w.nii" in selection.refused[0].reason

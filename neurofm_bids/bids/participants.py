@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurofm_bids.bids.text import read_text
+
 __all__ = ["Participant", "read_participants", "read_rows"]
+
+_log = logging.getLogger(__name__)
 
 _SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
@@ -41,18 +46,48 @@ def read_participants(bids_dir: Path) -> dict[str, Participant]:
 
 
 def read_rows(bids_dir: Path) -> dict[str, dict[str, str]]:
-    """Return the texts of each participant's first row by column, in lower case, by label."""
+    """Return the texts of each participant's first row by column, in lower case, by label.
+
+    Lines may end as on Unix, Windows or an old Mac. A table without ``participant_id`` and participants
+    listed twice are named in a warning.
+    """
+    path = bids_dir / "participants.tsv"
     try:
-        text = (bids_dir / "participants.tsv").read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        text = read_text(path, errors="replace")
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        _log.warning("participants.tsv cannot be read (%s): ages are not known", error.strerror)
+        return {}
+    head, *lines = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
+    columns = [name.strip().lower() for name in head]
+    if "participant_id" not in columns:
+        _log.warning("participants.tsv has no column participant_id: ages are not known")
+        return {}
+    return _first_rows(columns, lines)
+
+
+def _first_rows(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
-        values = {k.strip().lower(): (v or "").strip() for k, v in row.items() if k and isinstance(v, str)}
-        label = values.get("participant_id", "").removeprefix("sub-")
-        if label:
-            found.setdefault(label, values)
+    twice: dict[str, None] = {}
+    for line in lines:
+        values = dict.fromkeys(columns, "") | {k: v.strip() for k, v in zip(columns, line, strict=False) if k}
+        label = values["participant_id"].removeprefix("sub-")
+        if not label:
+            continue
+        if label in found:
+            twice[label] = None
+        found.setdefault(label, values)
+    if twice:
+        _log.warning(
+            "participants.tsv lists participants twice, the first row counts: %s", _named(list(twice))
+        )
     return found
+
+
+def _named(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return ", ".join(label[:50] for label in labels[:5]) + more
 
 
 def _participant(values: dict[str, str]) -> Participant:
@@ -62,6 +97,6 @@ def _participant(values: dict[str, str]) -> Participant:
 
 
 def _age(text: str) -> float | None:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*\+?", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*\+?", text)
     age = float(match.group(1)) if match else math.nan
     return age if 0 <= age <= 130 else None

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from neurofm_bids.bids.filters import matches, parse_labels, read_filter_file
+from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
+from neurofm_bids.bids.text import printable, read_json
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["Refused", "Scan", "Selection", "find_scans", "parse_labels", "read_filter_file"]
 
-_ENTITIES = {
-    "subject": "sub",
-    "session": "ses",
-    "acquisition": "acq",
-    "ceagent": "ce",
-    "reconstruction": "rec",
-    "run": "run",
-    "echo": "echo",
-    "part": "part",
-    "chunk": "chunk",
-}
-_NOT_FILTERED = {"datatype": "anat", "suffix": "T1w"}
-_ANNEX = b"/annex/objects/"
+_log = logging.getLogger(__name__)
+
+_ENDING = re.compile(r"_T1w\.nii(\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Scan:
     @property
     def stem(self) -> str:
         """File name without ``_T1w`` and extension."""
-        return self.path.name.split(".")[0].removesuffix("_T1w")
+        return _ENDING.sub("", self.path.name)
 
     @property
     def relative(self) -> PurePosixPath:
@@ -90,42 +85,6 @@ class Selection:
     refused: tuple[Refused, ...]
 
 
-def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
-    """Return labels without prefix from labels with or without it, or from files with one per line."""
-    labels: list[str] = []
-    for value in values:
-        path = Path(value)
-        lines = path.read_text(encoding="utf-8-sig").split() if path.is_file() else [value]
-        labels += [re.sub(r"^(sub|ses)-", "", line) for line in lines]
-    return tuple(dict.fromkeys(labels))
-
-
-def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
-    """Return the filters of the ``t1w`` section of a BIDS filter file.
-
-    Raises
-    ------
-    NeuroFMError
-        The file is not JSON, or has a key that BIDS does not know.
-    """
-    try:
-        filters = json.loads(path.read_text(encoding="utf-8-sig")).get("t1w", {})
-        items = tuple(sorted(filters.items()))
-    except (OSError, ValueError, AttributeError) as error:
-        raise NeuroFMError(
-            f"the filter file cannot be read ({error})", where=path, code=Exit.USAGE
-        ) from error
-    unknown = [key for key, _ in items if key not in _ENTITIES and key not in _NOT_FILTERED]
-    if unknown:
-        raise NeuroFMError(
-            f"unknown filter {', '.join(unknown)}",
-            where=path,
-            fix=f"Known are {', '.join(_ENTITIES)}.",
-            code=Exit.USAGE,
-        )
-    return tuple((key, value) for key, value in items if key in _ENTITIES)
-
-
 def find_scans(config: Config) -> Selection:
     """Return the selected T1w images of the dataset.
 
@@ -136,44 +95,39 @@ def find_scans(config: Config) -> Selection:
     """
     root = config.bids_dir
     _check_dataset(config)
-    subjects = _subjects(root, config.participant_label)
-    found = [path for path in _index(root, subjects) if _selected(path, config)]
-    cache: dict[Path, list[Path]] = {}
-    scans, refused = [], _without_scans(root, subjects, found)
-    for path in sorted(found):
-        scan = _scan(path, root)
-        problem = _problem(path)
-        if problem is None:
-            try:
-                scans.append(_scan(path, root, read_metadata(path, root, cache)))
-            except NeuroFMError as error:
-                problem = (error.what, error.fix)
-        if problem is not None:
-            refused.append(Refused(path, scan, *problem))
-    if not found:
+    subjects, closed = _subjects(root, config.participant_label)
+    listed, unlisted = list_images(root, subjects)
+    found = [path for path in listed if matches(_entities(path), config.session_label, config.bids_filter)]
+    refused = [_refused(path, root, problem) for path, problem in (*closed, *unlisted)]
+    refused += _without_scans(root, subjects, [*found, *(path for path, _ in unlisted)])
+    if not found and not closed and not unlisted:
         raise NeuroFMError(
             "no T1w image is selected",
             where=root,
             fix="Check labels and filters.",
             code=Exit.NOTHING_SELECTED,
         )
-    return Selection(tuple(scans), tuple(refused))
+    examined = _examined(found, root)
+    scans = tuple(scan for scan in examined if isinstance(scan, Scan))
+    return Selection(scans, (*refused, *(bad for bad in examined if isinstance(bad, Refused))))
 
 
 def _check_dataset(config: Config) -> None:
     root, path = config.bids_dir, config.bids_dir / "dataset_description.json"
     if not root.is_dir():
         raise NeuroFMError("there is no such dataset", where=root, fix="Check the path.", code=Exit.NO_INPUT)
-    if config.skip_bids_validation:
+    problem = folder_problem(root)
+    if problem is not None:
+        raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.NO_INPUT)
+    if config.skip_bids_validation and (path.is_file() or not os.path.lexists(path)):
         return
     try:
-        description = json.loads(path.read_text(encoding="utf-8-sig"))
-        problem = _description_problem(description)
+        what = _description_problem(read_json(path))
     except (OSError, ValueError):
-        problem = "dataset_description.json is missing or not valid JSON"
-    if problem:
+        what = "dataset_description.json is missing or not valid JSON"
+    if what:
         raise NeuroFMError(
-            f"this is not a raw BIDS dataset: {problem}",
+            f"this is not a raw BIDS dataset: {what}",
             where=root,
             fix="Mend it, or use --skip-bids-validation.",
             code=Exit.INVALID_BIDS,
@@ -188,80 +142,80 @@ def _description_problem(description: Any) -> str:
     return ""
 
 
-def _subjects(root: Path, labels: Sequence[str]) -> list[str]:
-    there = sorted(e.name[4:] for e in os.scandir(root) if e.name.startswith("sub-") and e.is_dir())
-    unknown = [label for label in labels if label not in there]
+def _subjects(root: Path, labels: Sequence[str]) -> tuple[list[str], list[tuple[Path, Problem]]]:
+    """Return the labels to look at, and the links among the participants that lead to no folder."""
+    names = sorted(path.name for path in root.iterdir() if path.name.startswith("sub-"))
+    there = [name[4:] for name in names if (root / name).is_dir()]
+    links = [root / name for name in names if name[4:] not in there and (root / name).is_symlink()]
+    closed = [(path, problem) for path in links if (problem := file_problem(path)) is not None]
+    if labels:
+        closed = [(path, problem) for path, problem in closed if path.name[4:] in labels]
+    unknown = [label for label in labels if label not in there and root / f"sub-{label}" not in dict(closed)]
     if unknown:
         raise NeuroFMError(
-            f"no such participant: {', '.join(unknown)}",
+            f"no such participant: {', '.join(map(printable, unknown))}",
             where=root,
             fix="Check --participant-label.",
             code=Exit.NOTHING_SELECTED,
         )
-    return list(labels) or there
+    _warn_of_twins(there)
+    return [label for label in labels if label in there] or ([] if labels else there), closed
 
 
-def _index(root: Path, subjects: Sequence[str]) -> list[Path]:
-    """Index the images with pybids, entering nothing but the anat folders of the participants."""
-    from bids.layout import BIDSLayout, BIDSLayoutIndexer
-
-    wanted = {f"sub-{label}" for label in subjects}
-    others = [e.name for e in os.scandir(root) if e.name not in wanted]
-    ignore = [re.compile(rf"^/{re.escape(name)}(/|$)") for name in others] if len(others) < 50 else []
-    if not ignore:
-        names = "|".join(re.escape(name) for name in sorted(wanted))
-        ignore = [re.compile(rf"^/(?!(?:{names})(?:/|$)).")]
-    ignore.append(re.compile(r"^/sub-[^/]+/(?:ses-[^/]+/)?(?!anat(?:/|$)|ses-)[^/]+(/|$)"))
-    ignore.append(re.compile(r"/anat/(?!.*_T1w\.nii(\.gz)?$).+"))
-    indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
-    layout = BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
-    names_of = (Path(name) for name in layout.files)
-    return [p for p in names_of if re.search(r"_T1w\.nii(\.gz)?$", p.name) and p.parent.name == "anat"]
+def _warn_of_twins(labels: Sequence[str]) -> None:
+    for _, group in groupby(sorted(labels, key=str.lower), key=str.lower):
+        twins = [f"sub-{printable(label)}" for label in group]
+        if len(twins) > 1:
+            _log.warning("participants differ in upper and lower case only: %s", ", ".join(twins))
 
 
-def _scan(path: Path, root: Path, metadata: Mapping[str, Any] | None = None) -> Scan:
+def _entities(path: Path) -> dict[str, str]:
     parts = path.name.split(".")[0].split("_")[:-1]
-    entities = tuple((key, value) for key, _, value in (part.partition("-") for part in parts))
-    known = dict(entities)
-    return Scan(path, root, known.get("sub", ""), known.get("ses"), entities, metadata or {})
+    return {key: value for key, _, value in (part.partition("-") for part in parts)}
 
 
-def _selected(path: Path, config: Config) -> bool:
-    entities = dict(_scan(path, config.bids_dir).entities)
-    if config.session_label and entities.get("ses") not in config.session_label:
-        return False
-    return all(_matches(entities.get(_ENTITIES[key]), wanted) for key, wanted in config.bids_filter)
+def _scan(path: Path, root: Path) -> Scan:
+    entities = _entities(path)
+    subject = path.relative_to(root).parts[0].removeprefix("sub-")
+    return Scan(path, root, subject, entities.get("ses"), tuple(entities.items()))
 
 
-def _matches(value: str | None, wanted: Any) -> bool:
-    if wanted in {"*", "Query.ANY"} if isinstance(wanted, str) else False:
-        return value is not None
-    if wanted is None or wanted == "Query.NONE":
-        return value is None
-    options = wanted if isinstance(wanted, list) else [wanted]
-    return value is not None and any(_same(value, str(option)) for option in options)
+def _examined(found: Sequence[Path], root: Path) -> list[Scan | Refused]:
+    """Return each image as a scan with its metadata, or why it is refused."""
+    cache: dict[Path, list[Path]] = {}
+    first: dict[tuple[Path, str], str] = {}
+    examined: list[Scan | Refused] = []
+    for path in sorted(found):
+        scan = _scan(path, root)
+        other = first.setdefault((path.parent, scan.stem), path.name)
+        problem = name_problem(path, root) or _twin_problem(path, other) or file_problem(path)
+        try:
+            if problem is None:
+                scan = replace(scan, metadata=read_metadata(path, root, cache))
+        except NeuroFMError as error:
+            problem = error.what, error.fix
+        examined.append(scan if problem is None else _refused(path, root, problem))
+    return examined
 
 
-def _same(value: str, wanted: str) -> bool:
-    wanted = re.sub(r"^(sub|ses)-", "", wanted)
-    return value == wanted or (value.isdigit() and wanted.isdigit() and int(value) == int(wanted))
+def _twin_problem(path: Path, other: str) -> Problem | None:
+    if path.name == other:
+        return None
+    return f"its outputs would have the names of those of {other}", "Remove one of the two files."
+
+
+def _refused(path: Path, root: Path, problem: Problem) -> Refused:
+    """Return a refusal that can be written down: its names are UTF-8 and short enough for a report's."""
+    shown = root.joinpath(*map(printable, path.relative_to(root).parts))
+    scan = _scan(shown, root)
+    short = scan.subject.encode()[:200].decode(errors="ignore")
+    return Refused(shown, replace(scan, subject=short), *problem)
 
 
 def _without_scans(root: Path, subjects: Sequence[str], found: Sequence[Path]) -> list[Refused]:
     having = {path.relative_to(root).parts[0] for path in found}
     names = [f"sub-{label}" for label in subjects if f"sub-{label}" not in having]
-    return [Refused(root / name, None, "no T1w image is selected", "Check the dataset.") for name in names]
-
-
-def _problem(path: Path) -> tuple[str, str] | None:
-    fetch = ("the image has not been fetched", f"Run: datalad get {path}")
-    if not path.exists():
-        return fetch
-    if not path.is_file():
-        return ("this is not a file", "Check the dataset.")
-    size = path.stat().st_size
-    if size == 0:
-        return ("the file is empty", "Copy the image again.")
-    if size < 1024 and _ANNEX in path.read_bytes():
-        return fetch
-    return None
+    return [
+        Refused(root / printable(name), None, "no T1w image is selected", "Check the dataset.")
+        for name in names
+    ]

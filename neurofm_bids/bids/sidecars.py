@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.text import read_json
 from neurofm_bids.errors import NeuroFMError
 
 __all__ = ["read_metadata"]
 
+_DEEPEST = 50
+_MEND = "Mend the sidecar."
+
 
 def read_metadata(image: Path, bids_dir: Path, cache: dict[Path, list[Path]] | None = None) -> dict[str, Any]:
     """Return the metadata of an image: every applicable JSON from the root down, the nearest winning.
+
+    Values that JSON does not have (NaN, infinity, numbers beyond the range of a float) are left out, with
+    what holds them in a list or an object; half a surrogate pair in a text is replaced. So the values can be
+    written again.
 
     Parameters
     ----------
@@ -25,7 +33,7 @@ def read_metadata(image: Path, bids_dir: Path, cache: dict[Path, list[Path]] | N
     Raises
     ------
     NeuroFMError
-        A sidecar is not valid JSON or not an object.
+        A sidecar cannot be read, is not valid JSON or not an object.
     """
     suffix = image.name.split(".")[0].rsplit("_", 1)[-1]
     entities = set(image.name.split(".")[0].split("_")[:-1])
@@ -60,13 +68,42 @@ def _applies(path: Path, suffix: str, entities: set[str]) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        value = read_json(path)
+        if not isinstance(value, dict):
+            raise NeuroFMError(f"the sidecar {path.name} is not a JSON object", where=path, fix=_MEND)
+        return {_text(key): _clean(item, 1) for key, item in value.items() if _is_json(item, 1)}
+    except FileNotFoundError as error:
         raise NeuroFMError(
-            f"the sidecar {path.name} is not valid JSON ({error})", where=path, fix="Mend the sidecar."
+            f"the sidecar {path.name} has not been fetched", where=path, fix=f"Run: datalad get {path}"
         ) from error
-    if not isinstance(value, dict):
+    except OSError as error:
         raise NeuroFMError(
-            f"the sidecar {path.name} is not a JSON object", where=path, fix="Mend the sidecar."
-        )
-    return value
+            f"the sidecar {path.name} cannot be read ({error.strerror})", where=path, fix=_MEND
+        ) from error
+    except ValueError as error:
+        raise NeuroFMError(
+            f"the sidecar {path.name} is not valid JSON ({error})", where=path, fix=_MEND
+        ) from error
+
+
+def _is_json(value: Any, depth: int) -> bool:
+    """Tell whether a value holds only what JSON has."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, dict):
+        return all(_is_json(item, depth + 1) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_json(item, depth + 1) for item in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if isinstance(value, dict):
+        return {_text(key): _clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()

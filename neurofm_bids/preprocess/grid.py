@@ -1,10 +1,8 @@
-"""Geometry: reading a T1w with every check, and resampling a brain to the model grid."""
+"""Geometry: resampling a brain to the model grid."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -12,17 +10,16 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.preprocess.reading import load_t1w
 
 __all__ = ["GRID_AFFINE", "GridMeasures", "load_t1w", "mask_volume_mm3", "model_grid"]
 
 GRID_AFFINE = np.array([[-1, 0, 0, 127], [0, 0, 1, -128], [0, -1, 0, 127], [0, 0, 0, 1]], dtype=float)
 _SIZE = 256
-_MAX_AXIS = 1024
 _OBLIQUE_DEGREES = 0.5
 _SPLINE_SUPPORT = 12  # voxels around a brain that shape the spline through it
 _RINGING = 6  # voxels around a brain in which the spline through it is kept
-_UNREADABLE = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
 
 
 @dataclass(frozen=True)
@@ -46,75 +43,6 @@ class GridMeasures:
     voxel_size_mm: tuple[float, ...]
     obliquity_degrees: float
     affine: tuple[tuple[float, ...], ...]
-
-
-def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
-    """Return a checked T1w as float32 on its own voxel grid.
-
-    Parameters
-    ----------
-    source
-        Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image; 3-D, or 4-D with one volume.
-
-    Raises
-    ------
-    NeuroFMError
-        The file cannot be read, or is no plausible T1w; the message says why.
-    """
-    path = Path(source) if isinstance(source, str | Path) else None
-    if path is not None and not path.is_file():
-        raise NeuroFMError("there is no such file", where=path, fix="Check the path.", code=Exit.NO_INPUT)
-    try:
-        image: Any = nib.load(path) if path is not None else source
-        _check_header(image)
-        data = _voxels(image)
-    except NeuroFMError as error:
-        raise NeuroFMError(error.what, where=path, fix=error.fix) from error
-    except (OSError, EOFError, ValueError, zlib.error, *_UNREADABLE) as error:
-        raise NeuroFMError(
-            f"the image cannot be read ({error})", where=path, fix="The file is damaged: get it again."
-        ) from error
-    loaded = nib.Nifti1Image(data, np.asarray(image.affine, dtype=float))
-    loaded.header.set_xyzt_units("mm")
-    return loaded
-
-
-def _check_header(image: Any) -> None:
-    shape = tuple(image.shape)
-    if len(shape) > 3 and set(shape[3:]) == {1}:
-        shape = shape[:3]
-    if len(shape) != 3:
-        raise NeuroFMError(
-            f"the image has shape {tuple(image.shape)}, not one 3-D volume", fix="Split or average it."
-        )
-    if image.get_data_dtype().kind not in "iufb":
-        raise NeuroFMError("the voxels are not single real numbers", fix="Export a grey-scale image.")
-    if max(shape) > _MAX_AXIS or min(shape) < 10:
-        raise NeuroFMError(f"a matrix of {shape} voxels is no T1w", fix="Check the header.")
-    affine = np.asarray(image.affine, dtype=float)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        raise NeuroFMError("the affine of the image is singular or not finite", fix="Mend the header.")
-    zooms = nib.affines.voxel_sizes(affine)
-    extent = zooms * shape
-    if zooms.max() > 6 or zooms.min() < 0.2 or extent.min() < 80:
-        sizes = "x".join(f"{z:.3g}" for z in zooms)
-        raise NeuroFMError(
-            f"voxels of {sizes} mm over {extent.min():.0f} mm cannot show a brain", fix="Check the header."
-        )
-
-
-def _voxels(image: Any) -> NDArray[np.float32]:
-    data = np.asarray(image.dataobj, dtype=np.float32).reshape(image.shape[:3])
-    if not np.isfinite(data).all():
-        count = int(np.count_nonzero(~np.isfinite(data)))
-        raise NeuroFMError(f"{count} voxels are NaN or infinite", fix="Find out what wrote them.")
-    low, high = float(data.min()), float(data.max())
-    if low == high:
-        what = "all voxels are zero" if low == 0 else "all voxels have the same value"
-        raise NeuroFMError(what, fix="Check how the image was exported.")
-    if len(np.unique(data[::3, ::3, ::3])) <= 3:
-        raise NeuroFMError("the image has three values at most: a mask, not a T1w", fix="Check its name.")
-    return data
 
 
 def mask_volume_mm3(mask: nib.Nifti1Image) -> float:

@@ -14,6 +14,10 @@ from neurofm_bids.preprocess.register import Registration
 
 __all__ = ["Flag", "measure_quality"]
 
+_SIZE_TOLERANCE = 0.02
+_ANGLE_TOLERANCE_DEGREES = 5.0
+_EXTREME = 10.0  # real scans reached 3.7
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -61,7 +65,7 @@ def measure_quality(
         "voxel_mm3": abs(float(np.linalg.det(t1w.affine[:3, :3]))),
         "mask_volume_mm3": mask_volume_mm3(mask),
     }
-    return measures, tuple(_flags(measures))
+    return measures, (*_flags(measures), *_extreme_flag(values), *_header_flags(t1w))
 
 
 def _ratio(a: float, b: float) -> float:
@@ -89,6 +93,40 @@ def _entropy_focus(values: NDArray[np.float64]) -> float:
     share = share[share > 0]
     highest = np.sqrt(len(values)) * np.log(np.sqrt(len(values)))
     return float(-np.sum(share * np.log(share)) / highest)
+
+
+def _extreme_flag(values: NDArray[np.float64]) -> list[Flag]:
+    ratio = _ratio(float(np.abs(values).max()), float(np.quantile(np.abs(values), 0.99)))
+    if not ratio > _EXTREME:
+        return []
+    message = f"A voxel of the brain is {ratio:.3g} times as bright as 99 % of them: it outweighs the rest"
+    return [Flag("extreme_voxels", message, "serious")]
+
+
+def _header_flags(t1w: nib.Nifti1Image) -> list[Flag]:
+    """Return what makes the place of the voxels doubtful: see :func:`load_t1w` for what the header keeps."""
+    header = t1w.header
+    if not (int(header["qform_code"]) or int(header["sform_code"])):
+        message = "The header has neither qform nor sform: its orientation is assumed"
+        return [Flag("no_orientation", message, "warning")]
+    if not int(header["qform_code"]):
+        return []
+    sform, qform = t1w.affine, header.get_qform()
+    sizes, others = nib.affines.voxel_sizes(sform), nib.affines.voxel_sizes(qform)
+    flags = []
+    if np.abs(others / sizes - 1).max() > _SIZE_TOLERANCE:
+        message = f"qform and sform give other voxel sizes ({_mm(others)} and {_mm(sizes)} mm)"
+        flags.append(Flag("voxel_size_disagrees", f"{message}: volumes follow the sform", "serious"))
+    cosines = np.einsum("ij,ij->j", sform[:3, :3] / sizes, qform[:3, :3] / others)
+    degrees = float(np.degrees(np.arccos(np.clip(cosines.min(), -1, 1))))
+    if degrees > _ANGLE_TOLERANCE_DEGREES:
+        message = f"Axes of qform and sform differ by up to {degrees:.0f} degrees: the sform is used"
+        flags.append(Flag("orientation_disagrees", message, "warning"))
+    return flags
+
+
+def _mm(sizes: NDArray[np.float64]) -> str:
+    return " x ".join(f"{size:.3g}" for size in sizes)
 
 
 def _flags(measures: dict[str, float]) -> list[Flag]:

@@ -1,0 +1,58 @@
+"""Text and JSON of a dataset, read from regular files of a sane size only: nothing blocks or swells."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+__all__ = ["printable", "read_json", "read_text"]
+
+_MAX_BYTES = 2**28
+
+
+def read_text(path: Path, *, errors: str = "strict") -> str:
+    """Return the UTF-8 text of a regular file, without a byte-order mark.
+
+    Raises
+    ------
+    OSError
+        The file is missing or no regular file (a pipe would block), larger than 256 MB, or may not be read.
+    ValueError
+        It is not UTF-8 and ``errors`` is ``strict``.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "this is not a file")
+    if status.st_size > _MAX_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return path.read_text(encoding="utf-8-sig", errors=errors)
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises
+    ------
+    OSError
+        As :func:`read_text`.
+    ValueError
+        It is not JSON, or nested too deeply.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def printable(name: str) -> str:
+    """Return a file name with bytes that are not UTF-8 replaced, so that it can be written into a log.
+
+    >>> printable("sub-01")
+    'sub-01'
+    """
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -1,0 +1,273 @@
+"""The table of the gauntlet, third part: datasets that are wrong as a whole, each run by itself.
+
+Every dataset holds one scan, an empty file, so that a run which starts ends at once with exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["DATASETS", "ONE", "DatasetCase"]
+
+ONE = "sub-01/anat/sub-01_T1w.nii.gz"
+_EMPTY = "the file is empty"
+_NOT_BIDS = "this is not a raw BIDS dataset"
+_BROKEN = "dataset_description.json is missing or not valid JSON"
+_LACKS = "dataset_description.json lacks Name or BIDSVersion"
+_NOTHING = "no T1w image is selected"
+_AGES = "ages are not known"
+
+
+@dataclass(frozen=True)
+class DatasetCase:
+    """One dataset of the gauntlet.
+
+    Parameters
+    ----------
+    name
+        Name of the case.
+    what
+        A plain phrase for the documentation.
+    make
+        Changes a sound dataset: ``make(root)``.
+    code
+        Exit code of the run.
+    says
+        What the run says on standard error.
+    options
+        Further options of the command; ``{root}`` stands for the folder of the dataset.
+    """
+
+    name: str
+    what: str
+    make: Callable[[Path], object]
+    code: int
+    says: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """The outcome in words, for the documentation."""
+        if self.code == 1:
+            return f"taken: {self.says}, exit code 1, since its only scan is empty"
+        return f"refused: {self.says}, exit code {self.code}"
+
+
+def description(content):
+    """Write these bytes as dataset_description.json, or make it with a function of its path."""
+
+    def make(root):
+        path = root / "dataset_description.json"
+        path.unlink()
+        return content(path) if callable(content) else path.write_bytes(content)
+
+    return make
+
+
+def table(content):
+    """Write these bytes as participants.tsv, or make it with a function of its path."""
+    return lambda root: content(root / "participants.tsv") if callable(content) else _write(root, content)
+
+
+def _write(root, content, name="participants.tsv"):
+    (root / name).write_bytes(content)
+
+
+def described(**changes):
+    return json.dumps({"Name": "x", "BIDSVersion": "1.9.0", **changes}).encode()
+
+
+def without_images(root):
+    (root / ONE).unlink()
+
+
+def without_participants(root):
+    shutil.rmtree(root / "sub-01")
+
+
+def with_link(target):
+    """Link a second participant to somewhere."""
+    return lambda root: (root / "sub-02").symlink_to(target)
+
+
+def endless_sessions(root):
+    (root / "sub-01" / "ses-a").symlink_to(".")
+    (root / "sub-01" / "anat" / "anat").symlink_to("..")
+
+
+def elsewhere(root):
+    """Keep the participant outside of the dataset and link it."""
+    shutil.move(root / "sub-01", root.parent / "store-01")
+    (root / "sub-01").symlink_to(root.parent / "store-01")
+
+
+def anat_file(root):
+    shutil.rmtree(root / "sub-01" / "anat")
+    (root / "sub-01" / "anat").write_text("")
+
+
+def labels(content):
+    return lambda root: _write(root, content, "labels.txt")
+
+
+_FILE = ("--participant-label", "{root}/labels.txt")
+_SKIP = ("--skip-bids-validation",)
+_HEAD = b"participant_id\tage\n"
+
+DATASETS = (
+    DatasetCase("sound", "a sound dataset whose only scan is empty", bool, 1, _EMPTY),
+    # dataset_description.json
+    DatasetCase(
+        "nodescription",
+        "no dataset_description.json",
+        lambda r: (r / "dataset_description.json").unlink(),
+        16,
+        _BROKEN,
+    ),
+    DatasetCase("badjson", "dataset_description.json cut off", description(b'{"Name": '), 16, _BROKEN),
+    DatasetCase(
+        "badjsonskip", "the same with --skip-bids-validation", description(b'{"Name": '), 1, _EMPTY, _SKIP
+    ),
+    DatasetCase(
+        "deep", "dataset_description.json nested 100,000 deep", description(b"[" * 100_000), 16, _BROKEN
+    ),
+    DatasetCase(
+        "deepskip",
+        "the same with --skip-bids-validation",
+        description(b"[" * 100_000),
+        16,
+        "pybids cannot index the dataset",
+        _SKIP,
+    ),
+    DatasetCase(
+        "notutf8", "dataset_description.json not UTF-8", description(b'{"Name": "\xff"}'), 16, _BROKEN
+    ),
+    DatasetCase("list", "dataset_description.json is a list", description(b"[]"), 16, _LACKS),
+    DatasetCase(
+        "listskip",
+        "the same with --skip-bids-validation",
+        description(b"[1]"),
+        16,
+        "pybids cannot index the dataset",
+        _SKIP,
+    ),
+    DatasetCase(
+        "noversion", "dataset_description.json without BIDSVersion", description(b'{"Name": "x"}'), 16, _LACKS
+    ),
+    DatasetCase(
+        "derivative",
+        "DatasetType derivative",
+        description(described(DatasetType="derivative")),
+        16,
+        "its DatasetType is not raw",
+    ),
+    DatasetCase(
+        "typelist",
+        "DatasetType is a list",
+        description(described(DatasetType=["raw"])),
+        16,
+        "its DatasetType is not raw",
+    ),
+    DatasetCase(
+        "bom",
+        "dataset_description.json with a byte-order mark",
+        description(b"\xef\xbb\xbf" + described()),
+        1,
+        _EMPTY,
+    ),
+    DatasetCase(
+        "descriptionfolder", "a folder named dataset_description.json", description(Path.mkdir), 16, _BROKEN
+    ),
+    DatasetCase(
+        "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _BROKEN
+    ),
+    DatasetCase(
+        "pipeskip", "the same with --skip-bids-validation", description(os.mkfifo), 16, _BROKEN, _SKIP
+    ),
+    # participants.tsv
+    DatasetCase(
+        "tablebom",
+        "participants.tsv with byte-order mark and CRLF",
+        table(b"\xef\xbb\xbfparticipant_id\tage\r\nsub-01\t30\r\n"),
+        1,
+        _EMPTY,
+    ),
+    DatasetCase(
+        "twice",
+        "participants.tsv with a participant twice",
+        table(_HEAD + b"sub-01\t30\n01\t40\n"),
+        1,
+        "the first row counts: 01",
+    ),
+    DatasetCase(
+        "nocolumn", "participants.tsv without participant_id", table(b"id\tage\nsub-01\t30\n"), 1, _AGES
+    ),
+    DatasetCase("tableempty", "an empty participants.tsv", table(b""), 1, _AGES),
+    DatasetCase("tablepipe", "a pipe named participants.tsv", table(os.mkfifo), 1, _AGES),
+    DatasetCase("tablefolder", "a folder named participants.tsv", table(Path.mkdir), 1, _AGES),
+    DatasetCase(
+        "tablebytes",
+        "NUL and a field of 1 MB in participants.tsv",
+        table(_HEAD + b"sub-01\t\0" + b"9" * 10**6 + b"\n"),
+        1,
+        _EMPTY,
+    ),
+    # folders
+    DatasetCase("noimages", "no T1w at all", without_images, 18, _NOTHING),
+    DatasetCase("noparticipants", "no participant at all", without_participants, 18, _NOTHING),
+    DatasetCase("anatfile", "a file named anat", anat_file, 18, _NOTHING),
+    DatasetCase(
+        "linkcircle", "a participant that is a link to itself", with_link("sub-02"), 1, "leads in a circle"
+    ),
+    DatasetCase(
+        "linknowhere",
+        "a participant that is a link to nothing",
+        with_link("/nowhere/sub-02"),
+        1,
+        "leads nowhere",
+    ),
+    DatasetCase(
+        "endless",
+        "sessions that link back to their participant",
+        endless_sessions,
+        1,
+        "the name does not fit its folder",
+    ),
+    DatasetCase("linked", "a participant that is a link to another disk", elsewhere, 1, _EMPTY),
+    # labels
+    DatasetCase(
+        "labels16",
+        "a file of labels that is not UTF-8",
+        labels(b"\xff\xfe0\x001\x00"),
+        64,
+        "the file of labels cannot be read",
+        _FILE,
+    ),
+    DatasetCase(
+        "labelsempty", "a file of labels without any", labels(b"\n"), 64, "the file holds no label", _FILE
+    ),
+    DatasetCase(
+        "labelsmissing", "a file of labels that is not there", bool, 18, "no such participant", _FILE
+    ),
+    DatasetCase(
+        "labellong",
+        "a label of 5,000 letters",
+        bool,
+        18,
+        "no such participant",
+        ("--participant-label", "l" * 5000),
+    ),
+    DatasetCase(
+        "labeldots",
+        "a label that leads out of the dataset",
+        bool,
+        18,
+        "no such participant",
+        ("--participant-label", "../.."),
+    ),
+)

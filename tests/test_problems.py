@@ -1,0 +1,83 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from neurofm_bids.bids.problems import file_problem, folder_problem, name_problem
+
+ROOT = Path("/bids")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sub-01/anat/sub-01_T1w.nii.gz",
+        "sub-a+B/anat/sub-a+B_T1w.nii",
+        "sub-01/ses-x/anat/sub-01_ses-x_acq-mprage_rec-norm_run-02_part-mag_T1w.nii.gz",
+        f"sub-01/anat/sub-01_acq-{'l' * 149}_T1w.nii.gz",
+    ],
+)
+def test_names_that_are_taken(path):
+    assert name_problem(ROOT / path, ROOT) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("sub-01/anat/T1w.nii.gz", "not valid in BIDS"),
+        ("sub-01/anat/sub-01T1w.nii.gz", "not valid in BIDS"),
+        ("sub-01/anat/sub-01_run_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-01/anat/sub-01_T1w.nii.gz\n", "not valid in BIDS"),
+        ("sub-ünï/anat/sub-ünï_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-٣/anat/sub-٣_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-../anat/sub-.._T1w.nii.gz", "not valid in BIDS"),
+        ("sub-1.2/anat/sub-1.2_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-a-b/anat/sub-a-b_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-01/anat/sub-01_desc-x_T1w.nii.gz", "has desc-, which only derivatives have"),
+        ("sub-01/anat/sub-01_space-MNI_T1w.nii.gz", "has space-, which only derivatives have"),
+        ("sub-01/anat/sub-01_run-1_run-1_T1w.nii.gz", "an entity twice"),
+        (f"sub-01/anat/sub-01_acq-{'l' * 150}_T1w.nii.gz", "too long: 161 characters"),
+        ("sub-01/anat/sub-02_T1w.nii.gz", "does not fit its folder"),
+        ("sub-01/anat/sub-01_ses-a_T1w.nii.gz", "does not fit its folder"),
+        ("sub-01/ses-a/anat/sub-01_T1w.nii.gz", "does not fit its folder"),
+        ("sub-01/ses-a/anat/sub-01_ses-b_T1w.nii.gz", "does not fit its folder"),
+    ],
+)
+def test_names_that_are_refused(path, message):
+    what, fix = name_problem(ROOT / path, ROOT)
+    assert message in what
+    assert fix
+
+
+def test_links_are_followed_to_what_they_mean(tmp_path):
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * 2000)
+    targets = {
+        "good": image,
+        "circle": tmp_path / "circle",
+        "nowhere": tmp_path / "gone",
+        "annex": tmp_path / ".git" / "annex" / "objects" / "x",
+    }
+    for name, target in targets.items():
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / "chain").symlink_to("annex")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "lfs").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    found = {name: file_problem(tmp_path / name) for name in (*targets, "chain", "pipe", "lfs")}
+    assert found.pop("good") is None
+    assert {name: problem[0] for name, problem in found.items()} == {
+        "circle": "the link leads in a circle",
+        "nowhere": "the link leads nowhere",
+        "annex": "the image has not been fetched",
+        "chain": "the image has not been fetched",
+        "pipe": "this is not a file",
+        "lfs": "the image has not been fetched",
+    }
+    assert "git lfs pull" in found["lfs"][1]
+    assert "datalad get" in found["chain"][1]
+
+
+def test_folders_that_cannot_be_listed(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    assert folder_problem(tmp_path) is None
+    assert folder_problem(tmp_path / "circle") == ("the link leads in a circle", "Check the dataset.")
