@@ -53,7 +53,8 @@ def loaded(variant):
 def brain_volume(path):
     import nibabel as nib
 
-    from neurofm_bids.preprocess.grid import load_t1w, model_grid
+    from neurofm_bids.preprocess.grid import model_grid
+    from neurofm_bids.preprocess.reading import load_t1w
 
     image = load_t1w(path)
     mask = nib.Nifti1Image((np.asarray(image.dataobj) != 0).astype(np.uint8), image.affine)

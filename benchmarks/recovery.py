@@ -1,7 +1,7 @@
 """How long a run takes to decide that there is nothing to do, and to write all reports again.
 
-Processes one small brain, copies its outputs to as many participants as asked for (their reports are written by
-the command itself), and times the second of two runs, and one with --reports-only.
+Processes one small brain, copies its outputs to as many participants as asked for (their reports are written
+by the command itself), and times the second of two runs, and one with --reports-only.
 
     python benchmarks/recovery.py [N]
 """

@@ -23,7 +23,8 @@ from scipy.spatial.transform import Rotation
 from neurofm_bids.preprocess import register as module
 from neurofm_bids.preprocess.brain import extract_brain
 from neurofm_bids.preprocess.chain import mask_image
-from neurofm_bids.preprocess.grid import GRID_AFFINE, load_t1w
+from neurofm_bids.preprocess.grid import GRID_AFFINE
+from neurofm_bids.preprocess.reading import load_t1w
 
 ANGLES = (5, 10, 20, 30, 45)
 

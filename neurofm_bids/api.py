@@ -231,7 +231,8 @@ class NeuroFM:
 
 def _read_brain(source: Source) -> NDArray[Any]:
     """Return the model-grid volume of a brain."""
-    from neurofm_bids.preprocess.grid import load_t1w, model_grid
+    from neurofm_bids.preprocess.grid import model_grid
+    from neurofm_bids.preprocess.reading import load_t1w
 
     if isinstance(source, np.ndarray):
         return source

@@ -1,6 +1,6 @@
 """A pytest plugin that writes the table of docs/reliability.md from the tests marked ``fault`` that were run.
 
-    python -m pytest -p tests.fault_table --fault-table docs/reliability_table.md
+python -m pytest -p tests.fault_table --fault-table docs/reliability_table.md
 """
 
 import platform

@@ -4,7 +4,8 @@ import pytest
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.preprocess.brain import extract_brain, looks_stripped
-from neurofm_bids.preprocess.grid import load_t1w, mask_volume_mm3
+from neurofm_bids.preprocess.grid import mask_volume_mm3
+from neurofm_bids.preprocess.reading import load_t1w
 
 HEADS = {
     "ds000011/sub-12/anat/sub-12_T1w.nii.gz": False,

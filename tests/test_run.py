@@ -234,6 +234,36 @@ def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
     assert again.split("About")[0] == page.split("About")[0]
 
 
+def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path, capsys):
+    options = ("--participant-label", "good", "--views", "1", "--keep-work", "--resource-monitor")
+    assert run(dataset, tmp_path / "out", "participant", *options) == 0
+    (kept,) = (tmp_path / "work").iterdir()
+    assert str(kept) in capsys.readouterr().err
+    assert (kept / "0/chunk/scan_0/brain/mask.nii").is_file()
+    assert kept.stat().st_mode & 0o077 == 0  # it shows a brain
+    (path,) = (tmp_path / "out").glob("logs/*/resources.tsv")
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert max(int(row["processes"]) for row in rows) >= 3
+    assert max(int(row["memory_mb"]) for row in rows) > 200
+    assert max(float(row["work_mb"]) for row in rows) > 50
+
+
+@pytest.mark.fault("A run that was killed left its work folder", "the next run clears it, and no live one")
+def test_folders_of_dead_runs_are_cleared(dataset, alone, tmp_path):
+    from neurofm_bids.workflow.workfolder import work_folder
+
+    dead = tmp_path / "neurofm-run-dead"
+    dead.mkdir()
+    (dead / "lock").touch()
+    other = tmp_path / "neurofm-kept-older"
+    other.mkdir()
+    with work_folder(tmp_path) as folder:
+        assert not dead.exists()
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_dry_run_prints_a_table_and_writes_nothing(dataset, tmp_path, capsys):
     assert run(dataset, tmp_path / "out", "participant", "--dry-run") == 0
     lines = {

@@ -158,7 +158,7 @@ def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
     from nibabel.processing import conform
 
     from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.preprocess.grid import load_t1w
+    from neurofm_bids.preprocess.reading import load_t1w
 
     brain = load_t1w(image)
     if brain.shape != _IMAGE_SHAPE:

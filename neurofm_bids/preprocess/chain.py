@@ -12,8 +12,9 @@ import numpy as np
 from neurofm_bids.config import TEMPLATE
 from neurofm_bids.preprocess.bias import correct_bias
 from neurofm_bids.preprocess.brain import extract_brain
-from neurofm_bids.preprocess.grid import load_t1w, model_grid
+from neurofm_bids.preprocess.grid import model_grid
 from neurofm_bids.preprocess.quality import Flag, measure_quality
+from neurofm_bids.preprocess.reading import load_t1w
 from neurofm_bids.preprocess.register import Registration, load_template, register
 
 __all__ = ["Prepared", "mask_image", "prepare"]

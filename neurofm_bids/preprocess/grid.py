@@ -11,9 +11,8 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.preprocess.reading import load_t1w
 
-__all__ = ["GRID_AFFINE", "GridMeasures", "load_t1w", "mask_volume_mm3", "model_grid"]
+__all__ = ["GRID_AFFINE", "GridMeasures", "mask_volume_mm3", "model_grid"]
 
 GRID_AFFINE = np.array([[-1, 0, 0, 127], [0, 0, 1, -128], [0, -1, 0, 127], [0, 0, 0, 1]], dtype=float)
 _SIZE = 256

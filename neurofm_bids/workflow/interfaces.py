@@ -115,7 +115,7 @@ class BrainStep(Step):
         import torch
 
         from neurofm_bids.preprocess.brain import extract_brain
-        from neurofm_bids.preprocess.grid import load_t1w
+        from neurofm_bids.preprocess.reading import load_t1w
 
         torch.set_num_threads(self.inputs.threads)
         t1w = load_t1w(self.inputs.in_file)

@@ -51,6 +51,7 @@ def test_full_work_folder(dataset, tmp_path, size):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "Space is made and the same command run again", "only what is missing is done, exit code 0"
 )
@@ -109,6 +110,7 @@ def test_output_folder_vanishes(dataset, tmp_path):
     assert not list(out.rglob("*_features.tsv"))
 
 
+@pytest.mark.slow
 @pytest.mark.fault("The work folder vanishes during the run", "exit code 74; the same command goes on")
 def test_work_folder_vanishes(dataset, tmp_path):
     out, work = tmp_path / "out", tmp_path / "work"
@@ -121,6 +123,7 @@ def test_work_folder_vanishes(dataset, tmp_path):
     assert is_complete(out, "01")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("An input vanishes during the run", "only its scan fails, exit code 1")
 def test_input_vanishes(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 3), tmp_path / "out"
@@ -154,6 +157,7 @@ def test_what_the_system_says_of_a_write(tmp_path, monkeypatch, number, words, c
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "The job's time is over (SIGTERM) or Ctrl-C", "exit code 130, no process or file is left behind"
 )

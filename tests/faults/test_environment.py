@@ -17,6 +17,7 @@ def dataset(brain_image, tmp_path_factory):
     return make_dataset(tmp_path_factory.mktemp("bare") / "bids", brain_image, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "No home, no network, no USER, TMPDIR that is not there, environment empty",
     "the run is done, exit code 0",
@@ -63,6 +64,7 @@ def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
     assert "--work-dir" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.fault("The clock of the node or of the file server is wrong", "what is finished stays finished")
 @pytest.mark.parametrize("shift", [-40 * 365 * 86400, 60 * 365 * 86400], ids=["1986", "2086"])
 def test_wrong_clocks(dataset, tmp_path, shift):

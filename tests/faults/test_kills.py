@@ -70,6 +70,7 @@ def test_the_work_folder_is_cleared_after_kills(killed_in_every_step):
     assert list((out.parent / "work").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("The process that starts workers (forkserver) is killed", "the run goes on with a new one")
 def test_the_forkserver_is_killed(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 2), tmp_path / "out"
@@ -131,6 +132,7 @@ def _compare(undisturbed, out):
     return 1
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "The command and its workers are killed at 5 random moments", "a rerun gives the same bytes"
 )

@@ -83,6 +83,7 @@ def test_eight_runs_share_the_work(eight):
     assert sorted(encoded) == [f"sub-{number:02d}" for number in range(6)]
 
 
+@pytest.mark.slow
 def test_eight_runs_leave_what_one_run_leaves(eight, tmp_path):
     root, out, _, _ = eight
     assert all(is_complete(out, f"{number:02d}") for number in range(6))
@@ -96,6 +97,7 @@ def test_eight_runs_leave_what_one_run_leaves(eight, tmp_path):
     assert [name for name in same if shared[name] != one[name]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault("The other run on a scan is killed", "this one takes the scan over")
 def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 1), tmp_path / "out"
@@ -116,6 +118,7 @@ def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
     assert not list((tmp_path / "work").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.fault("The group level runs while participants are processed", "whole rows only, and a warning")
 def test_group_while_participants_run(eight, tmp_path):
     root, finished, _, _ = eight
