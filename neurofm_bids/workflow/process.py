@@ -82,6 +82,7 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
     from neurofm_bids.workflow.workers import Workers
 
     load_template(config.template)
+    _warn_of_little_memory(config.memory_gb)
     with (
         work_folder(config.work_dir, keep=config.keep_work) as folder,
         Workers(config.omp_nthreads, folder) as workers,
@@ -91,6 +92,18 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
         if not gpu:
             workers.unreserve()
         yield workers, folder, gpu
+
+
+def _warn_of_little_memory(available_gb: float) -> None:
+    from neurofm_bids.workflow.graph import MAIN_GB, most_memory_gb
+
+    needed = MAIN_GB + most_memory_gb()
+    if available_gb < needed:
+        _log.warning(
+            "A head of 256^3 voxels needs up to %.1f GB and %.1f GB may be used: it is tried, one step at a time.",
+            needed,
+            available_gb,
+        )
 
 
 def _run(job: Job, scans: Sequence[Scan], chunk: Chunk, workers: Workers, *, gpu: bool) -> None:
