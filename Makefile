@@ -3,9 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The default build of torch on PyPI carries CUDA: this pinned one is installed first, where none is present.
 TORCH ?= torch==2.13.0
+TABLE := -p tests.fault_table --fault-table docs/reliability_table.md
 QUICK := not slow and not docker and not slurm and not browser
 
-.PHONY: demo test test-all test-lowest lint docs clean
+.PHONY: demo test test-all faults test-lowest lint docs clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,8 +22,12 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "$(QUICK)" --cov=neurofm_bids --cov-report=term
 
+# All that can run here, faults included; their table is part of the documentation. Takes hours.
 test-all: $(VENV)/.installed
-	$(BIN)/python -m pytest -rs --cov=neurofm_bids --cov-report=term
+	$(BIN)/python -m pytest -rs $(TABLE) --cov=neurofm_bids --cov-report=term
+
+faults: $(VENV)/.installed
+	$(BIN)/python -m pytest -rs $(TABLE) -m fault
 
 # The lower bounds of pyproject.toml, in an environment of their own.
 test-lowest:

@@ -45,7 +45,7 @@ def pytest_sessionfinish(session):
     now = datetime.now(UTC).date().isoformat()
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     found = session.config.stash[_FOUND]
-    lines = [f"Written by `make test-all` on {now}: {system}. {sum(map(len, found.values()))} rows.\n"]
+    lines = [f"Written by the fault suite (`make faults`, a part of `make test-all`) on {now}: {system}.\n"]
     for section, rows in sorted(found.items()):
         lines.append(f"\n### {section}\n\n{_HEAD}")
         lines += [_row(what, outcome, seen) for (what, outcome), seen in sorted(rows.items())]

@@ -100,7 +100,7 @@ def _warn_of_little_memory(available_gb: float) -> None:
     needed = MAIN_GB + most_memory_gb()
     if available_gb < needed:
         _log.warning(
-            "A head of 256^3 voxels needs up to %.1f GB and %.1f GB may be used: it is tried, one step at a time.",
+            "A head of 256^3 voxels needs up to %.1f GB and %.1f GB may be used: steps run one at a time.",
             needed,
             available_gb,
         )
