@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.dataset import check_output, write_dataset
-from neurofm_bids.bids.derivatives import Derivatives, write_bytes, write_json, write_nifti
+from neurofm_bids.bids.derivatives import Derivatives, write_bytes, write_json, write_nifti, write_text
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -112,3 +112,33 @@ def test_own_dataset_is_accepted(tmp_path):
     assert description["DatasetType"] == "derivative"
     assert description["GeneratedBy"][0]["Name"] == "NeuroFM-BIDS"
     assert "A notice." in (out / "README.md").read_text()
+
+
+def named(stem, root=Path("/bids")):
+    entities = tuple((part.split("-")[0], part.split("-")[1]) for part in stem.split("_"))
+    return Scan(root / "sub-01" / "anat" / f"{stem}_T1w.nii.gz", root, "01", None, entities)
+
+
+@pytest.mark.fault(
+    "A run was killed while it wrote a file", "the rest of it is cleared when the scan is done again"
+)
+def test_leftovers_of_a_scan_are_removed_and_no_others(tmp_path):
+    out, one, other = Derivatives(tmp_path, "openS"), named("sub-01"), named("sub-01_run-1")
+    for which in (one, other):
+        write_text(out.sidecar(which), "{}")
+        for path in (out.mask(which), out.sidecar(which), out.figure(which, "mask")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (path.parent / f".tmp-{path.name}-abc").touch()
+    (tmp_path / "sub-01" / "anat" / ".tmp-mine").touch()
+    out.forget(one)
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert not any(name.startswith(".tmp-sub-01_desc") for name in left)
+    assert {out.sidecar(other).name, ".tmp-mine", f".tmp-{out.mask(other).name}-abc"} <= left
+    assert not out.sidecar(one).exists()
+
+
+def test_vanished_output_folder_is_noticed(tmp_path):
+    out = Derivatives(tmp_path / "gone", "openS")
+    with pytest.raises(NeuroFMError, match="the folder has vanished") as error:
+        out.check()
+    assert error.value.code is Exit.IO

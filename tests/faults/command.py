@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -63,6 +64,18 @@ def place_of(process):
     except (psutil.Error, OSError):
         return None
     return (folder.parent.name, folder.name) if folder.parent.name.startswith("scan_") else None
+
+
+def wait_until_at_work(process, steps=None):
+    """Wait until a worker of a run is at work on one of some steps, or on any."""
+    me, end = psutil.Process(process.pid), time.monotonic() + 300
+    while True:
+        places = filter(None, map(place_of, me.children(recursive=True)))
+        if any(steps is None or step in steps for _, step in places):
+            return
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end, "it never started"
+        time.sleep(0.05)
 
 
 def tree(out):

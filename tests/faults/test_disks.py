@@ -4,14 +4,20 @@ import errno
 import os
 import shutil
 import signal
-import time
 
-import psutil
 import pytest
 
 from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.errors import Exit, NeuroFMError
-from tests.faults.command import arguments, is_complete, make_dataset, needs_namespaces, place_of, run, start
+from tests.faults.command import (
+    arguments,
+    is_complete,
+    make_dataset,
+    needs_namespaces,
+    run,
+    start,
+    wait_until_at_work,
+)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +97,7 @@ def test_read_only_work_folder(dataset, tmp_path):
 def remove_when_at_work(command, folder):
     """Start a run, remove a folder when a worker is at work, and return exit code and words."""
     process = start(command)
-    me, end = psutil.Process(process.pid), time.monotonic() + 300
-    while not any((place_of(c) or ("", ""))[1] in {"bias", "register"} for c in me.children(recursive=True)):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until_at_work(process, {"bias", "register"})
     shutil.rmtree(folder, ignore_errors=True)
     said = process.communicate(timeout=300)[1]
     return process.returncode, said
@@ -164,10 +166,7 @@ def test_what_the_system_says_of_a_write(tmp_path, monkeypatch, number, words, c
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_interruption_is_said_in_one_line(dataset, tmp_path, number):
     process = start(arguments(dataset, tmp_path / "out"))
-    me = psutil.Process(process.pid)
-    while not any(place_of(child) for child in me.children(recursive=True)):
-        assert process.poll() is None
-        time.sleep(0.05)
+    wait_until_at_work(process)
     process.send_signal(number)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130

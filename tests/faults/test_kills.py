@@ -11,7 +11,16 @@ import time
 import psutil
 import pytest
 
-from tests.faults.command import arguments, is_complete, make_dataset, place_of, run, start, tree
+from tests.faults.command import (
+    arguments,
+    is_complete,
+    make_dataset,
+    place_of,
+    run,
+    start,
+    tree,
+    wait_until_at_work,
+)
 
 STEPS = ("brain", "bias", "register", "grid", "figures", "encode")
 
@@ -75,11 +84,9 @@ def test_the_work_folder_is_cleared_after_kills(killed_in_every_step):
 def test_the_forkserver_is_killed(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 2), tmp_path / "out"
     process = start(arguments(root, out))
-    me = psutil.Process(process.pid)
-    while not any(place_of(child) for child in me.children(recursive=True)):
-        assert process.poll() is None
-        time.sleep(0.05)
-    servers = [child for child in me.children() if "forkserver" in " ".join(child.cmdline())]
+    wait_until_at_work(process)
+    children = psutil.Process(process.pid).children()
+    servers = [child for child in children if "forkserver" in " ".join(child.cmdline())]
     assert servers
     for server in servers:
         server.kill()

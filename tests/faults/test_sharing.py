@@ -5,13 +5,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
 
 from neurofm_bids.bids.locks import Locks
-from tests.faults.command import ROOT, arguments, is_complete, make_dataset, place_of, run, start, tree
+from tests.faults.command import (
+    ROOT,
+    arguments,
+    is_complete,
+    make_dataset,
+    run,
+    start,
+    tree,
+    wait_until_at_work,
+)
 
 HOLD = (
     "import sys, time; from pathlib import Path; from neurofm_bids.bids.locks import Locks\n"
@@ -102,10 +109,7 @@ def test_eight_runs_leave_what_one_run_leaves(eight, tmp_path):
 def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 1), tmp_path / "out"
     first = start(arguments(root, out))
-    me = psutil.Process(first.pid)
-    while not any(place_of(child) for child in me.children(recursive=True)):
-        assert first.poll() is None
-        time.sleep(0.05)
+    wait_until_at_work(first)
     second = start(arguments(root, out))
     for line in second.stderr:
         if "Waiting for another run" in line:
@@ -125,10 +129,7 @@ def test_group_while_participants_run(eight, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     other = start(arguments(root, out, "--force"))
-    me = psutil.Process(other.pid)
-    while not any(place_of(child) for child in me.children(recursive=True)):
-        assert other.poll() is None
-        time.sleep(0.05)
+    wait_until_at_work(other)
     counts = []
     while other.poll() is None:
         code, said = run([sys.executable, "-m", "neurofm_bids", str(root), str(out), "group"])
