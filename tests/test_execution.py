@@ -32,6 +32,20 @@ def work(number):
     return number + 1
 
 
+def overlap(folder, name):
+    """Return whether another of these is at work at the same time."""
+    import time
+    from pathlib import Path
+
+    mine, seen = Path(folder) / name, False
+    mine.touch()
+    for _ in range(30):
+        time.sleep(0.1)
+        seen = seen or len(list(Path(folder).glob("at-work-*"))) > 1
+    mine.unlink()
+    return seen
+
+
 def threads(number):
     import os
 
@@ -70,14 +84,14 @@ class Heard:
         return {name for name, said in self.events if said == what}
 
 
-def graph(folder, functions):
+def graph(folder, functions, node_gb):
     from nipype import Function, Node, Workflow
 
     chunk = Workflow("chunk", base_dir=str(folder))
     chunk.config["execution"] = {"poll_sleep_duration": "0.1", "crashdump_dir": str(folder)}
     for name, (function, inputs) in functions.items():
         step = Function(input_names=list(inputs), output_names=["out"], function=function)
-        node = Node(step, name=name)
+        node = Node(step, name=name, mem_gb=node_gb)
         for key, value in inputs.items():
             setattr(node.inputs, key, value)
         chunk.add_nodes([node])
@@ -89,11 +103,11 @@ def run_graph(tmp_path):
     from neurofm_bids.workflow.execution import execute
     from neurofm_bids.workflow.workers import Workers
 
-    def run(functions, **settings):
+    def run(functions, node_gb=0.2, **settings):
         config = Config(tmp_path, tmp_path, nprocs=2, **settings)
         heard = Heard()
         with Workers(1, tmp_path) as workers:
-            execute(graph(tmp_path, functions), config, workers, heard)
+            execute(graph(tmp_path, functions, node_gb), config, workers, heard)
         return heard
 
     return run
@@ -133,6 +147,19 @@ def test_no_library_of_a_worker_has_more_threads_than_it_should(run_graph, tmp_p
     run_graph({"count": (threads, {"number": 0})})
     result = loadpkl(next(tmp_path.glob("chunk/count/result_*.pklz")))
     assert result.outputs.out == 1
+
+
+@pytest.mark.fault("--mem is less than the steps at hand need together", "they run one after another")
+@pytest.mark.parametrize(("memory_gb", "together"), [(2.0, False), (4.0, True)])
+def test_steps_are_admitted_by_their_need(run_graph, tmp_path, memory_gb, together):
+    from nipype.utils.filemanip import loadpkl
+
+    names = ("at-work-one", "at-work-two")
+    functions = {name: (overlap, {"folder": str(tmp_path), "name": name}) for name in names}
+    heard = run_graph(functions, memory_gb=memory_gb, node_gb=1.5)
+    assert heard.ends("end") == set(names)
+    results = [loadpkl(path) for path in tmp_path.glob("chunk/*/result_*.pklz")]
+    assert any(result.outputs.out for result in results) == together
 
 
 def test_plugin_file(run_graph, tmp_path):

@@ -178,6 +178,20 @@ def test_second_run_does_nothing(dataset, alone, capsys):
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
 
 
+@pytest.mark.fault("An output is empty or cut, though its sidecar stands", "the scan is done again")
+@pytest.mark.parametrize(
+    "name", ["desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.nii.gz"]
+)
+def test_a_damaged_output_is_not_up_to_date(dataset, alone, tmp_path, capsys, name):
+    _, finished = alone
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    path = out / "sub-good" / "anat" / f"sub-good_{name}"
+    path.write_bytes(path.read_bytes()[:40] if path.suffix == ".json" else b"")
+    assert run(dataset, out, "participant", "--participant-label", "good", *QUICK, "--dry-run") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("run ")
+
+
 def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, tmp_path):
     _, finished = alone
     root, out = tmp_path / "bids", tmp_path / "out"

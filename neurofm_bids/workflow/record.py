@@ -164,9 +164,10 @@ def is_up_to_date(scan: Scan, out: Derivatives, config: Config, weights_sha256: 
 
     The input is hashed only if its size or time of change differ from those recorded.
     """
-    if not all(path.is_file() for path in _expected(scan, out, config)):
-        return False
     try:
+        if not all(path.stat().st_size for path in _expected(scan, out, config)):
+            return False
+        json.loads(out.predictions(scan).read_text())
         made = json.loads(out.sidecar(scan).read_text())["NeuroFM"]
         status = scan.path.stat()
         same = bool(

@@ -40,14 +40,15 @@ def killed_in_every_step(brain_image, tmp_path_factory):
     root, out = make_dataset(folder / "bids", brain_image, len(STEPS) + 1), folder / "out"
     victims = {(f"scan_{number}", step) for number, step in enumerate(STEPS)}
     process = start(arguments(root, out))
-    me, end = psutil.Process(process.pid), time.monotonic() + 500
+    me, end, most = psutil.Process(process.pid), time.monotonic() + 500, 0
     while process.poll() is None:
+        most = max(most, len(list((folder / "work").glob("*/0/chunk/scan_*/brain"))))
         assert time.monotonic() < end, "it hangs"
         for child in me.children(recursive=True) if me.is_running() else ():
             if place_of(child) in victims:
                 child.kill()
         time.sleep(0.02)
-    return process.returncode, out, process.stderr.read()
+    return process.returncode, out, most
 
 
 @pytest.mark.fault("A worker is killed in every one of the six steps", "those scans fail, exit code 1")
@@ -74,8 +75,12 @@ def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
     assert all(float(row["seconds"]) > 0 and float(row["peak_memory_mb"]) > 100 for row in done)
 
 
-def test_the_work_folder_is_cleared_after_kills(killed_in_every_step):
-    _, out, _ = killed_in_every_step
+@pytest.mark.fault(
+    "More scans than the work folder could hold", "it holds those at work only, and is left empty"
+)
+def test_the_work_folder_holds_what_is_at_work(killed_in_every_step):
+    _, out, most = killed_in_every_step
+    assert 1 <= most <= 3  # of seven, with two processors; one may wait for its second try
     assert list((out.parent / "work").iterdir()) == []
 
 
