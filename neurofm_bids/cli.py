@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -49,7 +50,8 @@ class _Lines(logging.Handler):
     """Writes to what is standard error now: a progress bar takes its place to stay below the lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{self.format(record)}\n")
+        with contextlib.suppress(OSError, ValueError):  # a terminal that was closed does not end the run
+            sys.stderr.write(f"{self.format(record)}\n")
 
 
 def _start_logging(verbose: int) -> None:

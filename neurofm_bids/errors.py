@@ -98,14 +98,18 @@ _ADVICE = {
     errno.ENAMETOOLONG: (
         "the name is too long for this file system",
         "Shorten the labels.",
-        Exit.CANT_CREATE,
+        Exit.DATA,
     ),
     errno.ESTALE: (
         "the network file system lost the folder (stale file handle)",
         "Run the same command again when it is back.",
         Exit.IO,
     ),
-    errno.ENOENT: ("the folder has vanished", "Run the same command again when it is back.", Exit.IO),
+    errno.ENOENT: (
+        "the file or its folder has vanished",
+        "Run the same command again when it is back.",
+        Exit.IO,
+    ),
     errno.EMFILE: ("too many files are open", "Raise the limit with: ulimit -n 4096.", Exit.IO),
 }
 

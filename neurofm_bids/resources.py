@@ -43,13 +43,13 @@ def available_memory_gb(environ: Mapping[str, str] = os.environ, root: Path = _R
 
 
 def out_of_memory_kills(root: Path = _ROOT) -> int:
-    """Return how many processes of this control group have been killed for lack of memory so far."""
-    counts = [0]
+    """Return how many processes of the innermost control group were killed for lack of memory so far."""
     for folder in _cgroup_folders("memory", root):
         for name in ("memory.events", "memory.oom_control"):
             words = _words(folder / name)
-            counts += [int(n) for key, n in zip(words[::2], words[1::2], strict=False) if key == "oom_kill"]
-    return max(counts)
+            if "oom_kill" in words[::2]:
+                return int(words[words.index("oom_kill") + 1])
+    return 0
 
 
 def _slurm_memory(environ: Mapping[str, str]) -> Iterator[float]:

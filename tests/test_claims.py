@@ -41,8 +41,10 @@ def take(monkeypatch):
     """Return a function that gives the chunks, and the scans that others finished."""
     monkeypatch.setattr(claims, "_POLL_SECONDS", 0)
 
-    def run(locks, done=(), force=False):
+    def run(locks, done=(), force=False, versions=()):
+        versions = dict(versions)
         monkeypatch.setattr(claims, "is_up_to_date", lambda scan, *_: scan.subject in done)
+        monkeypatch.setattr(claims, "_version", lambda _, scan: versions.pop(scan.subject, 0))
         job, finished = Job(Config(Path("/bids"), Path("/out"), force=force), None, None, "", {}), []
         chunks = []
         for chunk in claimed_chunks(job, [scan(n) for n in range(5)], locks, 2, finished):
@@ -66,7 +68,7 @@ def test_what_another_run_finished_is_not_done_again(take):
     assert take(Elsewhere({name(3): 4}), done={"3", "4"}) == ([["0", "1"], ["2"]], ["4", "3"])
 
 
-def test_force_does_again_all_but_what_another_run_is_just_doing(take):
-    chunks, finished = take(Elsewhere({name(3): 4}), done={"0", "3"}, force=True)
+def test_force_does_again_all_but_what_another_run_has_just_done(take):
+    chunks, finished = take(Elsewhere({}), done={"0", "3"}, force=True, versions={"3": 1})
     assert finished == ["3"]
     assert sorted(subject for chunk in chunks for subject in chunk) == ["0", "1", "2", "4"]

@@ -139,6 +139,6 @@ def test_leftovers_of_a_scan_are_removed_and_no_others(tmp_path):
 
 def test_vanished_output_folder_is_noticed(tmp_path):
     out = Derivatives(tmp_path / "gone", "openS")
-    with pytest.raises(NeuroFMError, match="the folder has vanished") as error:
+    with pytest.raises(NeuroFMError, match="has vanished") as error:
         out.check()
     assert error.value.code is Exit.IO

@@ -46,6 +46,25 @@ def overlap(folder, name):
     return seen
 
 
+def die_in_company(folder, name):
+    """Be killed if another of these is at work at the same time."""
+    import os
+    import time
+    from pathlib import Path
+
+    mine = Path(folder) / f"{name}-{os.getpid()}"
+    mine.touch()
+    for _ in range(20):
+        time.sleep(0.1)
+        if len(list(Path(folder).glob("at-work-*"))) > 1:
+            time.sleep(0.5)
+            mine.unlink()
+            (Path(folder) / "died").touch()
+            os.kill(os.getpid(), 9)
+    mine.unlink()
+    return name
+
+
 def threads(number):
     import os
 
@@ -138,6 +157,30 @@ def test_a_worker_killed_once_is_tried_again(run_graph, tmp_path):
     heard = run_graph({"once": (die_once, {"marker": marker})})
     assert heard.ends("end") == {"once"}
     assert heard.ends("killed") == set()
+
+
+def test_a_listener_that_raises_ends_the_run_and_hangs_nothing(tmp_path):
+    from neurofm_bids.workflow.execution import execute
+    from neurofm_bids.workflow.workers import Workers
+
+    class Hopeless(Heard):
+        def killed(self, node, reason, fix):
+            raise NeuroFMError("the disk is full")
+
+    functions = {name: (die, {"number": 9}) for name in ("one", "two", "three")}
+    config = Config(tmp_path, tmp_path, nprocs=2)
+    with Workers(1, tmp_path) as workers, pytest.raises(NeuroFMError, match="the disk is full"):
+        execute(graph(tmp_path, functions, 0.2), config, workers, Hopeless())
+
+
+def test_second_tries_are_alone(run_graph, tmp_path):
+    functions = {
+        name: (die_in_company, {"folder": str(tmp_path), "name": name})
+        for name in ("at-work-one", "at-work-two", "at-work-three")
+    }
+    heard = run_graph(functions)
+    assert heard.ends("end") == set(functions)
+    assert (tmp_path / "died").exists()
 
 
 @pytest.mark.fault("Libraries that start a thread per core", "each keeps to the bound")

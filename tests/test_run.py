@@ -263,21 +263,6 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
     assert max(float(row["work_mb"]) for row in rows) > 50
 
 
-@pytest.mark.fault("A run that was killed left its work folder", "the next run clears it, and no live one")
-def test_folders_of_dead_runs_are_cleared(dataset, alone, tmp_path):
-    from neurofm_bids.workflow.workfolder import work_folder
-
-    dead = tmp_path / "neurofm-run-dead"
-    dead.mkdir()
-    (dead / "lock").touch()
-    other = tmp_path / "neurofm-kept-older"
-    other.mkdir()
-    with work_folder(tmp_path) as folder:
-        assert not dead.exists()
-        assert folder.is_dir()
-    assert list(tmp_path.iterdir()) == [other]
-
-
 def test_dry_run_prints_a_table_and_writes_nothing(dataset, tmp_path, capsys):
     assert run(dataset, tmp_path / "out", "participant", "--dry-run") == 0
     lines = {

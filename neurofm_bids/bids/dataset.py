@@ -11,7 +11,15 @@ from typing import Any
 from neurofm_bids.bids.derivatives import write_json, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["BIDS_VERSION", "check_output", "write_dataset"]
+__all__ = ["BIDS_VERSION", "DATASET_FILES", "check_output", "write_dataset"]
+
+DATASET_FILES = (
+    "dataset_description.json",
+    ".bidsignore",
+    "README.md",
+    "descriptions.tsv",
+    "descriptions.json",
+)
 
 BIDS_VERSION = "1.10.0"
 

@@ -20,8 +20,9 @@ _T1W = re.compile(r"T1w\.nii(\.gz)?$")
 def list_images(root: Path, subjects: Sequence[str]) -> tuple[list[Path], list[tuple[Path, Problem]]]:
     """Return everything named as a T1w, and the folders that cannot be listed.
 
-    pybids makes the index. It passes over folders named as images, over what it may not read and over names
-    that are not UTF-8, without a word; these are looked up besides, since a scan must not vanish.
+    pybids makes the index, as everywhere in the field, and its view of what a dataset is counts. It passes
+    over folders named as images, over what it may not read and over names that are not UTF-8, without a
+    word; these are looked up besides, since a scan must not vanish.
 
     Parameters
     ----------

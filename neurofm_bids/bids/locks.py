@@ -31,8 +31,10 @@ class Locks:
     Parameters
     ----------
     path
-        The file, made if it is missing; nothing is ever written to it. No other code of the process may open
+        The file; nothing is ever written to it. No other code of the process may open
         it: closing any handle of a file gives back all locks of the process on it.
+    create
+        Make the file, and its folder, if they are missing.
 
     Attributes
     ----------
@@ -42,14 +44,17 @@ class Locks:
     Raises
     ------
     NeuroFMError
-        The file cannot be made.
+        The file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         self._path = path
+        how = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            path.parent.mkdir(exist_ok=True)
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            if create:
+                path.parent.mkdir(exist_ok=True)
+                how |= os.O_CREAT
+            self._handle = os.open(path, how, 0o666)
         except OSError as error:
             raise os_error(error, path) from error
         self.works = True

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class Cohort:
     common: Common = field(default_factory=Common)
 
 
-def collect(out_dir: Path, label: str, warnings: Sequence[str] = ()) -> Cohort:
+def collect(out_dir: Path, label: str) -> Cohort:
     """Read the outputs of every scan under ``out_dir``, and nothing else.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
@@ -74,8 +74,6 @@ def collect(out_dir: Path, label: str, warnings: Sequence[str] = ()) -> Cohort:
         Root of the derivative dataset.
     label
         Model label used in ``desc-`` (``openS``).
-    warnings
-        Sentences about the cohort that are known already.
 
     Raises
     ------
@@ -108,7 +106,7 @@ def collect(out_dir: Path, label: str, warnings: Sequence[str] = ()) -> Cohort:
     for stem, reason in _failed(out_dir):
         if stem not in done:
             missing.setdefault(stem, reason)
-    return _cohort(label, pairs, commons, missing, warnings)
+    return _cohort(label, pairs, commons, missing)
 
 
 def _cohort(
@@ -116,12 +114,11 @@ def _cohort(
     pairs: list[_Pair],
     commons: Mapping[int, Common],
     missing: Mapping[str, str],
-    warnings: Sequence[str],
 ) -> Cohort:
     pairs = sorted(pairs, key=lambda pair: (pair[0].subject, pair[0].session or "", pair[0].stem))
     rows = tuple(row for row, _ in pairs)
     features = np.stack([values for _, values in pairs]) if pairs else np.empty((0, 0), np.float32)
-    warnings = (*warnings, *_differences(rows))
+    warnings = _differences(rows)
     for warning in warnings:
         _log.warning("%s", warning)
     return Cohort(

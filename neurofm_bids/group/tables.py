@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from neurofm_bids.report.group import GroupReport, ReportScan, write_group_repor
 __all__ = ["GroupResult", "write_group"]
 
 
+_log = logging.getLogger(__name__)
 _AT_WORK = (
     "A participant run was at work in this folder: the tables hold the scans that were finished when they "
     "were made. Run the group level again when it has ended."
@@ -56,13 +58,22 @@ def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
         No scan has usable outputs of this model, or a file cannot be written.
     """
     with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
-        at_work = not locks.try_acquire("participants")
-        if not at_work:
-            locks.release("participants")
-        cohort = collect(out_dir, label, warnings=(_AT_WORK,) if at_work else ())
+        at_work = _is_at_work(locks)
+        cohort = collect(out_dir, label)
+        if at_work or _is_at_work(locks):
+            _log.warning("%s", _AT_WORK)
+            cohort = replace(cohort, warnings=(_AT_WORK, *cohort.warnings))
         if not cohort.rows:
             raise _nothing(out_dir, cohort)
         return _write(out_dir, cohort, command)
+
+
+def _is_at_work(locks: Locks) -> bool:
+    """Tell whether a participant run is at work: it shares a lock that can then not be had alone."""
+    if not locks.try_acquire("participants"):
+        return True
+    locks.release("participants")
+    return False
 
 
 def _write(out_dir: Path, cohort: Cohort, command: str) -> GroupResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
 from collections.abc import Iterator
@@ -67,10 +68,17 @@ def _named_damage() -> Iterator[None]:
     """Turn what reading a damaged file raises, which may be of any class, into one sentence."""
     try:
         yield
-    except NeuroFMError:
+    except (NeuroFMError, MemoryError):
         raise
     except PermissionError as error:
         raise NeuroFMError("the image may not be read", fix="Check the permissions.") from error
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        if error.errno in {errno.EIO, errno.ESTALE}:
+            said = f"the image cannot be read ({error.strerror})"
+            raise NeuroFMError(said, fix="The disk or file server failed: run again.") from error
+        raise _damaged(" ".join(str(error).split())) from error
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise _damaged(said) from error

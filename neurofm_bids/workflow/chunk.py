@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import shutil
 import time
@@ -108,9 +109,9 @@ class Chunk:
         if failure is None:
             self.done.append(scan)
         else:
-            self._job.out.forget(scan)  # outputs of an older run no longer stand for this scan
             self.failed_scans.append(failure)
             self._log.failed(failure)
+            self._job.out.forget(scan)  # outputs of an older run no longer stand for this scan
         if not self._job.config.keep_work:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
 
@@ -141,9 +142,14 @@ class Chunk:
             return _failure(
                 self._scans[index], step, reason, "Please report this with the crash file.", trace
             )
-        if record["code"] in (Exit.IO, Exit.CANT_CREATE):
+        if self._is_hopeless(record["code"]):
             raise NeuroFMError(record["reason"], fix=record["fix"], code=Exit(record["code"]))
         return _failure(self._scans[index], step, record["reason"], record["fix"], record["traceback"])
+
+    def _is_hopeless(self, code: int) -> bool:
+        """Tell whether no other scan would escape an error; the folder of one participant may be closed."""
+        closed = code == Exit.CANT_CREATE and not os.access(self._job.config.out_dir, os.W_OK | os.X_OK)
+        return code == Exit.IO or closed
 
     def _stop_if_hopeless(self, trace: str) -> None:
         """Raise if a step could not even write down its failure because of the disk."""

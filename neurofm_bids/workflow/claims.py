@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from neurofm_bids.bids.locks import Locks
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.workflow.plan import Job
 from neurofm_bids.workflow.record import is_up_to_date
 
-__all__ = ["claimed_chunks"]
+__all__ = ["claimed_chunks", "lock_name"]
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
@@ -32,13 +32,14 @@ def claimed_chunks(
     finished_elsewhere
         Gets the scans that another run finished meanwhile.
     """
-    waiting, contended, told = list(scans), set[Scan](), False
+    waiting, told = list(scans), False
+    before = {scan: _version(job, scan) for scan in scans} if job.config.force else {}
     while waiting:
-        chunk, waiting = _claim(job, waiting, locks, size, contended, finished_elsewhere)
+        chunk, waiting = _claim(job, waiting, locks, size, before, finished_elsewhere)
         if chunk:
             yield chunk
             for scan in chunk:
-                locks.release(_name(scan))
+                locks.release(lock_name(scan))
         elif waiting:
             if not told:
                 _log.info("Waiting for another run that works on %d of the same scans.", len(waiting))
@@ -51,7 +52,7 @@ def _claim(
     scans: Sequence[Scan],
     locks: Locks,
     size: int,
-    contended: set[Scan],
+    before: Mapping[Scan, tuple[int, ...]],
     finished_elsewhere: list[Scan],
 ) -> tuple[list[Scan], list[Scan]]:
     """Return scans that this run holds now, and those left for later."""
@@ -60,23 +61,32 @@ def _claim(
     for place, scan in enumerate(scans):
         if len(mine) == size:
             return mine, [*scans[place:], *held_elsewhere]
-        if not locks.try_acquire(_name(scan)):
-            contended.add(scan)
+        if not locks.try_acquire(lock_name(scan)):
             held_elsewhere.append(scan)
-        elif _is_done(job, scan, scan in contended):
+        elif _is_done(job, scan, before):
             finished_elsewhere.append(scan)
-            locks.release(_name(scan))
+            locks.release(lock_name(scan))
         else:
             mine.append(scan)
     return mine, held_elsewhere
 
 
-def _name(scan: Scan) -> str:
+def lock_name(scan: Scan) -> str:
+    """Return the name of the lock that a run holds while it works on a scan."""
     return f"scan {scan.relative}"
 
 
-def _is_done(job: Job, scan: Scan, contended: bool) -> bool:
-    """Tell whether another run finished a scan; with ``--force`` only one that worked on it meanwhile."""
-    if job.config.force and not contended:
+def _is_done(job: Job, scan: Scan, before: Mapping[Scan, tuple[int, ...]]) -> bool:
+    """Tell whether another run finished a scan; with ``--force`` only if that was since this run began."""
+    if scan in before and before[scan] == _version(job, scan):
         return False
     return is_up_to_date(scan, job.out, job.config, job.weights_sha256)
+
+
+def _version(job: Job, scan: Scan) -> tuple[int, ...]:
+    """Return what tells one writing of a scan's sidecar from another."""
+    try:
+        status = job.out.sidecar(scan).stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns

@@ -15,7 +15,11 @@ from neurofm_bids.workflow.record import software
 
 __all__ = ["crash_text"]
 
-_SECRET = re.compile(r"\bhf_[A-Za-z0-9]{8,}|((?:token|password|secret|api_?key)\s*[=:]\s*)\S+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"""\bhf_\w{8,} | (?<=://)[^/\s@]+(?=@) | (?<=bearer\s)\S+
+    | (\b\w*(?:token|password|passwd|secret|api_?key)\w*["']?\s*[\s=:]\s*["']?)[^\s"',]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) -> str:
@@ -43,7 +47,7 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
         f"(this run: {config.nprocs}, {config.memory_gb:.1f} GB)",
     }
     text = "\n".join(f"{key}: {value}" for key, value in lines.items())
-    return _SECRET.sub(r"\1***", f"{text}\n\n{trace}".rstrip() + "\n")
+    return _SECRET.sub(lambda found: f"{found.group(1) or ''}***", f"{text}\n\n{trace}".rstrip() + "\n")
 
 
 def _header(path: Path) -> str:

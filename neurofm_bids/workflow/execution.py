@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,9 +50,9 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
     """nipype's MultiProc on :class:`Workers`: polled, and without its hang when a worker is killed.
 
     In MultiProc a killed worker breaks the pool of all, raises inside a callback, and the node is never
-    marked done. Here only the node of that worker is lost. It gets one more try, one such node at a time;
-    if its worker dies again it has failed. Scans are finished one after another, not step by step, so that
-    few of them lie in the work folder.
+    marked done. Here only the node of that worker is lost. It gets one more try when nothing else is at
+    work; if its worker dies again it has failed. Scans are finished one after another, not step by step, so
+    that few of them lie in the work folder.
     """
 
     def __init__(self, workers: Workers, listener: Listener, plugin_args: dict[str, Any]) -> None:
@@ -59,7 +60,8 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
         self.pool.shutdown(wait=False)  # the base class's own, still without processes
         self._workers, self._listener = workers, listener
         self._running: dict[int, _Running] = {}
-        self._dead: set[str] = set()
+        self._dead: dict[str, tuple[str, str]] = {}
+        self.failed = False
 
     def _heard(self, node: Any, status: str) -> None:
         if status == "start":
@@ -85,10 +87,21 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
         )
         self._workers.trim(max(0, int(free / IDLE_GB)))
 
+    def _send_procs_to_workers(self, updatehash: bool = False, graph: Any = None) -> None:
+        """Start what is ready, but nothing beside a second try."""
+        if not any(running.again for running in self._running.values()):
+            super()._send_procs_to_workers(updatehash=updatehash, graph=graph)
+
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
-        running = self._running[taskid]
+        try:
+            return self._look(self._running[taskid], taskid)
+        except Exception:  # nipype would not clear a task whose result raises, and wait for it for ever
+            return {"result": None, "traceback": traceback.format_exc().splitlines(keepends=True)}
+
+    def _look(self, running: _Running, taskid: int) -> dict[str, Any] | None:
+        """Return the result of a node, or None while there is none."""
         if running.task is None:
-            if not any(r.again and r.task for r in self._running.values()):
+            if not any(other.task for other in self._running.values()):
                 self._start(taskid, running)
             return None
         if not running.task.is_over():
@@ -97,18 +110,13 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
         if not running.task.is_lost():
             result: dict[str, Any] = running.task.result()
             return result
-        return self._lost(running)
-
-    def _lost(self, running: _Running) -> dict[str, Any] | None:
-        assert running.task is not None
         reason, fix = running.task.cause_of_death()
-        if not running.again:
-            _log.warning("In %s %s; trying once more, alone.", running.node.fullname, reason)
-            running.task, running.again = None, True
-            return None
-        self._dead.add(running.node.fullname)
-        self._listener.killed(running.node, reason, fix)
-        return {"result": None, "traceback": [reason]}
+        if running.again:
+            self._dead[running.node.fullname] = (reason, fix)
+            return {"result": None, "traceback": [reason]}
+        _log.warning("In %s %s; it is tried once more, alone.", running.node.fullname, reason)
+        running.task, running.again = None, True
+        return None
 
     def _clear_task(self, taskid: int) -> None:
         super()._clear_task(taskid)
@@ -116,7 +124,10 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
 
     def _report_crash(self, node: Any, result: Any = None) -> str:
         """Leave the reporting to the listener."""
-        if node.fullname not in self._dead:
+        self.failed = True
+        if node.fullname in self._dead:
+            self._listener.killed(node, *self._dead[node.fullname])
+        else:
             self._listener.failed(node, "".join((result or {}).get("traceback") or ()))
         return ""
 
@@ -155,12 +166,12 @@ def execute(graph: Any, config: Config, workers: Workers, listener: Listener) ->
         "raise_insufficient": False,
     }
     _quiet_nipype()
+    plugin = None if config.use_plugin else SurvivingPlugin(workers, listener, args)
     try:
-        if config.use_plugin is not None:
-            graph.run(**_plugin_settings(config.use_plugin))
-        else:
-            graph.run(plugin=SurvivingPlugin(workers, listener, args))
+        graph.run(**(_plugin_settings(config.use_plugin) if config.use_plugin else {"plugin": plugin}))
     except RuntimeError as error:
+        if plugin is not None and not plugin.failed:
+            raise
         return str(error)
     return ""
 

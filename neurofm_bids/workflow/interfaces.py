@@ -1,26 +1,22 @@
 """Thin nipype interfaces: read files, call one pure function, write files.
 
 Every step writes what it measured to a JSON file beside its images. A step that fails leaves
-``failure.json`` in its folder, and every step leaves ``timing.json``: see :mod:`neurofm_bids.workflow.chunk`.
+``failure.json`` in its folder, and every step leaves ``timing.json``: see :mod:`neurofm_bids.workflow.step`.
 """
 
 from __future__ import annotations
 
 import json
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nipype.interfaces.base import BaseInterfaceInputSpec, File, SimpleInterface, TraitedSpec, traits
+from nipype.interfaces.base import BaseInterfaceInputSpec, File, TraitedSpec, traits
 
-from neurofm_bids.errors import Exit, NeuroFMError, os_error
-from neurofm_bids.workflow.graph import FAILURE, TIMING
 from neurofm_bids.workflow.images import read_image
-from neurofm_bids.workflow.measure import Meter
-from neurofm_bids.workflow.workers import MEMORY_FIX
+from neurofm_bids.workflow.step import Step
 
 __all__ = [
     "BiasStep",
@@ -31,51 +27,6 @@ __all__ = [
     "RegisterStep",
     "read_registration",
 ]
-
-
-class Step(SimpleInterface):  # type: ignore[misc]
-    """A step that records what it took, and why it failed."""
-
-    def _run_interface(self, runtime: Any) -> Any:
-        folder, meter = Path(runtime.cwd), Meter()
-        try:
-            self._results.update(self.compute(folder))
-        except Exception as error:
-            write_failure(folder, error)
-            raise
-        finally:
-            (folder / TIMING).write_text(json.dumps(meter.read()))
-        return runtime
-
-    def compute(self, folder: Path) -> dict[str, str]:
-        """Do the work in ``folder`` and return the outputs by name."""
-        raise NotImplementedError
-
-
-def write_failure(folder: Path, error: Exception) -> None:
-    """Record one failure as JSON: reason, what to do, exit code of its kind, traceback if not foreseen."""
-    known = _known(error, folder)
-    if known is None:
-        reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
-        trace, code = "".join(traceback.format_exception(error)), Exit.SOFTWARE
-    else:
-        # a path is that of the scan or of a work file: the failure names the scan already
-        reason = known.what if isinstance(known.where, Path) and known.code == Exit.DATA else known.reason
-        fix, trace, code = known.fix, "", known.code
-    record = {"reason": reason, "fix": fix, "traceback": trace, "code": int(code)}
-    (folder / FAILURE).write_text(json.dumps(record))
-
-
-def _known(error: Exception, folder: Path) -> NeuroFMError | None:
-    """Return what a user can act on in an error: of the scan, of memory, or of the disk."""
-    if isinstance(error, NeuroFMError):
-        return error
-    if isinstance(error, OSError) and error.errno is not None:
-        return os_error(error, Path(error.filename) if error.filename else folder)
-    words = f"{type(error).__name__} {error}".lower()
-    if isinstance(error, MemoryError) or any(w in words for w in ("alloc", "out of memory", "outofmemory")):
-        return NeuroFMError("the memory that this process may use ran out", fix=MEMORY_FIX)
-    return None
 
 
 def _save(folder: Path, name: str, image: nib.Nifti1Image) -> str:

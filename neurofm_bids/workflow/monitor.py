@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -62,8 +63,10 @@ def _use(process: object) -> tuple[int, float]:
 
 
 def _folder_mb(folder: Path) -> float:
+    """Return the size of a folder whose files come and go."""
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            size += path.lstat().st_size
+    for place, _, names in os.walk(folder):  # passes over what vanishes meanwhile
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += Path(place, name).lstat().st_size
     return size / 1e6

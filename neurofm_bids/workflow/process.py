@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from neurofm_bids.bids.locks import Locks
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.config import Config
+from neurofm_bids.errors import os_error
 from neurofm_bids.workflow.chunk import Chunk
 from neurofm_bids.workflow.claims import claimed_chunks
 from neurofm_bids.workflow.monitor import monitored
@@ -110,8 +111,12 @@ def _run(job: Job, scans: Sequence[Scan], chunk: Chunk, workers: Workers, *, gpu
     from neurofm_bids.workflow.execution import execute
     from neurofm_bids.workflow.graph import chunk_graph
 
-    chunk.folder.mkdir()
-    graph = chunk_graph([job.of(scan) for scan in scans], chunk.folder, gpu=gpu)
-    chunk.finish(execute(graph, job.config, workers, chunk))
+    try:
+        chunk.folder.mkdir()
+        graph = chunk_graph([job.of(scan) for scan in scans], chunk.folder, gpu=gpu)
+        said = execute(graph, job.config, workers, chunk)
+    except OSError as error:  # nipype itself writes there
+        raise os_error(error, chunk.folder) from error
+    chunk.finish(said)
     if not job.config.keep_work:
         shutil.rmtree(chunk.folder, ignore_errors=True)

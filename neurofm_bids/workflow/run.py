@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.dataset import check_output, write_dataset
-from neurofm_bids.bids.derivatives import write_json
+from neurofm_bids.bids.dataset import DATASET_FILES, check_output, write_dataset
+from neurofm_bids.bids.derivatives import remove_leftovers, write_json
 from neurofm_bids.bids.locks import Locks
 from neurofm_bids.bids.scans import Refused, Scan
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.workflow.claims import lock_name
 from neurofm_bids.workflow.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.workflow.process import Processed, process
 from neurofm_bids.workflow.record import with_participant
@@ -74,13 +75,13 @@ def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> N
         subjects = {scan.subject for scan in plan.done}
         result.reports |= write_reports(job.out, config, subjects, plan.failed, locks)
         return
+    result.reports |= _refresh(job, plan.done, locks)
     processed = Processed()
     for subjects in process(job, plan.todo, locks, log, processed):
         failed = [*plan.failed, *processed.failed]
         result.reports |= write_reports(job.out, config, subjects, failed, locks)
     result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
     result.up_to_date += processed.elsewhere
-    result.reports |= _refresh(job, plan.done, locks)
 
 
 @contextmanager
@@ -100,17 +101,26 @@ def _run_log(config: Config) -> Iterator[RunLog]:
 
 def _write_dataset(job: Job) -> None:
     config = job.config
+    remove_leftovers(
+        config.out_dir / name for name in (*DATASET_FILES, "logs/CITATION.md", "logs/CITATION.bib")
+    )
     model = {n: getattr(job.spec, n) for n in ("name", "label", "licence", "notice")}
     write_dataset(config.out_dir, config.bids_dir, version=__version__, model=model, template=config.template)
     write_citation(config.out_dir, config, job.spec)
 
 
+def _refresh_participant(job: Job, scan: Scan) -> None:
+    record = json.loads(job.out.predictions(scan).read_text())
+    current = with_participant(record, job.participants.get(scan.subject))
+    if current != record:
+        write_json(job.out.predictions(scan), current)
+
+
 def _refresh(job: Job, scans: Iterable[Scan], locks: Locks) -> set[Path]:
     """Bring age, sex and age gap of finished scans up to date; write again reports that lack something."""
     for scan in scans:
-        record = json.loads(job.out.predictions(scan).read_text())
-        current = with_participant(record, job.participants.get(scan.subject))
-        if current != record:
-            write_json(job.out.predictions(scan), current)
+        if locks.try_acquire(lock_name(scan)):  # else another run is doing it again
+            _refresh_participant(job, scan)
+            locks.release(lock_name(scan))
     stale = {subject for subject in {scan.subject for scan in scans} if not is_current(job.out, subject)}
     return write_reports(job.out, job.config, stale, [], locks)

@@ -94,11 +94,11 @@ class RunLog:
         try:
             self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8")
             self._timing = (self.folder / "timing.tsv").open("a", encoding="utf-8", buffering=1)
+            self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
         except OSError as error:
             raise os_error(error, self.folder) from error
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._handler)
-        self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
 
     def timed(self, timing: Timing) -> None:
         """Add one line of what a step took; a log that cannot be written does not end the work."""

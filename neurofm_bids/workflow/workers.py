@@ -25,6 +25,7 @@ from neurofm_bids.resources import out_of_memory_kills
 __all__ = ["MEMORY_FIX", "Task", "Workers"]
 
 MEMORY_FIX = "Give more memory (--mem, or the job's limit) or fewer parallel scans (--nprocs)."
+_UNKNOWN = 255  # what is left of an exit code when the forkserver could not pass it on
 _LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
 
 
@@ -33,15 +34,7 @@ class _Worker:
 
     def __init__(self, threads: int, folder: str) -> None:
         context = multiprocessing.get_context("forkserver")
-        try:
-            self._pool = ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, folder))
-        except OSError as error:  # semaphores live in shared memory
-            raise NeuroFMError(
-                f"worker processes cannot be started ({error.strerror})",
-                where="/dev/shm",
-                fix="Let this folder be written to; a container may need --shm-size or a bind.",
-                code=Exit.CANT_CREATE,
-            ) from error
+        self._pool = ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, folder))
         self._process: BaseProcess | None = None
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -64,6 +57,10 @@ class _Worker:
         if self._process is not None:
             self._process.terminate()
 
+    def join(self) -> None:
+        if self._process is not None:
+            self._process.join(2)
+
 
 class Task:
     """A call under way in a worker."""
@@ -77,7 +74,7 @@ class Task:
 
     def is_lost(self) -> bool:
         """Tell whether the worker died."""
-        return isinstance(self._future.exception(), BrokenProcessPool)
+        return self.is_over() and isinstance(self._future.exception(), BrokenProcessPool)
 
     def result(self) -> Any:
         """Wait for what the call returns, or raise what it raised."""
@@ -88,9 +85,9 @@ class Task:
         code = self.worker.exit_code()
         if out_of_memory_kills() > self._kills:
             return "the worker process was killed: the memory of the control group ran out", MEMORY_FIX
-        if code == -signal.SIGKILL:
+        if code in (-signal.SIGKILL, _UNKNOWN, None):
             return "the worker process was killed, most likely for lack of memory", MEMORY_FIX
-        name = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return f"the worker process crashed ({name}), for lack of memory or for a fault in a library", (
             f"{MEMORY_FIX} If that does not help, report it with the scan."
         )
@@ -119,20 +116,34 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in (*self._idle, *self._busy):
+        workers = (*self._idle, *self._busy)
+        for worker in workers:
             worker.close()
+        for worker in workers:  # they may write until they are gone
+            worker.join()
 
     def submit(self, function: Callable[..., Any], *args: Any, reserved: bool = False) -> Task:
-        """Start a call in a worker that is free; ``reserved`` calls share one, which does nothing else."""
-        worker = self._take(reserved)
-        self._busy.append(worker)
+        """Start a call in a worker that is free; ``reserved`` calls share one, which does nothing else.
+
+        Raises
+        ------
+        NeuroFMError
+            The system lets no process be started.
+        """
         kills = out_of_memory_kills()
         try:
+            worker = self._take(reserved)
             future = worker.submit(function, *args)
         except BrokenProcessPool:  # it died while it was idle
-            self._busy.remove(worker)
             worker.close()
             return self.submit(function, *args, reserved=reserved)
+        except OSError as error:  # semaphores live in shared memory; processes and open files are limited
+            raise NeuroFMError(
+                f"worker processes cannot be started ({error.strerror})",
+                fix="Check that /dev/shm may be written to, and the limits of ulimit -u and -n.",
+                code=Exit.CANT_CREATE,
+            ) from error
+        self._busy.append(worker)
         if reserved:
             self._reserved = worker
         return Task(worker, future, kills)
@@ -145,9 +156,9 @@ class Workers:
         return free[-1]
 
     def give_back(self, task: Task) -> None:
-        """Make the worker of a task that is over free for others, or forget it if it is dead."""
+        """Make the worker of a task free for others; end it if it is dead or still at work."""
         self._busy.remove(task.worker)
-        if task.is_lost():
+        if task.is_lost() or not task.is_over():
             task.worker.close()
             if task.worker is self._reserved:
                 self._reserved = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
+import re
 import shutil
 import stat
 import tempfile
@@ -18,7 +20,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 __all__ = ["work_folder"]
 
 _log = logging.getLogger(__name__)
-_LIVE, _KEPT = "neurofm-run-", "neurofm-kept-"
+_KEPT = "neurofm-kept-"
 
 
 @contextlib.contextmanager
@@ -36,7 +38,7 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
         It cannot be made, or lies in a folder of another user that everyone may write to.
     """
     number = uuid.uuid4().hex[:12]
-    folder, new = work_dir / f"{_LIVE}{number}", work_dir / f"neurofm-new-{number}"
+    folder, new = work_dir / f"{_live()}{number}", work_dir / f"neurofm-new-{number}"
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
         _check_owner(work_dir)
@@ -56,14 +58,14 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
             yield folder
         finally:
             _end(folder, keep=keep)
-            _clear(work_dir)  # a run that died meanwhile had its lock when this one began
+            _clear(work_dir, but=folder)  # a run that died meanwhile had its lock when this one began
 
 
 def _end(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    kept = folder.with_name(folder.name.replace(_LIVE, _KEPT))
+    kept = folder.with_name(folder.name.replace(_live(), _KEPT))
     with contextlib.suppress(OSError):
         folder.rename(kept)
         _log.info("The intermediate files are kept in %s", kept)
@@ -81,10 +83,21 @@ def _check_owner(work_dir: Path) -> None:
         )
 
 
-def _clear(work_dir: Path) -> None:
-    """Remove the folders of runs that were killed; those at work hold their lock."""
-    for folder in work_dir.glob(f"{_LIVE}*"):
-        with contextlib.suppress(NeuroFMError), Locks(folder / "lock") as lock:
+def _live() -> str:
+    """Return how the names of folders of runs on this machine begin."""
+    return f"neurofm-run-{re.sub('[^A-Za-z0-9]', '', platform.node())}-"
+
+
+def _clear(work_dir: Path, *, but: Path | None = None) -> None:
+    """Remove the folders of runs of this machine that were killed; those at work hold their lock.
+
+    Some file systems have locks that other machines do not see: what those left is theirs to clear.
+    """
+    for folder in work_dir.glob(f"{_live()}*"):
+        status = folder.lstat()
+        if folder == but or not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            continue
+        with contextlib.suppress(NeuroFMError), Locks(folder / "lock", create=False) as lock:
             if lock.try_acquire("run") and lock.works:
                 _log.info("Clearing away what a killed run left in %s", folder)
                 shutil.rmtree(folder, ignore_errors=True)

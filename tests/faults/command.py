@@ -57,6 +57,22 @@ def run(command, **settings):
     return done.returncode, done.stderr
 
 
+_HOLD = (
+    "import sys, time; from pathlib import Path; from neurofm_bids.bids.locks import Locks\n"
+    "locks = Locks(Path(sys.argv[1]))\n"
+    "print(all([locks.try_acquire(name) for name in sys.argv[2:]]), flush=True); time.sleep(600)"
+)
+
+
+def hold(path, *names):
+    """Hold locks in another process; return it when it has them."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(path), *names], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip() == "True"
+    return process
+
+
 def place_of(process):
     """Return ``(scan_<n>, step)`` of a worker at work: nipype works in the folder of its node."""
     try:

@@ -1,9 +1,7 @@
 """A bare environment: no home, no network, no names, no place for temporary files, clocks that are wrong."""
 
-import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -65,7 +63,7 @@ def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The clock of the node or of the file server is wrong", "what is finished stays finished")
+@pytest.mark.fault("The times of files are wrong by decades", "what is finished stays finished")
 @pytest.mark.parametrize("shift", [-40 * 365 * 86400, 60 * 365 * 86400], ids=["1986", "2086"])
 def test_wrong_clocks(dataset, tmp_path, shift):
     out = tmp_path / "out"
@@ -101,26 +99,31 @@ def test_work_folder_of_another_user(dataset, tmp_path):
     assert "belongs to another user" in said
 
 
-@pytest.mark.fault(
-    "A fault that nobody foresaw", "a crash file to mail: input, versions, traceback, no secrets"
+SECRETS = (
+    "hf_abcdefghijkl",
+    "password=xyzzy",
+    "{'token': 'xyzzy'}",
+    "Authorization: Bearer xyzzy",
+    "https://user:xyzzy@host/path",
+    "--api-key xyzzy",
+    "AWS_SECRET_ACCESS_KEY=xyzzy",
 )
+
+
+@pytest.mark.fault("A fault that nobody foresaw", "a crash file to mail, without secrets")
 def test_crash_file_holds_no_secrets(dataset, tmp_path, monkeypatch):
     from neurofm_bids.cli import main
 
-    monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijkl")
-    monkeypatch.setenv("SECRET_THING", "xyzzy-plugh")
+    monkeypatch.setenv("SECRET_THING", "plugh")
 
     def broken(*_, **__):
-        password = "hf_abcdefghijkl"
-        raise KeyError(f"password={password} xyzzy")
+        raise KeyError(" ".join(SECRETS))
 
     monkeypatch.setattr("neurofm_bids.workflow.run.process", broken)
     out = tmp_path / "out"
     assert main([str(dataset), str(out), "participant", "-w", str(tmp_path / "work")]) == 70
     (path,) = out.glob("logs/*/crash-*.txt")
     text = path.read_text()
-    assert "hf_abc" not in text
-    assert "plugh" not in text
-    for part in ("KeyError", "Traceback", "neurofm-bids", "torch", "participant", "Command:"):
+    assert not [word for word in ("hf_abc", "xyzzy", "plugh") if word in text], text
+    for part in ("KeyError", "Traceback", "neurofm-bids", "torch", "participant", "Command:", "@host/path"):
         assert part in text
-    assert json.dumps(str(Path.home())) not in text

@@ -20,6 +20,7 @@ def dataset(brain_image, tmp_path_factory):
     """A small brain and the same one in voxels of half a millimetre."""
     root = make_dataset(tmp_path_factory.mktemp("memory") / "bids", brain_image, 1)
     fine = np.asarray(brain_image.dataobj).repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    fine += np.random.default_rng(0).integers(0, 4, fine.shape, dtype=np.int16) * (fine > 0)
     path = root / f"sub-{BIG}" / "anat" / f"sub-{BIG}_T1w.nii"
     path.parent.mkdir(parents=True)
     nib.save(nib.Nifti1Image(fine, brain_image.affine @ np.diag([0.25, 0.25, 0.25, 1])), path)

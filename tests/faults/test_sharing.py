@@ -3,15 +3,14 @@
 import csv
 import shutil
 import signal
-import subprocess
 import sys
 
 import pytest
 
 from neurofm_bids.bids.locks import Locks
 from tests.faults.command import (
-    ROOT,
     arguments,
+    hold,
     is_complete,
     make_dataset,
     run,
@@ -19,21 +18,6 @@ from tests.faults.command import (
     tree,
     wait_until_at_work,
 )
-
-HOLD = (
-    "import sys, time; from pathlib import Path; from neurofm_bids.bids.locks import Locks\n"
-    "locks = Locks(Path(sys.argv[1]))\n"
-    "print(all([locks.try_acquire(name) for name in sys.argv[2:]]), flush=True); time.sleep(600)"
-)
-
-
-def hold(path, *names):
-    """Hold locks in another process; return it when it has them."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path), *names], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline().strip() == "True"
-    return process
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
