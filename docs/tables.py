@@ -49,7 +49,9 @@ def write(folder: Path) -> None:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    cells = ([" ".join(cell.split()).replace("|", r"\|") for cell in line] for line in lines)
+    cells = (
+        [" ".join(cell.split()).replace("|", r"\|").replace("<", "&lt;") for cell in line] for line in lines
+    )
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 
 
@@ -87,6 +89,7 @@ def _row(action: argparse.Action) -> tuple[str, str, str]:
 
 def _exit_codes() -> str:
     rows = [(str(int(code)), f"`{code.name}`", _EXIT[code]) for code in Exit]
+    rows.append(("130", "", "Interrupted (Ctrl-C, SIGTERM, SIGHUP): what is finished stays"))
     return _table(("Code", "Name", "Meaning"), rows)
 
 

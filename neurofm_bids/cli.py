@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _start_logging(verbose)
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # workers import nothing from the current folder
     if threading.current_thread() is threading.main_thread():
-        signal.signal(
-            signal.SIGTERM, signal.default_int_handler
-        )  # the end of a job's time is an interruption
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and jobs in the background set it
+                signal.signal(number, _interrupt)
     try:
         return int(_run(parse(arguments)))
     except NeuroFMError as error:
@@ -44,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         _log.exception("This is a bug of NeuroFM-BIDS; please report it with these lines.")
         return int(Exit.SOFTWARE)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Take the end of a job's time and a closed terminal as Ctrl-C; clear away undisturbed by another."""
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 class _Lines(logging.Handler):
@@ -67,8 +74,13 @@ def _start_logging(verbose: int) -> None:
 
 
 def _run(config: Config) -> Exit:
-    if config.dry_run:
+    if "participant" not in config.levels and config.participant_label:
+        _log.warning("The group level takes every scan of the output folder: the labels are not used.")
+    if config.dry_run and "participant" in config.levels:
         return _dry_run(config)
+    if config.dry_run:
+        _log.info("The group level would write its tables from the scans finished in %s.", config.out_dir)
+        return Exit.OK
     codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
     return max(codes)
 
@@ -96,17 +108,6 @@ def _summary(config: Config, result: RunResult) -> None:
         _log.info(
             "Nothing to do: all %d scans are up to date (--force does them again).", len(result.up_to_date)
         )
-    for failure in result.failed:
-        _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
-    for refused in result.skipped:
-        _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
-    _log.info(
-        "Scans: %d done, %d up to date, %d failed; %d participants without T1w.",
-        len(result.done),
-        len(result.up_to_date),
-        len(result.failed),
-        len(result.skipped),
-    )
     if result.failed and result.log_folder:
         _log.info("What failed and why: %s", result.log_folder / "failed.tsv")
     if result.reports:

@@ -122,6 +122,7 @@ def os_error(error: OSError, where: str | Path) -> NeuroFMError:
     >>> print(os_error(OSError(errno.ENOSPC, ""), "out"))
     the disk is full: out. Free some space and run the same command again.
     """
-    otherwise = (f"writing failed ({error.strerror or error})", "Check the folder and its disk.", Exit.IO)
+    code = Exit.IO if error.errno in ENDS_THE_RUN else Exit.CANT_CREATE
+    otherwise = (f"writing failed ({error.strerror or error})", "Check the folder and its disk.", code)
     what, fix, code = _ADVICE.get(error.errno or 0, otherwise)
     return NeuroFMError(what, where=where, fix=fix, code=code)

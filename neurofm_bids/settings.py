@@ -59,6 +59,8 @@ def make_config(options: argparse.Namespace, *, command: str) -> Config:
     bids_dir, out_dir = _absolute(options.bids_dir), _absolute(options.out_dir)
     work_dir = _absolute(options.work_dir) if options.work_dir else _default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
+    if options.reports_only and options.force:
+        raise NeuroFMError("--force and --reports-only exclude each other", fix="Use one.", code=Exit.USAGE)
     filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else ()
     levels = tuple(dict.fromkeys(options.analysis_level))
     return Config(

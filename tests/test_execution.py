@@ -95,6 +95,9 @@ class Heard:
         self.events.append((node.name, "failed"))
         self.reasons[node.name] = trace
 
+    def retried(self, node, reason):
+        self.events.append((node.name, "retried"))
+
     def killed(self, node, reason, fix):
         self.events.append((node.name, "killed"))
         self.reasons[node.name] = f"{reason}. {fix}"

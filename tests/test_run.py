@@ -263,12 +263,77 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
     assert max(float(row["work_mb"]) for row in rows) > 50
 
 
+@pytest.mark.fault("stderr is closed during the run (a dead terminal or pipe)", "the run goes on")
+def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(alone[1], out)
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(out), "participant", *QUICK]
+    reading, writing = os.pipe()
+    os.close(reading)
+    options = ["--participant-label", "good", "--reports-only", "-w", str(tmp_path)]
+    done = subprocess.run([*command, *options], stderr=writing, cwd=Path(__file__).parents[1])
+    os.close(writing)
+    assert done.returncode == 0
+
+
+@pytest.mark.fault("One participant's output folder may not be written", "only its scans fail")
+def test_a_closed_folder_of_one_participant_costs_its_scans_only(dataset, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sub-good").write_text("a file where a folder should be")
+    assert run(dataset, out, "participant", "--participant-label", "good", "nan", "--views", "1") == 1
+    assert set(failed_rows(out)) == {"sub-good/anat/sub-good_T1w.nii.gz", "sub-nan/anat/sub-nan_T1w.nii.gz"}
+    assert failed_rows(out)["sub-good/anat/sub-good_T1w.nii.gz"]["step"] == "encode"
+
+
+def test_reports_only_takes_outputs_of_other_settings(dataset, alone, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(alone[1], out)
+    (out / "sub-good.html").unlink()
+    options = ("--participant-label", "good", "--views", "3", "--reports-only")
+    assert run(dataset, out, "participant", *options) == 0
+    assert (out / "sub-good.html").is_file()
+    assert run(dataset, out, "participant", *options, "--force") == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--views", "3"), "made with views=2, now 3"),
+        (("--views", "2", "--encode-space", "native"), "made with encode_space=rigid, now native"),
+        (("--views", "2", "--force"), "forced"),
+    ],
+)
+def test_dry_run_says_why(dataset, alone, capsys, options, why):
+    _, out = alone
+    assert run(dataset, out, "participant", "--participant-label", "good", *options, "--dry-run") == 0
+    assert why in capsys.readouterr().out
+
+
+def test_the_log_tells_beginning_and_end(mixed):
+    _, out = mixed
+    text = next(out.glob("logs/*/neurofm.log")).read_text()
+    assert "model open-s: neurofm" in text
+    assert "4 scans to do" in text
+    assert "failed: sub-zero/anat" in text
+    assert "Scans: 1 done, 0 up to date, 3 failed; 1 participants without T1w" in text
+
+
+@pytest.mark.parametrize("text", ["plugin: Foo\n", "plugin: MultiProc\nplugin_args: 3\n"])
+def test_a_plugin_that_nipype_does_not_know(dataset, tmp_path, capsys, text):
+    path = tmp_path / "plugin.yml"
+    path.write_text(text)
+    options = ("--participant-label", "good", "--use-plugin", str(path), "--views", "1")
+    assert run(dataset, tmp_path / "out", "participant", *options) == 64
+    assert "nipype cannot use the plugin" in capsys.readouterr().err
+
+
 def test_dry_run_prints_a_table_and_writes_nothing(dataset, tmp_path, capsys):
     assert run(dataset, tmp_path / "out", "participant", "--dry-run") == 0
-    lines = {
-        line.split()[-1] if len(line.split()) == 2 else line for line in capsys.readouterr().out.splitlines()
-    }
-    assert "sub-good/anat/sub-good_T1w.nii.gz" in lines
+    lines = capsys.readouterr().out.splitlines()
+    assert any(
+        line.split() == ["run", "sub-good/anat/sub-good_T1w.nii.gz", "not", "done", "yet"] for line in lines
+    )
     assert any("sub-none" in line and "no T1w" in line for line in lines)
     assert not (tmp_path / "out").exists()
 
@@ -365,7 +430,7 @@ def started(dataset, tmp_path):
     run.kill()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_no_worker_outlives_the_command(started, how):
     run, children, folder = started
     run.send_signal(how)

@@ -65,9 +65,16 @@ def check_output(out_dir: Path) -> None:
             fix="Choose a folder you may write to.",
             code=Exit.CANT_CREATE,
         ) from error
-    if "NeuroFM-BIDS" not in names or not os.access(out_dir, os.W_OK):
+    if not os.access(out_dir, os.W_OK | os.X_OK):
         raise NeuroFMError(
-            "the output folder holds another dataset or is read-only",
+            "the output folder is read-only",
+            where=out_dir,
+            fix="Choose a folder you may write to.",
+            code=Exit.CANT_CREATE,
+        )
+    if "NeuroFM-BIDS" not in names:
+        raise NeuroFMError(
+            "the output folder holds another dataset",
             where=out_dir,
             fix="Choose a new or empty folder.",
             code=Exit.CANT_CREATE,

@@ -103,9 +103,11 @@ def collect(out_dir: Path, label: str) -> Cohort:
     pairs, odd = _same_size(pairs)
     missing |= odd
     done = {row.stem for row, _ in pairs}
+    failed: dict[str, str] = {}
     for stem, reason in _failed(out_dir):
         if stem not in done:
-            missing.setdefault(stem, reason)
+            failed.setdefault(stem, reason)
+    missing |= failed  # a run that failed says more than a file that it left out
     return _cohort(label, pairs, commons, missing)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from neurofm_bids.workflow.runlog import Failure, RunLog, Timing
 
 __all__ = ["Chunk"]
 
+_log = logging.getLogger(__name__)
 _ERRNO = re.compile(r"Error: \[Errno (\d+)\]")
 
 
@@ -76,6 +78,13 @@ class Chunk:
         self._time(index, step, "failed")
         self._close(index, self._failure(index, step, trace))
 
+    def retried(self, node: Any, reason: str) -> None:
+        """Say that a step lost its worker and is tried again."""
+        index, step = _place(node)
+        _log.warning("%s %s: %s; once more, alone.", self._scans[index].stem, step, reason)
+        self._time(index, step, "killed")
+        self.started(node)
+
     def killed(self, node: Any, reason: str, fix: str) -> None:
         """Note that a step was killed."""
         index, step = _place(node)
@@ -111,9 +120,18 @@ class Chunk:
         else:
             self.failed_scans.append(failure)
             self._log.failed(failure)
-            self._job.out.forget(scan)  # outputs of an older run no longer stand for this scan
+            self._forget(scan)
         if not self._job.config.keep_work:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
+
+    def _forget(self, scan: Scan) -> None:
+        """Let outputs of an older run no longer stand for a scan that failed."""
+        try:
+            self._job.out.forget(scan)
+        except NeuroFMError as error:
+            if self._is_hopeless(error.code):
+                raise
+            _log.warning("Older outputs of %s could not be cleared: %s", scan.stem, error)
 
     def _time(self, index: int, step: str, outcome: str) -> None:
         seconds = time.monotonic() - self._started.pop((index, step), time.monotonic())

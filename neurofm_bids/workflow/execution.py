@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from neurofm_bids.workflow.workers import Task, Workers
 
 __all__ = ["Listener", "execute"]
 
-_log = logging.getLogger(__name__)
 _PLACE = {step: place for place, step in enumerate(STEPS)}
 
 
@@ -32,6 +30,9 @@ class Listener(Protocol):
 
     def failed(self, node: Any, trace: str) -> None:
         """Hear that a node raised."""
+
+    def retried(self, node: Any, reason: str) -> None:
+        """Hear that a worker died of a node, which gets one more try."""
 
     def killed(self, node: Any, reason: str, fix: str) -> None:
         """Hear that two workers died of a node."""
@@ -114,7 +115,7 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
         if running.again:
             self._dead[running.node.fullname] = (reason, fix)
             return {"result": None, "traceback": [reason]}
-        _log.warning("In %s %s; it is tried once more, alone.", running.node.fullname, reason)
+        self._listener.retried(running.node, reason)
         running.task, running.again = None, True
         return None
 
@@ -173,6 +174,12 @@ def execute(graph: Any, config: Config, workers: Workers, listener: Listener) ->
         if plugin is not None and not plugin.failed:
             raise
         return str(error)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        if plugin is not None:
+            raise
+        raise NeuroFMError(
+            f"nipype cannot use the plugin ({error})", where=config.use_plugin, code=Exit.USAGE
+        ) from error
     return ""
 
 

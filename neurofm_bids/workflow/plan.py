@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neurofm_bids.bids.derivatives import Derivatives
@@ -11,7 +12,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.model.models import ModelSpec, model_spec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.workflow.images import count_voxels
-from neurofm_bids.workflow.record import is_up_to_date
+from neurofm_bids.workflow.record import why_to_do
 from neurofm_bids.workflow.runlog import Failure
 
 __all__ = ["Job", "Plan", "ScanJob", "make_job", "make_plan"]
@@ -29,16 +30,19 @@ class Plan:
         Scans that cannot be used.
     skipped
         Participants without any T1w image.
+    why
+        Why each scan of ``todo`` has to be done.
     """
 
     todo: tuple[Scan, ...]
     done: tuple[Scan, ...]
     failed: tuple[Failure, ...]
     skipped: tuple[Refused, ...]
+    why: Mapping[Scan, str]
 
     def table(self) -> list[tuple[str, str, str]]:
         """Return ``(what happens, scan, why)`` for every scan."""
-        rows = [("run", str(scan.relative), "") for scan in self.todo]
+        rows = [("run", str(scan.relative), self.why[scan]) for scan in self.todo]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
         rows += [("cannot run", f.scan, f.reason) for f in self.failed]
         rows += [("skip", r.path.name, r.reason) for r in self.skipped]
@@ -111,17 +115,16 @@ def make_plan(job: Job) -> Plan:
     """
     selection = find_scans(job.config)
     config = job.config
-    done = tuple(
-        scan
+    why = {
+        scan: "forced" if config.force else why_to_do(scan, job.out, config, job.weights_sha256)
         for scan in selection.scans
-        if not config.force and is_up_to_date(scan, job.out, config, job.weights_sha256)
-    )
-    finished = {scan.path for scan in done}
+    }
+    todo = tuple(scan for scan in selection.scans if why[scan])
+    done = tuple(scan for scan in selection.scans if not why[scan])
     named = bool(config.participant_label)
     skipped = tuple(r for r in selection.refused if r.scan is None and not named)
     failed = tuple(_refusal(config, r) for r in selection.refused if r not in skipped)
-    todo = tuple(scan for scan in selection.scans if scan.path not in finished)
-    return Plan(todo, done, failed, skipped)
+    return Plan(todo, done, failed, skipped, why)
 
 
 def _refusal(config: Config, refused: Refused) -> Failure:

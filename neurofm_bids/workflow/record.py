@@ -29,6 +29,7 @@ __all__ = [
     "predictions_record",
     "sidecar_record",
     "software",
+    "why_to_do",
     "with_participant",
 ]
 
@@ -160,27 +161,48 @@ def sidecar_record(
 
 
 def is_up_to_date(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> bool:
-    """Tell whether a scan's outputs were made by this version from this input with these settings.
+    """Tell whether a scan's outputs were made by this version from this input with these settings."""
+    return not why_to_do(scan, out, config, weights_sha256)
+
+
+def why_to_do(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> str:
+    """Return why a scan has to be done, or nothing if its outputs are up to date.
 
     The input is hashed only if its size or time of change differ from those recorded.
     """
+    if not out.sidecar(scan).is_file():
+        return "not done yet"
     try:
         if not all(path.stat().st_size for path in _expected(scan, out, config)):
-            return False
+            return "an output is empty"
         json.loads(out.predictions(scan).read_text())
         made = json.loads(out.sidecar(scan).read_text())["NeuroFM"]
-        status = scan.path.stat()
-        same = bool(
-            made["Version"] == __version__
-            and made["ParametersHash"] == config.parameters_hash
-            and made["WeightsSHA256"] == weights_sha256
-            and made["InputSize"] == status.st_size
-        )
-        return same and (
-            made["InputModified"] == status.st_mtime_ns or made["InputHash"] == file_sha256(scan.path)
-        )
+        return _difference(made, config, weights_sha256) or _change(made, scan)
+    except FileNotFoundError:
+        return "an output is missing"
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return "its outputs cannot be read"
+
+
+def _difference(made: Mapping[str, Any], config: Config, weights_sha256: str) -> str:
+    """Return in what outputs differ from those that this run would make."""
+    if made["Version"] != __version__:
+        return f"made by version {made['Version']}, now {__version__}"
+    if made["WeightsSHA256"] != weights_sha256:
+        return "made with other weights"
+    if made["ParametersHash"] != config.parameters_hash:
+        now, then = config.parameters, made["Parameters"]
+        changes = [f"{k}={then.get(k)}, now {now[k]}" for k in now if then.get(k) != now[k]]
+        return f"made with {'; '.join(changes) or 'other settings'}"
+    return ""
+
+
+def _change(made: Mapping[str, Any], scan: Scan) -> str:
+    status = scan.path.stat()
+    same = made["InputSize"] == status.st_size and (
+        made["InputModified"] == status.st_mtime_ns or made["InputHash"] == file_sha256(scan.path)
+    )
+    return "" if same else "the image has changed"
 
 
 def _expected(scan: Scan, out: Derivatives, config: Config) -> list[Path]:

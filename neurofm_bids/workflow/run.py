@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,8 +63,42 @@ def run_participant(config: Config) -> RunResult:
             _write_dataset(job)
         with _run_log(config) as log:
             result.log_folder = log.folder
+            _begin(job, plan, log)
             _do(job, plan, result, locks, log)
+            _end(result)
     return result
+
+
+def _begin(job: Job, plan: Plan, log: RunLog) -> None:
+    config = job.config
+    _log.info("NeuroFM-BIDS %s, model %s: %s", __version__, job.spec.name, config.command)
+    _log.info(
+        "%d scans to do, %d up to date, %d cannot be used; %d processors, %.1f GB; log: %s",
+        0 if config.reports_only else len(plan.todo),
+        len(plan.done),
+        len(plan.failed),
+        config.nprocs,
+        config.memory_gb,
+        log.folder,
+    )
+    again = Counter(why for why in plan.why.values() if why.startswith("made"))
+    for why, count in again.items() if not config.reports_only else ():
+        _log.info("%d scans are done again: %s.", count, why)
+
+
+def _end(result: RunResult) -> None:
+    for failure in result.failed:
+        _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
+    for refused in result.skipped:
+        _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
+    _log.info(
+        "Scans: %d done, %d up to date, %d failed; %d participants without T1w; %d reports written.",
+        len(result.done),
+        len(result.up_to_date),
+        len(result.failed),
+        len(result.skipped),
+        len(result.reports),
+    )
 
 
 def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> None:
@@ -72,7 +107,8 @@ def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> N
         log.failed(*plan.failed)
     result.reports |= write_reports(job.out, config, {f.subject for f in plan.failed}, plan.failed, locks)
     if config.reports_only:
-        subjects = {scan.subject for scan in plan.done}
+        scans = (*plan.done, *plan.todo)  # those made with other settings too
+        subjects = {scan.subject for scan in scans if job.out.sidecar(scan).is_file()}
         result.reports |= write_reports(job.out, config, subjects, plan.failed, locks)
         return
     result.reports |= _refresh(job, plan.done, locks)
@@ -90,10 +126,12 @@ def _run_log(config: Config) -> Iterator[RunLog]:
     log = RunLog(config.out_dir, config)
     try:
         yield log
-    except NeuroFMError:
+    except (NeuroFMError, KeyboardInterrupt) as error:
+        log.note(f"The run ends: {str(error) or 'interrupted'}")
         raise
     except Exception as error:
-        log.crashed("", "run", f"{type(error).__name__}: {error}", traceback.format_exc())
+        path = log.crashed("", "run", f"{type(error).__name__}: {error}", traceback.format_exc())
+        _log.error("What a report of this needs is in %s", path)
         raise
     finally:
         log.close()

@@ -119,11 +119,16 @@ class RunLog:
         except NeuroFMError as error:
             _log.warning("The list of failed scans is not up to date: %s", error)
 
-    def crashed(self, scan: str, step: str, reason: str, trace: str) -> None:
-        """Write a file that can be mailed with a report of the fault."""
+    def note(self, text: str) -> None:
+        """Add a line to the log that is said elsewhere too."""
+        self._handler.emit(logging.LogRecord(__name__, logging.ERROR, "", 0, text, None, None))
+
+    def crashed(self, scan: str, step: str, reason: str, trace: str) -> Path:
+        """Write a file that can be mailed with a report of the fault, and return its path."""
         stem = Path(scan).name.split(".")[0].removesuffix("_T1w")
         name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
         write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
+        return self.folder / name
 
     def close(self) -> None:
         """Write nothing more."""

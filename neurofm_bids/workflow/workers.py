@@ -24,7 +24,7 @@ from neurofm_bids.resources import out_of_memory_kills
 
 __all__ = ["MEMORY_FIX", "Task", "Workers"]
 
-MEMORY_FIX = "Give more memory (--mem, or the job's limit) or fewer parallel scans (--nprocs)."
+MEMORY_FIX = "Give the job more memory, or do fewer scans at once (a lower --nprocs or --mem)."
 _UNKNOWN = 255  # what is left of an exit code when the forkserver could not pass it on
 _LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
 
