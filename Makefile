@@ -24,9 +24,11 @@ test: $(VENV)/.installed
 
 # All that can run here, faults included; their table is part of the documentation. Takes hours.
 test-all: $(VENV)/.installed
+	rm -f docs/reliability_table.md
 	$(BIN)/python -m pytest -rs $(TABLE) --cov=neurofm_bids --cov-report=term
 
 faults: $(VENV)/.installed
+	rm -f docs/reliability_table.md
 	$(BIN)/python -m pytest -rs $(TABLE) -m fault
 
 # The lower bounds of pyproject.toml, in an environment of their own.

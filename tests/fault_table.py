@@ -1,15 +1,19 @@
 """A pytest plugin that writes the table of docs/reliability.md from the tests marked ``fault`` that were run.
 
-python -m pytest -p tests.fault_table --fault-table docs/reliability_table.md
+    python -m pytest -p tests.fault_table --fault-table docs/reliability_table.md
+
+Rows of a table that is there already stay unless their tests are run again: each has the date of its run.
 """
 
 import platform
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 _HEAD = "| Fault or input | What happens | Seen |\n| --- | --- | --- |\n"
+_FOUND = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -28,35 +32,49 @@ def pytest_runtest_makereport(item, call):
         return
     section = (item.module.__doc__ or item.module.__name__).strip().splitlines()[0].rstrip(".")
     rows = item.config.stash[_FOUND].setdefault(section, {})
-    rows.setdefault(marker.args, []).append(_word(report))
+    rows.setdefault(tuple(map(_plain, marker.args)), []).append(_word(report))
 
 
 def _word(report):
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "expected to fail"
-        return f"not here: {reason.removeprefix('Skipped: ')}"
+        return f"not here: {_plain(reason.removeprefix('Skipped: '))}"
     return "yes" if report.passed else "NO"
+
+
+def _plain(text):
+    return " ".join(text.replace("|", "/").replace("<", "&lt;").split())
 
 
 def pytest_sessionfinish(session):
     path = session.config.getoption("--fault-table")
     if path is None:
         return
-    now = datetime.now(UTC).date().isoformat()
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    found = session.config.stash[_FOUND]
-    lines = [f"Written by the fault suite (`make faults`, a part of `make test-all`) on {now}: {system}.\n"]
-    for section, rows in sorted(found.items()):
+    stamp = f"{datetime.now(UTC).date().isoformat()}, {system}"
+    table = read_table(path)
+    for section, rows in session.config.stash[_FOUND].items():
+        for row, seen in rows.items():  # of several tests the worst outcome counts
+            worst = "NO" if "NO" in seen else max(seen, key=len)
+            table.setdefault(section, {})[row] = f"{worst} ({stamp})"
+    write_table(path, table)
+
+
+def read_table(path):
+    """Return the rows of a table by section: ``(what, outcome)`` to what was seen."""
+    table, section = {}, ""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if line.startswith("### "):
+            section = line.removeprefix("### ")
+        elif match := re.fullmatch(r"\| (?!---|Fault or input)(.*) \| (.*) \| (.*) \|", line):
+            what, outcome, seen = match.groups()
+            table.setdefault(section, {})[what, outcome] = seen
+    return table
+
+
+def write_table(path, table):
+    lines = ["Written by the fault suite (`make faults`, a part of `make test-all`).\n"]
+    for section, rows in sorted(table.items()):
         lines.append(f"\n### {section}\n\n{_HEAD}")
-        lines += [_row(what, outcome, seen) for (what, outcome), seen in sorted(rows.items())]
+        lines += [f"| {what} | {outcome} | {seen} |\n" for (what, outcome), seen in sorted(rows.items())]
     path.write_text("".join(lines), encoding="utf-8")
-
-
-def _row(what, outcome, seen):
-    """Return one row; of several tests the worst outcome counts."""
-    worst = next((word for word in seen if word == "NO"), None) or max(seen, key=len)
-    cells = (text.replace("|", "\\|").replace("<", "&lt;") for text in (what, outcome, worst))
-    return f"| {' | '.join(cells)} |\n"
-
-
-_FOUND = pytest.StashKey()
