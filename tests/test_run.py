@@ -466,3 +466,32 @@ def test_python_interface_gives_the_same_numbers(dataset, alone):
     table = (out / "sub-good/anat/sub-good_desc-openS_features.tsv").read_text().splitlines()
     written = np.array(table[1].split("\t"), dtype=np.float32)
     np.testing.assert_allclose(result.features, written, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.fault("An image is replaced while it is processed", "the outputs name the image that was read")
+def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatch):
+    from neurofm_bids.workflow import chunk
+
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root)
+    image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
+    ended = chunk.Chunk.ended
+
+    def replace_after_brain(self, node):
+        if node.name == "brain":
+            image.write_bytes(image.read_bytes() + b"\0")
+        ended(self, node)
+
+    monkeypatch.setattr(chunk.Chunk, "ended", replace_after_brain)
+    options = ("participant", "--participant-label", "good", "--views", "1")
+    assert run(root, out, *options) == 0
+    made = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())["NeuroFM"]
+    assert made["InputSize"] == image.stat().st_size - 1
+    assert [why for _, _, why in plan_of(root, out, *options)] == ["the image has changed"]
+
+
+def plan_of(root, out, *options):
+    from neurofm_bids.parser import parse
+    from neurofm_bids.workflow.plan import make_job, make_plan
+
+    return make_plan(make_job(parse([str(root), str(out), *options]))).table()

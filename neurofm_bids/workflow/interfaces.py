@@ -6,6 +6,7 @@ Every step writes what it measured to a JSON file beside its images. A step that
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from nipype.interfaces.base import BaseInterfaceInputSpec, File, TraitedSpec, traits
 
 from neurofm_bids.workflow.images import read_image
+from neurofm_bids.workflow.record import image_identity
 from neurofm_bids.workflow.step import Step
 
 __all__ = [
@@ -69,7 +71,10 @@ class BrainStep(Step):
         from neurofm_bids.preprocess.reading import load_t1w
 
         torch.set_num_threads(self.inputs.threads)
-        t1w = load_t1w(self.inputs.in_file)
+        path = Path(self.inputs.in_file)
+        with contextlib.suppress(OSError):  # reading the image says better what is wrong with it
+            _save_json(folder, "image.json", image_identity(path))
+        t1w = load_t1w(path)
         mask, measures = extract_brain(t1w, self.inputs.skull_strip)
         _save_json(folder, "measures.json", {"brain": asdict(measures)})
         return {"t1w": _save(folder, "t1w.nii", t1w), "mask": _save(folder, "mask.nii", mask)}

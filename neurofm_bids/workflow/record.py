@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "features_table",
+    "image_identity",
     "is_up_to_date",
     "predictions_record",
     "sidecar_record",
@@ -127,6 +128,16 @@ def with_participant(record: Mapping[str, Any], participant: Participant | None)
     }
 
 
+def image_identity(path: Path) -> dict[str, Any]:
+    """Return what tells one image file from another: SHA-256, size in bytes, time of change in ns."""
+    status = path.stat()
+    return {
+        "InputHash": file_sha256(path),
+        "InputSize": status.st_size,
+        "InputModified": status.st_mtime_ns,
+    }
+
+
 def sidecar_record(
     scan: Scan,
     out: Derivatives,
@@ -134,9 +145,9 @@ def sidecar_record(
     spec: ModelSpec,
     weights_sha256: str,
     measures: Mapping[str, Any],
+    image: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the provenance of one scan's features."""
-    status = scan.path.stat()
+    """Return the provenance of one scan's features; ``image`` is :func:`image_identity` when it was read."""
     mask = out.mask(scan).relative_to(out.out_dir).as_posix()
     return {
         "Description": f"NeuroFM features ({spec.name}): the latent vector, mean over the views",
@@ -148,9 +159,7 @@ def sidecar_record(
             "License": spec.licence,
             "Notice": spec.notice,
             "WeightsSHA256": weights_sha256,
-            "InputHash": file_sha256(scan.path),
-            "InputSize": status.st_size,
-            "InputModified": status.st_mtime_ns,
+            **image,
             "ParametersHash": config.parameters_hash,
             "Parameters": config.parameters,
             "Software": software(),

@@ -46,7 +46,8 @@ def write_scan(job: ScanJob, steps: Path, encoding: Encoding) -> Path:
     for name in FIGURES:
         write_bytes(out.figure(scan, name), (steps / "figures" / f"{name}.svg").read_bytes())
     record = predictions_record(scan, job.spec, job.weights_sha256, encoding, job.participant, measures)
-    sidecar = sidecar_record(scan, out, job.config, job.spec, job.weights_sha256, measures)
+    image = json.loads((steps / "brain" / "image.json").read_text())
+    sidecar = sidecar_record(scan, out, job.config, job.spec, job.weights_sha256, measures, image)
     write_json(out.predictions(scan), record)
     write_text(out.features(scan), features_table(encoding.features))
     write_json(out.sidecar(scan), sidecar)
