@@ -17,7 +17,7 @@ __all__ = ["crash_text"]
 
 _SECRET = re.compile(
     r"""\bhf_\w{8,} | (?<=://)[^/\s@]+(?=@) | (?<=bearer\s)\S+
-    | (\b\w*(?:token|password|passwd|secret|api_?key)\w*["']?\s*[\s=:]\s*["']?)[^\s"',]+""",
+    | (\b\w*(?:token|password|passwd|secret|api[_-]?key)\w*["']?\s*[\s=:]\s*["']?)[^\s"',]+""",
     re.IGNORECASE | re.VERBOSE,
 )
 
