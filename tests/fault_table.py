@@ -5,7 +5,6 @@
 Rows of a table that is there already stay unless their tests are run again: each has the date of its run.
 """
 
-import platform
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,13 +49,12 @@ def pytest_sessionfinish(session):
     path = session.config.getoption("--fault-table")
     if path is None:
         return
-    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    stamp = f"{datetime.now(UTC).date().isoformat()}, {system}"
+    today = datetime.now(UTC).date().isoformat()
     table = read_table(path)
     for section, rows in session.config.stash[_FOUND].items():
         for row, seen in rows.items():  # of several tests the worst outcome counts
             worst = "NO" if "NO" in seen else max(seen, key=len)
-            table.setdefault(section, {})[row] = f"{worst} ({stamp})"
+            table.setdefault(section, {})[row] = f"{worst} ({today})"
     write_table(path, table)
 
 
