@@ -26,7 +26,7 @@ __all__ = ["MEMORY_FIX", "Task", "Workers"]
 
 MEMORY_FIX = "Give the job more memory, or do fewer scans at once (a lower --nprocs or --mem)."
 _UNKNOWN = 255  # what is left of an exit code when the forkserver could not pass it on
-_LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+_LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
 
 
 class _Worker:
