@@ -61,7 +61,7 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(NeuroFMError, match="writing failed") as error:
         write_bytes(tmp_path / "file" / "a", b"x")
-    assert error.value.code is Exit.IO
+    assert error.value.code is Exit.CANT_CREATE
 
 
 def test_nifti_bytes_depend_on_content_only(tmp_path):
