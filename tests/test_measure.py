@@ -20,7 +20,11 @@ print(json.dumps([first, meter.read()]))
 
 def test_peak_is_that_of_this_piece_of_work_and_not_of_one_before():
     done = subprocess.run(
-        [sys.executable, "-c", CODE], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     first, second = json.loads(done.stdout)
     assert first["peak_memory_mb"] > 400
