@@ -1,6 +1,7 @@
 """Which scans a run takes when others work on the same ones."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,8 +45,9 @@ def take(monkeypatch):
     def run(locks, done=(), force=False, versions=()):
         versions = dict(versions)
         monkeypatch.setattr(claims, "is_up_to_date", lambda scan, *_: scan.subject in done)
-        monkeypatch.setattr(claims, "_version", lambda _, scan: versions.pop(scan.subject, 0))
-        job, finished = Job(Config(Path("/bids"), Path("/out"), force=force), None, None, "", {}), []
+        monkeypatch.setattr(claims, "file_version", lambda path: versions.pop(path, 0))
+        out = SimpleNamespace(sidecar=lambda scan: scan.subject)
+        job, finished = Job(Config(Path("/bids"), Path("/out"), force=force), out, None, "", {}), []
         chunks = []
         for chunk in claimed_chunks(job, [scan(n) for n in range(5)], locks, 2, finished):
             assert {name(s.subject) for s in chunk} <= locks.held

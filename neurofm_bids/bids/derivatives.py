@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "Derivatives",
+    "file_version",
     "remove_leftovers",
     "write_bytes",
     "write_json",
@@ -173,6 +174,15 @@ def _replace(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def file_version(path: Path) -> tuple[int, ...]:
+    """Return what tells one writing of a file from another; nothing if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def remove_leftovers(paths: Iterable[Path]) -> None:

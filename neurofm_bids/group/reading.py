@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.derivatives import file_version
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.records import Common, FlagRecord, Predicted, Reading, Row
 
@@ -55,19 +56,13 @@ def read_scan(folder: Path, stem: str, label: str) -> Reading:
     """
     sidecar = folder / f"{stem}_desc-{label}_features.json"
     for _ in range(_TRIES):
-        before = _version(sidecar)
+        before = file_version(sidecar)
         reading = _read_once(folder, stem, label)
-        if _version(sidecar) == before:  # a run that does the scan again removes it first and writes it last
+        if (
+            file_version(sidecar) == before
+        ):  # a run that does the scan again removes it first and writes it last
             return reading
     raise NeuroFMError("the scan is just being written", where=stem, fix="Run the group level again later.")
-
-
-def _version(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _read_once(folder: Path, stem: str, label: str) -> Reading:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from neurofm_bids.bids.derivatives import file_version
 from neurofm_bids.bids.locks import Locks
 from neurofm_bids.bids.scans import Scan
 from neurofm_bids.workflow.plan import Job
@@ -33,7 +34,7 @@ def claimed_chunks(
         Gets the scans that another run finished meanwhile.
     """
     waiting, told = list(scans), False
-    before = {scan: _version(job, scan) for scan in scans} if job.config.force else {}
+    before = {scan: file_version(job.out.sidecar(scan)) for scan in scans} if job.config.force else {}
     while waiting:
         chunk, waiting = _claim(job, waiting, locks, size, before, finished_elsewhere)
         if chunk:
@@ -78,15 +79,6 @@ def lock_name(scan: Scan) -> str:
 
 def _is_done(job: Job, scan: Scan, before: Mapping[Scan, tuple[int, ...]]) -> bool:
     """Tell whether another run finished a scan; with ``--force`` only if that was since this run began."""
-    if scan in before and before[scan] == _version(job, scan):
+    if scan in before and before[scan] == file_version(job.out.sidecar(scan)):
         return False
     return is_up_to_date(scan, job.out, job.config, job.weights_sha256)
-
-
-def _version(job: Job, scan: Scan) -> tuple[int, ...]:
-    """Return what tells one writing of a scan's sidecar from another."""
-    try:
-        status = job.out.sidecar(scan).stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_mtime_ns

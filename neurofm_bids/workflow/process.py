@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,7 @@ class Processed:
 
 def process(
     job: Job, scans: Sequence[Scan], locks: Locks, log: RunLog, processed: Processed
-) -> Iterator[set[str]]:
+) -> Generator[set[str], None, None]:
     """Process scans and yield the participants of each chunk when it is over, its locks still held.
 
     Raises

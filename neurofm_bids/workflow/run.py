@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,9 +113,10 @@ def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> N
         return
     result.reports |= _refresh(job, plan.done, locks)
     processed = Processed()
-    for subjects in process(job, plan.todo, locks, log, processed):
-        failed = [*plan.failed, *processed.failed]
-        result.reports |= write_reports(job.out, config, subjects, failed, locks)
+    with closing(process(job, plan.todo, locks, log, processed)) as chunks:
+        for subjects in chunks:
+            failed = [*plan.failed, *processed.failed]
+            result.reports |= write_reports(job.out, config, subjects, failed, locks)
     result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
     result.up_to_date += processed.elsewhere
 
