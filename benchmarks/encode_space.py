@@ -18,9 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
-from neurofm_bids.preprocess.chain import mask_image, prepare
-from neurofm_bids.preprocess.grid import model_grid
-from neurofm_bids.preprocess.reading import load_t1w
+from neurofm_bids.pipeline.in_memory import mask_image, prepare
+from neurofm_bids.preprocess.load import load_t1w
+from neurofm_bids.preprocess.model_grid import model_grid
 
 POSES = ((0, (0, 0, 0)), (5, (2, -3, 1)), (10, (-4.5, 1.5, 3.5)), (20, (3.3, 4.1, -2.7)))
 VIEWS = (1, 2, 4, 8, 16, 32)

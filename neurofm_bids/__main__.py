@@ -2,7 +2,7 @@
 
 import sys
 
-from neurofm_bids.cli import main
+from neurofm_bids.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,10 +16,10 @@ from neurofm_bids.errors import Exit, NeuroFMError
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
-    from neurofm_bids.model.models import ModelSpec
     from neurofm_bids.model.network import NeuroFMNet
     from neurofm_bids.model.predictions import Prediction
-    from neurofm_bids.preprocess.quality import Flag
+    from neurofm_bids.model.registry import ModelSpec
+    from neurofm_bids.preprocess.iqm import Flag
 
 __all__ = ["NeuroFM", "Result", "Source"]
 
@@ -204,7 +204,7 @@ class NeuroFM:
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        from neurofm_bids.preprocess.chain import prepare
+        from neurofm_bids.pipeline.in_memory import prepare
 
         prepared = prepare(
             image,
@@ -231,8 +231,8 @@ class NeuroFM:
 
 def _read_brain(source: Source) -> NDArray[Any]:
     """Return the model-grid volume of a brain."""
-    from neurofm_bids.preprocess.grid import model_grid
-    from neurofm_bids.preprocess.reading import load_t1w
+    from neurofm_bids.preprocess.load import load_t1w
+    from neurofm_bids.preprocess.model_grid import model_grid
 
     if isinstance(source, np.ndarray):
         return source

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_bytes, write_json, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.atomic import write_bytes, write_json, write_text
 
 __all__ = ["write_demo"]
 

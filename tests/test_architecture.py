@@ -9,18 +9,23 @@ import neurofm_bids
 
 ROOT = Path(neurofm_bids.__file__).parent
 LAYERS = (
-    ("errors", "arguments", "config", "resources"),
-    ("bids",),
+    ("errors", "config", "resources"),
+    ("storage",),
+    ("records", "bids"),
     ("preprocess",),
     ("model",),
-    ("report",),
+    ("group", "report", "engine", "pipeline", "participant"),
     ("api",),
     ("transformer", "pretrain"),
-    ("workflow", "group", "demo", "tools"),
-    ("settings", "parser", "cli", "__main__"),
+    ("demo",),
+    ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-APART = {frozenset({"workflow", "group"}), frozenset({"workflow", "tools"}), frozenset({"group", "tools"})}
+APART = {
+    frozenset({"participant", "group"}),
+    frozenset({"participant", "demo"}),
+    frozenset({"group", "demo"}),
+}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
@@ -74,7 +79,7 @@ def test_modules_say_what_is_public(path):
 def test_help_imports_nothing_heavy(argument):
     code = (
         "import sys, contextlib\n"
-        "from neurofm_bids.cli import main\n"
+        "from neurofm_bids.cli.main import main\n"
         "with contextlib.suppress(SystemExit):\n"
         f"    main([{argument!r}])\n"
         "heavy = {'torch', 'ants', 'nipype', 'matplotlib', 'bids', 'nibabel', 'numpy', 'pandas', 'scipy'}\n"

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 import neurofm_bids
-from neurofm_bids.bids.cells import cell
-from neurofm_bids.group.tables import write_group
+from neurofm_bids.group.run import write_group
 from neurofm_bids.pretrain.evaluation_report import write_evaluation
 from neurofm_bids.pretrain.summary import TARGETS, Evaluated
 from neurofm_bids.report.charts import new_figure
 from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
 from neurofm_bids.report.participant import ReportFailure, ScanReport, write_participant_report
-from tests.test_group import write_scan
-from tests.test_report import record
+from neurofm_bids.storage.tables import cell
+from tests.group.test_run import write_scan
+from tests.report.test_participant import record
 
 BASE = Path(neurofm_bids.__file__).parent / "report" / "templates" / "base.html.j2"
 

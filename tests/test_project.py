@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from neurofm_bids.cli.options import get_parser
 from neurofm_bids.errors import Exit
-from neurofm_bids.parser import get_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = sorted(
@@ -45,7 +45,7 @@ def test_options_table_is_made_from_the_parser(pages):
 def test_every_option_is_used_in_a_test(option):
     """An alias counts through any of its spellings."""
     tests = "\n".join(
-        path.read_text() for path in (ROOT / "tests").glob("test_*.py") if path.name != Path(__file__).name
+        path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path.name != Path(__file__).name
     )
     action = next(a for a in get_parser()._actions if option in a.option_strings)
     spellings = {*action.option_strings, *(s.removeprefix("--") for s in action.option_strings), action.dest}

@@ -17,13 +17,13 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import neurofm_bids
-from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.scans import Scan, find_scans
-from neurofm_bids.cli import main
+from neurofm_bids.bids.discovery import Scan, find_scans
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model import hub, weights
-from neurofm_bids.model.models import model_spec
+from neurofm_bids.model.registry import model_spec
 
 PACKAGE = Path(neurofm_bids.__file__).parent
 ROOT = PACKAGE.parent

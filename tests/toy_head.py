@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.preprocess.grid import GRID_AFFINE
+from neurofm_bids.preprocess.model_grid import GRID_AFFINE
 from neurofm_bids.pretrain.anatomy import load_anatomies
 
 SHAPE = (96, 92, 112)

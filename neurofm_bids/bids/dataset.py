@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.derivatives import write_json, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.atomic import write_json, write_text
 
 __all__ = ["BIDS_VERSION", "DATASET_FILES", "check_output", "write_dataset"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.text import read_json, read_text
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.text import read_json, read_text
 
 __all__ = ["matches", "parse_labels", "read_filter_file"]
 

@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from neurofm_bids.bids.problems import Problem, folder_problem
-from neurofm_bids.bids.text import printable
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.text import printable
 
 __all__ = ["list_images"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.text import read_json
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["read_metadata"]
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.derivatives import file_version
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.records import Common, FlagRecord, Predicted, Reading, Row
+from neurofm_bids.storage.atomic import file_version
 
 __all__ = ["ENDINGS", "read_scan", "stem_of"]
 

@@ -1,148 +1,173 @@
-"""The group level: tables with their dictionaries, the phenotype twin and the group report."""
+"""The columns and rows of the group tables."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from urllib.parse import quote
+from dataclasses import dataclass
 
 from neurofm_bids import __version__
-from neurofm_bids.bids import dictionary
-from neurofm_bids.bids.derivatives import remove_leftovers, write_json, write_text
-from neurofm_bids.bids.locks import Locks
-from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.collect import Cohort, Missing, collect
-from neurofm_bids.group.layout import Table, make_tables, quality_names
+from neurofm_bids.group.cohort import Cohort
 from neurofm_bids.group.records import Row
-from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
+from neurofm_bids.records import dictionary
+from neurofm_bids.storage import tables as cells
 
-__all__ = ["GroupResult", "write_group"]
+__all__ = ["Table", "cell", "make_tables", "quality_names"]
 
-
-_log = logging.getLogger(__name__)
-_AT_WORK = (
-    "A participant run was at work in this folder: the tables hold the scans that were finished when they "
-    "were made. Run the group level again when it has ended."
-)
+_IDENTITY = ("participant_id", "session_id", "scan")
+_FLAGS = ("mask_volume_mm3", "n_flags", "n_serious_flags", "flags")
 
 
 @dataclass(frozen=True)
-class GroupResult:
-    """What the group level did: rows per table, scans without a row, files written."""
-
-    rows: int
-    missing: tuple[Missing, ...]
-    paths: tuple[Path, ...]
-    warnings: tuple[str, ...] = ()
-
-
-def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
-    """Write the tables and the report of the cohort found in ``out_dir``.
-
-    Equal outputs give equal bytes; every file is written whole or not at all.
+class Table:
+    """A table and the meaning of its columns.
 
     Parameters
     ----------
-    out_dir
-        Root of the derivative dataset.
-    label
-        Model label used in ``desc-`` (``openS``).
-    command
-        The command line, for the report.
-
-    Raises
-    ------
-    NeuroFMError
-        No scan has usable outputs of this model, or a file cannot be written.
+    columns
+        Column names in order, each with its dictionary entry.
+    rows
+        Cells as values: text, numbers, booleans or None.
+    about
+        What goes into the sidecar beside the columns.
+    digits
+        Significant digits of numbers.
     """
-    with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
-        at_work = _is_at_work(locks)
-        cohort = collect(out_dir, label)
-        if at_work or _is_at_work(locks):
-            _log.warning("%s", _AT_WORK)
-            cohort = replace(cohort, warnings=(_AT_WORK, *cohort.warnings))
-        if not cohort.rows:
-            raise _nothing(out_dir, cohort)
-        return _write(out_dir, cohort, command)
+
+    columns: Mapping[str, dictionary.Entry]
+    rows: Sequence[Sequence[object]]
+    about: Mapping[str, object]
+    digits: int = 10
+
+    def text(self) -> str:
+        """Return the table as TSV."""
+        lines = [
+            "\t".join(self.columns),
+            *("\t".join(cell(v, self.digits) for v in row) for row in self.rows),
+        ]
+        return "\n".join(lines) + "\n"
 
 
-def _is_at_work(locks: Locks) -> bool:
-    """Tell whether a participant run is at work: it shares a lock that can then not be had alone."""
-    if not locks.try_acquire("participants"):
-        return True
-    locks.release("participants")
-    return False
+def cell(value: object, digits: int = 10) -> str:
+    r"""Return one cell of a TSV file.
+
+    Text is made one line and no formula, see :func:`neurofm_bids.storage.tables.cell`.
+
+    >>> [cell(v) for v in (None, True, 1180321.0, 0.1, "=1+1", "a\tb")]
+    ['n/a', 'true', '1180321', '0.1', "'=1+1", 'a b']
+    """
+    if value is None:
+        return "n/a"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:.{digits}g}"
+    return cells.cell(str(value))
 
 
-def _write(out_dir: Path, cohort: Cohort, command: str) -> GroupResult:
-    tables, paths, label = make_tables(cohort), [], cohort.label
-    report = out_dir / f"group_desc-{label}.html"
-    remove_leftovers([report, *(out_dir / name for name in tables)])
-    for name, table in tables.items():
-        path = out_dir / name
-        write_text(path, table.text())
-        write_json(path.with_suffix(".json"), {**table.about, **table.columns})
-        paths += [path, path.with_suffix(".json")]
-    written = [path.relative_to(out_dir).as_posix() for path in paths]
-    write_group_report(_report(out_dir, cohort, tables, command=command, written=written), report)
-    return GroupResult(len(cohort.rows), cohort.missing, (*paths, report), cohort.warnings)
+def make_tables(cohort: Cohort) -> dict[str, Table]:
+    """Return the tables of a cohort by the name of their file.
 
-
-def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
-    first = cohort.missing[0] if cohort.missing else None
-    why = f" ({len(cohort.missing)} missing; {first.stem}: {first.reason})" if first else ""
-    return NeuroFMError(
-        f"no scan has usable outputs of the model {cohort.label}{why}",
-        where=out_dir,
-        fix="Run the participant level with this model first.",
-        code=Exit.NOTHING_SELECTED,
-    )
-
-
-def _report(
-    out_dir: Path, cohort: Cohort, tables: Mapping[str, Table], *, command: str, written: Sequence[str]
-) -> GroupReport:
-    mine = [table for name, table in tables.items() if name.endswith(("_predictions.tsv", "_quality.tsv"))]
-    subjects = {row.subject for row in cohort.rows}
-    pages = {subject for subject in subjects if (out_dir / f"sub-{subject}.html").is_file()}
-    names = dictionary.target_names(cohort.common.targets)
-    return GroupReport(
-        label=cohort.label,
-        model=cohort.common.model,
-        scans=tuple(
-            _scan(row, _numbers(mine, place), linked=row.subject in pages)
-            for place, row in enumerate(cohort.rows)
-        ),
-        missing=tuple((missing.stem, missing.reason) for missing in cohort.missing),
-        warnings=cohort.warnings,
-        features=cohort.features,
-        columns={name: entry for table in mine for name, entry in table.columns.items()},
-        predictions=tuple(dictionary.target_column(name) for name in names),
-        quality=tuple(dictionary.quality(name)[0] for name in quality_names(cohort)),
-        versions={**cohort.common.software, "NeuroFM-BIDS (group level)": __version__},
-        command=command,
-        tables=tuple(written),
-    )
-
-
-def _numbers(tables: Iterable[Table], place: int) -> dict[str, float]:
+    All have one row per scan, in the same order, but for the phenotype table: BIDS allows one row per
+    participant there, so it holds each participant's first scan and says how many there are.
+    """
+    prefix = f"group_desc-{cohort.label}"
+    predictions = _predictions(cohort)
     return {
-        name: float(value)
-        for table in tables
-        for name, value in zip(table.columns, table.rows[place], strict=True)
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        f"{prefix}_features.tsv": _features(cohort),
+        f"{prefix}_predictions.tsv": predictions,
+        f"{prefix}_quality.tsv": _quality(cohort),
+        "phenotype/neurofm.tsv": _phenotype(cohort, predictions),
     }
 
 
-def _scan(row: Row, values: Mapping[str, float], *, linked: bool) -> ReportScan:
-    outside = (name for name, predicted in row.predictions.items() if predicted.in_range is False)
-    return ReportScan(
-        stem=row.stem,
-        participant=row.subject,
-        link=quote(f"sub-{row.subject}.html", errors="replace") if linked else None,
-        values=values,
-        out_of_range=tuple(map(dictionary.target_column, outside)),
-        flags=tuple((flag.name, flag.message, flag.severity) for flag in row.flags),
+def _identity(row: Row) -> list[object]:
+    return [f"sub-{row.subject}", f"ses-{row.session}" if row.session else None, row.scan]
+
+
+def _fixed(names: Iterable[str]) -> dict[str, dictionary.Entry]:
+    return {name: dictionary.column(name) for name in names}
+
+
+def _about(cohort: Cohort, description: str) -> dict[str, object]:
+    model = cohort.common.model
+    weights = sorted({row.weights_sha256 for row in cohort.rows})
+    return {
+        "Description": description,
+        "NeuroFM": {
+            "Version": __version__,
+            "Model": model.get("Name", cohort.label),
+            "License": model.get("License", "unknown"),
+            "Notice": model.get("Notice", ""),
+            "WeightsSHA256": weights[0] if len(weights) == 1 else weights,
+        },
+    }
+
+
+def _features(cohort: Cohort) -> Table:
+    names = [f"f{i:03d}" for i in range(cohort.features.shape[1])]
+    rows = [
+        [*_identity(row), *values] for row, values in zip(cohort.rows, cohort.features.tolist(), strict=True)
+    ]
+    columns = {**_fixed(_IDENTITY), **dictionary.features(names)}
+    about = _about(cohort, "Features of every scan, one row per scan")
+    return Table(columns, rows, about, digits=9)  # nine tell any two float32 apart
+
+
+def _predictions(cohort: Cohort) -> Table:
+    recorded = cohort.common.targets
+    names = dictionary.target_names(recorded)
+    columns = _fixed(_IDENTITY)
+    for name in names:
+        columns |= dictionary.target(name, recorded[name])
+    columns |= _fixed(("chronological_age_years", "age_gap_years", "recorded_sex", "views", *_FLAGS))
+    rows = []
+    for row in cohort.rows:
+        known = [row.age_years, row.age_gap_years, row.sex, row.views]
+        rows.append([*_identity(row), *_predicted(row, names), *known, *_flagged(row)])
+    return Table(columns, rows, _about(cohort, "Predictions of every scan, one row per scan"))
+
+
+def _predicted(row: Row, names: Iterable[str]) -> list[object]:
+    cells: list[object] = []
+    for name in names:
+        p = row.predictions.get(name)
+        cells += [p.value, p.sd, p.lower95, p.upper95, p.in_range] if p else [None] * 5
+    return cells
+
+
+def _flagged(row: Row) -> list[object]:
+    names = ";".join(flag.name for flag in row.flags)
+    serious = sum(flag.severity == "serious" for flag in row.flags)
+    return [row.measured.get("mask_volume_mm3"), len(row.flags), serious, names or None]
+
+
+def quality_names(cohort: Cohort) -> list[str]:
+    """Return the quality measures that any scan has, in the order of the dictionary."""
+    names = dictionary.quality_names(sorted({name for row in cohort.rows for name in row.quality}))
+    return [name for name in names if name not in {*_IDENTITY, *_FLAGS}]
+
+
+def _quality(cohort: Cohort) -> Table:
+    names = quality_names(cohort)
+    columns = {**_fixed(_IDENTITY), **dict(map(dictionary.quality, names)), **_fixed(_FLAGS)}
+    rows = [
+        [*_identity(row), *(row.quality.get(name) for name in names), *_flagged(row)] for row in cohort.rows
+    ]
+    return Table(columns, rows, _about(cohort, "Quality measures and flags of every scan, one row per scan"))
+
+
+def _phenotype(cohort: Cohort, predictions: Table) -> Table:
+    counts: dict[object, int] = {}
+    first: dict[object, Sequence[object]] = {}
+    for row in predictions.rows:
+        counts[row[0]] = counts.get(row[0], 0) + 1
+        first.setdefault(row[0], row)
+    place = len(_IDENTITY)
+    rows = [[*row[:place], counts[row[0]], *row[place:]] for row in first.values()]
+    items = list(predictions.columns.items())
+    columns = dict([*items[:place], ("n_scans", dictionary.column("n_scans")), *items[place:]])
+    about = _about(
+        cohort, "Predictions of NeuroFM, one row per participant: the first scan by session and name"
     )
+    tool = {"Description": f"NeuroFM-BIDS, model {cohort.common.model.get('Name', cohort.label)}"}
+    return Table(columns, rows, {**about, "MeasurementToolMetadata": tool, "Derivative": True})

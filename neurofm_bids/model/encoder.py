@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.augmentation import lattices, read_volume
 from neurofm_bids.model.device import choose_device, choose_precision
 from neurofm_bids.model.predictions import Prediction, summarise
-from neurofm_bids.model.views import lattices, read_volume
 
 if TYPE_CHECKING:
     import torch

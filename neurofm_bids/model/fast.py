@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, elu_, linear, pad
 
+from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.network import Block, NeuroFMNet, Outputs
-from neurofm_bids.model.views import LATTICE_SIZE
 
 __all__ = ["FastNetwork", "Map"]
 

@@ -11,10 +11,10 @@ import json
 import re
 from pathlib import Path
 
-from neurofm_bids.bids.derivatives import write_json
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.models import ModelSpec
+from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import file_sha256
+from neurofm_bids.storage.atomic import write_json
 
 __all__ = ["accept_licence", "fetch", "fetched", "is_licence_accepted"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.model.models import ModelSpec, Target
+from neurofm_bids.model.registry import ModelSpec, Target
 
 __all__ = ["Prediction", "summarise"]
 

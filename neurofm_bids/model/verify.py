@@ -83,10 +83,10 @@ def _arithmetic(loaded: LoadedModel) -> Check:
     """Compare the fast computation with the plain network on the bundled template."""
     import torch
 
+    from neurofm_bids.model.augmentation import read_volume
     from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.model.views import read_volume
-    from neurofm_bids.preprocess.grid import model_grid
-    from neurofm_bids.preprocess.register import load_template
+    from neurofm_bids.preprocess.model_grid import model_grid
+    from neurofm_bids.preprocess.registration import load_template
 
     template = load_template(TEMPLATE)
     brain = np.where(np.asarray(template.mask.dataobj) > 0, np.asarray(template.image.dataobj), 0)
@@ -158,7 +158,7 @@ def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
     from nibabel.processing import conform
 
     from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.preprocess.reading import load_t1w
+    from neurofm_bids.preprocess.load import load_t1w
 
     brain = load_t1w(image)
     if brain.shape != _IMAGE_SHAPE:

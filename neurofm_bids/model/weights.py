@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_bytes
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.models import ModelSpec, known_hashes, model_spec
+from neurofm_bids.model.registry import ModelSpec, known_hashes, model_spec
+from neurofm_bids.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurofm_bids.bids.derivatives import write_bytes
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.storage.atomic import write_bytes
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_json, write_nifti
-from neurofm_bids.bids.participants import read_participants, read_rows
-from neurofm_bids.bids.scans import Scan, find_scans
+from neurofm_bids.bids.covariates import read_participants, read_rows
+from neurofm_bids.bids.discovery import Scan, find_scans
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.weights import file_sha256
 from neurofm_bids.pretrain.summary import TARGETS, Evaluated
 from neurofm_bids.pretrain.variants import mask_styles, poses
+from neurofm_bids.storage.atomic import write_json, write_nifti
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoder
@@ -140,8 +140,8 @@ def _prepared(scans: Sequence[Scan], folder: Path, nprocs: int, stability: bool)
 
 def _prepare(call: tuple[Path, Path, bool]) -> Path | str:
     """Bring one scan to the model grid under each mask, unless that was done before."""
-    from neurofm_bids.preprocess.chain import mask_image, prepare
-    from neurofm_bids.preprocess.grid import model_grid
+    from neurofm_bids.pipeline.in_memory import mask_image, prepare
+    from neurofm_bids.preprocess.model_grid import model_grid
 
     path, folder, stability = call
     record, made_of = folder / _RECORD, {"InputHash": file_sha256(path), "Version": __version__}

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from neurofm_bids.bids.cells import cell
-from neurofm_bids.bids.derivatives import write_json, write_text
 from neurofm_bids.pretrain.summary import TARGETS, Evaluated, summarise
+from neurofm_bids.storage.atomic import write_json, write_text
+from neurofm_bids.storage.tables import cell
 
 __all__ = ["write_evaluation"]
 
@@ -55,7 +55,7 @@ def write_evaluation(
     model, sha256, views
         What was evaluated.
     """
-    from neurofm_bids.report.page import render
+    from neurofm_bids.report.render import render
 
     summary = summarise(scans)
     about = {"Model": model, "WeightsSHA256": sha256, "Views": views, "Failed": dict(failed)}

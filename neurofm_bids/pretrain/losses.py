@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from neurofm_bids.model.architecture import WIDTH, Architecture
+from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.fast import FastNetwork, Map
-from neurofm_bids.model.models import model_spec
 from neurofm_bids.model.network import NeuroFMNet, Outputs
-from neurofm_bids.model.views import LATTICE_SIZE
+from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pretrain.samples import CELLS, Item
 from neurofm_bids.pretrain.shape import CUBE_MM
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
@@ -29,6 +28,7 @@ from neurofm_bids.pretrain.samples import Item, SampleStore, Schedule, load_item
 from neurofm_bids.pretrain.synthesis import GENERATOR
 from neurofm_bids.pretrain.training import Training
 from neurofm_bids.pretrain.validation import validate
+from neurofm_bids.storage.atomic import write_text
 
 __all__ = ["export", "train"]
 

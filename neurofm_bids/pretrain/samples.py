@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, pad
 from torch.utils.data import DataLoader, Dataset
 
-from neurofm_bids.model.views import LATTICE_SIZE
+from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.pretrain.anatomy import Anatomy
 from neurofm_bids.pretrain.synthesis import Sample, synthesize
 

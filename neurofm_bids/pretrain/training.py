@@ -13,8 +13,8 @@ from torch.nn.functional import pad
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.views import LATTICE_SIZE
 from neurofm_bids.pretrain.checkpoint import read_checkpoint, write_checkpoint
 from neurofm_bids.pretrain.losses import Teacher
 from neurofm_bids.pretrain.processes import Team

@@ -11,13 +11,13 @@ import nibabel as nib
 import numpy as np
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.derivatives import write_json, write_nifti, write_text
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.device import choose_device
-from neurofm_bids.preprocess.grid import GRID_AFFINE
+from neurofm_bids.preprocess.model_grid import GRID_AFFINE
 from neurofm_bids.pretrain.anatomy import find_maps, load_anatomies
 from neurofm_bids.pretrain.shape import CUBE_MM
 from neurofm_bids.pretrain.synthesis import GENERATOR, Picture, picture
+from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
 
 __all__ = ["write_volumes"]
 

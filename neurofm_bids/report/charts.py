@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.report.group_statistics import outliers
+from neurofm_bids.group.statistics import outliers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

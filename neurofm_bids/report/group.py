@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.derivatives import write_text
+from neurofm_bids.group.statistics import Agreement, age_agreement, principal_components
 from neurofm_bids.report.charts import plot_agreement
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
-from neurofm_bids.report.group_statistics import Agreement, age_agreement, principal_components
-from neurofm_bids.report.page import render
+from neurofm_bids.report.render import render
+from neurofm_bids.storage.atomic import write_text
 
 __all__ = ["GroupReport", "ReportScan", "render_group_report", "write_group_report"]
 

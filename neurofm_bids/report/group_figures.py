@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.group.statistics import Components, outliers
 from neurofm_bids.report.charts import (
     GREY,
     LINE,
@@ -20,7 +21,6 @@ from neurofm_bids.report.charts import (
     svg,
     write_name,
 )
-from neurofm_bids.report.group_statistics import Components, outliers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

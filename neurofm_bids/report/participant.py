@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.derivatives import write_text
-from neurofm_bids.bids.dictionary import quality, quality_names, target_names
-from neurofm_bids.report.page import render
+from neurofm_bids.records.dictionary import quality, quality_names, target_names
+from neurofm_bids.report.render import render
+from neurofm_bids.storage.atomic import write_text
 
 __all__ = ["ReportFailure", "ScanReport", "outputs_comment", "write_participant_report"]
 

@@ -58,7 +58,7 @@ def run(command, **settings):
 
 
 _HOLD = (
-    "import sys, time; from pathlib import Path; from neurofm_bids.bids.locks import Locks\n"
+    "import sys, time; from pathlib import Path; from neurofm_bids.storage.locks import Locks\n"
     "locks = Locks(Path(sys.argv[1]))\n"
     "print(all([locks.try_acquire(name) for name in sys.argv[2:]]), flush=True); time.sleep(600)"
 )

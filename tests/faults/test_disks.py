@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from neurofm_bids.bids.derivatives import write_text
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.atomic import write_text
 from tests.faults.command import (
     arguments,
     is_complete,

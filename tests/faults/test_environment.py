@@ -54,7 +54,7 @@ def test_everything_else_is_read_only(dataset, tmp_path):
 def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
     import tempfile
 
-    from neurofm_bids.cli import main
+    from neurofm_bids.cli.main import main
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError()))
@@ -112,14 +112,14 @@ SECRETS = (
 
 @pytest.mark.fault("A fault that nobody foresaw", "a crash file to mail, without secrets")
 def test_crash_file_holds_no_secrets(dataset, tmp_path, monkeypatch):
-    from neurofm_bids.cli import main
+    from neurofm_bids.cli.main import main
 
     monkeypatch.setenv("SECRET_THING", "plugh")
 
     def broken(*_, **__):
         raise KeyError(" ".join(SECRETS))
 
-    monkeypatch.setattr("neurofm_bids.workflow.run.process", broken)
+    monkeypatch.setattr("neurofm_bids.participant.run.process", broken)
     out = tmp_path / "out"
     assert main([str(dataset), str(out), "participant", "-w", str(tmp_path / "work")]) == 70
     (path,) = out.glob("logs/*/crash-*.txt")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from neurofm_bids.bids.locks import Locks
+from neurofm_bids.storage.locks import Locks
 from tests.faults.command import (
     arguments,
     hold,

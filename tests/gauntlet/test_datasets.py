@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.bids.scans import find_scans
-from neurofm_bids.cli import main
+from neurofm_bids.bids.discovery import find_scans
+from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from tests.conftest import write_dataset_files
 from tests.gauntlet.datasets import DATASETS, ONE

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.covariates import read_participants
+from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.filters import parse_labels
-from neurofm_bids.bids.participants import read_participants
+from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.problems import name_problem
-from neurofm_bids.bids.scans import Scan
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.preprocess.reading import load_t1w
+from neurofm_bids.preprocess.load import load_t1w
 from tests.gauntlet import headers
 
 DATA = (np.random.default_rng(0).random((40, 42, 44)) * 500).astype(np.int16)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from neurofm_bids.cli import main
+from neurofm_bids.cli.main import main
 from tests.conftest import write_dataset_files
 from tests.gauntlet.case import params
 from tests.gauntlet.file_cases import FILES, SIDECARS

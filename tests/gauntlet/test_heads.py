@@ -6,7 +6,7 @@ import pytest
 from nibabel.affines import from_matvec
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.preprocess.chain import prepare
+from neurofm_bids.pipeline.in_memory import prepare
 from tests.gauntlet import images
 
 _TISSUE = 0.08  # of the brightest: air is darker

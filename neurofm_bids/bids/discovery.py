@@ -1,0 +1,221 @@
+"""BIDS in: every T1-weighted image of a dataset that a run selects, and those that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from neurofm_bids.bids.filters import matches, parse_labels, read_filter_file
+from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
+from neurofm_bids.bids.sidecars import read_metadata
+from neurofm_bids.config import Config
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.text import printable, read_json
+
+__all__ = ["Refused", "Scan", "Selection", "find_scans", "parse_labels", "read_filter_file"]
+
+_log = logging.getLogger(__name__)
+
+_ENDING = re.compile(r"_T1w\.nii(\.gz)?$")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One T1w image.
+
+    Parameters
+    ----------
+    path
+        Where it was found, absolute, links not resolved.
+    bids_dir
+        Root of its dataset.
+    subject, session
+        Labels without prefix.
+    entities
+        Key and value pairs in the order of the file name.
+    metadata
+        Its JSON metadata, inherited ones included.
+    """
+
+    path: Path
+    bids_dir: Path
+    subject: str
+    session: str | None
+    entities: tuple[tuple[str, str], ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def stem(self) -> str:
+        """File name without ``_T1w`` and extension."""
+        return _ENDING.sub("", self.path.name)
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """Path under the dataset."""
+        return PurePosixPath(self.path.relative_to(self.bids_dir).as_posix())
+
+    @property
+    def uri(self) -> str:
+        """BIDS URI in the dataset linked as ``raw``."""
+        return f"bids:raw:{self.relative}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An image, or a participant without images, that cannot be used, and why."""
+
+    path: Path
+    scan: Scan | None
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the options select."""
+
+    scans: tuple[Scan, ...]
+    refused: tuple[Refused, ...]
+
+
+def find_scans(config: Config) -> Selection:
+    """Return the selected T1w images of the dataset.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no dataset (66, 16), a label does not exist, or nothing is selected (18).
+    """
+    root = config.bids_dir
+    _check_dataset(config)
+    subjects, closed = _subjects(root, config.participant_label)
+    listed, unlisted = list_images(root, subjects)
+    found = [path for path in listed if matches(_entities(path), config.session_label, config.bids_filter)]
+    refused = [_refused(path, root, problem) for path, problem in (*closed, *unlisted)]
+    refused += _without_scans(root, subjects, [*found, *(path for path, _ in unlisted)])
+    if not found and not closed and not unlisted:
+        raise NeuroFMError(
+            "no T1w image is selected",
+            where=root,
+            fix="Check labels and filters.",
+            code=Exit.NOTHING_SELECTED,
+        )
+    examined = _examined(found, root)
+    scans = tuple(scan for scan in examined if isinstance(scan, Scan))
+    return Selection(scans, (*refused, *(bad for bad in examined if isinstance(bad, Refused))))
+
+
+def _check_dataset(config: Config) -> None:
+    root, path = config.bids_dir, config.bids_dir / "dataset_description.json"
+    if not root.is_dir():
+        raise NeuroFMError("there is no such dataset", where=root, fix="Check the path.", code=Exit.NO_INPUT)
+    problem = folder_problem(root)
+    if problem is not None:
+        raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.NO_INPUT)
+    if config.skip_bids_validation and (path.is_file() or not os.path.lexists(path)):
+        return
+    try:
+        what = _description_problem(read_json(path))
+    except (OSError, ValueError):
+        what = "dataset_description.json is missing or not valid JSON"
+    if what:
+        raise NeuroFMError(
+            f"this is not a raw BIDS dataset: {what}",
+            where=root,
+            fix="Mend it, or use --skip-bids-validation.",
+            code=Exit.INVALID_BIDS,
+        )
+
+
+def _description_problem(description: Any) -> str:
+    if not isinstance(description, dict) or not {"Name", "BIDSVersion"} <= set(description):
+        return "dataset_description.json lacks Name or BIDSVersion"
+    if description.get("DatasetType", "raw") != "raw":
+        return "its DatasetType is not raw"
+    return ""
+
+
+def _subjects(root: Path, labels: Sequence[str]) -> tuple[list[str], list[tuple[Path, Problem]]]:
+    """Return the labels to look at, and the links among the participants that lead to no folder."""
+    names = sorted(path.name for path in root.iterdir() if path.name.startswith("sub-"))
+    there = [name[4:] for name in names if (root / name).is_dir()]
+    links = [root / name for name in names if name[4:] not in there and (root / name).is_symlink()]
+    closed = [(path, problem) for path in links if (problem := file_problem(path)) is not None]
+    if labels:
+        closed = [(path, problem) for path, problem in closed if path.name[4:] in labels]
+    unknown = [label for label in labels if label not in there and root / f"sub-{label}" not in dict(closed)]
+    if unknown:
+        raise NeuroFMError(
+            f"no such participant: {', '.join(map(printable, unknown))}",
+            where=root,
+            fix="Check --participant-label.",
+            code=Exit.NOTHING_SELECTED,
+        )
+    _warn_of_twins(there)
+    return [label for label in labels if label in there] or ([] if labels else there), closed
+
+
+def _warn_of_twins(labels: Sequence[str]) -> None:
+    for _, group in groupby(sorted(labels, key=str.lower), key=str.lower):
+        twins = [f"sub-{printable(label)}" for label in group]
+        if len(twins) > 1:
+            _log.warning("participants differ in upper and lower case only: %s", ", ".join(twins))
+
+
+def _entities(path: Path) -> dict[str, str]:
+    parts = path.name.split(".")[0].split("_")[:-1]
+    return {key: value for key, _, value in (part.partition("-") for part in parts)}
+
+
+def _scan(path: Path, root: Path) -> Scan:
+    entities = _entities(path)
+    subject = path.relative_to(root).parts[0].removeprefix("sub-")
+    return Scan(path, root, subject, entities.get("ses"), tuple(entities.items()))
+
+
+def _examined(found: Sequence[Path], root: Path) -> list[Scan | Refused]:
+    """Return each image as a scan with its metadata, or why it is refused."""
+    cache: dict[Path, list[Path]] = {}
+    first: dict[tuple[Path, str], str] = {}
+    examined: list[Scan | Refused] = []
+    for path in sorted(found):
+        scan = _scan(path, root)
+        other = first.setdefault((path.parent, scan.stem), path.name)
+        problem = name_problem(path, root) or _twin_problem(path, other) or file_problem(path)
+        try:
+            if problem is None:
+                scan = replace(scan, metadata=read_metadata(path, root, cache))
+        except NeuroFMError as error:
+            problem = error.what, error.fix
+        examined.append(scan if problem is None else _refused(path, root, problem))
+    return examined
+
+
+def _twin_problem(path: Path, other: str) -> Problem | None:
+    if path.name == other:
+        return None
+    return f"its outputs would have the names of those of {other}", "Remove one of the two files."
+
+
+def _refused(path: Path, root: Path, problem: Problem) -> Refused:
+    """Return a refusal that can be written down: its names are UTF-8 and short enough for a report's."""
+    shown = root.joinpath(*map(printable, path.relative_to(root).parts))
+    scan = _scan(shown, root)
+    short = scan.subject.encode()[:200].decode(errors="ignore")
+    return Refused(shown, replace(scan, subject=short), *problem)
+
+
+def _without_scans(root: Path, subjects: Sequence[str], found: Sequence[Path]) -> list[Refused]:
+    having = {path.relative_to(root).parts[0] for path in found}
+    names = [f"sub-{label}" for label in subjects if f"sub-{label}" not in having]
+    return [
+        Refused(root / printable(name), None, "no T1w image is selected", "Check the dataset.")
+        for name in names
+    ]

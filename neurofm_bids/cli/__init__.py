@@ -1,0 +1,1 @@
+"""The command line: neurofm and neurofm-tools."""

@@ -1,0 +1,1 @@
+"""Who does the work: worker processes, claims between runs, logs and progress."""

@@ -1,0 +1,122 @@
+"""Processing the scans of a run, chunk after chunk, in worker processes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.config import Config
+from neurofm_bids.engine.chunk import Chunk
+from neurofm_bids.engine.claims import claimed_chunks
+from neurofm_bids.engine.monitor import monitored
+from neurofm_bids.engine.progress import Progress
+from neurofm_bids.engine.run_log import Failure, RunLog
+from neurofm_bids.engine.work_folder import work_folder
+from neurofm_bids.errors import os_error
+from neurofm_bids.participant.plan import Job
+from neurofm_bids.storage.locks import Locks
+
+if TYPE_CHECKING:
+    from neurofm_bids.engine.workers import Workers
+
+__all__ = ["Processed", "process"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Processed:
+    """What became of scans, filled as they are over; ``elsewhere`` were finished by another run."""
+
+    done: list[Scan] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    elsewhere: list[Scan] = field(default_factory=list)
+
+
+def process(
+    job: Job, scans: Sequence[Scan], locks: Locks, log: RunLog, processed: Processed
+) -> Generator[set[str], None, None]:
+    """Process scans and yield the participants of each chunk when it is over, its locks still held.
+
+    Raises
+    ------
+    NeuroFMError
+        The device, the weights, the template or the work folder are missing; or the output or work folder
+        is full or gone.
+    """
+    if not scans:
+        return
+    config = job.config
+    with _started(config, log.folder) as (workers, folder, gpu):
+        progress = Progress(len(scans))
+        try:
+            chunks = claimed_chunks(job, scans, locks, 4 * config.nprocs, processed.elsewhere)
+            for number, claimed in enumerate(chunks):
+                chunk = Chunk(job, claimed, folder / str(number), log, progress)
+                try:
+                    _run(job, claimed, chunk, workers, gpu=gpu)
+                finally:
+                    processed.done += chunk.done
+                    processed.failed += chunk.failed_scans
+                yield {scan.subject for scan in claimed}
+                if processed.failed and config.stop_on_first_crash:
+                    _log.error("Stopped at the first failure; what is finished stays.")
+                    return
+        finally:
+            progress.close()
+
+
+@contextmanager
+def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, bool]]:
+    """Give workers, work folder, and whether the network runs on a GPU.
+
+    What is missing for all scans ends the run here, before any work.
+    """
+    from neurofm_bids.engine.workers import Workers
+    from neurofm_bids.pipeline.encoding import device_type
+    from neurofm_bids.preprocess.registration import load_template
+
+    load_template(config.template)
+    _warn_of_little_memory(config.memory_gb)
+    with (
+        work_folder(config.work_dir, keep=config.keep_work) as folder,
+        Workers(config.omp_nthreads, folder) as workers,
+        monitored(config.resource_monitor, log_folder, folder),
+    ):
+        gpu = workers.call(device_type, config, reserved=True) != "cpu"
+        if not gpu:
+            workers.unreserve()
+        yield workers, folder, gpu
+
+
+def _warn_of_little_memory(available_gb: float) -> None:
+    from neurofm_bids.pipeline.nipype_graph import MAIN_GB, most_memory_gb
+
+    needed = MAIN_GB + most_memory_gb()
+    if available_gb < needed:
+        _log.warning(
+            "A head of 256^3 voxels needs up to %.1f GB and %.1f GB may be used: steps run one at a time.",
+            needed,
+            available_gb,
+        )
+
+
+def _run(job: Job, scans: Sequence[Scan], chunk: Chunk, workers: Workers, *, gpu: bool) -> None:
+    from neurofm_bids.engine.plugin import execute
+    from neurofm_bids.pipeline.nipype_graph import chunk_graph
+
+    try:
+        chunk.folder.mkdir()
+        graph = chunk_graph([job.of(scan) for scan in scans], chunk.folder, gpu=gpu)
+        said = execute(graph, job.config, workers, chunk)
+    except OSError as error:  # nipype itself writes there
+        raise os_error(error, chunk.folder) from error
+    chunk.finish(said)
+    if not job.config.keep_work:
+        shutil.rmtree(chunk.folder, ignore_errors=True)

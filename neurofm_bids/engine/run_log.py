@@ -1,0 +1,171 @@
+"""The log folder of one run: settings, log, what each step took, and what failed."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from neurofm_bids.config import Config
+from neurofm_bids.engine.crash import crash_text
+from neurofm_bids.errors import NeuroFMError, os_error
+from neurofm_bids.storage.atomic import write_text
+from neurofm_bids.storage.tables import cell
+
+__all__ = ["Failure", "RunLog", "Timing"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one scan could not be done.
+
+    Parameters
+    ----------
+    scan
+        Path of the T1w relative to the dataset.
+    subject
+        Participant label.
+    stem
+        File name without its suffix, or an empty text if there is no scan.
+    step
+        Where it failed: ``select`` or one of the steps.
+    reason, fix
+        One sentence each: what is wrong, what to do.
+    traceback
+        For the crash file; empty for expected failures.
+    """
+
+    scan: str
+    subject: str
+    stem: str
+    step: str
+    reason: str
+    fix: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one step of one scan took.
+
+    Parameters
+    ----------
+    scan, step
+        Stem of the scan and name of the step.
+    outcome
+        ``done``, ``failed`` or ``killed``.
+    seconds, cpu_seconds
+        Wall time and processor time of all threads.
+    peak_memory_mb
+        Peak resident memory of the worker, 1e6 bytes; None where it is not known.
+    """
+
+    scan: str
+    step: str
+    outcome: str
+    seconds: float
+    cpu_seconds: float | None
+    peak_memory_mb: float | None
+
+
+class RunLog:
+    """``logs/<run>/`` under the output folder, complete at any moment.
+
+    Raises
+    ------
+    NeuroFMError
+        It cannot be written.
+    """
+
+    def __init__(self, out_dir: Path, config: Config) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        self.folder = out_dir / "logs" / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        self._config, self._failures = config, list[Failure]()
+        write_text(self.folder / "config.toml", _toml(config))
+        try:
+            self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8")
+            self._timing = (self.folder / "timing.tsv").open("a", encoding="utf-8", buffering=1)
+            self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
+        except OSError as error:
+            raise os_error(error, self.folder) from error
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(self._handler)
+
+    def timed(self, timing: Timing) -> None:
+        """Add one line of what a step took; a log that cannot be written does not end the work."""
+        values = [getattr(timing, field.name) for field in fields(Timing)]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = "\t".join([now, *("n/a" if value is None else str(value) for value in values)])
+        with contextlib.suppress(OSError):
+            self._timing.write(line + "\n")
+
+    def failed(self, *failures: Failure) -> None:
+        """Add scans to the list of those that failed, with a crash file where the cause was not foreseen."""
+        self._failures += failures
+        try:
+            for failure in failures:
+                if failure.traceback:
+                    self.crashed(failure.scan, failure.step, failure.reason, failure.traceback)
+            write_text(self.folder / "failed.tsv", _table(self._failures))
+        except NeuroFMError as error:
+            _log.warning("The list of failed scans is not up to date: %s", error)
+
+    def note(self, text: str) -> None:
+        """Add a line to the log that is said elsewhere too."""
+        self._handler.emit(logging.LogRecord(__name__, logging.ERROR, "", 0, text, None, None))
+
+    def crashed(self, scan: str, step: str, reason: str, trace: str) -> Path:
+        """Write a file that can be mailed with a report of the fault, and return its path."""
+        stem = Path(scan).name.split(".")[0].removesuffix("_T1w")
+        name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
+        write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
+        return self.folder / name
+
+    def close(self) -> None:
+        """Write nothing more."""
+        logging.getLogger().removeHandler(self._handler)
+        for stream in (self._handler, self._timing):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that is silent when its disk is full or gone: the run itself says so, once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the name in logging
+        """Do nothing."""
+
+
+def _table(failures: Sequence[Failure]) -> str:
+    stream = io.StringIO()
+    table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    table.writerow(["scan", "step", "reason", "fix"])
+    for failure in failures:
+        row = (failure.scan, failure.step, failure.reason, failure.fix)
+        table.writerow([cell(text) for text in row])
+    return stream.getvalue()
+
+
+def _toml(config: Config) -> str:
+    lines = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value is not None:
+            plain = value if isinstance(value, bool | int | float) else _plain(value)
+            lines.append(f"{field.name} = {json.dumps(plain, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    return str(value)

@@ -1,0 +1,1 @@
+"""The steps of a scan, run in memory or as a nipype graph."""

@@ -1,0 +1,247 @@
+"""Reading a T1w with every check: nothing is allocated or inflated on the word of a header alone."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.errors import Exit, NeuroFMError
+
+__all__ = ["load_t1w"]
+
+_MAX_AXIS = 1024
+_MAX_VOXELS = 2**28
+_MAX_OFFSET = 2**26  # bytes before the first voxel: header and its extensions
+_MAX_REST = 2**24  # bytes behind the last voxel
+_MAX_VALUE = 1e15  # squares of float32 values beyond overflow when they are summed
+_FEW_VALUES, _MANY_VALUES = 20, 256  # at most so many in a mask; more than so many in no label map
+_FLAT = 0.7  # share of equal neighbours: 0.83 to 1 in label maps, up to 0.25 in T1w
+_ZOOMS_MM = (0.2, 6.0)
+_MIN_EXTENT_MM = 80
+_MEND = "Mend the header."
+_BLOCK = 2**20
+
+
+def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
+    """Return a checked T1w as float32 on its own voxel grid.
+
+    Parameters
+    ----------
+    source
+        Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image; 3-D, or 4-D with one volume.
+
+    Returns
+    -------
+    image
+        Its affine is the sform if that has a code, else the qform, as nibabel decides. The header keeps
+        codes and qform of the source, from which :func:`neurofm_bids.preprocess.iqm.measure_quality`
+        tells whether they agree.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be read, or is no plausible T1w; the message says why.
+    """
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None and not path.is_file():
+        raise NeuroFMError("there is no such file", where=path, fix="Check the path.", code=Exit.NO_INPUT)
+    try:
+        image: Any = source if path is None else _opened(path)
+        _check_image(image)
+        data = _voxels(image)
+    except NeuroFMError as error:
+        raise NeuroFMError(error.what, where=path, fix=error.fix) from error
+    return _as_float(image, data)
+
+
+@contextmanager
+def _named_damage() -> Iterator[None]:
+    """Turn what reading a damaged file raises, which may be of any class, into one sentence."""
+    try:
+        yield
+    except (NeuroFMError, MemoryError):
+        raise
+    except PermissionError as error:
+        raise NeuroFMError("the image may not be read", fix="Check the permissions.") from error
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        if error.errno in {errno.EIO, errno.ESTALE}:
+            said = f"the image cannot be read ({error.strerror})"
+            raise NeuroFMError(said, fix="The disk or file server failed: run again.") from error
+        raise _damaged(" ".join(str(error).split())) from error
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise _damaged(said) from error
+
+
+def _damaged(said: str) -> NeuroFMError:
+    return NeuroFMError(f"the image cannot be read ({said})", fix="The file is damaged: get it again.")
+
+
+def _opened(path: Path) -> Any:
+    """Open an image whose header and length have been found to be sound."""
+    with _named_damage():
+        header = _raw_header(path)
+        if header is not None:
+            _check_matrix(header.get_data_shape())
+            _check_zooms(header)
+            offset = max(float(header["vox_offset"]), header.sizeof_hdr)
+            _check_length(path, offset, header.get_data_shape(), _kind(header))
+        image: Any = nib.load(path)
+        if header is None and path.suffix.lower() in {".mgz", ".mgh"}:
+            _check_matrix(image.shape)
+            _check_length(path, image.dataobj.offset, image.shape, image.get_data_dtype())
+    return image
+
+
+def _raw_header(path: Path) -> Any:
+    """Return the header of a NIfTI file as it is, before nibabel mends it, or None."""
+    if ".nii" not in path.suffixes[-2:]:
+        return None
+    with nib.openers.ImageOpener(str(path)) as stream:
+        block = stream.read(nib.Nifti2Header.sizeof_hdr)
+    for kind in (nib.Nifti1Header, nib.Nifti2Header):
+        size = kind.sizeof_hdr
+        if len(block) >= size and size in {int.from_bytes(block[:4], order) for order in ("little", "big")}:
+            return kind(block[:size], check=False)
+    return None
+
+
+def _kind(header: Any) -> np.dtype[Any]:
+    try:
+        kind: np.dtype[Any] = header.get_data_dtype()
+        return kind
+    except KeyError as error:
+        raise _damaged(f"its header gives the unknown data type {int(header['datatype'])}") from error
+
+
+def _check_zooms(header: Any) -> None:
+    zooms = np.asarray(header["pixdim"][1:4], dtype=float)
+    if not (np.isfinite(zooms).all() and (zooms > 0).all()):
+        sizes = " x ".join(f"{zoom:g}" for zoom in zooms)
+        raise NeuroFMError(f"the header gives voxels of {sizes} mm", fix=_MEND)
+
+
+def _check_matrix(whole: tuple[int, ...]) -> None:
+    shape = whole[:3] if len(whole) > 3 and set(whole[3:]) == {1} else whole
+    if len(shape) != 3:
+        raise NeuroFMError(
+            f"the image has shape {_plain(whole)}, not one 3-D volume", fix="Split or average it."
+        )
+    if max(shape) > _MAX_AXIS or min(shape) < 10 or math.prod(map(int, shape)) > _MAX_VOXELS:
+        raise NeuroFMError(f"a matrix of {_plain(shape)} voxels is no T1w", fix="Check the header.")
+
+
+def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(n) for n in shape)
+
+
+def _check_length(path: Path, offset: float, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+    """Compare the length of a file with what its header promises, reading a compressed one to its end.
+
+    nibabel stops at the last voxel, before the check sum.
+    """
+    if not offset <= _MAX_OFFSET:
+        raise _damaged(f"its voxels would begin at byte {offset:.0f}")
+    promised = int(offset) + math.prod(map(int, shape)) * kind.itemsize
+    length = _inflated(path, promised) if path.suffix.lower() in {".gz", ".mgz"} else path.stat().st_size
+    if length < promised:
+        raise _damaged(f"it ends after {length} of {promised} bytes")
+
+
+def _inflated(path: Path, promised: int) -> int:
+    length = 0
+    with gzip.open(path) as stream:
+        while block := stream.read(_BLOCK):
+            length += len(block)
+            if length > promised + _MAX_REST:
+                raise NeuroFMError("the file holds far more than its header says", fix="Get the file again.")
+    return length
+
+
+def _check_image(image: Any) -> None:
+    if not isinstance(image, nib.spatialimages.SpatialImage):
+        raise NeuroFMError("this is no image of voxels", fix="Give a path or a nibabel image.")
+    _check_matrix(image.shape)
+    if image.get_data_dtype().kind not in "iufb":
+        raise NeuroFMError("the voxels are not single real numbers", fix="Export a grey-scale image.")
+    affine = np.asarray(image.affine, dtype=float)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
+        raise NeuroFMError("the affine of the image is singular or not finite", fix=_MEND)
+    zooms = np.round(nib.affines.voxel_sizes(affine), 4)
+    extent = float((zooms * image.shape[:3]).min())
+    if zooms.max() > _ZOOMS_MM[1] or zooms.min() < _ZOOMS_MM[0] or extent < _MIN_EXTENT_MM:
+        sizes = "x".join(f"{z:.3g}" for z in zooms)
+        raise NeuroFMError(
+            f"voxels of {sizes} mm over {extent:.0f} mm cannot show a brain", fix="Check the header."
+        )
+
+
+def _voxels(image: Any) -> NDArray[np.float32]:
+    with _named_damage(), np.errstate(over="ignore", invalid="ignore"):
+        data = np.asarray(image.dataobj, dtype=np.float32).reshape(image.shape[:3])
+        if not (np.abs(data) <= _MAX_VALUE).all():
+            raise _unusable(np.asarray(image.dataobj))
+    low, high = float(data.min()), float(data.max())
+    if low == high:
+        what = "all voxels are zero" if low == 0 else "all voxels have the same value"
+        raise NeuroFMError(what, fix="Check how the image was exported.")
+    _check_variety(data)
+    return data
+
+
+def _check_variety(data: NDArray[np.float32]) -> None:
+    values, counts = np.unique(data[::3, ::3, ::3], return_counts=True)
+    if len(values) > _MANY_VALUES:
+        return
+    here, next_to_it = data[::2, ::2, :-1], data[::2, ::2, 1:]
+    background = values[counts.argmax()]
+    inside = (here != background) & (next_to_it != background)
+    alike = int(np.count_nonzero(inside & (here == next_to_it)))
+    equal = alike / max(1, int(np.count_nonzero(inside)))
+    if len(values) <= _FEW_VALUES or equal > _FLAT:
+        raise NeuroFMError(
+            f"the image has {len(values)} values only: a mask or segmentation, not a T1w",
+            fix="Check its name.",
+        )
+
+
+def _unusable(data: NDArray[Any]) -> NeuroFMError:
+    count = int(np.count_nonzero(~np.isfinite(data)))
+    if count:
+        return NeuroFMError(f"{count} voxels are NaN or infinite", fix="Find out what wrote them.")
+    largest = float(np.abs(data).max())
+    return NeuroFMError(
+        f"the voxels are too large, up to {largest:.3g}",
+        fix="Check scl_slope in the header and what wrote them.",
+    )
+
+
+def _as_float(image: Any, data: NDArray[np.float32]) -> nib.Nifti1Image:
+    affine = np.asarray(image.affine, dtype=float)
+    loaded = nib.Nifti1Image(data, affine)
+    if isinstance(image.header, nib.Nifti1Header):
+        _keep_forms(image.header, loaded)
+    loaded.header.set_xyzt_units("mm")
+    return loaded
+
+
+def _keep_forms(header: nib.Nifti1Header, loaded: nib.Nifti1Image) -> None:
+    """Take over the codes and the qform; the sform is the affine that is used."""
+    codes = int(header["qform_code"]), int(header["sform_code"])
+    try:
+        qform = np.asarray(header.get_qform(), dtype=float)
+        loaded.set_qform(qform, code=codes[0], update_affine=False)
+    except (ValueError, np.linalg.LinAlgError, nib.spatialimages.HeaderDataError):
+        codes = 0, codes[1]  # a quaternion that is none says nothing
+    loaded.set_sform(loaded.affine, code=codes[1] or 2 * min(codes[0], 1), update_affine=False)

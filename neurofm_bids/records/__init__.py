@@ -1,0 +1,1 @@
+"""The typed record of a scan, and what each of its fields means."""

@@ -1,0 +1,1 @@
+"""Files that survive: atomic writes, locks, tables, and reading that forgives."""

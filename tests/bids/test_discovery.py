@@ -1,0 +1,208 @@
+import os
+
+import pytest
+
+from neurofm_bids.bids.discovery import find_scans
+from neurofm_bids.config import Config
+from neurofm_bids.errors import Exit, NeuroFMError
+
+ONE = "sub-01/anat/sub-01_T1w.nii.gz"
+TWO = "sub-02/ses-a/anat/sub-02_ses-a_acq-x_run-1_T1w.nii.gz"
+THREE = "sub-02/ses-b/anat/sub-02_ses-b_run-02_T1w.nii"
+
+
+def select(root, **settings):
+    return find_scans(Config(bids_dir=root, out_dir=root.parent / "out", **settings))
+
+
+def names(selection):
+    return [str(scan.relative) for scan in selection.scans]
+
+
+def test_every_t1w_and_nothing_else(bids_dataset):
+    root = bids_dataset(
+        ONE,
+        TWO,
+        THREE,
+        "sub-01/anat/sub-01_T2w.nii.gz",
+        "sub-01/func/sub-01_task-rest_bold.nii.gz",
+        "derivatives/x/sub-01/anat/sub-01_T1w.nii.gz",
+        "sourcedata/sub-09/anat/sub-09_T1w.nii.gz",
+    )
+    selection = select(root)
+    assert names(selection) == [ONE, TWO, THREE]
+    scan = selection.scans[1]
+    assert (scan.subject, scan.session, scan.stem) == ("02", "a", "sub-02_ses-a_acq-x_run-1")
+    assert scan.uri == f"bids:raw:{TWO}"
+
+
+def test_many_participants_use_the_same_rule(bids_dataset):
+    images = [f"sub-{i:02d}/anat/sub-{i:02d}_T1w.nii.gz" for i in range(60)]
+    root = bids_dataset(*images)
+    assert names(select(root, participant_label=("07",))) == [images[7]]
+    assert len(select(root).scans) == 60
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"participant_label": ("01",)}, [ONE]),
+        ({"session_label": ("b",)}, [THREE]),
+        ({"bids_filter": (("acquisition", "x"),)}, [TWO]),
+        ({"bids_filter": (("acquisition", "*"),)}, [TWO]),
+        ({"bids_filter": (("acquisition", None), ("session", "*"))}, [THREE]),
+        ({"bids_filter": (("run", 2),)}, [THREE]),
+        ({"bids_filter": (("run", [1, 2]),)}, [TWO, THREE]),
+    ],
+)
+def test_selection(bids_dataset, settings, expected):
+    assert names(select(bids_dataset(ONE, TWO, THREE), **settings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"participant_label": ("01", "77")}, "no such participant: 77"),
+        ({"session_label": ("zz",)}, "no T1w image is selected"),
+    ],
+)
+def test_nothing_selected(bids_dataset, settings, message):
+    with pytest.raises(NeuroFMError, match=message) as error:
+        select(bids_dataset(ONE), **settings)
+    assert error.value.code is Exit.NOTHING_SELECTED
+
+
+def test_missing_dataset(tmp_path):
+    with pytest.raises(NeuroFMError, match="there is no such dataset") as error:
+        select(tmp_path / "nowhere")
+    assert error.value.code is Exit.NO_INPUT
+
+
+@pytest.mark.parametrize(
+    "text", [None, "{", "[]", '{"Name": "x"}', '{"Name":"x","BIDSVersion":"1","DatasetType":"derivative"}']
+)
+def test_not_a_raw_dataset(bids_dataset, text):
+    root = bids_dataset(ONE)
+    path = root / "dataset_description.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(NeuroFMError, match="not a raw BIDS dataset") as error:
+        select(root)
+    assert error.value.code is Exit.INVALID_BIDS
+    assert names(select(root, skip_bids_validation=True)) == [ONE] or text == "{"
+
+
+def test_metadata_is_inherited_and_the_nearest_wins(bids_dataset):
+    root = bids_dataset(ONE, TWO)
+    (root / "T1w.json").write_text('{"a": 1, "b": 1}')
+    (root / "acq-x_T1w.json").write_text('{"b": 2}')
+    (root / "sub-02/ses-a/anat/sub-02_ses-a_acq-x_run-1_T1w.json").write_text('{"c": 3}')
+    one, two = select(root).scans
+    assert dict(one.metadata) == {"a": 1, "b": 1}
+    assert dict(two.metadata) == {"a": 1, "b": 2, "c": 3}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_malformed_sidecar_costs_only_its_scan(bids_dataset, text):
+    root = bids_dataset(ONE, TWO)
+    (root / "sub-01/anat/sub-01_T1w.json").write_text(text)
+    selection = select(root)
+    assert names(selection) == [TWO]
+    assert "sub-01_T1w.json" in selection.refused[0].reason
+
+
+def test_unfetched_and_empty_images_are_refused(bids_dataset):
+    root = bids_dataset(ONE, TWO, THREE)
+    (root / ONE).unlink()
+    (root / ONE).symlink_to("../../.git/annex/objects/xx")
+    (root / TWO).write_text("/annex/objects/MD5E-s1--0.nii.gz\n")
+    (root / THREE).write_bytes(b"")
+    refused = {r.path.name: (r.reason, r.fix) for r in select(root).refused}
+    assert f"datalad get {root / ONE}" in refused["sub-01_T1w.nii.gz"][1]
+    assert "datalad get" in refused[(root / TWO).name][1]
+    assert refused[(root / THREE).name][0] == "the file is empty"
+
+
+def test_participant_without_images_is_listed(bids_dataset):
+    root = bids_dataset(ONE)
+    (root / "sub-05/func").mkdir(parents=True)
+    (refused,) = select(root).refused
+    assert (refused.path.name, refused.scan) == ("sub-05", None)
+
+
+# What pybids does not see or would end on
+
+
+def test_sessions_that_link_back_are_entered_once(bids_dataset):
+    root = bids_dataset(ONE)
+    (root / "sub-01" / "ses-a").symlink_to(".")
+    (root / "sub-01" / "anat" / "anat").symlink_to("..")
+    selection = select(root)
+    assert names(selection) == [ONE]
+    assert [bad.reason for bad in selection.refused] == ["the name does not fit its folder"]
+
+
+def test_folders_named_as_images_do_not_vanish(bids_dataset):
+    root = bids_dataset(ONE)
+    folder = root / "sub-02" / "ses-a" / "anat" / "sub-02_ses-a_T1w.nii.gz"
+    folder.mkdir(parents=True)
+    (refused,) = select(root).refused
+    assert (refused.path, refused.reason) == (folder, "this is not a file")
+
+
+def test_names_that_are_not_utf8_are_refused_by_a_name_that_is(bids_dataset):
+    root = bids_dataset(ONE)
+    anat = root / "sub-02\udcff" / "anat"
+    anat.mkdir(parents=True)
+    (anat / "sub-02\udcff_T1w.nii.gz").write_bytes(b"")
+    (refused,) = select(root).refused
+    assert refused.reason == "the file name is not valid in BIDS"
+    assert str(refused.path.relative_to(root)) == "sub-02\ufffd/anat/sub-02\ufffd_T1w.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("sub-02", "the link leads in a circle"),
+        ("/nowhere", "the link leads nowhere"),
+        ("../.git/annex/objects/x", "the image has not been fetched"),
+    ],
+)
+def test_participants_that_lead_nowhere_do_not_vanish(bids_dataset, target, reason):
+    root = bids_dataset(ONE)
+    (root / "sub-02").symlink_to(target)
+    for labels in ((), ("02",)):
+        (refused,) = select(root, participant_label=labels).refused
+        assert (refused.path.name, refused.reason, refused.scan.subject) == ("sub-02", reason, "02")
+    assert select(root, participant_label=("01",)).refused == ()
+
+
+def test_pipes_are_not_opened(bids_dataset):
+    root = bids_dataset(ONE, TWO)
+    (root / ONE).unlink()
+    os.mkfifo(root / ONE)
+    os.mkfifo((root / TWO).with_name("sub-02_ses-a_T1w.json"))
+    assert {bad.reason for bad in select(root).refused} == {
+        "this is not a file",
+        "the sidecar sub-02_ses-a_T1w.json cannot be read (this is not a file)",
+    }
+
+
+def test_a_description_that_pybids_cannot_read(bids_dataset):
+    root = bids_dataset(ONE)
+    (root / "dataset_description.json").write_text("[1]")
+    with pytest.raises(NeuroFMError, match="pybids cannot index the dataset") as error:
+        select(root, skip_bids_validation=True)
+    assert error.value.code is Exit.INVALID_BIDS
+
+
+def test_twins_in_upper_and_lower_case_are_processed_with_a_warning(bids_dataset, caplog):
+    images = [f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("a", "A", "b")]
+    assert names(select(bids_dataset(*images))) == sorted(images)
+    assert "participants differ in upper and lower case only: sub-A, sub-a" in caplog.text
+
+
+def test_two_files_with_the_same_outputs(bids_dataset):
+    other = "sub-01/anat/sub-01_T1w.nii"
+    selection = select(bids_dataset(ONE, other))
+    assert names(selection) == [other]
+    assert "would have the names of those of sub-01_T1w.nii" in selection.refused[0].reason

@@ -1,0 +1,497 @@
+"""The command as a user runs it, on small brains made from the bundled template."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import psutil
+import pytest
+
+from neurofm_bids.cli.main import main
+from tests.conftest import write_dataset_files
+
+PARTICIPANTS = "participant_id\tage\tsex\nsub-good\t34\tF\nsub-corrupt\t20\tM\n"
+QUICK = ("--views", "2", "--nprocs", "2")
+
+
+def save(root, subject, image):
+    path = root / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz"
+    path.parent.mkdir(parents=True)
+    nib.save(image, path)
+    return path
+
+
+def like(image, data):
+    return nib.Nifti1Image(data, image.affine)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory, brain_image):
+    """One good scan among a corrupt, a NaN and an all-zero one, and a participant without any."""
+    root = write_dataset_files(tmp_path_factory.mktemp("in") / "bids", PARTICIPANTS)
+    save(root, "good", brain_image)
+    (root / "T1w.json").write_text('{"MagneticFieldStrength": 3, "EchoTime": 0.003}')
+    (root / "sub-good" / "anat" / "sub-good_T1w.json").write_text('{"EchoTime": 0.004}')
+    path = save(root, "corrupt", brain_image)
+    path.write_bytes(path.read_bytes()[:5000])
+    data = np.asarray(brain_image.dataobj, dtype=np.float32)
+    save(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
+    save(root, "zero", like(brain_image, np.zeros_like(data)))
+    (root / "sub-none" / "anat").mkdir(parents=True)
+    return root
+
+
+def run(root, out, *options):
+    return main([str(root), str(out), *options, "-w", str(out.parent / "work")])
+
+
+@pytest.fixture(scope="module")
+def mixed(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("mixed") / "out"
+    return run(dataset, out, "participant", "group", *QUICK), out
+
+
+@pytest.fixture(scope="module")
+def alone(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("alone") / "out"
+    code = run(dataset, out, "participant", "--participant-label", "sub-good", *QUICK, "--output-images")
+    return code, out
+
+
+def failed_rows(out):
+    table = next(out.glob("logs/*/failed.tsv"))
+    with table.open(newline="") as stream:
+        return {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
+    code, out = mixed
+    assert code == 1
+    rows = failed_rows(out)
+    reasons = {scan.split("/")[0]: row["reason"] for scan, row in rows.items()}
+    assert set(reasons) == {"sub-corrupt", "sub-nan", "sub-zero"}
+    assert "cannot be read" in reasons["sub-corrupt"]
+    assert re.search(r"\d+ voxels are NaN or infinite", reasons["sub-nan"])
+    assert "all voxels are zero" in reasons["sub-zero"]
+    assert all(row["fix"] for row in rows.values())
+    assert (out / "sub-good/anat/sub-good_desc-openS_features.tsv").is_file()
+    assert not list(out.glob("sub-nan/anat/*"))
+
+
+def test_failures_have_a_page_and_good_scans_no_errors(mixed):
+    _, out = mixed
+    assert "all voxels are zero" in (out / "sub-zero.html").read_text()
+    good = (out / "sub-good.html").read_text()
+    assert "<p>None.</p>" in good
+    assert good.count("data:image/svg+xml;base64,") == 3
+
+
+def test_reports_need_no_other_file(mixed):
+    _, out = mixed
+    for page in out.glob("*.html"):
+        text = page.read_text()
+        loaded = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", text)
+        outside = [link for link in loaded if not link.startswith(("#", "data:", "sub-"))]
+        assert outside == [], page.name
+        assert "<script" not in text
+
+
+def test_group_names_the_missing(mixed):
+    _, out = mixed
+    with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [row["participant_id"] for row in rows] == ["sub-good"]
+    assert float(rows[0]["chronological_age_years"]) == 34
+    page = (out / "group_desc-openS.html").read_text()
+    assert all(f"sub-{name}" in page for name in ("corrupt", "nan", "zero"))
+
+
+def test_cold_runs_are_byte_identical(mixed, alone):
+    (_, one), (code, two) = mixed, alone
+    assert code == 0
+    for name in ("features.tsv", "predictions.json"):
+        path = f"sub-good/anat/sub-good_desc-openS_{name}"
+        assert (one / path).read_bytes() == (two / path).read_bytes()
+    for path in (one / "sub-good/figures").iterdir():
+        assert path.read_bytes() == (two / "sub-good/figures" / path.name).read_bytes(), path.name
+
+
+def test_output_images_say_what_they_are(alone):
+    _, out = alone
+    anat = out / "sub-good" / "anat"
+    grid = nib.load(anat / "sub-good_space-openS_desc-brain_T1w.nii.gz")
+    assert grid.shape == (256, 256, 256)
+    assert nib.aff2axcodes(grid.affine) == ("L", "I", "A")
+    sidecar = json.loads((anat / "sub-good_desc-openS_features.json").read_text())
+    data = np.asarray(grid.dataobj, dtype=np.float64)
+    assert sidecar["Measured"]["zscore"]["mean"] == pytest.approx(data.mean(), rel=1e-5)
+    assert sidecar["Measured"]["zscore"]["sd"] == pytest.approx(data.std(), rel=1e-5)
+    mask = nib.load(anat / "sub-good_desc-brain_mask.nii.gz")
+    record = json.loads((anat / "sub-good_desc-openS_predictions.json").read_text())
+    volume = np.count_nonzero(np.asarray(mask.dataobj)) * abs(np.linalg.det(mask.affine[:3, :3]))
+    assert record["Measured"]["mask_volume_mm3"] == pytest.approx(volume, rel=1e-5)
+
+
+def test_sidecar_holds_the_provenance(dataset, alone):
+    import hashlib
+
+    _, out = alone
+    sidecar = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())
+    assert sidecar["Acquisition"] == {"MagneticFieldStrength": 3, "EchoTime": 0.004}
+    made = sidecar["NeuroFM"]
+    image = dataset / "sub-good/anat/sub-good_T1w.nii.gz"
+    assert made["InputHash"] == hashlib.sha256(image.read_bytes()).hexdigest()
+    assert made["Parameters"]["encode_space"] == "rigid"
+    assert {"torch", "antspyx", "deepbet", "neurofm-bids"} <= set(made["Software"])
+
+
+def test_transform_takes_the_t1w_to_the_template(dataset, alone):
+    import ants
+
+    from neurofm_bids.preprocess.registration import load_template
+
+    _, out = alone
+    template = load_template()
+    folder = Path(str(template.image.get_filename())).parent
+    fixed = ants.image_read(str(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"))
+    moving = ants.image_read(str(dataset / "sub-good/anat/sub-good_T1w.nii.gz"))
+    name = "sub-good/anat/sub-good_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt"
+    moved = ants.apply_transforms(fixed, moving, [str(out / name)]).numpy()
+    inside = np.asarray(template.mask.dataobj) > 0
+    assert np.corrcoef(moved[inside], np.asarray(template.image.dataobj)[inside])[0, 1] > 0.95
+
+
+def test_second_run_does_nothing(dataset, alone, capsys):
+    _, out = alone
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    assert run(dataset, out, "participant", "--participant-label", "good", *QUICK) == 0
+    assert "Nothing to do: all 1 scans are up to date" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+@pytest.mark.fault("An output is empty or cut, though its sidecar stands", "the scan is done again")
+@pytest.mark.parametrize(
+    "name", ["desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.nii.gz"]
+)
+def test_a_damaged_output_is_not_up_to_date(dataset, alone, tmp_path, capsys, name):
+    _, finished = alone
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    path = out / "sub-good" / "anat" / f"sub-good_{name}"
+    path.write_bytes(path.read_bytes()[:40] if path.suffix == ".json" else b"")
+    assert run(dataset, out, "participant", "--participant-label", "good", *QUICK, "--dry-run") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("run ")
+
+
+def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, tmp_path):
+    _, finished = alone
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root, copy_function=shutil.copy2)
+    shutil.copytree(finished, out)
+    (root / "participants.tsv").write_text("participant_id\tage\nsub-good\t70\n")
+    (out / "sub-good.html").unlink()
+    assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
+    record = json.loads((out / "sub-good/anat/sub-good_desc-openS_predictions.json").read_text())
+    age = record["Predictions"]["age"]
+    assert age["Chronological"] == 70
+    assert age["Gap"] == pytest.approx(age["Value"] - 70, abs=1e-4)
+    assert "70" in (out / "sub-good.html").read_text()
+
+
+def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, tmp_path, capsys):
+    out = tmp_path / "out"
+    labels = ("--participant-label", "corrupt", "good", "nan", "zero")
+    options = ("--stop-on-first-crash", "--nprocs", "1", "--views", "1")
+    assert run(dataset, out, "participant", *labels, *options) == 1
+    assert list(failed_rows(out)) == ["sub-corrupt/anat/sub-corrupt_T1w.nii.gz"]
+    assert "Stopped at the first failure" in capsys.readouterr().err
+    assert not list(out.glob("sub-good/anat/*"))
+
+
+def test_a_failure_takes_back_outputs_of_an_older_image(dataset, alone, tmp_path):
+    _, finished = alone
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root)
+    shutil.copytree(finished, out)
+    image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
+    image.write_bytes(image.read_bytes()[:4000])
+    assert run(root, out, "participant", "group", "--participant-label", "good", *QUICK) == 18
+    assert not (out / "sub-good/anat/sub-good_desc-openS_features.json").exists()
+
+
+def test_work_folder_that_cannot_be_made(dataset, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    command = [str(dataset), str(tmp_path / "out"), "participant", "-w", str(tmp_path / "file" / "work")]
+    assert main(command) == 73
+    assert "the work folder cannot be made" in capsys.readouterr().err
+
+
+def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
+    _, finished = alone
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    page = (out / "sub-good.html").read_text()
+    (out / "sub-good.html").unlink()
+    monkeypatch.setattr("neurofm_bids.participant.run.process", lambda *_: pytest.fail("computed"))
+    options = ("participant", "--participant-label", "good", *QUICK, "--reports-only")
+    assert run(dataset, out, *options) == 0
+    again = (out / "sub-good.html").read_text()
+    assert again.split("About")[0] == page.split("About")[0]
+
+
+def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path, capsys):
+    options = ("--participant-label", "good", "--views", "1", "--keep-work", "--resource-monitor")
+    assert run(dataset, tmp_path / "out", "participant", *options) == 0
+    (kept,) = (tmp_path / "work").iterdir()
+    assert str(kept) in capsys.readouterr().err
+    assert (kept / "0/chunk/scan_0/brain/mask.nii").is_file()
+    assert kept.stat().st_mode & 0o077 == 0  # it shows a brain
+    (path,) = (tmp_path / "out").glob("logs/*/resources.tsv")
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert max(int(row["processes"]) for row in rows) >= 3
+    assert max(int(row["memory_mb"]) for row in rows) > 200
+    assert max(float(row["work_mb"]) for row in rows) > 50
+
+
+@pytest.mark.fault("stderr is closed during the run (a dead terminal or pipe)", "the run goes on")
+def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(alone[1], out)
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(out), "participant", *QUICK]
+    reading, writing = os.pipe()
+    os.close(reading)
+    options = ["--participant-label", "good", "--reports-only", "-w", str(tmp_path)]
+    done = subprocess.run([*command, *options], stderr=writing, cwd=Path(__file__).parents[2])
+    os.close(writing)
+    assert done.returncode == 0
+
+
+@pytest.mark.fault("One participant's output folder may not be written", "only its scans fail")
+def test_a_closed_folder_of_one_participant_costs_its_scans_only(dataset, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sub-good").write_text("a file where a folder should be")
+    assert run(dataset, out, "participant", "--participant-label", "good", "nan", "--views", "1") == 1
+    assert set(failed_rows(out)) == {"sub-good/anat/sub-good_T1w.nii.gz", "sub-nan/anat/sub-nan_T1w.nii.gz"}
+    assert failed_rows(out)["sub-good/anat/sub-good_T1w.nii.gz"]["step"] == "encode"
+
+
+def test_reports_only_takes_outputs_of_other_settings(dataset, alone, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(alone[1], out)
+    (out / "sub-good.html").unlink()
+    options = ("--participant-label", "good", "--views", "3", "--reports-only")
+    assert run(dataset, out, "participant", *options) == 0
+    assert (out / "sub-good.html").is_file()
+    assert run(dataset, out, "participant", *options, "--force") == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--views", "3"), "made with views=2, now 3"),
+        (("--views", "2", "--encode-space", "native"), "made with encode_space=rigid, now native"),
+        (("--views", "2", "--force"), "forced"),
+    ],
+)
+def test_dry_run_says_why(dataset, alone, capsys, options, why):
+    _, out = alone
+    assert run(dataset, out, "participant", "--participant-label", "good", *options, "--dry-run") == 0
+    assert why in capsys.readouterr().out
+
+
+def test_the_log_tells_beginning_and_end(mixed):
+    _, out = mixed
+    text = next(out.glob("logs/*/neurofm.log")).read_text()
+    assert "model open-s: neurofm" in text
+    assert "4 scans to do" in text
+    assert "failed: sub-zero/anat" in text
+    assert "Scans: 1 done, 0 up to date, 3 failed; 1 participants without T1w" in text
+
+
+@pytest.mark.parametrize("text", ["plugin: Foo\n", "plugin: MultiProc\nplugin_args: 3\n"])
+def test_a_plugin_that_nipype_does_not_know(dataset, tmp_path, capsys, text):
+    path = tmp_path / "plugin.yml"
+    path.write_text(text)
+    options = ("--participant-label", "good", "--use-plugin", str(path), "--views", "1")
+    assert run(dataset, tmp_path / "out", "participant", *options) == 64
+    assert "nipype cannot use the plugin" in capsys.readouterr().err
+
+
+def test_dry_run_prints_a_table_and_writes_nothing(dataset, tmp_path, capsys):
+    assert run(dataset, tmp_path / "out", "participant", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(
+        line.split() == ["run", "sub-good/anat/sub-good_T1w.nii.gz", "not", "done", "yet"] for line in lines
+    )
+    assert any("sub-none" in line and "no T1w" in line for line in lines)
+    assert not (tmp_path / "out").exists()
+
+
+def test_work_folder_is_left_empty(mixed):
+    _, out = mixed
+    assert list((out.parent / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("participants",), 17, "unknown analysis level"),
+        (("participant", "--participant-label", "nobody"), 18, "no such participant: nobody"),
+        (("participant", "--nprocs", "none"), 64, "--nprocs"),
+        (("participant", "--weights", "/nowhere.h5"), 66, "no such weights file"),
+        (("participant", "--model", "neurofm-s"), 66, "neurofm-tools weights fetch neurofm-s"),
+        (("participant", "--device", "cuda:9"), 64, "no such device"),
+        (("group",), 66, "no such output folder"),
+    ],
+)
+def test_exit_codes(dataset, tmp_path, capsys, options, code, message):
+    assert run(dataset, tmp_path / "out", *options) == code
+    assert message in capsys.readouterr().err
+
+
+def test_exit_codes_of_folders(dataset, tmp_path, capsys):
+    assert run(tmp_path / "nothing", tmp_path / "out", "participant") == 66
+    (tmp_path / "plain").mkdir()
+    assert run(tmp_path / "plain", tmp_path / "out", "participant") == 16
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    assert run(dataset, other, "participant") == 73
+    assert "holds another dataset" in capsys.readouterr().err
+    assert run(dataset, dataset, "participant") == 64
+
+
+def test_a_bug_is_exit_code_70(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("neurofm_bids.participant.plan.find_scans", lambda config: 1 / 0)
+    assert run(dataset, tmp_path / "out", "participant") == 70
+
+
+def test_runs_without_network_and_without_a_home(dataset, tmp_path):
+    """Every connection but those between its own processes raises, and nothing can be written at home."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "real = socket.socket.connect\n"
+        "def connect(self, address):\n"
+        "    if self.family != socket.AF_UNIX:\n"
+        "        raise OSError('no network in this test')\n"
+        "    return real(self, address)\n"
+        "socket.socket.connect = connect\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "neurofm_bids",
+        str(dataset),
+        str(tmp_path / "out"),
+        "participant",
+        "group",
+    ]
+    options = ["--participant-label", "good", "--views", "1", "-w", str(tmp_path / "work")]
+    nowhere = {"HOME": "/nonexistent", "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": "/nonexistent"}
+    done = subprocess.run(
+        [*command, *options],
+        env={**os.environ, **nowhere},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture
+def started(dataset, tmp_path):
+    """A run of the command in a process of its own, stopped at work in a worker."""
+    work = tmp_path / "work"
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(tmp_path / "out"), "participant"]
+    run = subprocess.Popen(
+        [*command, "--participant-label", "good", "-w", str(work)],
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in a job run in the background
+    )
+    end = time.monotonic() + 120
+    while not list(work.glob("*/0/chunk/scan_0/bias/_inputs.pklz")):
+        assert run.poll() is None, "it ended by itself"
+        assert time.monotonic() < end, "it never started"
+        time.sleep(0.1)
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert children
+    yield run, children, tmp_path
+    run.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_no_worker_outlives_the_command(started, how):
+    run, children, folder = started
+    run.send_signal(how)
+    assert run.wait(60) == (-9 if how == signal.SIGKILL else 130)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    if how != signal.SIGKILL:
+        assert list((folder / "work").iterdir()) == []
+
+
+def validate(folder):
+    command = shutil.which("bids-validator-deno", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if command is None:
+        pytest.skip("bids-validator-deno is not installed")
+    done = subprocess.run([command, "--format", "json", str(folder)], capture_output=True, text=True)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    return [issue for issue in issues if issue["severity"] == "error"]
+
+
+def test_outputs_pass_the_validator(mixed, alone):
+    assert validate(mixed[1]) == []
+    assert validate(alone[1]) == []
+
+
+def test_python_interface_gives_the_same_numbers(dataset, alone):
+    from neurofm_bids import NeuroFM
+
+    _, out = alone
+    record = json.loads((out / "sub-good/anat/sub-good_desc-openS_predictions.json").read_text())
+    result = NeuroFM("open-s", device="cpu", views=2).predict(dataset / "sub-good/anat/sub-good_T1w.nii.gz")
+    for name, prediction in result.predictions.items():
+        assert prediction.value == pytest.approx(record["Predictions"][name]["Value"], rel=1e-4)
+    table = (out / "sub-good/anat/sub-good_desc-openS_features.tsv").read_text().splitlines()
+    written = np.array(table[1].split("\t"), dtype=np.float32)
+    np.testing.assert_allclose(result.features, written, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.fault("An image is replaced while it is processed", "the outputs name the image that was read")
+def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatch):
+    from neurofm_bids.engine import chunk
+
+    root, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(dataset, root)
+    image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
+    ended = chunk.Chunk.ended
+
+    def replace_after_brain(self, node):
+        if node.name == "brain":
+            image.write_bytes(image.read_bytes() + b"\0")
+        ended(self, node)
+
+    monkeypatch.setattr(chunk.Chunk, "ended", replace_after_brain)
+    options = ("participant", "--participant-label", "good", "--views", "1")
+    assert run(root, out, *options) == 0
+    made = json.loads((out / "sub-good/anat/sub-good_desc-openS_features.json").read_text())["NeuroFM"]
+    assert made["InputSize"] == image.stat().st_size - 1
+    assert [why for _, _, why in plan_of(root, out, *options)] == ["the image has changed"]
+
+
+def plan_of(root, out, *options):
+    from neurofm_bids.cli.options import parse
+    from neurofm_bids.participant.plan import make_job, make_plan
+
+    return make_plan(make_job(parse([str(root), str(out), *options]))).table()

@@ -1,0 +1,112 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.preprocess.iqm import measure_quality
+from neurofm_bids.preprocess.registration import Registration
+
+
+def registration(**changes):
+    usual = {"dice": 0.95, "correlation": 0.6, "rotation_degrees": 10.0, "scale": 1.1}
+    return Registration(rigid=np.eye(4), affine=np.eye(4), **{**usual, **changes})
+
+
+def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
+    """A ball with a bright core: mask, and image with a little noise."""
+    axis = np.arange(-90, 90, zoom)
+    distance = np.sqrt(sum(g**2 for g in np.meshgrid(axis, axis, axis, indexing="ij")))
+    data = np.where(distance < radius_mm - 14, core, rim)
+    data = data + np.random.default_rng(0).normal(0, noise, data.shape)
+    inside = distance < radius_mm
+    affine = np.diag([zoom, zoom, zoom, 1])
+    image = nib.Nifti1Image(np.where(inside, data, 0).astype(np.float32), affine)
+    return image, nib.Nifti1Image(inside.astype(np.uint8), affine)
+
+
+def flags(image, mask, **changes):
+    _, raised = measure_quality(image, image, mask, registration(**changes))
+    return {flag.name: flag.severity for flag in raised}
+
+
+def test_a_usual_scan_raises_no_flag():
+    assert flags(*brain(zoom=1.4)) == {}
+
+
+@pytest.mark.parametrize(
+    ("scan", "changes", "name", "severity"),
+    [
+        ({}, {"dice": 0.85}, "low_overlap", "serious"),
+        ({}, {"correlation": 0.1}, "low_correlation", "serious"),
+        ({"core": 300.0}, {}, "inverted_contrast", "serious"),
+        ({"radius_mm": 58.0}, {}, "unusual_brain_size", "warning"),
+        ({"zoom": 3.0}, {}, "coarse_voxels", "warning"),
+        ({}, {"rotation_degrees": 45.0}, "large_rotation", "warning"),
+    ],
+)
+def test_each_flag_has_its_case(scan, changes, name, severity):
+    raised = flags(*brain(**{"zoom": 1.4, **scan}), **changes)
+    assert raised == {name: severity}
+
+
+def test_measures_move_the_right_way():
+    quiet, loud = brain(noise=10), brain(noise=40)
+    found = [measure_quality(image, image, mask, registration())[0] for image, mask in (quiet, loud)]
+    assert found[0]["snr_brain"] > 2 * found[1]["snr_brain"]
+    assert found[0]["core_rim_ratio"] == pytest.approx(1.5, rel=0.02)
+    assert found[0]["voxel_mm3"] == pytest.approx(8)
+    assert found[0]["mask_volume_mm3"] == pytest.approx(4 / 3 * np.pi * 70**3, rel=0.01)
+
+
+def test_entropy_focus_is_one_for_a_flat_brain_and_less_for_a_sharp_one():
+    flat, mask = brain(core=500, rim=500, noise=0)
+    sharp, _ = brain(core=900, rim=50, noise=0)
+    values = [
+        measure_quality(image, image, mask, registration())[0]["entropy_focus"] for image in (flat, sharp)
+    ]
+    assert values[0] == pytest.approx(1, abs=1e-6)
+    assert values[1] < 0.9
+
+
+def test_a_constant_brain_lacks_what_cannot_be_measured():
+    image, mask = brain(core=500, rim=500, noise=0)
+    measures, _ = measure_quality(image, image, mask, registration())
+    missing = {name for name, value in measures.items() if not np.isfinite(value)}
+    assert missing == {"snr_brain", "contrast"}
+
+
+def with_forms(qform=None, *, codes=(1, 1)):
+    """A usual scan whose header has these codes, and this change of the qform against the sform."""
+    image, mask = brain(zoom=1.4)
+    affine = image.affine
+    image.set_sform(affine, code=codes[1])
+    image.set_qform((np.eye(4) if qform is None else qform) @ affine, code=codes[0])
+    return image, mask
+
+
+TURNED = nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(6)))
+
+
+@pytest.mark.parametrize(
+    ("scan", "raised"),
+    [
+        (with_forms(), {}),
+        (with_forms(nib.affines.from_matvec(np.eye(3), (0, 40, 0))), {}),
+        (with_forms(nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(4)))), {}),
+        (with_forms(TURNED), {"orientation_disagrees": "warning"}),
+        (with_forms(TURNED, codes=(0, 1)), {}),
+        (with_forms(np.diag([-1, 1, 1, 1])), {"orientation_disagrees": "warning"}),
+        (with_forms(np.diag([1, 1, 1.03, 1])), {"voxel_size_disagrees": "serious"}),
+        (with_forms(codes=(0, 0)), {"no_orientation": "warning"}),
+    ],
+)
+def test_doubtful_headers_raise_a_flag(scan, raised):
+    assert flags(*scan) == raised
+
+
+def test_a_voxel_that_outweighs_the_brain_raises_a_flag():
+    image, mask = brain(zoom=1.4)
+    data = np.array(image.dataobj)
+    data[60, 60, 60] = 9 * np.quantile(data[np.asarray(mask.dataobj) > 0], 0.99)
+    assert flags(nib.Nifti1Image(data, image.affine), mask) == {}
+    data[60, 60, 60] *= 2
+    assert flags(nib.Nifti1Image(data, image.affine), mask) == {"extreme_voxels": "serious"}

@@ -1,0 +1,100 @@
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine, from_matvec
+from nibabel.eulerangles import euler2mat
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.preprocess.registration import load_template, register
+
+
+@pytest.fixture(scope="module")
+def template():
+    return load_template()
+
+
+def moved(image, motion):
+    """The same voxels elsewhere: ``motion`` maps template points to points of the new image."""
+    data = np.asarray(image.dataobj, dtype=np.float32)
+    return nib.Nifti1Image(data, motion @ image.affine)
+
+
+def points(template):
+    return apply_affine(template.mask.affine, np.argwhere(np.asarray(template.mask.dataobj) > 0)[::500])
+
+
+def errors_mm(found, motion, at):
+    return np.linalg.norm(apply_affine(found, apply_affine(motion, at)) - at, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("angles", "shift", "scale"),
+    [
+        ((0, 0, 0), (0, 0, 0), 1.0),
+        ((0.35, -0.2, 0.1), (25, -40, 60), 1.0),
+        ((-0.1, 0.3, 0.5), (0, 9, -5), 0.92),
+    ],
+)
+def test_known_motions_are_taken_back(template, angles, shift, scale):
+    motion = from_matvec(euler2mat(*angles) * scale, shift)
+    found = register(moved(template.image, motion), moved(template.mask, motion), template, seed=1)
+    at = points(template)
+    assert errors_mm(found.affine, motion, at).mean() < 0.3
+    assert found.scale == pytest.approx(1 / scale, rel=0.01)
+    assert found.dice > 0.98
+    assert found.correlation > 0.98
+    rotation = found.rigid[:3, :3]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-10)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    degrees = np.degrees(np.arccos(np.clip((np.trace(euler2mat(*angles)) - 1) / 2, -1, 1)))
+    assert found.rotation_degrees == pytest.approx(degrees, abs=0.5)
+    centre = apply_affine(motion, at.mean(axis=0))
+    assert np.linalg.norm(apply_affine(found.rigid, centre) - apply_affine(found.affine, centre)) < 1
+
+
+def test_equal_seeds_give_equal_bits(template, brain_image):
+    data = np.asarray(brain_image.dataobj, dtype=np.float32)
+    brain = nib.Nifti1Image(data, brain_image.affine)
+    mask = nib.Nifti1Image((data > 0).astype(np.uint8), brain_image.affine)
+    one, two = (register(brain, mask, template, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(one.affine, two.affine)
+    np.testing.assert_array_equal(one.rigid, two.rigid)
+
+
+def test_what_is_no_brain_is_refused(template):
+    data = np.zeros((100, 100, 100), np.float32)
+    data[:, 45:55, 45:55] = np.random.default_rng(0).normal(100, 30, (100, 10, 10))
+    rod, inside = nib.Nifti1Image(data, np.diag([2, 2, 2, 1])), (data != 0).astype(np.uint8)
+    with pytest.raises(NeuroFMError, match="the registration to the template failed"):
+        register(rod, nib.Nifti1Image(inside, rod.affine), template, seed=1)
+
+
+def test_template_that_is_not_here(monkeypatch):
+    from templateflow import api
+
+    monkeypatch.setattr(api, "get", lambda *_, **__: [])
+    with pytest.raises(NeuroFMError, match="could not be fetched: MNI152NLin6Asym") as caught:
+        load_template("MNI152NLin6Asym")
+    assert "TEMPLATEFLOW_HOME" in caught.value.fix
+    assert caught.value.code == Exit.TRY_AGAIN
+
+
+def test_template_through_templateflow(monkeypatch, template, tmp_path):
+    from templateflow import api
+
+    paths = {"T1w": tmp_path / "T1w.nii.gz", "mask": tmp_path / "mask.nii.gz"}
+    nib.save(nib.Nifti1Image(np.full((20, 20, 20), 7.0, np.float32), np.eye(4)), paths["T1w"])
+    inside = np.zeros((20, 20, 20), np.uint8)
+    inside[5:15, 5:15, 5:15] = 1
+    nib.save(nib.Nifti1Image(inside, np.eye(4)), paths["mask"])
+    monkeypatch.setattr(api, "get", lambda name, suffix, **_: paths[suffix])
+    other = load_template("Other")
+    assert other.name == "Other"
+    np.testing.assert_array_equal(np.asarray(other.image.dataobj), 7.0 * inside)
+
+
+def test_bundled_template_is_the_brain_of_its_mask(template):
+    image, mask = np.asarray(template.image.dataobj), np.asarray(template.mask.dataobj)
+    assert ((image > 0) == (mask > 0)).mean() > 0.999
+    volume = np.count_nonzero(mask) * 8 / 1000
+    assert volume == pytest.approx(1886.6, rel=0.01)  # of the 1 mm original, see benchmarks/make_template.py
