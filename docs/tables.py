@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -12,9 +11,11 @@ from pathlib import Path
 from safetensors import safe_open
 
 from neurofm_bids.cli.options import get_parser
+from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, find_weights
+from neurofm_bids.option import Option, options_of
 
 _EXIT = {
     Exit.OK: "Everything selected is done, or was up to date already.",
@@ -61,30 +62,22 @@ def _help() -> str:
 
 
 def _options() -> str:
-    parts = []
-    for group in get_parser()._action_groups:
-        rows = [_row(action) for action in group._group_actions if action.dest not in {"help", "version"}]
-        if rows:
-            title = group.title or ""
-            title = title[:1].upper() + title[1:]
-            parts.append(f"### {title}\n\n" + _table(("Option", "Default", "Meaning"), rows))
-    return "\n".join(parts)
+    sections: dict[str, list[tuple[str, str, str]]] = {}
+    for group in GROUPS.values():
+        for field, option in options_of(group):
+            sections.setdefault(option.section, []).append(_row(field.default, option))
+    head = ("Option", "Default", "Meaning")
+    return "\n".join(f"### {title}\n\n{_table(head, rows)}" for title, rows in sections.items())
 
 
-def _row(action: argparse.Action) -> tuple[str, str, str]:
-    if not action.option_strings:
-        return f"`{action.metavar or action.dest}`", "required", str(action.help)
-    takes = ""
-    if action.choices is not None:
-        takes = " {" + ",".join(map(str, action.choices)) + "}"
-    elif action.nargs != 0:
-        takes = f" {action.metavar or action.dest.upper()}"
-    if action.nargs == "+":
+def _row(default: object, option: Option) -> tuple[str, str, str]:
+    takes = "{" + ",".join(option.choices) + "}" if option.choices else option.metavar
+    if option.many:
         takes += " ..."
-    names = ", ".join(f"`{name}`" for name in action.option_strings)
-    shown = f"{names}{f' `{takes.strip()}`' if takes else ''}"
-    default = "" if action.default in (None, [], False) or action.nargs == 0 else f"`{action.default}`"
-    return shown, default, str(action.help).replace("%%", "%")
+    names = ", ".join(f"`{flag}`" for flag in option.flags)
+    named = isinstance(default, str | int) and not isinstance(default, bool) and default and takes
+    shown = f"`{default}`" if named and "default:" not in option.help else ""
+    return f"{names}{f' `{takes}`' if takes else ''}", shown, option.help
 
 
 def _exit_codes() -> str:

@@ -1,73 +1,300 @@
-"""The settings of one run: a frozen value made once and passed along."""
+"""The settings of one run: every option declared once, as a field of a frozen dataclass.
+
+A field carries everything about its option: spellings, default, converter, choices and help text. The parser,
+the keys of the settings file, the table in the documentation and the hash of the settings that change
+results are all made from it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TEMPLATE", "Config"]
+from neurofm_bids.option import memory_gb, option, options_of, whole_number
+
+__all__ = [
+    "GROUPS",
+    "TEMPLATE",
+    "Config",
+    "Outputs",
+    "Processing",
+    "Resources",
+    "Running",
+    "Selection",
+]
 
 TEMPLATE = "MNI152NLin2009cAsym"
+_MODELS = ("open-s", "neurofm-s", "neurofm-m", "neurofm-l")
 
 
-def _setting(default: Any, *, changes_results: bool = False) -> Any:
-    return field(default=default, metadata={"changes_results": changes_results})
+_QUERIES = "Options for filtering BIDS queries"
+_PREPROCESSING = "Options for preprocessing"
+_MODEL = "Options for the model"
+_OUTPUTS = "Options for outputs"
+_PERFORMANCE = "Options to handle performance"
+_OTHER = "Other options"
 
 
 @dataclass(frozen=True)
-class Config:
-    """Everything a run needs to know; see ``neurofm --help`` for what each option means.
+class Selection:
+    """Which scans of the dataset are processed."""
 
-    Fields marked ``changes_results`` enter :attr:`parameters_hash`: a scan done under other values of
-    them is done again.
-    """
+    participant_label: tuple[str, ...] = option(
+        "--participant-label",
+        "--participant_label",
+        default=(),
+        section=_QUERIES,
+        many=True,
+        metavar="LABEL",
+        help="participants, with or without the sub- prefix, or a file with one label per line",
+    )
+    session_label: tuple[str, ...] = option(
+        "--session-label",
+        "--session-id",
+        default=(),
+        section=_QUERIES,
+        many=True,
+        metavar="LABEL",
+        help="sessions, with or without the ses- prefix, or a file with one label per line",
+    )
+    bids_filter_file: Path | None = option(
+        "--bids-filter-file",
+        default=None,
+        section=_QUERIES,
+        convert=Path,
+        metavar="FILE",
+        help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" matches any value, null none',
+    )
+    skip_bids_validation: bool = option(
+        "--skip-bids-validation",
+        default=False,
+        section=_QUERIES,
+        help="do not check dataset_description.json (the check is light: nothing is downloaded or executed)",
+    )
 
-    bids_dir: Path
-    out_dir: Path
-    levels: tuple[str, ...] = ("participant",)
-    # selection
-    participant_label: tuple[str, ...] = ()
-    session_label: tuple[str, ...] = ()
-    bids_filter: tuple[tuple[str, Any], ...] = ()
-    skip_bids_validation: bool = False
-    # what is computed
-    skull_strip: str = _setting("auto", changes_results=True)
-    bias_correction: str = _setting("n4", changes_results=True)
-    encode_space: str = _setting("rigid", changes_results=True)
-    template: str = _setting(TEMPLATE, changes_results=True)
-    views: int = _setting(8, changes_results=True)
-    precision: str = _setting("float32", changes_results=True)
-    random_seed: int = _setting(20260101, changes_results=True)
-    model: str = "open-s"
-    weights: Path | None = None
-    # what is written
-    output_images: bool = False
-    # how it runs
-    nprocs: int = 1
-    omp_nthreads: int = 1
-    memory_gb: float = 4.0
-    device: str = "auto"
-    batch_size: int | None = None
-    work_dir: Path = Path("work")
-    use_plugin: Path | None = None
-    force: bool = False
-    stop_on_first_crash: bool = False
-    reports_only: bool = False
-    keep_work: bool = False
-    resource_monitor: bool = False
-    dry_run: bool = False
-    verbose: int = 0
-    command: str = ""
+
+@dataclass(frozen=True)
+class Processing:
+    """What is computed from a scan, and on which device."""
+
+    skull_strip: str = option(
+        "--skull-strip",
+        default="auto",
+        section=_PREPROCESSING,
+        choices=("auto", "force", "skip"),
+        changes_results=True,
+        help="auto uses images that are already skull-stripped as they are",
+    )
+    bias_correction: str = option(
+        "--bias-correction",
+        default="n4",
+        section=_PREPROCESSING,
+        choices=("n4", "none"),
+        changes_results=True,
+        help="bias-field correction",
+    )
+    encode_space: str = option(
+        "--encode-space",
+        default="rigid",
+        section=_PREPROCESSING,
+        choices=("rigid", "native"),
+        changes_results=True,
+        help="pose in which the network reads the brain: rigidly aligned to the template, or as scanned",
+    )
+    template: str = option(
+        "--template",
+        default=TEMPLATE,
+        section=_PREPROCESSING,
+        changes_results=True,
+        metavar="NAME",
+        help="registration target; templates other than the default need TemplateFlow",
+    )
+    random_seed: int = option(
+        "--random-seed",
+        default=20260101,
+        section=_PREPROCESSING,
+        convert=int,
+        changes_results=True,
+        metavar="N",
+        help="random seed of the registration",
+    )
+    model: str = option(
+        "--model",
+        default="open-s",
+        section=_MODEL,
+        choices=_MODELS,
+        help="open-s is bundled; the published weights are gated: fetch them or give a file with --weights",
+    )
+    weights: Path | None = option(
+        "--weights",
+        default=None,
+        section=_MODEL,
+        convert=Path,
+        metavar="FILE",
+        help="file with the weights of the model (.h5 or .safetensors)",
+    )
+    views: int = option(
+        "--views",
+        default=8,
+        section=_MODEL,
+        convert=whole_number(64),
+        changes_results=True,
+        metavar="N",
+        help="test-time augmentation: passes averaged per scan, 1 to 64 (the 8 lattice phases, then small "
+        "rotations and shifts); 1 is the published single pass, without intervals",
+    )
+    precision: str = option(
+        "--precision",
+        default="float32",
+        section=_MODEL,
+        choices=("float32", "bfloat16"),
+        changes_results=True,
+        help="precision of the network; bfloat16 is less exact, and faster on GPUs that support it",
+    )
+    device: str = option(
+        "--device", default="auto", section=_MODEL, metavar="NAME", help="auto, cpu, cuda, cuda:N or mps"
+    )
+    batch_size: int | None = option(
+        "--batch-size",
+        default=None,
+        section=_MODEL,
+        convert=whole_number(),
+        metavar="N",
+        help="passes computed together by the network (default: 1 on a CPU, 8 on a GPU)",
+    )
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that change results, by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("changes_results")}
+        return {f.name: getattr(self, f.name) for f, o in options_of(type(self)) if o.changes_results}
 
     @property
     def parameters_hash(self) -> str:
         """SHA-256 of :attr:`parameters` as sorted JSON."""
         return hashlib.sha256(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written."""
+
+    output_images: bool = option(
+        "--output-images",
+        default=False,
+        section=_OUTPUTS,
+        help="also write the bias-corrected T1w and the volume that the network read",
+    )
+    force: bool = option(
+        "--force", default=False, section=_OUTPUTS, help="process scans again that are up to date"
+    )
+    reports_only: bool = option(
+        "--reports-only",
+        default=False,
+        section=_OUTPUTS,
+        help="only write the reports, from existing outputs",
+    )
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the run may use."""
+
+    nprocs: int = option(
+        "--nprocs",
+        "--n-cpus",
+        "--nthreads",
+        default=1,
+        section=_PERFORMANCE,
+        convert=whole_number(),
+        metavar="N",
+        help="number of processors to use (default: those that affinity, control group and SLURM job allow)",
+    )
+    omp_nthreads: int = option(
+        "--omp-nthreads",
+        default=1,
+        section=_PERFORMANCE,
+        convert=whole_number(),
+        metavar="N",
+        help="threads of one brain extraction",
+    )
+    memory_gb: float = option(
+        "--mem",
+        "--mem-mb",
+        "--mem_mb",
+        default=4.0,
+        section=_PERFORMANCE,
+        convert=memory_gb,
+        metavar="SIZE",
+        help="memory to use, such as 8GB; a bare number is in MB (default: 90% of what is available)",
+    )
+    resource_monitor: bool = option(
+        "--resource-monitor",
+        default=False,
+        section=_PERFORMANCE,
+        help="record processor and memory use every second in logs/<run>/resources.tsv",
+    )
+    use_plugin: Path | None = option(
+        "--use-plugin",
+        default=None,
+        section=_PERFORMANCE,
+        convert=Path,
+        metavar="FILE",
+        help="nipype plugin configuration file (YAML)",
+    )
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the run behaves."""
+
+    work_dir: Path = option(
+        "--work-dir",
+        "-w",
+        default=Path("work"),
+        section=_OTHER,
+        convert=Path,
+        metavar="DIR",
+        help="folder for intermediate files, emptied as scans finish (default: the temporary folder)",
+    )
+    keep_work: bool = option(
+        "--keep-work",
+        default=False,
+        section=_OTHER,
+        help="keep the intermediate files",
+    )
+    dry_run: bool = option(
+        "--dry-run", default=False, section=_OTHER, help="list what would be processed or skipped, and why"
+    )
+    stop_on_first_crash: bool = option(
+        "--stop-on-first-crash", default=False, section=_OTHER, help="end the run at the first failure"
+    )
+    verbose: int = option(
+        "--verbose", "-v", default=0, section=_OTHER, help="log more; twice: debug messages"
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run needs to know; see ``neurofm --help`` for what each option means."""
+
+    bids_dir: Path
+    out_dir: Path
+    levels: tuple[str, ...] = ("participant",)
+    selection: Selection = field(default_factory=Selection)
+    processing: Processing = field(default_factory=Processing)
+    outputs: Outputs = field(default_factory=Outputs)
+    resources: Resources = field(default_factory=Resources)
+    running: Running = field(default_factory=Running)
+    command: str = ""
+
+
+GROUPS: dict[str, type] = {
+    "selection": Selection,
+    "processing": Processing,
+    "outputs": Outputs,
+    "resources": Resources,
+    "running": Running,
+}

@@ -9,7 +9,7 @@ import neurofm_bids
 
 ROOT = Path(neurofm_bids.__file__).parent
 LAYERS = (
-    ("errors", "config", "resources"),
+    ("errors", "option", "config", "resources"),
     ("storage",),
     ("records", "bids"),
     ("preprocess",),

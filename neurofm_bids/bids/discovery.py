@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neurofm_bids.bids.filters import matches, parse_labels, read_filter_file
+from neurofm_bids.bids.filters import matches, read_filter_file
 from neurofm_bids.bids.index import list_images
 from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
@@ -19,7 +19,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import printable, read_json
 
-__all__ = ["Refused", "Scan", "Selection", "find_scans", "parse_labels", "read_filter_file"]
+__all__ = ["Refused", "Scan", "Selection", "find_scans"]
 
 _log = logging.getLogger(__name__)
 
@@ -93,11 +93,12 @@ def find_scans(config: Config) -> Selection:
     NeuroFMError
         There is no dataset (66, 16), a label does not exist, or nothing is selected (18).
     """
-    root = config.bids_dir
+    root, selection = config.bids_dir, config.selection
     _check_dataset(config)
-    subjects, closed = _subjects(root, config.participant_label)
+    subjects, closed = _subjects(root, selection.participant_label)
     listed, unlisted = list_images(root, subjects)
-    found = [path for path in listed if matches(_entities(path), config.session_label, config.bids_filter)]
+    filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
+    found = [path for path in listed if matches(_entities(path), selection.session_label, filters)]
     refused = [_refused(path, root, problem) for path, problem in (*closed, *unlisted)]
     refused += _without_scans(root, subjects, [*found, *(path for path, _ in unlisted)])
     if not found and not closed and not unlisted:
@@ -119,7 +120,7 @@ def _check_dataset(config: Config) -> None:
     problem = folder_problem(root)
     if problem is not None:
         raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.NO_INPUT)
-    if config.skip_bids_validation and (path.is_file() or not os.path.lexists(path)):
+    if config.selection.skip_bids_validation and (path.is_file() or not os.path.lexists(path)):
         return
     try:
         what = _description_problem(read_json(path))

@@ -74,11 +74,11 @@ def _start_logging(verbose: int) -> None:
 
 
 def _run(config: Config) -> Exit:
-    if "participant" not in config.levels and config.participant_label:
+    if "participant" not in config.levels and config.selection.participant_label:
         _log.warning("The group level takes every scan of the output folder: the labels are not used.")
-    if config.dry_run and "participant" in config.levels:
+    if config.running.dry_run and "participant" in config.levels:
         return _dry_run(config)
-    if config.dry_run:
+    if config.running.dry_run:
         _log.info("The group level would write its tables from the scans finished in %s.", config.out_dir)
         return Exit.OK
     codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
@@ -104,7 +104,7 @@ def _participant(config: Config) -> Exit:
 
 
 def _summary(config: Config, result: RunResult) -> None:
-    if not (result.done or result.failed or config.reports_only):
+    if not (result.done or result.failed or config.outputs.reports_only):
         _log.info(
             "Nothing to do: all %d scans are up to date (--force does them again).", len(result.up_to_date)
         )
@@ -129,7 +129,7 @@ def _group(config: Config) -> Exit:
             code=Exit.NO_INPUT,
         )
     check_output(config.out_dir)
-    spec = model_spec(config.model)
+    spec = model_spec(config.processing.model)
     result = write_group(config.out_dir, spec.label, command=config.command)
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from neurofm_bids.bids.discovery import parse_labels, read_filter_file
-from neurofm_bids.config import Config
+from neurofm_bids.bids.filters import parse_labels, read_filter_file
+from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import options_of
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = ["make_config"]
 
-_COPIED = (
-    "skip_bids_validation",
-    "skull_strip",
-    "bias_correction",
-    "encode_space",
-    "template",
-    "views",
-    "precision",
-    "random_seed",
-    "model",
-    "weights",
-    "output_images",
-    "omp_nthreads",
-    "device",
-    "batch_size",
-    "use_plugin",
-    "force",
-    "stop_on_first_crash",
-    "reports_only",
-    "keep_work",
-    "resource_monitor",
-    "dry_run",
-    "verbose",
-)
 
-
-def make_config(options: argparse.Namespace, *, command: str) -> Config:
+def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     """Return the settings of one run.
 
     Parameters
     ----------
-    options
-        What the parser read.
+    given
+        Values by the name of their field, as far as they are not the defaults.
     command
         The command line, for reports and logs.
 
@@ -56,26 +33,28 @@ def make_config(options: argparse.Namespace, *, command: str) -> Config:
     NeuroFMError
         Folders that exclude each other (exit code 64) or an unreadable label or filter file.
     """
-    bids_dir, out_dir = _absolute(options.bids_dir), _absolute(options.out_dir)
-    work_dir = _absolute(options.work_dir) if options.work_dir else _default_work_dir(out_dir)
+    bids_dir, out_dir = _absolute(given["bids_dir"]), _absolute(given["out_dir"])
+    work_dir = _absolute(given["work_dir"]) if "work_dir" in given else _default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
-    if options.reports_only and options.force:
+    if given.get("reports_only") and given.get("force"):
         raise NeuroFMError("--force and --reports-only exclude each other", fix="Use one.", code=Exit.USAGE)
-    filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else ()
-    levels = tuple(dict.fromkeys(options.analysis_level))
-    return Config(
-        bids_dir=bids_dir,
-        out_dir=out_dir,
-        work_dir=work_dir,
-        levels=tuple(sorted(levels, reverse=True)),  # participant before group
-        participant_label=parse_labels(options.participant_label),
-        session_label=parse_labels(options.session_label),
-        bids_filter=filters,
-        nprocs=options.nprocs or available_cpus(),
-        memory_gb=options.mem or available_memory_gb(),
-        command=command,
-        **{name: getattr(options, name) for name in _COPIED},
-    )
+    values = {
+        **given,
+        "work_dir": work_dir,
+        "nprocs": given.get("nprocs") or available_cpus(),
+        "memory_gb": given.get("memory_gb") or available_memory_gb(),
+        "participant_label": parse_labels(given.get("participant_label", ())),
+        "session_label": parse_labels(given.get("session_label", ())),
+    }
+    if values.get("bids_filter_file"):
+        read_filter_file(values["bids_filter_file"])  # a wrong one ends the run before anything is done
+    groups = {name: _group(kind, values) for name, kind in GROUPS.items()}
+    levels = tuple(sorted(set(given["analysis_level"]), reverse=True))  # participant before group
+    return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
+
+
+def _group(kind: type, values: Mapping[str, Any]) -> Any:
+    return kind(**{item.name: values[item.name] for item, _ in options_of(kind) if item.name in values})
 
 
 def _absolute(path: Path) -> Path:

@@ -99,7 +99,7 @@ class Chunk:
         for index in sorted(self._open):
             if (step_folder(self.folder, index, STEPS[-1]) / TIMING).is_file():
                 failure = self._recorded(index)
-            elif self._job.config.stop_on_first_crash and self.failed_scans:
+            elif self._job.config.running.stop_on_first_crash and self.failed_scans:
                 continue
             else:
                 failure = self._recorded(index) or _failure(
@@ -121,7 +121,7 @@ class Chunk:
             self.failed_scans.append(failure)
             self._log.failed(failure)
             self._forget(scan)
-        if not self._job.config.keep_work:
+        if not self._job.config.running.keep_work:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
 
     def _forget(self, scan: Scan) -> None:

@@ -34,7 +34,7 @@ def claimed_chunks(
         Gets the scans that another run finished meanwhile.
     """
     waiting, told = list(scans), False
-    before = {scan: file_version(job.out.sidecar(scan)) for scan in scans} if job.config.force else {}
+    before = {scan: file_version(job.out.sidecar(scan)) for scan in scans} if job.config.outputs.force else {}
     while waiting:
         chunk, waiting = _claim(job, waiting, locks, size, before, finished_elsewhere)
         if chunk:

@@ -40,11 +40,11 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
         "Fault": f"{step}: {reason}",
         "Command": config.command,
         "Scan": f"{scan}\n  {_header(config.bids_dir / scan)}" if scan else "none",
-        "Settings": ", ".join(f"{key}={value}" for key, value in config.parameters.items()),
+        "Settings": ", ".join(f"{key}={value}" for key, value in config.processing.parameters.items()),
         "Versions": ", ".join(f"{name} {version}" for name, version in software().items()),
         "Python": f"{platform.python_version()} on {platform.platform()}",
         "May use": f"{available_cpus()} processors, {available_memory_gb():.1f} GB of memory "
-        f"(this run: {config.nprocs}, {config.memory_gb:.1f} GB)",
+        f"(this run: {config.resources.nprocs}, {config.resources.memory_gb:.1f} GB)",
     }
     text = "\n".join(f"{key}: {value}" for key, value in lines.items())
     return _SECRET.sub(lambda found: f"{found.group(1) or ''}***", f"{text}\n\n{trace}".rstrip() + "\n")

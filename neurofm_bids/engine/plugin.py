@@ -161,15 +161,16 @@ def execute(graph: Any, config: Config, workers: Workers, listener: Listener) ->
         The plugin file cannot be used, or what the listener raises.
     """
     args: dict[str, Any] = {
-        "n_procs": config.nprocs,
+        "n_procs": config.resources.nprocs,
         "n_gpu_procs": 1,
-        "memory_gb": max(0.1, config.memory_gb - MAIN_GB),
+        "memory_gb": max(0.1, config.resources.memory_gb - MAIN_GB),
         "raise_insufficient": False,
     }
     _quiet_nipype()
-    plugin = None if config.use_plugin else SurvivingPlugin(workers, listener, args)
+    settings_file = config.resources.use_plugin
+    plugin = None if settings_file else SurvivingPlugin(workers, listener, args)
     try:
-        graph.run(**(_plugin_settings(config.use_plugin) if config.use_plugin else {"plugin": plugin}))
+        graph.run(**(_plugin_settings(settings_file) if settings_file else {"plugin": plugin}))
     except RuntimeError as error:
         if plugin is not None and not plugin.failed:
             raise
@@ -178,7 +179,7 @@ def execute(graph: Any, config: Config, workers: Workers, listener: Listener) ->
         if plugin is not None:
             raise
         raise NeuroFMError(
-            f"nipype cannot use the plugin ({error})", where=config.use_plugin, code=Exit.USAGE
+            f"nipype cannot use the plugin ({error})", where=settings_file, code=Exit.USAGE
         ) from error
     return ""
 

@@ -56,7 +56,7 @@ def process(
     with _started(config, log.folder) as (workers, folder, gpu):
         progress = Progress(len(scans))
         try:
-            chunks = claimed_chunks(job, scans, locks, 4 * config.nprocs, processed.elsewhere)
+            chunks = claimed_chunks(job, scans, locks, 4 * config.resources.nprocs, processed.elsewhere)
             for number, claimed in enumerate(chunks):
                 chunk = Chunk(job, claimed, folder / str(number), log, progress)
                 try:
@@ -65,7 +65,7 @@ def process(
                     processed.done += chunk.done
                     processed.failed += chunk.failed_scans
                 yield {scan.subject for scan in claimed}
-                if processed.failed and config.stop_on_first_crash:
+                if processed.failed and config.running.stop_on_first_crash:
                     _log.error("Stopped at the first failure; what is finished stays.")
                     return
         finally:
@@ -82,12 +82,12 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
     from neurofm_bids.pipeline.encoding import device_type
     from neurofm_bids.preprocess.registration import load_template
 
-    load_template(config.template)
-    _warn_of_little_memory(config.memory_gb)
+    load_template(config.processing.template)
+    _warn_of_little_memory(config.resources.memory_gb)
     with (
-        work_folder(config.work_dir, keep=config.keep_work) as folder,
-        Workers(config.omp_nthreads, folder) as workers,
-        monitored(config.resource_monitor, log_folder, folder),
+        work_folder(config.running.work_dir, keep=config.running.keep_work) as folder,
+        Workers(config.resources.omp_nthreads, folder) as workers,
+        monitored(config.resources.resource_monitor, log_folder, folder),
     ):
         gpu = workers.call(device_type, config, reserved=True) != "cpu"
         if not gpu:
@@ -118,5 +118,5 @@ def _run(job: Job, scans: Sequence[Scan], chunk: Chunk, workers: Workers, *, gpu
     except OSError as error:  # nipype itself writes there
         raise os_error(error, chunk.folder) from error
     chunk.finish(said)
-    if not job.config.keep_work:
+    if not job.config.running.keep_work:
         shutil.rmtree(chunk.folder, ignore_errors=True)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from neurofm_bids.config import Config
+from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
+from neurofm_bids.option import options_of
 from neurofm_bids.storage.atomic import write_text
 from neurofm_bids.storage.tables import cell
 
@@ -156,12 +157,16 @@ def _table(failures: Sequence[Failure]) -> str:
 
 
 def _toml(config: Config) -> str:
-    lines = []
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if value is not None:
-            plain = value if isinstance(value, bool | int | float) else _plain(value)
-            lines.append(f"{field.name} = {json.dumps(plain, ensure_ascii=False)}")
+    """Return the settings with the keys of a settings file, so that it can serve as one."""
+    lines = [f"# {config.command}"]
+    for name in GROUPS:
+        group = getattr(config, name)
+        for field, option in options_of(type(group)):
+            value = getattr(group, field.name)
+            if value is not None and value != ():
+                plain = value if isinstance(value, bool | int | float) else _plain(value)
+                key = option.flags[0].removeprefix("--")
+                lines.append(f"{key} = {json.dumps(plain, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
 

@@ -39,13 +39,13 @@ def write_derivative_images(
     for kind in ("rigid", "affine"):
         matrix = np.array(measures["registration"][kind], dtype=float)
         write_text(out.transform(scan, kind), itk_transform(matrix))
-    if not config.output_images:
+    if not config.outputs.output_images:
         return
     preproc, grid = out.preproc(scan), out.model_grid(scan)
     write_nifti(preproc, _as(read_image(folders["bias"] / "corrected.nii"), np.float32))
     _sidecar(preproc, scan, [scan.uri], "Bias-corrected T1w", SkullStripped=_stripped(measures))
     write_nifti(grid, _as(read_image(folders["grid"] / "grid.nii"), np.float32))
-    frame = f"Model grid, {config.encode_space} space: 256^3 voxels of 1 mm, axes LIA"
+    frame = f"Model grid, {config.processing.encode_space} space: 256^3 voxels of 1 mm, axes LIA"
     source = f"bids::{preproc.relative_to(out.out_dir).as_posix()}"
     _sidecar(
         grid, scan, [source], "Brain as the network reads it", SkullStripped=True, SpatialReference=frame

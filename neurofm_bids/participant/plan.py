@@ -84,12 +84,12 @@ class ScanJob:
     @property
     def spec(self) -> ModelSpec:
         """The model."""
-        return model_spec(self.config.model)
+        return model_spec(self.config.processing.model)
 
     @property
     def out(self) -> Derivatives:
         """Names of the outputs."""
-        return Derivatives(self.config.out_dir, self.spec.label, self.config.template)
+        return Derivatives(self.config.out_dir, self.spec.label, self.config.processing.template)
 
 
 def make_job(config: Config) -> Job:
@@ -100,8 +100,8 @@ def make_job(config: Config) -> Job:
     NeuroFMError
         There is no such model, or no weights.
     """
-    spec, weights_sha256 = identify(config.model, config.weights)
-    out = Derivatives(config.out_dir, spec.label, config.template)
+    spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
+    out = Derivatives(config.out_dir, spec.label, config.processing.template)
     return Job(config, out, spec, weights_sha256, read_participants(config.bids_dir))
 
 
@@ -116,12 +116,12 @@ def make_plan(job: Job) -> Plan:
     selection = find_scans(job.config)
     config = job.config
     why = {
-        scan: "forced" if config.force else why_to_do(scan, job.out, config, job.weights_sha256)
+        scan: "forced" if config.outputs.force else why_to_do(scan, job.out, config, job.weights_sha256)
         for scan in selection.scans
     }
     todo = tuple(scan for scan in selection.scans if why[scan])
     done = tuple(scan for scan in selection.scans if not why[scan])
-    named = bool(config.participant_label)
+    named = bool(config.selection.participant_label)
     skipped = tuple(r for r in selection.refused if r.scan is None and not named)
     failed = tuple(_refusal(config, r) for r in selection.refused if r not in skipped)
     return Plan(todo, done, failed, skipped, why)

@@ -160,8 +160,8 @@ def sidecar_record(
             "Notice": spec.notice,
             "WeightsSHA256": weights_sha256,
             **image,
-            "ParametersHash": config.parameters_hash,
-            "Parameters": config.parameters,
+            "ParametersHash": config.processing.parameters_hash,
+            "Parameters": config.processing.parameters,
             "Software": software(),
         },
         "Acquisition": {key: scan.metadata[key] for key in _ACQUISITION if key in scan.metadata},
@@ -199,8 +199,8 @@ def _difference(made: Mapping[str, Any], config: Config, weights_sha256: str) ->
         return f"made by version {made['Version']}, now {__version__}"
     if made["WeightsSHA256"] != weights_sha256:
         return "made with other weights"
-    if made["ParametersHash"] != config.parameters_hash:
-        now, then = config.parameters, made["Parameters"]
+    if made["ParametersHash"] != config.processing.parameters_hash:
+        now, then = config.processing.parameters, made["Parameters"]
         changes = [f"{k}={then.get(k)}, now {now[k]}" for k in now if then.get(k) != now[k]]
         return f"made with {'; '.join(changes) or 'other settings'}"
     return ""
@@ -217,7 +217,7 @@ def _change(made: Mapping[str, Any], scan: Scan) -> str:
 def _expected(scan: Scan, out: Derivatives, config: Config) -> list[Path]:
     paths = [out.features(scan), out.predictions(scan), out.mask(scan)]
     paths += [out.transform(scan, kind) for kind in ("rigid", "affine")]
-    if config.output_images:
+    if config.outputs.output_images:
         paths += [out.preproc(scan), out.model_grid(scan)]
     return paths
 

@@ -31,9 +31,11 @@ _ENDING = 200  # bytes at the end of a report that hold what it was made from
 
 def write_citation(out_dir: Path, config: Config, spec: ModelSpec) -> None:
     """Write ``logs/CITATION.md`` and ``.bib`` for what is actually run."""
-    text = methods_text(config.parameters, model=spec.name, notice=spec.notice, versions=software())
+    text = methods_text(
+        config.processing.parameters, model=spec.name, notice=spec.notice, versions=software()
+    )
     write_text(out_dir / "logs" / "CITATION.md", text)
-    write_text(out_dir / "logs" / "CITATION.bib", bibliography(config.parameters))
+    write_text(out_dir / "logs" / "CITATION.bib", bibliography(config.processing.parameters))
 
 
 def write_reports(

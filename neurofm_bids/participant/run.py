@@ -56,7 +56,7 @@ def run_participant(config: Config) -> RunResult:
     check_output(config.out_dir)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / "logs" / ".lock") as locks, locks.held("participants", shared=True):
-        if not (plan.todo or plan.failed or config.reports_only):
+        if not (plan.todo or plan.failed or config.outputs.reports_only):
             result.reports |= _refresh(job, plan.done, locks)
             return result
         with locks.held("dataset"):
@@ -74,15 +74,15 @@ def _begin(job: Job, plan: Plan, log: RunLog) -> None:
     _log.info("NeuroFM-BIDS %s, model %s: %s", __version__, job.spec.name, config.command)
     _log.info(
         "%d scans to do, %d up to date, %d cannot be used; %d processors, %.1f GB; log: %s",
-        0 if config.reports_only else len(plan.todo),
+        0 if config.outputs.reports_only else len(plan.todo),
         len(plan.done),
         len(plan.failed),
-        config.nprocs,
-        config.memory_gb,
+        config.resources.nprocs,
+        config.resources.memory_gb,
         log.folder,
     )
     again = Counter(why for why in plan.why.values() if why.startswith("made"))
-    for why, count in again.items() if not config.reports_only else ():
+    for why, count in again.items() if not config.outputs.reports_only else ():
         _log.info("%d scans are done again: %s.", count, why)
 
 
@@ -106,7 +106,7 @@ def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> N
     if plan.failed:
         log.failed(*plan.failed)
     result.reports |= write_reports(job.out, config, {f.subject for f in plan.failed}, plan.failed, locks)
-    if config.reports_only:
+    if config.outputs.reports_only:
         scans = (*plan.done, *plan.todo)  # those made with other settings too
         subjects = {scan.subject for scan in scans if job.out.sidecar(scan).is_file()}
         result.reports |= write_reports(job.out, config, subjects, plan.failed, locks)
@@ -144,7 +144,9 @@ def _write_dataset(job: Job) -> None:
         config.out_dir / name for name in (*DATASET_FILES, "logs/CITATION.md", "logs/CITATION.bib")
     )
     model = {n: getattr(job.spec, n) for n in ("name", "label", "licence", "notice")}
-    write_dataset(config.out_dir, config.bids_dir, version=__version__, model=model, template=config.template)
+    write_dataset(
+        config.out_dir, config.bids_dir, version=__version__, model=model, template=config.processing.template
+    )
     write_citation(config.out_dir, config, job.spec)
 
 

@@ -32,10 +32,10 @@ def load_encoder(config: Config) -> Encoder:
 
     torch.set_num_threads(1)
     return Encoder(
-        load_model(config.model, config.weights),
-        device=config.device,
-        batch_size=config.batch_size,
-        precision=config.precision,
+        load_model(config.processing.model, config.processing.weights),
+        device=config.processing.device,
+        batch_size=config.processing.batch_size,
+        precision=config.processing.precision,
     )
 
 

@@ -257,5 +257,5 @@ class EncodeStep(Step):
 
         job = self.inputs.job
         volume = np.asarray(read_image(self.inputs.grid).dataobj, dtype=np.float32)
-        encoding = load_encoder(job.config).encode(volume, job.config.views)
+        encoding = load_encoder(job.config).encode(volume, job.config.processing.views)
         return {"sidecar": str(write_scan(job, folder.parent, encoding))}

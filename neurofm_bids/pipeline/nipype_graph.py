@@ -67,7 +67,7 @@ def chunk_graph(jobs: Sequence[ScanJob], folder: Path, *, gpu: bool = False) -> 
         "hash_method": "timestamp",
         "poll_sleep_duration": "0.1",
         "remove_unnecessary_outputs": "false",
-        "stop_on_first_crash": str(jobs[0].config.stop_on_first_crash).lower(),
+        "stop_on_first_crash": str(jobs[0].config.running.stop_on_first_crash).lower(),
         "check_version": "false",
     }
     for index, job in enumerate(jobs):
@@ -104,11 +104,15 @@ def _nodes(job: ScanJob, gpu: bool) -> dict[str, Node]:
     from neurofm_bids.pipeline import interfaces
 
     config, path = job.config, str(job.scan.path)
-    brain = interfaces.BrainStep(in_file=path, skull_strip=config.skull_strip, threads=config.omp_nthreads)
-    bias = interfaces.BiasStep(method=config.bias_correction)
-    register = interfaces.RegisterStep(template=config.template, seed=config.random_seed)
-    grid = interfaces.GridStep(space=config.encode_space)
-    figures = interfaces.FiguresStep(template=config.template)
+    brain = interfaces.BrainStep(
+        in_file=path, skull_strip=config.processing.skull_strip, threads=config.resources.omp_nthreads
+    )
+    bias = interfaces.BiasStep(method=config.processing.bias_correction)
+    register = interfaces.RegisterStep(
+        template=config.processing.template, seed=config.processing.random_seed
+    )
+    grid = interfaces.GridStep(space=config.processing.encode_space)
+    figures = interfaces.FiguresStep(template=config.processing.template)
     encode = interfaces.EncodeStep(job=job, use_gpu=gpu)
     steps = dict(zip(STEPS, (brain, bias, register, grid, figures, encode), strict=True))
     return {name: _node(name, interface, job) for name, interface in steps.items()}
@@ -119,5 +123,5 @@ def _node(name: str, interface: Any, job: ScanJob) -> Node:
 
     config = job.config
     needed = _memory_gb(name, job.voxels)
-    threads = config.omp_nthreads if name == "brain" else 1
-    return Node(interface, name=name, mem_gb=min(needed, config.memory_gb), n_procs=threads)
+    threads = config.resources.omp_nthreads if name == "brain" else 1
+    return Node(interface, name=name, mem_gb=min(needed, config.resources.memory_gb), n_procs=threads)

@@ -1,9 +1,10 @@
+import json
 import os
 
 import pytest
 
 from neurofm_bids.bids.discovery import find_scans
-from neurofm_bids.config import Config
+from neurofm_bids.config import Config, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 
 ONE = "sub-01/anat/sub-01_T1w.nii.gz"
@@ -11,8 +12,11 @@ TWO = "sub-02/ses-a/anat/sub-02_ses-a_acq-x_run-1_T1w.nii.gz"
 THREE = "sub-02/ses-b/anat/sub-02_ses-b_run-02_T1w.nii"
 
 
-def select(root, **settings):
-    return find_scans(Config(bids_dir=root, out_dir=root.parent / "out", **settings))
+def select(root, t1w=None, **settings):
+    if t1w is not None:
+        settings["bids_filter_file"] = root.parent / "filter.json"
+        settings["bids_filter_file"].write_text(json.dumps({"t1w": t1w}))
+    return find_scans(Config(root, root.parent / "out", selection=Selection(**settings)))
 
 
 def names(selection):
@@ -48,11 +52,11 @@ def test_many_participants_use_the_same_rule(bids_dataset):
     [
         ({"participant_label": ("01",)}, [ONE]),
         ({"session_label": ("b",)}, [THREE]),
-        ({"bids_filter": (("acquisition", "x"),)}, [TWO]),
-        ({"bids_filter": (("acquisition", "*"),)}, [TWO]),
-        ({"bids_filter": (("acquisition", None), ("session", "*"))}, [THREE]),
-        ({"bids_filter": (("run", 2),)}, [THREE]),
-        ({"bids_filter": (("run", [1, 2]),)}, [TWO, THREE]),
+        ({"t1w": {"acquisition": "x"}}, [TWO]),
+        ({"t1w": {"acquisition": "*"}}, [TWO]),
+        ({"t1w": {"acquisition": None, "session": "*"}}, [THREE]),
+        ({"t1w": {"run": 2}}, [THREE]),
+        ({"t1w": {"run": [1, 2]}}, [TWO, THREE]),
     ],
 )
 def test_selection(bids_dataset, settings, expected):

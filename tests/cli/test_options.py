@@ -1,13 +1,22 @@
 import pytest
 
-from neurofm_bids.cli.options import memory_gb, parse
+from neurofm_bids.cli.options import parse
+from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import memory_gb, options_of
 
 
 @pytest.fixture
 def folders(tmp_path):
     (tmp_path / "bids").mkdir()
     return [str(tmp_path / "bids"), str(tmp_path / "out")]
+
+
+def setting(config, name):
+    for group, kind in GROUPS.items():
+        if name in {field.name for field, _ in options_of(kind)}:
+            return getattr(getattr(config, group), name)
+    raise AssertionError(name)
 
 
 def test_levels_run_in_their_order(folders):
@@ -25,7 +34,7 @@ def test_unknown_level_is_named(folders):
 @pytest.mark.parametrize("prefix", ["", "sub-"])
 def test_labels_with_and_without_prefix(folders, prefix):
     config = parse([*folders, "participant", "--participant-label", f"{prefix}01", "02"])
-    assert config.participant_label == ("01", "02")
+    assert config.selection.participant_label == ("01", "02")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +58,7 @@ def test_wrong_options_are_usage_errors(folders, wrong, capsys):
 
 @pytest.mark.parametrize("spelling", ["--nprocs", "--n-cpus", "--nthreads"])
 def test_processor_spellings(folders, spelling):
-    assert parse([*folders, "participant", spelling, "3"]).nprocs == 3
+    assert parse([*folders, "participant", spelling, "3"]).resources.nprocs == 3
 
 
 @pytest.mark.parametrize(("text", "expected"), [("8000", 8.0), ("8GB", 8.0), ("8g", 8.0), ("512M", 0.512)])
@@ -76,8 +85,8 @@ def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_pat
     path = tmp_path / "settings.toml"
     path.write_text('skull-strip = "skip"\nviews = 1\nparticipant_label = ["01"]\nforce = true\n')
     config = parse([*folders, "participant", "--config-file", str(path), "--views", "2"])
-    assert (config.skull_strip, config.views, config.force) == ("skip", 2, True)
-    assert config.participant_label == ("01",)
+    assert (config.processing.skull_strip, config.processing.views, config.outputs.force) == ("skip", 2, True)
+    assert config.selection.participant_label == ("01",)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,8 @@ def test_only_what_changes_results_changes_the_hash(folders):
     base = parse([*folders, "participant"])
     same = parse([*folders, "participant", "--nprocs", "7", "--force", "--output-images", "--notrack"])
     other = parse([*folders, "participant", "--views", "1"])
-    assert base.parameters_hash == same.parameters_hash != other.parameters_hash
+    hashes = [config.processing.parameters_hash for config in (base, same, other)]
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 @pytest.mark.parametrize(
@@ -130,11 +140,11 @@ def test_only_what_changes_results_changes_the_hash(folders):
     ],
 )
 def test_options_reach_the_settings(folders, arguments, name, value):
-    assert getattr(parse([*folders, "participant", *arguments]), name) == value
+    assert setting(parse([*folders, "participant", *arguments]), name) == value
 
 
 def test_filter_file_reaches_the_settings(folders, tmp_path):
     path = tmp_path / "filter.json"
     path.write_text('{"t1w": {"acquisition": "mprage"}}')
     config = parse([*folders, "participant", "--bids-filter-file", str(path)])
-    assert config.bids_filter == (("acquisition", "mprage"),)
+    assert config.selection.bids_filter_file == path

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.config import Config
+from neurofm_bids.config import Config, Outputs
 from neurofm_bids.engine import claims
 from neurofm_bids.engine.claims import claimed_chunks
 from neurofm_bids.participant.plan import Job
@@ -47,7 +47,10 @@ def take(monkeypatch):
         monkeypatch.setattr(claims, "is_up_to_date", lambda scan, *_: scan.subject in done)
         monkeypatch.setattr(claims, "file_version", lambda path: versions.pop(path, 0))
         out = SimpleNamespace(sidecar=lambda scan: scan.subject)
-        job, finished = Job(Config(Path("/bids"), Path("/out"), force=force), out, None, "", {}), []
+        job, finished = (
+            Job(Config(Path("/bids"), Path("/out"), outputs=Outputs(force=force)), out, None, "", {}),
+            [],
+        )
         chunks = []
         for chunk in claimed_chunks(job, [scan(n) for n in range(5)], locks, 2, finished):
             assert {name(s.subject) for s in chunk} <= locks.held

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.config import Config
+from neurofm_bids.config import Config, Resources
 from neurofm_bids.errors import NeuroFMError
 
 
@@ -126,7 +126,7 @@ def run_graph(tmp_path):
     from neurofm_bids.engine.workers import Workers
 
     def run(functions, node_gb=0.2, **settings):
-        config = Config(tmp_path, tmp_path, nprocs=2, **settings)
+        config = Config(tmp_path, tmp_path, resources=Resources(nprocs=2, **settings))
         heard = Heard()
         with Workers(1, tmp_path) as workers:
             execute(graph(tmp_path, functions, node_gb), config, workers, heard)
@@ -171,7 +171,7 @@ def test_a_listener_that_raises_ends_the_run_and_hangs_nothing(tmp_path):
             raise NeuroFMError("the disk is full")
 
     functions = {name: (die, {"number": 9}) for name in ("one", "two", "three")}
-    config = Config(tmp_path, tmp_path, nprocs=2)
+    config = Config(tmp_path, tmp_path, resources=Resources(nprocs=2))
     with Workers(1, tmp_path) as workers, pytest.raises(NeuroFMError, match="the disk is full"):
         execute(graph(tmp_path, functions, 0.2), config, workers, Hopeless())
 
