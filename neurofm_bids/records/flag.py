@@ -1,0 +1,30 @@
+"""Warnings about one scan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.schema import RECORD
+
+__all__ = ["Flag", "range_flag"]
+
+
+@dataclass(frozen=True, config=RECORD)
+class Flag:
+    """A warning: name, one sentence, and how serious it is."""
+
+    name: str
+    message: str
+    severity: Literal["warning", "serious"] = "warning"
+
+
+def range_flag(name: str, prediction: Prediction) -> Flag | None:
+    """Return the flag of a prediction outside the range of its model, or None."""
+    if prediction.in_range:
+        return None
+    low, high = prediction.range
+    message = f"{prediction.long_name} is outside {low:g} to {high:g} {prediction.units}"
+    return Flag(f"{name}_out_of_range", message)
