@@ -4,9 +4,9 @@
 #     -u "$(id -u):$(id -g)" -v BIDS:/data:ro -v OUT:/out neurofm-bids /data /out participant
 FROM python:3.11-slim-bookworm
 
-# A plain `torch` would carry CUDA: the local version label makes the build fail rather than take it.
+# Plain `torch` may be the CUDA build: with the local version label, the build fails instead of installing it.
 ARG TORCH=torch==2.13.0+cpu
-# Package index with the CPU build of PyTorch, where the default index has none.
+# Additional package index for PyTorch, if the default index has no CPU build.
 ARG TORCH_INDEX=
 
 COPY requirements.lock /src/
@@ -19,7 +19,7 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user
         -c /src/requirements.lock /src \
     && rm -rf /src
 
-# Any user, read-only root, no network: the only place to write is a temporary folder.
+# For any user, with a read-only root and no network: only the temporary folder is writable.
 ENV HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     NO_ET=1 \
@@ -31,7 +31,7 @@ ENV HOME=/tmp \
 ARG NEUROFM_DOCKER_TAG=neurofm-bids:0.1.0
 ENV NEUROFM_DOCKER_TAG=${NEUROFM_DOCKER_TAG}
 
-# By number: no account is needed, and an orchestrator that refuses root can see that it is none.
+# By number: no account is needed, and orchestrators that refuse root can check it.
 USER 1000:1000
 WORKDIR /tmp
 ENTRYPOINT ["neurofm"]

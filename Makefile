@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 TABLE := -p tests.fault_table --fault-table docs/reliability_table.md
 QUICK := not slow and not docker and not slurm and not browser
+# Test files side by side; the fixtures of one file are made once.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: demo test test-all faults test-lowest lint docs clean
 
@@ -20,7 +22,7 @@ demo: $(VENV)/.installed
 	@ls demo/derivatives/*.html
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "$(QUICK)" --cov=neurofm_bids --cov-report=term
+	$(BIN)/python -m pytest -m "$(QUICK)" $(PARALLEL) --cov=neurofm_bids --cov-report=term
 
 # All that can run here, faults included; their table is part of the documentation. Takes hours.
 test-all: $(VENV)/.installed
@@ -37,7 +39,7 @@ test-lowest:
 	sed -n 's/^    "\([a-z0-9]*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > .venv-lowest/constraints.txt
 	.venv-lowest/bin/python -m pip install -q "$(TORCH)"
 	.venv-lowest/bin/python -m pip install -q -c .venv-lowest/constraints.txt -e ".[test]"
-	.venv-lowest/bin/python -m pytest -m "$(QUICK)"
+	.venv-lowest/bin/python -m pytest -m "$(QUICK)" $(PARALLEL)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/encode_space.py T1W [T1W ...]
 
-Each head is also written in other poses (turned by 5, 10 and 20 degrees and shifted, resampled cubically on
-1 mm voxels), the chain runs on each, and the predictions are compared over poses. Printed per head, space and
+Each head is also resampled in other poses (rotated by 5, 10 and 20 degrees and shifted; cubic spline, 1 mm
+voxels), the pipeline runs on each, and the predictions are compared over poses. Printed per head, space and
 number of views: standard deviation over poses of age (years), sex (probability) and volumes (ml), and the
 smallest cosine similarity of features, centred on the mean feature vector of all heads in that space.
 """
@@ -13,14 +13,17 @@ from collections import defaultdict
 
 import nibabel as nib
 import numpy as np
-from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
+from neurofm_bids.config import Processing
+from neurofm_bids.geometry import mask_image, resample_onto
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
-from neurofm_bids.pipeline.in_memory import mask_image, prepare
+from neurofm_bids.pipeline.in_memory import run_in_memory
+from neurofm_bids.pipeline.task import Task
 from neurofm_bids.preprocess.load import load_t1w
 from neurofm_bids.preprocess.model_grid import model_grid
+from neurofm_bids.records.scan import Identity
 
 POSES = ((0, (0, 0, 0)), (5, (2, -3, 1)), (10, (-4.5, 1.5, 3.5)), (20, (3.3, 4.1, -2.7)))
 VIEWS = (1, 2, 4, 8, 16, 32)
@@ -34,21 +37,21 @@ def posed(image, degrees, shift, rng):
     centre = nib.affines.apply_affine(image.affine, (np.array(image.shape) - 1) / 2)
     motion = nib.affines.from_matvec(rotation, centre - rotation @ centre + shift)
     affine = nib.affines.from_matvec(np.eye(3), centre - 119.5)
-    matrix, offset = nib.affines.to_matvec(np.linalg.inv(image.affine) @ np.linalg.inv(motion) @ affine)
-    data = affine_transform(np.asarray(image.dataobj), matrix, offset, (240,) * 3, order=3)
-    return nib.Nifti1Image(np.maximum(data, 0).astype(np.float32), affine)
+    grid = nib.Nifti1Image(np.zeros((240,) * 3, np.uint8), affine)
+    data = resample_onto(image, grid, motion, order=3).dataobj
+    return nib.Nifti1Image(np.maximum(data, 0), affine)
 
 
 def encodings(image, encoder):
-    """Yield (space, views, features, values) of one image, the chain run once."""
-    done = prepare(image)
-    brain = mask_image(done.corrected, done.mask)
+    """Yield (space, views, features, values) of one image, which is preprocessed once."""
+    made = run_in_memory(Task(image, Identity(), {}, Processing(), ""), ["registration"])
+    brain, rigid = mask_image(made["corrected"], made["mask"]), np.array(made["registration"].rigid)
     for space in ("rigid", "native"):
-        grid, _ = model_grid(brain, done.mask, space=space, t1w_to_template=done.registration.rigid)
+        grid, _ = model_grid(brain, made["mask"], space=space, t1w_to_template=rigid)
         for views in VIEWS:
-            found = encoder.encode(np.asarray(grid.dataobj, dtype=np.float32), views=views)
-            values = [p.value / (1000 if "volume" in p.name else 1) for p in found.predictions.values()]
-            yield space, views, found.features, values
+            encoding = encoder.encode(np.asarray(grid.dataobj, dtype=np.float32), views=views)
+            values = [p.value / (1000 if p.units == "mm^3" else 1) for p in encoding.predictions.values()]
+            yield space, views, encoding.features, values
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/pretraining.md.
+"""Draw the figures of docs/pretraining.md.
 
 Usage: python benchmarks/pretraining_figures.py MAPS CACHE docs/figures
 """
@@ -9,17 +9,23 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from neurofm_bids.pretrain.anatomy import FIELDS, load_anatomies
-from neurofm_bids.pretrain.appearance import acquire, paint
-from neurofm_bids.pretrain.cohort import draw_person, expected_lateral_ml, expected_tissue_fraction
-from neurofm_bids.pretrain.dice import Dice
-from neurofm_bids.pretrain.shape import make_shape
-from neurofm_bids.pretrain.stripping import STYLES, strip
-from neurofm_bids.pretrain.synthesis import choose_anatomy, picture
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import FIELDS
+from neurofm_bids.pretrain.synthesis.acquisition import acquire
+from neurofm_bids.pretrain.synthesis.appearance import ideal_image
+from neurofm_bids.pretrain.synthesis.generator import choose_anatomy, generate_image
+from neurofm_bids.pretrain.synthesis.population import (
+    draw_person,
+    expected_lateral_ml,
+    expected_tissue_fraction,
+)
+from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
+from neurofm_bids.pretrain.synthesis.shape import make_shape
+from neurofm_bids.pretrain.synthesis.skull_stripping import STYLES, draw_mask
 
 SEED = 11
-# OASIS-1 (Marcus et al. 2007), people with CDR 0: age in the middle of the group, number, mean and sd of
-# normalised whole-brain volume, computed from part of the published table.
+# OASIS-1 (Marcus et al. 2007), participants with CDR 0: mid-age of the group, number, mean and sd of the
+# normalised whole-brain volume, from part of the published table.
 OASIS = (
     (23.0, 107, 0.846, 0.020),
     (34.0, 11, 0.829, 0.020),
@@ -39,27 +45,27 @@ def show(axes, plane, title, **style):
 
 
 def stages(anatomies, path):
-    """Draw what becomes of one label map."""
-    dice = Dice((SEED, 4))
-    person = draw_person(dice)
-    anatomy = choose_anatomy(anatomies, person, dice)
-    shape = make_shape(anatomy, person, dice, 1)
-    weight, style = strip(shape, dice)
-    painted = paint(shape, anatomy, person, dice)
-    acquired = acquire(painted, dice, 1)
+    """Draw the stages from one label map to a sample."""
+    rng = RandomFields((SEED, 4))
+    person = draw_person(rng)
+    anatomy = choose_anatomy(anatomies, person, rng)
+    shape = make_shape(anatomy, person, rng, 1)
+    mask, style = draw_mask(shape, rng)
+    ideal = ideal_image(shape, anatomy, person, rng)
+    acquired = acquire(ideal, rng, 1)
     middle = anatomy.tissues.shape[2] // 2
     fields = anatomy.fields[:, :, middle]
     here = shape.outer.shape[2] // 2
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     axes = figure.subplots(2, 5).flat
-    for name in ("outer", "lateral", "ridge", "cranium"):
-        show(next(axes), fields[:, :, FIELDS.index(name)], f"map: {name}, mm", vmin=-8, vmax=8)
-    show(next(axes), anatomy.tissues[:, :, middle], "map: nearest tissue")
-    show(next(axes), shape.outer[:, :, here], "deformed, volumes set", vmin=-8, vmax=8)
+    for name in ("outer", "lateral", "sulcus", "cranium"):
+        show(next(axes), fields[:, :, FIELDS.index(name)], f"label map: {name}, mm", vmin=-8, vmax=8)
+    show(next(axes), anatomy.tissues[:, :, middle], "label map: nearest tissue")
+    show(next(axes), shape.outer[:, :, here], "deformed, target volumes", vmin=-8, vmax=8)
     show(next(axes), shape.brain[:, :, here], "target: tissue")
-    show(next(axes), painted[:, :, here], "painted", vmin=0, vmax=1.3)
-    show(next(axes), acquired[:, :, here], "scanned", vmin=0, vmax=1.3)
-    show(next(axes), (acquired * weight)[:, :, here], f"stripped ({style})", vmin=0, vmax=1.3)
+    show(next(axes), ideal[:, :, here], "ideal image", vmin=0, vmax=1.3)
+    show(next(axes), acquired[:, :, here], "acquired", vmin=0, vmax=1.3)
+    show(next(axes), (acquired * mask)[:, :, here], f"skull-stripped ({style})", vmin=0, vmax=1.3)
     figure.savefig(path, dpi=80)
 
 
@@ -67,24 +73,26 @@ def gallery(anatomies, path):
     """Draw sixteen samples."""
     figure = Figure(figsize=(11, 11.5), layout="constrained")
     for index, axes in enumerate(figure.subplots(4, 4).flat):
-        drawn = picture(anatomies, SEED, index, step_mm=1, style=list(STYLES)[index % len(STYLES)])
-        who = drawn.person
-        age = "any body" if who.age_years is None else f"{who.age_years:.0f} years, {who.sex}"
+        synthetic = generate_image(anatomies, SEED, index, step_mm=1, style=list(STYLES)[index % len(STYLES)])
+        who = synthetic.person
+        age = "any age" if who.age_years is None else f"{who.age_years:.0f} years, {who.sex}"
         volumes = f"brain {who.brain_ml:.0f} ml, ventricles {who.lateral_ml:.0f} ml"
-        plane = drawn.image[:, :, drawn.image.shape[2] // 2]
-        show(axes, plane, f"{age}, {drawn.style}\n{volumes}", vmin=0, vmax=1.3)
+        plane = synthetic.image[:, :, synthetic.image.shape[2] // 2]
+        show(axes, plane, f"{age}, {synthetic.style}\n{volumes}", vmin=0, vmax=1.3)
     figure.savefig(path, dpi=70)
 
 
-def cohort(path):
-    """Draw the cohort against its sources."""
-    people = [p for p in (draw_person(Dice((SEED, n))) for n in range(3000)) if p.age_years is not None]
+def population(path):
+    """Draw the synthetic population and its sources."""
+    people = [
+        p for p in (draw_person(RandomFields((SEED, n))) for n in range(3000)) if p.age_years is not None
+    ]
     ages, line = np.array([p.age_years for p in people]), np.linspace(18, 95, 100)
-    shares = np.array([p.brain_ml / p.cranium_ml for p in people])
+    fractions = np.array([p.brain_ml / p.cranium_ml for p in people])
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    left.scatter(ages, shares, s=2, color="#9ab8cf")
-    left.plot(line, [expected_tissue_fraction(a) for a in line], color="#14283c", label="median drawn")
+    left.scatter(ages, fractions, s=2, color="#9ab8cf")
+    left.plot(line, [expected_tissue_fraction(a) for a in line], color="#14283c", label="median")
     scale = expected_tissue_fraction(OASIS[0][0]) / OASIS[0][2]
     middles, _, means, sds = np.array(OASIS).T
     left.errorbar(
@@ -108,7 +116,7 @@ def main():
     out = Path(sys.argv[3])
     stages(anatomies, out / "pretraining-stages.png")
     gallery(anatomies, out / "pretraining-samples.png")
-    cohort(out / "pretraining-cohort.png")
+    population(out / "pretraining-population.png")
 
 
 if __name__ == "__main__":

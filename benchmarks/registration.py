@@ -1,4 +1,4 @@
-"""Turn a head by known motions and see how well registration takes them back.
+"""Rotate a head by known motions and measure how well registration recovers them.
 
 Usage: python benchmarks/registration.py T1W [T1W ...]
 
@@ -17,31 +17,26 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 import ants
 import nibabel as nib
 import numpy as np
-from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
-from neurofm_bids.pipeline.in_memory import mask_image
-from neurofm_bids.preprocess import register as module
+from neurofm_bids.geometry import GRID_SIZE, grid_around, mask_image, resample_onto
 from neurofm_bids.preprocess.brain_extraction import extract_brain
 from neurofm_bids.preprocess.load import load_t1w
-from neurofm_bids.preprocess.model_grid import GRID_AFFINE
+from neurofm_bids.preprocess.registration import load_template, read_itk, register, to_ants
 
 ANGLES = (5, 10, 20, 30, 45)
 
 
-def turned(image, centre, motion):
-    affine = GRID_AFFINE.copy()
-    affine[:3, 3] += centre - nib.affines.apply_affine(GRID_AFFINE, [127.5] * 3)
-    matrix, offset = nib.affines.to_matvec(np.linalg.inv(image.affine) @ np.linalg.inv(motion) @ affine)
-    data = affine_transform(np.asarray(image.dataobj, np.float32), matrix, offset, (256,) * 3, order=1)
-    return nib.Nifti1Image(data, affine)
+def moved_by(motion, centre, image):
+    grid = nib.Nifti1Image(np.zeros((GRID_SIZE,) * 3, np.uint8), grid_around(centre))
+    return resample_onto(image, grid, motion, order=1)
 
 
 def optimised_rigid(brain, template):
-    moving = ants.resample_image(module._to_ants(brain), (2.0,) * 3, use_voxels=False, interp_type=0)
+    moving = ants.resample_image(to_ants(brain), (2.0,) * 3, use_voxels=False, interp_type=0)
     with tempfile.TemporaryDirectory() as folder:
         result = ants.registration(
-            fixed=module._to_ants(template.image),
+            fixed=to_ants(template.image),
             moving=moving,
             type_of_transform="Rigid",
             outprefix=f"{folder}/rigid_",
@@ -50,16 +45,16 @@ def optimised_rigid(brain, template):
             aff_smoothing_sigmas=(2, 1, 0),
             aff_random_sampling_rate=0.2,
         )
-        return module._points_matrix(ants, result["fwdtransforms"][0])
+        return read_itk(result["fwdtransforms"][0])
 
 
 def estimates(brain, mask, template):
     start = time.process_time()
-    found = module.register(brain, mask, template, seed=20260101)
+    result = register(brain, mask, template, seed=20260101)
     middle = time.process_time()
     direct = optimised_rigid(brain, template)
     seconds = middle - start, time.process_time() - middle
-    return {"affine": found.affine, "rigid part": found.rigid, "optimised rigid": direct}, seconds
+    return {"affine": result.affine, "rigid part": result.rigid, "optimised rigid": direct}, seconds
 
 
 def distance(a, b, points):
@@ -69,7 +64,7 @@ def distance(a, b, points):
 
 
 def main():
-    template = module.load_template()
+    template = load_template()
     rng = np.random.default_rng(1)
     for path in sys.argv[1:]:
         t1w = load_t1w(path)
@@ -83,9 +78,8 @@ def main():
             rotation = Rotation.from_rotvec(np.radians(angle) * axis / np.linalg.norm(axis)).as_matrix()
             motion = nib.affines.from_matvec(rotation, centre - rotation @ centre + rng.normal(size=3) * 5)
             try:
-                moved, seconds = estimates(
-                    turned(brain, centre, motion), turned(mask, centre, motion), template
-                )
+                images = (moved_by(motion, centre, image) for image in (brain, mask))
+                moved, seconds = estimates(*images, template)
             except Exception as error:
                 print(f"{path}\t{angle} degrees\t{error}", flush=True)
                 continue

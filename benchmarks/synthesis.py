@@ -1,10 +1,10 @@
-"""Time synthesis on the lattice and a step of training, in turn on the same machine.
+"""Time the synthesis on the lattice and a training step, one after the other.
 
 Usage: python benchmarks/synthesis.py MAPS CACHE [SAMPLES]
 
-Printed: seconds to read a map at points, with ``grid_sample`` and as it is done; samples per second with one
-process per processor, processor seconds per sample, processor seconds of training per sample, and the share
-of synthesis in them when each sample is shown as often as by default.
+Printed: CPU seconds to interpolate the fields of a label map, with ``grid_sample`` and with ``Interpolator``;
+samples per second with one process per core; CPU seconds per sample of synthesis and of training; and the
+share of synthesis in the total with the default number of passes.
 """
 
 import os
@@ -17,27 +17,27 @@ from pathlib import Path
 import torch
 from torch.nn.functional import grid_sample
 
-from neurofm_bids.pretrain.anatomy import load_anatomies
-from neurofm_bids.pretrain.processes import Team
-from neurofm_bids.pretrain.recipe import Recipe
-from neurofm_bids.pretrain.samples import SampleStore, Schedule
-from neurofm_bids.pretrain.sampling import Sampler
-from neurofm_bids.pretrain.synthesis import synthesize
-from neurofm_bids.pretrain.training import Training
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.synthesis.generator import generate_sample
+from neurofm_bids.pretrain.synthesis.interpolation import Interpolator
+from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
+from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.trainer import Trainer
 
 
-def make(call):
+def generate(call):
     anatomies, seed, indices = call
     torch.set_num_threads(1)
-    synthesize(anatomies, seed, indices[0])  # maps are read from disk once
+    generate_sample(anatomies, seed, indices[0])  # label maps are read from disk once
     began = time.process_time(), time.perf_counter()
     for index in indices:
-        synthesize(anatomies, seed, index)
+        generate_sample(anatomies, seed, index)
     return time.process_time() - began[0], time.perf_counter() - began[1]
 
 
-def compare_reading(anatomy):
-    """Return seconds of grid_sample and of Sampler for all fields at a lattice of points, best of three."""
+def compare_interpolation(anatomy):
+    """Return CPU seconds of grid_sample and of Interpolator for all fields, best of three."""
     shape, size = anatomy.tissues.shape, (84, 88, 100)
     lines = [torch.linspace(5, n - 6, m) for n, m in zip(shape, size, strict=True)]
     points = torch.stack(torch.meshgrid(*lines, indexing="ij"))
@@ -45,14 +45,14 @@ def compare_reading(anatomy):
     fields = torch.from_numpy(anatomy.fields)
     moved = fields.movedim(-1, 0)[None].contiguous()
     spent = []
-    for read in (
+    for interpolate in (
         lambda: grid_sample(moved, grid.contiguous(), padding_mode="border", align_corners=True),
-        lambda: Sampler(points, shape).read(fields),
+        lambda: Interpolator(points, shape).interpolate(fields),
     ):
         seconds = []
         for _ in range(3):
             began = time.process_time()
-            read()
+            interpolate()
             seconds.append(time.process_time() - began)
         spent.append(min(seconds))
     return spent
@@ -63,21 +63,21 @@ def main():
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 40
     anatomies, cores = load_anatomies(maps, cache), len(os.sched_getaffinity(0))
     torch.set_num_threads(1)
-    old, new = compare_reading(anatomies[0])
-    print(f"reading a map: grid_sample {old:.3f} CPU s, Sampler {new:.3f} CPU s, {old / new:.1f} times")
+    old, new = compare_interpolation(anatomies[0])
+    print(f"interpolation: grid_sample {old:.3f} CPU s, Interpolator {new:.3f} CPU s, {old / new:.1f} times")
     parts = [(anatomies, 5, range(core, count, cores)) for core in range(cores)]
     with ProcessPoolExecutor(cores, mp_context=get_context("forkserver")) as pool:
-        spent = list(pool.map(make, parts))
+        spent = list(pool.map(generate, parts))
     cpu = sum(c for c, _ in spent) / count
     rate = count / max(w for _, w in spent)
     print(f"synthesis: {rate:.1f} samples/s on {cores} cores, {cpu:.3f} CPU s each")
-    items = [SampleStore(anatomies, Schedule(5), range(8), None)[n] for n in range(8)]
-    training = Training(Recipe(), Team(torch.device("cpu")))
-    training.calibrate(items[:2])
-    training.step(items[:4])
+    examples = [ExampleDataset(anatomies, SampleOrder(5), range(8), None)[n] for n in range(8)]
+    trainer = Trainer(Recipe(), ProcessGroup(torch.device("cpu")))
+    trainer.calibrate(examples[:2])
+    trainer.step(examples[:4])
     began = time.process_time()
     for first in (0, 4, 0, 4):
-        training.step(items[first : first + 4])
+        trainer.step(examples[first : first + 4])
     step = (time.process_time() - began) / 16
     passes = Recipe().passes
     share = cpu / passes / (cpu / passes + step)

@@ -1,9 +1,9 @@
-"""Compare weights on the real scans at hand and on synthetic samples of held-out label maps, in one run.
+"""Compare weights on real scans and on synthetic samples of held-out label maps.
 
 Usage: python benchmarks/validation.py SHARED WORK NAME=WEIGHTS [NAME=WEIGHTS ...]
 
-SHARED has ``data/`` (see docs/validation.md); WORK keeps prepared volumes and the pages of each evaluation.
-Printed: a table per dataset, weights as columns, and the trivial guesses beside them.
+SHARED has ``data/`` (see docs/validation.md); WORK keeps preprocessed volumes and the evaluation reports.
+Printed: a table for each dataset with weights as columns, baselines without a network included.
 """
 
 import sys
@@ -12,17 +12,19 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from neurofm_bids.model.weights import file_sha256, load_network
-from neurofm_bids.pretrain.anatomy import load_anatomies, prepare_anatomy
-from neurofm_bids.pretrain.evaluation import evaluate
-from neurofm_bids.pretrain.evaluation_report import write_evaluation
-from neurofm_bids.pretrain.recipe import Recipe
-from neurofm_bids.pretrain.samples import SampleStore, Schedule
-from neurofm_bids.pretrain.summary import summarise
-from neurofm_bids.pretrain.validation import validate
-from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.model.weights import load_network
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import prepare_anatomy
+from neurofm_bids.pretrain.evaluation.dataset import evaluate
+from neurofm_bids.pretrain.evaluation.report import write_evaluation
+from neurofm_bids.pretrain.evaluation.summary import summarise
+from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
+from neurofm_bids.pretrain.training.held_out import evaluate_held_out
+from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, write_text
 
-HELD_OUT = ("subject-07", "subject-10", "subject-16")  # when open-s was trained
+HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.
 LABELLED = {
     "aomic1": ("aomic/sub-0001_T1w.mgz", "aomic/sub-0001_aseg.mgz", "25.5", "M"),
@@ -52,11 +54,11 @@ def synthetic(data, work, weights):
     """Return the scores of weights on 64 samples of the held-out maps."""
     recipe = Recipe()
     anatomies = [a for a in load_anatomies(data / "label-maps", work / "maps") if a.name in HELD_OUT]
-    count = recipe.validation
-    kept = work / "samples"
-    kept.mkdir(exist_ok=True)
-    store = SampleStore(anatomies, Schedule(recipe.seed + 1, 2, count), range(count), kept)
-    return validate(load_network(weights, "s"), [store[n] for n in range(count)])
+    count = recipe.held_out_samples
+    samples = work / "samples"
+    samples.mkdir(exist_ok=True)
+    dataset = ExampleDataset(anatomies, SampleOrder(recipe.seed + 1, 2, count), range(count), samples)
+    return evaluate_held_out(load_network(weights, model_spec("open-s")), [dataset[n] for n in range(count)])
 
 
 def flat(tree, path=()):
@@ -92,10 +94,11 @@ def main():
     for title, dataset in datasets.items():
         columns = {}
         for name, path in weights.items():
-            stability = title != "ds002748"  # already stripped: its masks cannot be varied
+            stability = title != "ds002748"  # already skull-stripped: there is no wider mask
             scans, failed = evaluate(dataset, work / title, weights=path, stability=stability, nprocs=2)
-            page = work / title / name
-            write_evaluation(scans, failed, page, model=name, sha256=file_sha256(path), views=8)
+            write_evaluation(
+                scans, failed, work / title / name, model=name, sha256=file_sha256(path), views=8
+            )
             columns[name] = dict(flat(summarise(scans)))
             pooled[name] += scans
         table(title, columns)

@@ -1,10 +1,10 @@
-"""Markdown tables for the documentation, made from the code so that they cannot drift."""
+"""Markdown tables for the documentation, generated from the code so that they stay correct."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,20 +16,21 @@ from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, find_weights
 from neurofm_bids.option import Option, options_of
+from neurofm_bids.records.dictionary import prediction_column
 
-_EXIT = {
-    Exit.OK: "Everything selected is done, or was up to date already.",
+EXIT_CODES = {
+    Exit.OK: "All selected scans were processed or already up to date.",
     Exit.SOME_FAILED: "Some scans failed, or the group level found scans without usable outputs.",
     Exit.INVALID_BIDS: "`bids_dir` is not a raw BIDS dataset.",
     Exit.UNKNOWN_LEVEL: "The analysis level is neither `participant` nor `group`.",
     Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
-    Exit.USAGE: "Wrong option or value, folders that exclude each other, or a device that is not there.",
-    Exit.DATA: "A file that the whole run needs holds something else, such as weights of another variant.",
-    Exit.NO_INPUT: "The dataset, the weights file or, at the group level, the output folder is not there.",
-    Exit.SOFTWARE: "A bug of NeuroFM-BIDS. The log has the traceback; please report it.",
-    Exit.CANT_CREATE: "The output folder cannot be made or written, or holds another dataset.",
-    Exit.IO: "Reading or writing failed: disk full, quota, or damaged bundled weights.",
-    Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be fetched.",
+    Exit.USAGE: "Invalid option or value, folders that must not coincide, or a device that is not available.",
+    Exit.DATA: "A file that the whole run needs has the wrong content, such as weights of another variant.",
+    Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found.",
+    Exit.SOFTWARE: "A bug in NeuroFM-BIDS. The log has the traceback; please report it.",
+    Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset.",
+    Exit.IO: "Reading or writing failed: disk full, quota exceeded, or damaged bundled weights.",
+    Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be downloaded.",
 }
 
 
@@ -75,14 +76,14 @@ def _row(default: object, option: Option) -> tuple[str, str, str]:
     if option.many:
         takes += " ..."
     names = ", ".join(f"`{flag}`" for flag in option.flags)
-    named = isinstance(default, str | int) and not isinstance(default, bool) and default and takes
-    shown = f"`{default}`" if named and "default:" not in option.help else ""
-    return f"{names}{f' `{takes}`' if takes else ''}", shown, option.help
+    shown = option.show_default(default)
+    cell = shown if option.default_text or not shown else f"`{shown}`"
+    return f"{names}{f' `{takes}`' if takes else ''}", cell, option.help
 
 
 def _exit_codes() -> str:
-    rows = [(str(int(code)), f"`{code.name}`", _EXIT[code]) for code in Exit]
-    rows.append(("130", "", "Interrupted (Ctrl-C, SIGTERM, SIGHUP): what is finished stays"))
+    rows = [(str(int(code)), f"`{code.name}`", EXIT_CODES[code]) for code in Exit]
+    rows.append(("130", "", "Interrupted (Ctrl-C, SIGTERM, SIGHUP): finished scans are kept."))
     return _table(("Code", "Name", "Meaning"), rows)
 
 
@@ -92,33 +93,57 @@ def _models() -> str:
         spec = model_spec(name)
         rows = [
             (t.long_name, t.units, f"{t.valid_range[0]:,} to {t.valid_range[1]:,}", t.description)
-            for t in spec.targets.values()
+            for t in spec.heads
         ]
-        source = f"bundled, SHA-256 `{spec.sha256}`" if spec.file else "given with `--weights`"
+        source = (
+            f"bundled, SHA-256 `{spec.sha256}`"
+            if spec.file
+            else f"downloaded with `neurofm-tools weights fetch {name}`, or given with `--weights`"
+        )
         facts = (
             f"- label in file names: `{spec.label}`\n- variant: {spec.variant}\n"
             f"- licence of the weights: {spec.licence}\n- weights: {source}\n\n"
         )
-        table = _table(("Prediction", "Units", "Supported range", "What it is"), rows)
+        table = _table(("Prediction", "Units", "Supported range", "Description"), rows)
         parts.append(f"### {name}\n\n{facts}> {spec.notice}\n\n{table}")
     return "\n".join(parts)
 
 
+_STATISTICS = ("measure", "statistic", "value", "units", "n")
+
+
 def _columns() -> str:
     text = files("neurofm_bids").joinpath("data/dictionary.json").read_text(encoding="utf-8")
-    found = json.loads(text)
-    head = ("Column", "Units", "Meaning")
-    fixed = [(f"`{n}`", e.get("Units", ""), e["Description"]) for n, e in found["columns"].items()]
-    targets = [(f"`{e['Column']}`", e["Units"], e["Description"]) for e in found["targets"].values()]
-    parts = [(f"`..._{name}`", "", e["Description"]) for name, e in found["parts"].items()]
-    return (
-        "Identity, recorded and measured values:\n\n"
-        + _table(head, fixed)
-        + "\nPredictions:\n\n"
-        + _table(head, targets)
-        + "\nEach prediction has these further columns:\n\n"
-        + _table(head, parts)
+    entries = json.loads(text)
+    del entries["quality"]["mask_volume_mm3"]  # a column of every table of scans
+    component = entries["columns"].pop("component")
+    statistics = {name: entries["columns"].pop(name) for name in _STATISTICS}
+    scans = {
+        **entries["columns"],
+        "f000, f001, ...": entries["feature"],
+        "component_1, component_2": component,
+    }
+    heads = model_spec("open-s").heads
+    predictions = {
+        prediction_column(h.name, h.units): {"Units": h.units, "Description": h.description} for h in heads
+    }
+    parts = {f"..._{name}": entry for name, entry in entries["parts"].items()}
+    return "\n".join(
+        f"{title}:\n\n{_meanings(rows)}"
+        for title, rows in (
+            ("Columns of the tables of scans", scans),
+            ("Predictions (descriptions of `open-s`)", predictions),
+            ("Further columns of each prediction", parts),
+            ("Image quality metrics", entries["quality"]),
+            ("Acquisition parameters in `_covariates.tsv`", entries["acquisition"]),
+            ("Columns of `_statistics.tsv`", statistics),
+        )
     )
+
+
+def _meanings(entries: Mapping[str, Mapping[str, str]]) -> str:
+    rows = [(f"`{name}`", entry.get("Units", ""), entry["Description"]) for name, entry in entries.items()]
+    return _table(("Column", "Units", "Meaning"), rows)
 
 
 def _recipe() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -11,67 +11,59 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.config import TEMPLATE
+from neurofm_bids.config import TEMPLATE, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.records.scan import Identity, ScanRecord
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
     from neurofm_bids.model.network import NeuroFMNet
-    from neurofm_bids.model.predictions import Prediction
     from neurofm_bids.model.registry import ModelSpec
-    from neurofm_bids.preprocess.iqm import Flag
+    from neurofm_bids.pipeline.task import Task
+    from neurofm_bids.records.flag import Flag
+    from neurofm_bids.records.prediction import Prediction
 
-__all__ = ["NeuroFM", "Result", "Source"]
+__all__ = ["NeuroFM", "Result", "Source", "read_brain"]
 
 Source: TypeAlias = str | Path | nib.spatialimages.SpatialImage | NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one scan gave.
+    """Result of one scan.
 
     Parameters
     ----------
-    encoding
-        What the network gave; its ``features`` and ``predictions`` are at hand here too.
-    quality, flags
-        Quality measures by name and warnings.
-    measures
-        What each step measured, by step.
-    model
-        Name of the model.
-    notice
-        What has to be known about the model before its numbers are used.
+    record
+        Everything that was measured and predicted, and how; the same as the command writes.
+    features
+        Latent vector, float32, shape (n,).
     grid
         The volume that the network read: 256^3 voxels of 1 mm, LIA, before the z-score.
     """
 
-    encoding: Encoding
-    quality: Mapping[str, float]
-    flags: tuple[Flag, ...]
-    measures: Mapping[str, Any]
-    model: str
-    notice: str
+    record: ScanRecord
+    features: NDArray[np.float32] = field(repr=False)
     grid: nib.Nifti1Image = field(repr=False)
 
     @property
-    def features(self) -> NDArray[np.float32]:
-        """Latent vector, float32, shape (n,)."""
-        return self.encoding.features
+    def predictions(self) -> Mapping[str, Prediction]:
+        """Predictions by name, such as ``age``, ``sex``, ``ventricular_volume`` and ``brain_volume``."""
+        return self.record.predictions
 
     @property
-    def predictions(self) -> Mapping[str, Prediction]:
-        """Predictions by name: ``age``, ``sex``, ``ventricular_volume``, ``brain_volume``."""
-        return self.encoding.predictions
+    def image_quality(self) -> Mapping[str, float | None]:
+        """Image quality metrics by name; None where the image does not allow one."""
+        return self.record.image_quality
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """Warnings about the image or its predictions."""
+        return self.record.flags
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result without the image, ready for JSON."""
-        return {
-            "Model": {"Name": self.model, "Notice": self.notice},
-            **self.encoding.to_dict(),
-            "Quality": dict(self.quality),
-            "Flags": [{"Name": f.name, "Message": f.message, "Severity": f.severity} for f in self.flags],
-        }
+        """Return the record ready for JSON: equal to the ``predictions.json`` that the command writes."""
+        return self.record.to_dict()
 
 
 class NeuroFM:
@@ -80,22 +72,22 @@ class NeuroFM:
     Parameters
     ----------
     model
-        ``open-s`` (comes with the package), ``neurofm-s``, ``neurofm-m`` or ``neurofm-l``.
+        ``open-s`` (is bundled), ``neurofm-s``, ``neurofm-m`` or ``neurofm-l``.
     weights
         File with the weights of that model (``.h5`` or ``.safetensors``).
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     views
-        Views averaged per scan, 1 to 64; 1 is the published single pass.
+        Passes of the test-time augmentation averaged per scan, 1 to 64; 1 is the published single pass.
     batch_size
-        Views in one pass of the network; by default 1 on a CPU and 8 on a GPU.
+        Passes computed together by the network; by default 1 on a CPU and 8 on a GPU.
     precision
         ``float32`` or ``bfloat16``.
 
     Raises
     ------
     neurofm_bids.errors.NeuroFMError
-        The weights are missing, damaged or of another variant, or the device is not there.
+        The weights are missing, damaged or of another variant, or the device is not available.
 
     Examples
     --------
@@ -118,7 +110,9 @@ class NeuroFM:
         from neurofm_bids.model.encoder import Encoder
         from neurofm_bids.model.weights import load_model
 
-        self._loaded = load_model(model, Path(weights) if weights is not None else None)
+        path = Path(weights) if weights is not None else None
+        self._loaded = load_model(model, path)
+        self._processing = Processing(model=model, weights=path, device=device, precision=precision)
         self.views = views
         self.spec: ModelSpec = self._loaded.spec
         self._encoder = Encoder(self._loaded, device=device, batch_size=batch_size, precision=precision)
@@ -151,9 +145,9 @@ class NeuroFM:
         views: int | None = None,
         errors: Literal["raise", "return"] = "raise",
     ) -> Iterator[Encoding | Exception]:
-        """Yield features and predictions of brains that are prepared already, in their order.
+        """Yield features and predictions of preprocessed brains, in their order.
 
-        Memory does not grow with their number: the next brain is read while the network is at work.
+        Memory does not grow with their number: the next brain is read while the network is running.
 
         Parameters
         ----------
@@ -161,10 +155,10 @@ class NeuroFM:
             Paths or nibabel images of skull-stripped T1w with a zero background, brought to the model grid
             as the published reference does; or arrays of 256^3 voxels that are on it (1 mm, LIA).
         views
-            Other than those of the model.
+            Number of passes; by default that of the model.
         errors
             ``raise`` ends at the first brain that cannot be used; ``return`` yields the exception in its
-            place and goes on.
+            place and continues.
 
         Raises
         ------
@@ -175,7 +169,7 @@ class NeuroFM:
             raise NeuroFMError(
                 "encode takes several brains", fix="Give one in a list: [brain].", code=Exit.USAGE
             )
-        found = self._encoder.encode_many(brains, _read_brain, self._views(views), errors="return")
+        found = self._encoder.encode_many(brains, read_brain, self._views(views), errors="return")
         return (_checked(number, item, errors) for number, item in enumerate(found))
 
     def predict(
@@ -188,14 +182,14 @@ class NeuroFM:
         encode_space: str = "rigid",
         template: str = TEMPLATE,
     ) -> Result:
-        """Run the whole chain on one T1-weighted image and return features, predictions and quality.
+        """Run the whole pipeline on one T1-weighted image and return features, predictions and quality.
 
         Parameters
         ----------
         image
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
         views
-            Other than those of the model.
+            Number of passes; by default that of the model.
         skull_strip, bias_correction, encode_space, template
             As the options of the command line.
 
@@ -204,32 +198,39 @@ class NeuroFM:
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        from neurofm_bids.pipeline.in_memory import prepare
+        from neurofm_bids.pipeline.in_memory import run_in_memory
 
-        prepared = prepare(
-            image,
+        processing = replace(
+            self._processing,
+            views=self._views(views),
             skull_strip=skull_strip,
             bias_correction=bias_correction,
             encode_space=encode_space,
             template=template,
         )
-        encoding = self._encoder.encode(np.asarray(prepared.grid.dataobj), views=self._views(views))
-        zscore = {"mean": encoding.zscore_mean, "sd": encoding.zscore_sd}
-        return Result(
-            encoding=encoding,
-            quality=prepared.quality,
-            flags=prepared.flags,
-            measures={**prepared.measures, "zscore": zscore},
-            model=self.spec.name,
-            notice=self.spec.notice,
-            grid=prepared.grid,
-        )
+        made = run_in_memory(self._task(image, processing), ["record"])
+        return Result(made["record"], made["features"], made["grid"])
+
+    def _task(self, image: Source, processing: Processing) -> Task:
+        from neurofm_bids.bids.discovery import scan_at
+        from neurofm_bids.pipeline.task import Task, acquisition, identity
+
+        scan = scan_at(Path(image)) if isinstance(image, str | Path) else None
+        if scan is not None:
+            named, metadata = identity(scan), acquisition(scan)
+        else:
+            named, metadata = Identity(stem=_stem(image)), {}
+        return Task(image, named, metadata, processing, self._loaded.sha256, encoder=self._encoder)
 
     def _views(self, views: int | None) -> int:
         return self.views if views is None else views
 
 
-def _read_brain(source: Source) -> NDArray[Any]:
+def _stem(image: Source) -> str:
+    return Path(image).name.split(".")[0].removesuffix("_T1w") if isinstance(image, str | Path) else "image"
+
+
+def read_brain(source: Source) -> NDArray[Any]:
     """Return the model-grid volume of a brain."""
     from neurofm_bids.preprocess.load import load_t1w
     from neurofm_bids.preprocess.model_grid import model_grid

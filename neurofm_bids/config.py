@@ -14,21 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.option import memory_gb, option, options_of, whole_number
+from neurofm_bids.resources import available_cpus, available_memory_gb
 
-__all__ = [
-    "GROUPS",
-    "TEMPLATE",
-    "Config",
-    "Outputs",
-    "Processing",
-    "Resources",
-    "Running",
-    "Selection",
-]
+__all__ = ["GROUPS", "TEMPLATE", "Config", "Outputs", "Processing", "Resources", "Running", "Selection"]
 
 TEMPLATE = "MNI152NLin2009cAsym"
-_MODELS = ("open-s", "neurofm-s", "neurofm-m", "neurofm-l")
-
 
 _QUERIES = "Options for filtering BIDS queries"
 _PREPROCESSING = "Options for preprocessing"
@@ -86,7 +76,7 @@ class Processing:
         section=_PREPROCESSING,
         choices=("auto", "force", "skip"),
         changes_results=True,
-        help="auto uses images that are already skull-stripped as they are",
+        help="auto detects images that are already skull-stripped and leaves them unchanged",
     )
     bias_correction: str = option(
         "--bias-correction",
@@ -102,7 +92,7 @@ class Processing:
         section=_PREPROCESSING,
         choices=("rigid", "native"),
         changes_results=True,
-        help="pose in which the network reads the brain: rigidly aligned to the template, or as scanned",
+        help="space in which the brain is encoded: rigidly aligned to the template, or as scanned",
     )
     template: str = option(
         "--template",
@@ -125,8 +115,9 @@ class Processing:
         "--model",
         default="open-s",
         section=_MODEL,
-        choices=_MODELS,
-        help="open-s is bundled; the published weights are gated: fetch them or give a file with --weights",
+        metavar="NAME",
+        help="open-s is bundled; the published neurofm-s, neurofm-m and neurofm-l are gated: fetch their "
+        "weights, or pass a file with --weights (neurofm-tools weights list shows all models)",
     )
     weights: Path | None = option(
         "--weights",
@@ -163,7 +154,8 @@ class Processing:
         section=_MODEL,
         convert=whole_number(),
         metavar="N",
-        help="passes computed together by the network (default: 1 on a CPU, 8 on a GPU)",
+        default_text="1 on a CPU, 8 on a GPU",
+        help="number of passes that the network computes together",
     )
 
     @property
@@ -185,22 +177,22 @@ class Outputs:
         "--output-images",
         default=False,
         section=_OUTPUTS,
-        help="also write the bias-corrected T1w and the volume that the network read",
+        help="also write the bias-corrected T1w and the input volume of the network",
     )
     force: bool = option(
-        "--force", default=False, section=_OUTPUTS, help="process scans again that are up to date"
+        "--force", default=False, section=_OUTPUTS, help="reprocess scans that are up to date"
     )
     reports_only: bool = option(
         "--reports-only",
         default=False,
         section=_OUTPUTS,
-        help="only write the reports, from existing outputs",
+        help="only write the reports again, from existing outputs",
     )
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the run may use."""
+    """Processors and memory of the run."""
 
     nprocs: int = option(
         "--nprocs",
@@ -210,7 +202,9 @@ class Resources:
         section=_PERFORMANCE,
         convert=whole_number(),
         metavar="N",
-        help="number of processors to use (default: those that affinity, control group and SLURM job allow)",
+        default_text="all that the CPU affinity, control group and SLURM job allow",
+        detect=available_cpus,
+        help="number of processors to use",
     )
     omp_nthreads: int = option(
         "--omp-nthreads",
@@ -218,7 +212,7 @@ class Resources:
         section=_PERFORMANCE,
         convert=whole_number(),
         metavar="N",
-        help="threads of one brain extraction",
+        help="number of threads per brain extraction",
     )
     memory_gb: float = option(
         "--mem",
@@ -228,7 +222,10 @@ class Resources:
         section=_PERFORMANCE,
         convert=memory_gb,
         metavar="SIZE",
-        help="memory to use, such as 8GB; a bare number is in MB (default: 90% of what is available)",
+        default_text="90% of what is available",
+        detect=available_memory_gb,
+        unit="GB",
+        help="memory to use, such as 8GB; a number without unit is in MB",
     )
     resource_monitor: bool = option(
         "--resource-monitor",
@@ -257,22 +254,23 @@ class Running:
         section=_OTHER,
         convert=Path,
         metavar="DIR",
-        help="folder for intermediate files, emptied as scans finish (default: the temporary folder)",
+        default_text="a folder in the temporary directory",
+        help="folder for intermediate files, emptied as scans finish",
     )
-    keep_work: bool = option(
-        "--keep-work",
-        default=False,
-        section=_OTHER,
-        help="keep the intermediate files",
-    )
+    keep_work: bool = option("--keep-work", default=False, section=_OTHER, help="keep the intermediate files")
     dry_run: bool = option(
-        "--dry-run", default=False, section=_OTHER, help="list what would be processed or skipped, and why"
+        "--dry-run", default=False, section=_OTHER, help="list which scans would be processed, and why"
     )
     stop_on_first_crash: bool = option(
-        "--stop-on-first-crash", default=False, section=_OTHER, help="end the run at the first failure"
+        "--stop-on-first-crash", default=False, section=_OTHER, help="stop the run at the first failure"
     )
     verbose: int = option(
-        "--verbose", "-v", default=0, section=_OTHER, help="log more; twice: debug messages"
+        "--verbose",
+        "-v",
+        default=0,
+        section=_OTHER,
+        counts=True,
+        help="-vv: log debug messages; -vvv: also those of libraries",
     )
 
 

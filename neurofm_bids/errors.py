@@ -6,9 +6,11 @@ import errno
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["ENDS_THE_RUN", "Exit", "NeuroFMError", "os_error"]
+__all__ = ["ENDS_THE_RUN", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error"]
 
-# Errors of the output and work folders that no other scan would escape.
+MEMORY_FIX = "Give the job more memory, or process fewer scans at once (a lower --nprocs or --mem)."
+
+# Errors of the output and work folders that would hit every other scan too.
 ENDS_THE_RUN = frozenset(
     {
         errno.ENOSPC,
@@ -72,7 +74,7 @@ class NeuroFMError(Exception):
         self.what, self.where, self.fix, self.code = what, where, fix, code
 
     def __str__(self) -> str:
-        """Say what, where and what to do, in one line."""
+        """Return what is wrong, where, and what to do, in one line."""
         return f"{self.reason}. {self.fix}".rstrip() if self.fix else self.reason
 
     @property
@@ -81,7 +83,7 @@ class NeuroFMError(Exception):
         return self.what if self.where is None else f"{self.what}: {self.where}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the trip between worker processes."""
+        """Let worker processes return the error."""
         return _rebuild, (self.what, self.where, self.fix, self.code)
 
 
@@ -92,14 +94,10 @@ def _rebuild(what: str, where: str | Path | None, fix: str, code: Exit) -> Neuro
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again.", Exit.IO),
     errno.EDQUOT: ("the quota is used up", "Free some space and run the same command again.", Exit.IO),
-    errno.EROFS: ("the file system is read-only", "Choose a folder you may write to.", Exit.CANT_CREATE),
+    errno.EROFS: ("the file system is read-only", "Choose a folder with write permission.", Exit.CANT_CREATE),
     errno.EACCES: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
     errno.EPERM: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
-    errno.ENAMETOOLONG: (
-        "the name is too long for this file system",
-        "Shorten the labels.",
-        Exit.DATA,
-    ),
+    errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the labels.", Exit.DATA),
     errno.ESTALE: (
         "the network file system lost the folder (stale file handle)",
         "Run the same command again when it is back.",
@@ -115,7 +113,7 @@ _ADVICE = {
 
 
 def os_error(error: OSError, where: str | Path) -> NeuroFMError:
-    """Return what an error of the system means for a file or folder that was to be written.
+    """Return the error for a file or folder that could not be written.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -11,18 +12,26 @@ __all__ = ["Option", "memory_gb", "option", "options_of", "whole_number"]
 
 @dataclass(frozen=True)
 class Option:
-    """What is said of one option of the command line.
+    """Everything that is declared about one option of the command line.
 
     Parameters
     ----------
     flags
         Spellings, the one used in the settings file first.
     help
-        One sentence; it may name the default where that is not a plain value.
+        One sentence.
     convert
         Turns the text into the value; it raises ValueError, and its name describes what it takes.
+    default_text
+        The default in words, where it is not a plain value.
+    detect
+        Returns the default, where it depends on the machine.
     many
-        Takes several values.
+        Takes several labels.
+    counts
+        A switch whose repetitions are counted.
+    unit
+        Unit of the value, written behind the number in a settings file.
     section
         Heading in the help.
     changes_results
@@ -35,8 +44,46 @@ class Option:
     convert: Callable[[str], Any] = str
     choices: tuple[str, ...] = ()
     metavar: str = ""
+    default_text: str = ""
+    detect: Callable[[], Any] | None = None
     many: bool = False
+    counts: bool = False
+    unit: str = ""
     changes_results: bool = False
+
+    def show_default(self, default: Any) -> str:
+        """Return the default for help and documentation; empty for switches and where there is none."""
+        return self.default_text or ("" if isinstance(default, bool) or not default else str(default))
+
+    def from_toml(self, value: Any, default: Any) -> Any:
+        """Return the value that an entry of a settings file stands for.
+
+        Raises
+        ------
+        ValueError
+            It stands for none.
+        """
+        if isinstance(default, bool) or self.counts:
+            allowed = bool if isinstance(default, bool) else int
+            if not isinstance(value, allowed):
+                raise ValueError(value)
+            return value
+        if self.many:
+            return [str(item) for item in (value if isinstance(value, list) else [value])]
+        converted = self.convert(str(value))
+        if self.choices and converted not in self.choices:
+            raise ValueError(value)
+        return converted
+
+    def to_toml(self, value: Any) -> str:
+        """Return the entry of a settings file that stands for a value."""
+        if self.many:
+            plain: Any = [str(item) for item in value]
+        elif isinstance(value, bool | int | float) and not self.unit:
+            plain = value
+        else:
+            plain = f"{value}{self.unit}"
+        return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def option(*flags: str, default: Any, section: str, **about: Any) -> Any:
@@ -45,7 +92,7 @@ def option(*flags: str, default: Any, section: str, **about: Any) -> Any:
 
 
 def options_of(group: type) -> Iterator[tuple[Field[Any], Option]]:
-    """Yield the fields of a group of settings that are options, with what is said of each."""
+    """Yield the fields of a group of settings that are options, with their declarations."""
     for item in fields(group):
         if "option" in item.metadata:
             yield item, item.metadata["option"]

@@ -17,7 +17,7 @@ __all__ = ["NeuroFMFeatures"]
 
 
 class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turn T1-weighted images into NeuroFM features; nothing is learned from them.
+    """Transform T1-weighted images into NeuroFM features; nothing is fitted.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         As of :class:`~neurofm_bids.api.NeuroFM`.
     prepared
         The images are skull-stripped brains or model-grid arrays, for :meth:`NeuroFM.encode`. If False each
-        goes through the whole chain of :meth:`NeuroFM.predict`.
+        goes through the whole pipeline of :meth:`NeuroFM.predict`.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.prepared = prepared
 
     def fit(self, X: Iterable[Source], y: object = None) -> NeuroFMFeatures:  # noqa: N803
-        """Do nothing: the model is trained already."""
+        """Return self: the model is pretrained."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -69,8 +69,8 @@ class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             An image cannot be used; the message says which and why.
         """
         model = self._loaded()
-        found = model.encode(X) if self.prepared else map(model.predict, X)
-        rows = [item.features for item in found]
+        results = model.encode(X) if self.prepared else map(model.predict, X)
+        rows = [item.features for item in results]
         return np.stack(rows) if rows else np.empty((0, model.spec.latent_size), dtype=np.float32)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:

@@ -6,8 +6,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import settings
 
-from tests.toy_head import anatomies, cache, maps  # noqa: F401, fixtures
+settings.register_profile("loaded machines", deadline=None)
+settings.load_profile("loaded machines")
 
 # ITK reads it once, when it first starts threads: several tests use antspyx before the code that sets it.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"

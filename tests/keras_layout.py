@@ -5,7 +5,7 @@ import io
 import h5py
 import numpy as np
 
-from neurofm_bids.model.keras_h5 import _layout
+from neurofm_bids.model.keras_h5 import layout
 
 _CONV = ("conv1", "conv2", "conv3", "residual_conv")
 _NORM = ("bn1", "bn2", "bn3", "residual_bn")
@@ -21,9 +21,9 @@ def keras_bytes(network):
     """Return the bytes of an HDF5 file with the weights of a network of variant s."""
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     stream = io.BytesIO()
-    groups = {"dense": [], "dense_1": [], "dense_2": [], "dense_3": []}
+    groups = {_numbered("dense", number): [] for number in range(len(network.outputs))}
     with h5py.File(stream, "w") as file:
-        for group, names in _layout(network.architecture, groups):
+        for group, names in layout(network.architecture, network.outputs, groups):
             block = int(names[0].split(".")[1]) if group.startswith("enc_conv") else None
             weights = [_weight(group, name, block) for name in names]
             for weight, name in zip(weights, names, strict=True):

@@ -1,6 +1,5 @@
 """The library: encode, module and the scikit-learn step; predict is tested with the command line."""
 
-import json
 import pickle
 from importlib.resources import files
 
@@ -24,9 +23,9 @@ def model():
 
 
 def grid():
-    from neurofm_bids.api import _read_brain
+    from neurofm_bids.api import read_brain
 
-    return _read_brain(BRAIN)
+    return read_brain(BRAIN)
 
 
 def test_paths_images_and_arrays_of_one_brain_are_the_same(model, tmp_path):
@@ -36,10 +35,8 @@ def test_paths_images_and_arrays_of_one_brain_are_the_same(model, tmp_path):
     for found in (other, img, array):
         assert np.array_equal(found.features, path.features)
     assert (path.features.shape, path.features.dtype) == ((160,), np.float32)
-    record = json.loads(json.dumps(path.to_dict()))
-    assert len(record["Features"]) == 160
-    assert record["Views"] == 2
-    assert set(record["Predictions"]) == {"age", "sex", "ventricular_volume", "brain_volume"}
+    assert path.views == 2
+    assert set(path.predictions) == {"age", "sex", "ventricular_volume", "brain_volume"}
 
 
 def test_one_view_is_the_plain_forward_pass_of_the_module(model):
@@ -49,8 +46,8 @@ def test_one_view_is_the_plain_forward_pass_of_the_module(model):
         outputs = model.module()(torch.from_numpy(standard.astype(np.float32))[None, None])
     (found,) = model.encode([volume], views=1)
     np.testing.assert_allclose(found.features, outputs.latent[0], rtol=1e-4, atol=1e-4)
-    target = model.spec.targets["age"]
-    age = float(outputs.age[0]) * target.sd + target.mean
+    target = model.spec.head("age")
+    age = float(outputs.heads["age"][0]) * target.sd + target.mean
     assert found.predictions["age"].value == pytest.approx(age, abs=1e-3)
     assert found.predictions["age"].interval95 is None
 
@@ -77,7 +74,7 @@ def test_encode_is_lazy(model):
         (np.full((256,) * 3, np.nan), "not finite: brain 1"),
         (np.zeros((256,) * 3), "constant: brain 1"),
         (np.zeros((256,) * 3, np.complex64), "complex64, not real numbers: brain 1"),
-        ("nowhere.nii.gz", "no such file: nowhere.nii.gz"),
+        ("nowhere.nii.gz", "file not found: nowhere.nii.gz"),
     ],
 )
 def test_a_bad_brain_is_named_and_the_others_go_on(model, bad, message):
@@ -105,7 +102,7 @@ def test_fine_tuning_a_module_does_not_change_the_model_and_can_be_loaded_back(m
     optimiser = torch.optim.SGD(module.parameters(), lr=1e-3)
     lattice = torch.randn(2, 1, 32, 32, 32)
     outputs = module.forward_lattice(lattice)
-    loss = sum(value.square().mean() for value in outputs)
+    loss = sum(value.square().mean() for value in (outputs.latent, *outputs.heads.values()))
     loss.backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
     optimiser.step()

@@ -22,7 +22,7 @@ def test_exit_codes_are_those_of_the_specification():
 
 
 def test_error_survives_a_process_boundary():
-    error = NeuroFMError("bad", where="file", fix="Mend it.", code=Exit.IO)
+    error = NeuroFMError("bad", where="file", fix="Fix it.", code=Exit.IO)
     again = pickle.loads(pickle.dumps(error))
-    assert str(again) == "bad: file. Mend it."
+    assert str(again) == "bad: file. Fix it."
     assert again.code is Exit.IO

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,16 +13,20 @@ import numpy as np
 import pytest
 
 import neurofm_bids
+from neurofm_bids.bids.covariates import Person
 from neurofm_bids.group.run import write_group
-from neurofm_bids.pretrain.evaluation_report import write_evaluation
-from neurofm_bids.pretrain.summary import TARGETS, Evaluated
+from neurofm_bids.group.statistics import compute
+from neurofm_bids.pretrain.evaluation.report import write_evaluation
+from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Identity, Input, Model
 from neurofm_bids.report.charts import new_figure
 from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
-from neurofm_bids.report.participant import ReportFailure, ScanReport, write_participant_report
+from neurofm_bids.report.participant import ScanReport, write_participant_report
 from neurofm_bids.storage.tables import cell
-from tests.group.test_run import write_scan
-from tests.report.test_participant import record
+from tests.samples import MEASUREMENTS, prediction, scan_record, write_scan
 
 BASE = Path(neurofm_bids.__file__).parent / "report" / "templates" / "base.html.j2"
 
@@ -120,38 +125,44 @@ def test_the_check_of_pages_finds(html):
 
 def participant_page(folder):
     """The report of a participant of whom every text is hostile."""
-    entry = record()["Predictions"]["ventricular_volume"]
-    hostile = {**entry, "LongName": HOSTILE, "Description": HOSTILE, "Units": HOSTILE}
-    made = {"InputHash": HOSTILE, "WeightsSHA256": HOSTILE, "Parameters": {HOSTILE: HOSTILE}}
-    measured = {
-        "brain": {"method": HOSTILE},
-        "grid": {"voxel_size_mm": [HOSTILE, "1", "1"], "obliquity_degrees": 0.0},
-        "zscore": {"mean": 1.0, "sd": 1.0},
+    hostile = prediction(15200.0, HOSTILE, long_name=HOSTILE, description=HOSTILE)
+    made = scan_record()
+    parameters = {
+        "skull_strip": HOSTILE,
+        "bias_correction": HOSTILE,
+        "template": HOSTILE,
+        "encode_space": HOSTILE,
+        "views": 2,
+        "random_seed": HOSTILE,
     }
-    one = record(
-        Scan=f"bids:raw:{HOSTILE}",
-        Model={"Name": HOSTILE, "License": HOSTILE, "Notice": HOSTILE},
-        Predictions={HOSTILE: hostile},
-        Participant={"age_years": 30.0, "sex": HOSTILE},
-        Quality={HOSTILE: 1.0},
-        Flags=[{"Name": HOSTILE, "Message": HOSTILE, "Severity": HOSTILE}],
+    versions = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), HOSTILE)
+    provenance = replace(
+        made.provenance,
+        model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        input=Input(HOSTILE, 1, 1),
+        parameters=parameters,
+        software=versions,
+    )
+    record = replace(
+        made,
+        scan=Identity(f"bids:raw:{HOSTILE}", HOSTILE, HOSTILE),
+        measurements=replace(
+            MEASUREMENTS, brain_extraction=replace(MEASUREMENTS.brain_extraction, version=HOSTILE)
+        ),
+        predictions={HOSTILE: hostile},
+        image_quality={HOSTILE: 1.0},
+        flags=(Flag(HOSTILE, HOSTILE, "serious"),),
+        provenance=provenance,
     )
     (folder / "mask.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"{RUN}\"/>")
-    scans = [
-        ScanReport(
-            HOSTILE, one, None, {"mask": folder / "mask.svg"}, {"NeuroFM": made, "Measured": measured}
-        ),
-        ScanReport(HOSTILE, None, ReportFailure(HOSTILE, HOSTILE, HOSTILE), {}, None),
-    ]
     path = folder / "participant.html"
     write_participant_report(
-        HOSTILE,
-        scans,
         path,
-        versions={HOSTILE: HOSTILE},
+        HOSTILE,
+        [ScanReport(record, Person(30.0, HOSTILE, HOSTILE), {"mask": folder / "mask.svg"})],
+        [Failure(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
         command=HOSTILE,
-        methods=HOSTILE,
-        references=HOSTILE,
+        software={HOSTILE: HOSTILE},
     )
     return path
 
@@ -174,17 +185,22 @@ def group_page(folder):
                 f"{NAME}_upper95": value + 1,
                 "q": value,
             },
-            flags=((HOSTILE, HOSTILE, "serious"), (NAME, HOSTILE, HOSTILE)),
+            flags=(Flag(HOSTILE, HOSTILE, "serious"), Flag(NAME, HOSTILE, "warning")),
         )
         for place, value in enumerate((50.0, 51, 52, 53, 54, 55, 56, 57, 58, 500))
     ]
+    ages = tuple(
+        np.array([scan.values[name] for scan in scans])
+        for name in ("chronological_age_years", "predicted_age_years")
+    )
     report = GroupReport(
         label=HOSTILE,
-        model=dict.fromkeys(("Name", "License", "Notice", "WeightsSHA256"), HOSTILE),
+        model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         scans=tuple(scans),
         missing=((HOSTILE, HOSTILE),),
         warnings=(HOSTILE,),
-        features=np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]]),
+        statistics=compute({}, ages, np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]])),
+        n_features=4,
         columns=columns,
         predictions=("predicted_age_years", NAME),
         quality=("q",) * 9,
@@ -199,7 +215,7 @@ def group_page(folder):
 
 def evaluation_page(folder):
     scans = [
-        Evaluated(
+        EvaluatedScan(
             name=NAME if value == 99 else HOSTILE,
             participant=HOSTILE,
             known=dict.fromkeys(TARGETS, float(value % 2)) | {"age": 50 + 0.9 * place},
@@ -207,7 +223,7 @@ def evaluation_page(folder):
             mask_ml=1500.0,
             session=HOSTILE,
             style=HOSTILE,
-            styles={HOSTILE: dict.fromkeys(TARGETS, 1.0)},
+            other_masks={HOSTILE: dict.fromkeys(TARGETS, 1.0)},
         )
         for place, value in enumerate((50, 51, 52, 53, 54, 55, 56, 57, 58, 99))
     ]
@@ -270,7 +286,7 @@ def test_figures_do_not_depend_on_a_matplotlibrc():
 def test_a_participant_with_an_odd_folder_name_is_linked_and_shown(tmp_path, subject):
     write_scan(tmp_path, f"sub-{subject}")
     (tmp_path / f"sub-{subject}.html").touch()
-    write_group(tmp_path, "openS")
+    write_group(tmp_path, "openS", bids_dir=tmp_path)
     html = (tmp_path / "group_desc-openS.html").read_text()
     assert list(faults(html)) == []
     links = [value for tag, name, value in Page(html).attributes if name == "href" and value[0] != "#"]
@@ -383,26 +399,30 @@ def table(path):
 @pytest.mark.parametrize("text", [*FORMULAS, *BREAKS])
 @pytest.mark.fault("a tab, line end or quotation mark in data", "each scan keeps its row and its columns")
 def test_group_tables_keep_their_shape(tmp_path, text):
-    flags = [{"Name": text, "Message": text, "Severity": "warning"}]
-    person = {"age_years": 30.0, "sex": text}
-    write_scan(tmp_path, "sub-01", Flags=flags, Participant=person, Views=text, Quality={text: 1.0})
-    write_scan(tmp_path, "sub-02", seed=1)
-    write_group(tmp_path, "openS")
-    tables = sorted(tmp_path.rglob("*.tsv"), key=lambda path: path.parent.name == "anat")[:4]
-    assert len(tables) == 4
+    bids = tmp_path / "bids"
+    bids.mkdir()
+    out = tmp_path / "out"
+    shown = " ".join(text.replace("\t", " ").split())
+    (bids / "participants.tsv").write_text(f"participant_id\tage\tnote\nsub-01\t30\t{shown}\n")
+    write_scan(out, "sub-01", flags=(Flag(text, text),), image_quality={text: 1.0}, acquisition={text: text})
+    write_scan(out, "sub-02", seed=1)
+    write_group(out, "openS", bids_dir=bids)
+    tables = [path for path in out.rglob("*.tsv") if path.parent.name != "anat"]
+    assert len(tables) == 6
     for path in tables:
         rows = table(path)
-        assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02"]
+        if not path.name.endswith("_statistics.tsv"):
+            assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02"]
         cells = [value for row in rows for value in (*row, *row.values())]
         assert [value for value in cells if value[0] in "=+@" or re.match(r"-.*[^\d.e-]", value)] == []
-    predictions = table(tmp_path / "group_desc-openS_predictions.tsv")[0]
-    assert predictions["recorded_sex"] == predictions["flags"] == predictions["views"] == cell(text)
+    assert table(out / "group_desc-openS_predictions.tsv")[0]["flags"] == cell(text)
+    assert cell(text) in table(out / "group_desc-openS_covariates.tsv")[0].values()
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *BREAKS])
 def test_the_table_of_an_evaluation_keeps_its_shape(tmp_path, text):
     known = dict.fromkeys(TARGETS, 1.0)
-    scan = Evaluated(text, text, known, known, 1500.0, style=text)
+    scan = EvaluatedScan(text, text, known, known, 1500.0, style=text)
     write_evaluation([scan], {}, tmp_path, model="m", sha256="a" * 64, views=1)
     (row,) = table(tmp_path / "evaluation.tsv")
     assert row["scan"] == row["stripping"] == cell(text)

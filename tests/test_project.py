@@ -60,7 +60,7 @@ def test_every_exit_code_is_explained():
         import tables
     finally:
         sys.path.pop(0)
-    assert set(tables._EXIT) == set(Exit)
+    assert set(tables.EXIT_CODES) == set(Exit)
 
 
 def test_every_dependency_is_bounded_and_used():
@@ -84,6 +84,7 @@ def test_every_import_is_a_dependency():
     assert imported - packages - set(sys.stdlib_module_names) == set()
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_python_page_run():
     failed, tried = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False)
     assert tried > 10

@@ -24,11 +24,11 @@ def model():
 @pytest.mark.parametrize("path", HEADS)
 def test_heads(shared, model, path):
     result = model.predict(shared / "data" / path)
-    assert result.measures["brain"]["method"].startswith("deepbet")
+    assert result.record.measurements.brain_extraction.method == "deepbet"
     assert {flag.name for flag in result.flags} <= {"coarse_voxels"}
-    assert result.quality["template_dice"] > 0.93
+    assert result.image_quality["template_dice"] > 0.93
     volumes = {name: result.predictions[name].value / 1000 for name in ("brain_volume", "ventricular_volume")}
-    mask = result.quality["mask_volume_mm3"] / 1000
+    mask = result.image_quality["mask_volume_mm3"] / 1000
     assert 0.7 * mask < volumes["brain_volume"] < mask
     assert 5 < volumes["ventricular_volume"] < 40
 
@@ -36,6 +36,6 @@ def test_heads(shared, model, path):
 @pytest.mark.parametrize("path", STRIPPED)
 def test_stripped_heads(shared, model, path):
     result = model.predict(shared / "data" / path)
-    assert result.measures["brain"]["method"] == "already stripped"
+    assert result.record.measurements.brain_extraction.method == "none"
     assert result.flags == ()
     assert result.predictions["brain_volume"].in_range

@@ -18,7 +18,7 @@ from packaging.version import Version
 
 import neurofm_bids
 from neurofm_bids.bids.discovery import Scan, find_scans
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -51,7 +51,7 @@ BANNED = {
     "shutil.unpack_archive": "extracts an archive blindly",
     "tempfile.mktemp": "a name that another may take first",
 }
-OWN_SVG = {"report/group.py", "pretrain/evaluation_report.py"}  # Markup() of figures drawn by this package
+OWN_SVG = {"report/group.py", "pretrain/evaluation/report.py"}  # Markup() of figures drawn by this package
 
 
 def offences(source, place=""):
@@ -201,9 +201,10 @@ def test_the_reader_of_weights_does_not_import_from_the_current_folder(tmp_path)
     for name in ("h5py", "numpy", "neurofm_bids"):
         (tmp_path / f"{name}.py").write_text(f"open('{name}-ran', 'w').close()")
     (tmp_path / "w.h5").write_bytes(b"\x89HDF\r\n\x1a\n junk")
-    code = "from pathlib import Path; from neurofm_bids.model.weights import load_network as load; "
+    code = "from pathlib import Path; from neurofm_bids.model.registry import model_spec; "
+    code += "from neurofm_bids.model.weights import load_network as load; "
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code + "load(Path('w.h5'), 's')"],
+        [sys.executable, "-P", "-c", code + "load(Path('w.h5'), model_spec('open-s'))"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -217,10 +218,9 @@ def test_the_reader_of_weights_does_not_import_from_the_current_folder(tmp_path)
 
 
 def outputs(scan, out=Path("/out")):
-    found = Derivatives(out, "openS")
-    single = (found.features, found.sidecar, found.predictions, found.mask, found.preproc, found.model_grid)
-    yield from (path(scan) for path in single)
-    yield from (found.transform(scan, "affine"), found.figure(scan, "mask"), found.report(scan.subject))
+    names = Derivatives(out, "openS")
+    yield from (names.path(scan, output) for output in SCAN_OUTPUTS)
+    yield names.report(scan.subject)
 
 
 def inside(path, root=Path("/out")):

@@ -1,1 +1,1 @@
-"""BIDS in (scans, participants) and BIDS out (every name, every atomic write)."""
+"""BIDS: scans, metadata and covariates of the dataset, and the names of all outputs."""

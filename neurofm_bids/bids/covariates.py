@@ -1,26 +1,66 @@
-"""Age and sex of the participants, from ``participants.tsv``."""
+"""Covariates of a dataset: what its tables say of participants, sessions and scans, joined to the scans.
+
+The tables are ``participants.tsv``, ``sub-*_sessions.tsv``, ``sub-*_scans.tsv`` and ``phenotype/*.tsv``, with
+their data dictionaries. A table that cannot be used is reported in a warning and ignored.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
 
-from neurofm_bids.storage.text import read_text
+from neurofm_bids.bids.sidecars import read_sidecar
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.storage.tables import read_tsv
 
-__all__ = ["Participant", "read_participants", "read_rows"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Covariates", "Located", "Person", "read_covariates"]
 
 _log = logging.getLogger(__name__)
 
 _SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
+_PREFIXES = {"participant_id": "sub-", "session_id": "ses-", "filename": ""}  # of the labels in key columns
+_MISSING = {"", "n/a", "nan"}
+_FOLDER = re.compile(r"[^/\0]+")  # a record may hold any label; no folder above the dataset is read
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_AGE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*\+?")
+_DICTIONARY_KEYS = {"LongName": str, "Description": str, "Units": str, "Levels": dict}
+_DICTIONARIES = (
+    "phenotype/*.json",
+    "participants.json",
+    "sessions.json",
+    "sub-*/sub-*_sessions.json",
+    "scans.json",
+    "sub-*/sub-*_scans.json",
+    "sub-*/ses-*/sub-*_scans.json",
+)  # of columns with the same name, the last one's entry is used
+
+_Row = Mapping[str, str]
+_Table = dict[tuple[str, ...], _Row]
+
+
+class Located(Protocol):
+    """A scan of a dataset: labels without prefix, and the path of the image, of which the name is used."""
+
+    @property
+    def subject(self) -> str | None: ...  # noqa: D102
+    @property
+    def session(self) -> str | None: ...  # noqa: D102
+    @property
+    def path(self) -> str | Path: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
-class Participant:
-    """What participants.tsv says of one person.
+class Person:
+    """Age and sex at one scan.
 
     Parameters
     ----------
@@ -32,71 +72,176 @@ class Participant:
         ``F``, ``M`` or None.
     """
 
-    age_years: float | None
-    age_text: str | None
-    sex: str | None
+    age_years: float | None = None
+    age_text: str | None = None
+    sex: str | None = None
 
 
-def read_participants(bids_dir: Path) -> dict[str, Participant]:
-    """Return the participants by label without ``sub-``; empty if there is no readable table.
+class Covariates:
+    """The covariates of a dataset; tables of sessions, scans and phenotypes are read when they are needed.
 
-    The first row of a label counts. The column of sex may be named ``sex`` or ``gender``.
+    The value of a column comes from the nearest table that has one: first that of the scans, then of the
+    sessions, then of the participants. Names of columns are compared without regard to upper and lower case.
+
+    Parameters
+    ----------
+    bids_dir
+        Root of the dataset.
     """
-    return {label: _participant(values) for label, values in read_rows(bids_dir).items()}
+
+    def __init__(self, bids_dir: Path) -> None:
+        self._root = bids_dir
+        self._participants = _read_table(bids_dir / "participants.tsv", "participant_id")
+        self._sessions = lru_cache(maxsize=None)(self._read_sessions)
+        self._scans = lru_cache(maxsize=None)(self._read_scans)
+
+    def person(self, scan: Located) -> Person:
+        """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
+        values = {name.lower(): value for name, value in _merged(self._rows(scan)).items()}
+        age = values.get("age", "")
+        sex = values.get("sex", values.get("gender", ""))
+        return Person(_age(age), age or None, _SEX.get(sex.lower()))
+
+    def values(self, scan: Located) -> dict[str, str]:
+        """Return the known values of a scan by column, as written; ``n/a`` is not known.
+
+        Columns of a phenotype table are named ``<file>.<column>``.
+        """
+        subject, session = scan.subject or "", scan.session or ""
+        phenotype = [rows.get((subject, session)) or rows.get((subject, ""), {}) for rows in self._phenotype]
+        return _merged([*self._rows(scan), *phenotype])
+
+    def table(self, scans: Sequence[Located]) -> pd.DataFrame:
+        """Return one row per scan, in order, with the columns of :meth:`values`.
+
+        Columns are numeric where all known values are numbers, and text otherwise; missing values are NaN.
+        Codes with leading zeros and numbers of more than 15 digits are text.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame([self.values(scan) for scan in scans], index=range(len(scans)))
+        for name in frame:
+            if all(map(_NUMBER.fullmatch, frame[name].dropna())):
+                frame[name] = pd.to_numeric(frame[name])
+        return frame
+
+    @cached_property
+    def dictionary(self) -> dict[str, dict[str, Any]]:
+        """LongName, Description, Units and Levels by column, as far as the dataset gives them."""
+        entries: dict[str, dict[str, Any]] = {}
+        for pattern in _DICTIONARIES:
+            for path in sorted(self._root.glob(pattern)):
+                prefix = f"{path.stem}." if pattern.startswith("phenotype") else ""
+                entries |= {f"{prefix}{name}": entry for name, entry in _entries(path).items()}
+        return entries
+
+    def _rows(self, scan: Located) -> Iterator[_Row]:
+        """Yield what the tables of participants, sessions and scans say of a scan, the farthest first."""
+        subject, session, image = scan.subject or "", scan.session or "", _label("filename", str(scan.path))
+        yield self._participants.get((subject,), {})
+        if _FOLDER.fullmatch(subject + session):
+            yield self._sessions(subject).get((session,), {})
+            for table in dict.fromkeys(("", session)):
+                yield self._scans(subject, table).get((image,), {})
+
+    def _read_sessions(self, subject: str) -> _Table:
+        name = f"sub-{subject}"
+        return _read_table(self._root / name / f"{name}_sessions.tsv", "session_id")
+
+    def _read_scans(self, subject: str, session: str) -> _Table:
+        folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
+        return _read_table(self._root.joinpath(*folders, "_".join([*folders, "scans.tsv"])), "filename")
+
+    @cached_property
+    def _phenotype(self) -> list[_Table]:
+        return [_read_phenotype(path) for path in sorted(self._root.glob("phenotype/*.tsv"))]
 
 
-def read_rows(bids_dir: Path) -> dict[str, dict[str, str]]:
-    """Return the texts of each participant's first row by column, in lower case, by label.
+def read_covariates(bids_dir: Path) -> Covariates:
+    """Return the covariates of a dataset; without tables, nothing is known."""
+    return Covariates(bids_dir)
 
-    Lines may end as on Unix, Windows or an old Mac. A table without ``participant_id`` and participants
-    listed twice are named in a warning.
+
+def _merged(rows: Iterable[_Row]) -> dict[str, str]:
+    """Return the known values by column, of columns with the same name the last one's."""
+    names: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for row in rows:
+        for name, value in row.items():
+            if value.lower() not in _MISSING and name not in _PREFIXES:
+                values[names.setdefault(name.lower(), name)] = value
+    return values
+
+
+def _read_phenotype(path: Path) -> _Table:
+    table = _read_table(path, "participant_id", "session_id")
+    return {key: {f"{path.stem}.{name}": row[name] for name in row} for key, row in table.items()}
+
+
+def _read_table(path: Path, *keys: str) -> _Table:
+    """Return the rows of a table by the labels in its key columns, of which the first must be there.
+
+    The first row of a label counts. A table that cannot be used is empty.
     """
-    path = bids_dir / "participants.tsv"
-    try:
-        text = read_text(path, errors="replace")
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        _log.warning("participants.tsv cannot be read (%s): ages are not known", error.strerror)
-        return {}
-    head, *lines = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
-    columns = [name.strip().lower() for name in head]
-    if "participant_id" not in columns:
-        _log.warning("participants.tsv has no column participant_id: ages are not known")
-        return {}
-    return _first_rows(columns, lines)
-
-
-def _first_rows(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    twice: dict[str, None] = {}
-    for line in lines:
-        values = dict.fromkeys(columns, "") | {k: v.strip() for k, v in zip(columns, line, strict=False) if k}
-        label = values["participant_id"].removeprefix("sub-")
-        if not label:
-            continue
-        if label in found:
-            twice[label] = None
-        found.setdefault(label, values)
-    if twice:
-        _log.warning(
-            "participants.tsv lists participants twice, the first row counts: %s", _named(list(twice))
+    table: _Table = {}
+    repeated: dict[str, None] = {}
+    for row in _usable_rows(path, keys[0]):
+        labels = tuple(_label(key, row.pop(key, "")) for key in keys)
+        if labels in table:
+            repeated[" ".join(labels).strip()[:50]] = None
+        elif labels[0]:
+            table[labels] = row
+    if repeated:
+        named = ", ".join(list(repeated)[:5]) + (
+            f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         )
-    return found
+        _log.warning("%s has several rows for %s: the first is used. Remove the others.", path.name, named)
+    return table
 
 
-def _named(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
-    return ", ".join(label[:50] for label in labels[:5]) + more
+def _usable_rows(path: Path, key: str) -> Iterable[dict[str, str]]:
+    """Return the rows of a table, with the names of key columns in lower case."""
+    try:
+        columns, rows = read_tsv(path)
+    except FileNotFoundError:
+        if path.is_symlink():
+            _ignore(path, "has not been downloaded", f"Run: datalad get {path}")
+        return []
+    except (OSError, ValueError) as error:
+        _ignore(path, f"cannot be read ({getattr(error, 'strerror', error)})", "Check the file.")
+        return []
+    if key not in map(str.lower, columns):
+        _ignore(path, f"has no column {key}", "Add the column.")
+        return []
+    names = {name: name.lower() if name.lower() in _PREFIXES else name for name in columns}
+    return ({names[name]: value for name, value in row.items()} for row in rows)
 
 
-def _participant(values: dict[str, str]) -> Participant:
-    age = values.get("age", "")
-    sex = _SEX.get(values.get("sex", values.get("gender", "")).lower())
-    return Participant(_age(age), age or None, sex)
+def _ignore(path: Path, problem: str, fix: str) -> None:
+    _log.warning("%s %s: its values are not used. %s", path.name, problem, fix)
+
+
+def _label(column: str, text: str) -> str:
+    """Return the label in a key column; an image is known by its name, whether compressed or not."""
+    if column == "filename":
+        return PurePosixPath(text).name.removesuffix(".gz")
+    return "" if text == "n/a" else text.removeprefix(_PREFIXES[column])
+
+
+def _entries(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        values = read_sidecar(path)
+    except NeuroFMError as error:
+        _log.warning("%s", error)
+        return {}
+    return {
+        name: {key: entry[key] for key, kind in _DICTIONARY_KEYS.items() if isinstance(entry.get(key), kind)}
+        for name, entry in values.items()
+        if isinstance(entry, dict)
+    }
 
 
 def _age(text: str) -> float | None:
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*\+?", text)
+    match = _AGE.fullmatch(text)
     age = float(match.group(1)) if match else math.nan
     return age if 0 <= age <= 130 else None

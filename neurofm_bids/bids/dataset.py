@@ -6,33 +6,27 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives, descriptions, ignored
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.atomic import write_json, write_text
+from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 
-__all__ = ["BIDS_VERSION", "DATASET_FILES", "check_output", "write_dataset"]
+__all__ = ["BIDS_VERSION", "ModelText", "check_output", "write_dataset"]
 
-DATASET_FILES = (
-    "dataset_description.json",
-    ".bidsignore",
-    "README.md",
-    "descriptions.tsv",
-    "descriptions.json",
-)
+
+class ModelText(Protocol):
+    """The model as described in the dataset-level files."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def licence(self) -> str: ...  # noqa: D102
+    @property
+    def notice(self) -> str: ...  # noqa: D102
+
 
 BIDS_VERSION = "1.10.0"
-
-# Names that BIDS has no rule for yet. `figures` without a slash: the validator does not honour `figures/`.
-_IGNORED = (
-    "*_xfm.*",
-    "*_features.*",
-    "*_predictions.*",
-    "*_attribution.*",
-    "*.html",
-    "figures",
-    "group_*",
-)
 
 _README = """# NeuroFM-BIDS derivatives
 
@@ -40,21 +34,21 @@ Written by NeuroFM-BIDS {version} with the model `{model}`.
 
 {notice}
 
-Each participant has a report, `sub-<label>.html`. Features, predictions, quality and provenance of each
-scan lie in `sub-<label>/[ses-<label>/]anat/`. The group level adds `group_*` tables, a report and
-`phenotype/neurofm.tsv`. What was run, when and what failed is in `logs/`.
+Each participant has a report, `sub-<label>.html`. The features, predictions, image quality metrics and
+provenance of each scan are in `sub-<label>/[ses-<label>/]anat/`. The group level adds `group_*` tables, a
+report and `phenotype/neurofm.tsv`. `logs/` holds the settings, log and failed scans of each run.
 """
 
 
 def check_output(out_dir: Path) -> None:
-    """Refuse an output folder that holds somebody else's dataset.
+    """Refuse an output folder that holds a dataset of another program.
 
     Raises
     ------
     NeuroFMError
         The folder has a dataset_description.json that this program did not write, or cannot be made.
     """
-    description = out_dir / "dataset_description.json"
+    description = out_dir / DATASET_OUTPUTS["description"]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         names = _generators(description) if description.exists() else ["NeuroFM-BIDS"]
@@ -62,14 +56,14 @@ def check_output(out_dir: Path) -> None:
         raise NeuroFMError(
             f"the output folder cannot be used ({error.strerror})",
             where=out_dir,
-            fix="Choose a folder you may write to.",
+            fix="Choose a folder with write permission.",
             code=Exit.CANT_CREATE,
         ) from error
     if not os.access(out_dir, os.W_OK | os.X_OK):
         raise NeuroFMError(
             "the output folder is read-only",
             where=out_dir,
-            fix="Choose a folder you may write to.",
+            fix="Choose a folder with write permission.",
             code=Exit.CANT_CREATE,
         )
     if "NeuroFM-BIDS" not in names:
@@ -89,48 +83,42 @@ def _generators(path: Path) -> list[str]:
         return []
 
 
-def write_dataset(
-    out_dir: Path, bids_dir: Path, *, version: str, model: Mapping[str, str], template: str
-) -> None:
+def write_dataset(out: Derivatives, bids_dir: Path, *, version: str, model: ModelText) -> None:
     """Write the dataset-level files; equal files are left alone.
 
     Parameters
     ----------
-    out_dir, bids_dir
-        Roots of the derivative and of its source.
+    out
+        Names of the outputs.
+    bids_dir
+        Root of the source dataset.
     version
         Version of this program.
     model
-        ``name``, ``label``, ``licence`` and ``notice`` of the model.
-    template
-        Name of the template of the transforms.
+        Name, licence and notice of the model.
     """
-    write_json(out_dir / "dataset_description.json", _description(out_dir, bids_dir, version, model))
-    write_text(out_dir / ".bidsignore", "\n".join(_IGNORED) + "\n")
-    write_text(
-        out_dir / "README.md", _README.format(version=version, model=model["name"], notice=model["notice"])
-    )
-    rows = {
-        "brain": "Brain mask, or the brain alone as the network reads it",
-        "preproc": "Bias-corrected T1w on its own grid",
-        "rigid": f"Rotation and translation of the registration to {template}",
-        model["label"]: f"NeuroFM features and predictions of the model {model['name']}",
-    }
-    table = "".join(f"desc-{name}\t{text}\n" for name, text in rows.items())
-    write_text(out_dir / "descriptions.tsv", "desc_id\tdescription\n" + table)
+    root, names = out.out_dir, DATASET_OUTPUTS
+    remove_leftovers(root / name for name in names.values())
+    write_json(root / names["description"], _description(root, bids_dir, version, model))
+    write_text(root / names["bidsignore"], "\n".join(ignored()) + "\n")
+    text = _README.format(version=version, model=model.name, notice=model.notice)
+    write_text(root / names["readme"], text)
+    rows = descriptions(out.label, out.template, model.name)
+    table = "".join(f"{desc}\t{text}\n" for desc, text in rows.items())
+    write_text(root / names["descriptions"], "desc_id\tdescription\n" + table)
     columns = {
         "desc_id": {"Description": "The desc- entity of a file name"},
-        "description": {"Description": "What it stands for"},
+        "description": {"Description": "Meaning of the entity"},
     }
-    write_json(out_dir / "descriptions.json", columns)
+    write_json((root / names["descriptions"]).with_suffix(".json"), columns)
 
 
-def _description(out_dir: Path, bids_dir: Path, version: str, model: Mapping[str, str]) -> dict[str, Any]:
+def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) -> dict[str, Any]:
     raw = _raw_description(bids_dir)
     generated: dict[str, Any] = {
         "Name": "NeuroFM-BIDS",
         "Version": version,
-        "Description": f"Features and predictions of {model['name']} ({model['licence']})",
+        "Description": f"Features and predictions of {model.name} ({model.licence})",
     }
     container = _container()
     if container:
@@ -140,7 +128,7 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: Mapping[str
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generated],
-        "HowToAcknowledge": "See logs/CITATION.md.",
+        "HowToAcknowledge": f"See {DATASET_OUTPUTS['citation']}.",
         "SourceDatasets": [_source(raw)],
         "DatasetLinks": {"raw": os.path.relpath(bids_dir, out_dir)},
     }

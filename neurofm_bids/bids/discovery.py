@@ -1,11 +1,11 @@
-"""BIDS in: every T1-weighted image of a dataset that a run selects, and those that cannot be used."""
+"""The T1-weighted images of a dataset that a run selects, and those that cannot be used."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import printable, read_json
 
-__all__ = ["Refused", "Scan", "Selection", "find_scans"]
+__all__ = ["Refused", "Scan", "Selection", "find_scans", "scan_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Scan:
     Parameters
     ----------
     path
-        Where it was found, absolute, links not resolved.
+        Absolute path, symbolic links not resolved.
     bids_dir
         Root of its dataset.
     subject, session
@@ -41,7 +41,7 @@ class Scan:
     entities
         Key and value pairs in the order of the file name.
     metadata
-        Its JSON metadata, inherited ones included.
+        Metadata from JSON sidecars, including inherited ones.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Refused:
-    """An image, or a participant without images, that cannot be used, and why."""
+    """An image or a participant that cannot be used, and why."""
 
     path: Path
     scan: Scan | None
@@ -79,7 +79,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the options select."""
+    """The scans that the options select, and those that were refused."""
 
     scans: tuple[Scan, ...]
     refused: tuple[Refused, ...]
@@ -97,26 +97,42 @@ def find_scans(config: Config) -> Selection:
     _check_dataset(config)
     subjects, closed = _subjects(root, selection.participant_label)
     listed, unlisted = list_images(root, subjects)
+    closed += unlisted
     filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
-    found = [path for path in listed if matches(_entities(path), selection.session_label, filters)]
-    refused = [_refused(path, root, problem) for path, problem in (*closed, *unlisted)]
-    refused += _without_scans(root, subjects, [*found, *(path for path, _ in unlisted)])
-    if not found and not closed and not unlisted:
+    selected = [path for path in listed if matches(_entities(path), selection.session_label, filters)]
+    if not selected and not closed:
         raise NeuroFMError(
             "no T1w image is selected",
             where=root,
             fix="Check labels and filters.",
             code=Exit.NOTHING_SELECTED,
         )
-    examined = _examined(found, root)
+    refused = [_refused(path, root, problem) for path, problem in closed]
+    refused += _without_scans(root, subjects, [*selected, *(path for path, _ in unlisted)])
+    examined = _examined(selected, root)
     scans = tuple(scan for scan in examined if isinstance(scan, Scan))
     return Selection(scans, (*refused, *(bad for bad in examined if isinstance(bad, Refused))))
+
+
+def scan_at(path: Path) -> Scan | None:
+    """Return the scan that an image of a BIDS dataset is; None for an image elsewhere.
+
+    Raises
+    ------
+    NeuroFMError
+        Its metadata cannot be read.
+    """
+    path = path.absolute()
+    root = next((p for p in path.parents if (p / "dataset_description.json").is_file()), None)
+    if root is None or name_problem(path, root) is not None or not _ENDING.search(path.name):
+        return None
+    return replace(_scan(path, root), metadata=read_metadata(path, root))
 
 
 def _check_dataset(config: Config) -> None:
     root, path = config.bids_dir, config.bids_dir / "dataset_description.json"
     if not root.is_dir():
-        raise NeuroFMError("there is no such dataset", where=root, fix="Check the path.", code=Exit.NO_INPUT)
+        raise NeuroFMError("dataset not found", where=root, fix="Check the path.", code=Exit.NO_INPUT)
     problem = folder_problem(root)
     if problem is not None:
         raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.NO_INPUT)
@@ -130,7 +146,7 @@ def _check_dataset(config: Config) -> None:
         raise NeuroFMError(
             f"this is not a raw BIDS dataset: {what}",
             where=root,
-            fix="Mend it, or use --skip-bids-validation.",
+            fix="Fix it, or use --skip-bids-validation.",
             code=Exit.INVALID_BIDS,
         )
 
@@ -144,30 +160,36 @@ def _description_problem(description: Any) -> str:
 
 
 def _subjects(root: Path, labels: Sequence[str]) -> tuple[list[str], list[tuple[Path, Problem]]]:
-    """Return the labels to look at, and the links among the participants that lead to no folder."""
-    names = sorted(path.name for path in root.iterdir() if path.name.startswith("sub-"))
-    there = [name[4:] for name in names if (root / name).is_dir()]
-    links = [root / name for name in names if name[4:] not in there and (root / name).is_symlink()]
-    closed = [(path, problem) for path in links if (problem := file_problem(path)) is not None]
-    if labels:
-        closed = [(path, problem) for path, problem in closed if path.name[4:] in labels]
-    unknown = [label for label in labels if label not in there and root / f"sub-{label}" not in dict(closed)]
+    """Return the selected labels, and the selected participants that are symbolic links to no folder."""
+    paths = {path.name[4:]: path for path in sorted(root.glob("sub-*"))}
+    existing = {label: None for label, path in paths.items() if path.is_dir()}
+    links = _broken_links(path for label, path in paths.items() if label in (labels or paths))
+    _check_labels(labels, {*existing, *(path.name[4:] for path, _ in links)}, root)
+    _warn_of_twins(list(existing))
+    return [label for label in labels or existing if label in existing], links
+
+
+def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
+    links = [(path, file_problem(path)) for path in paths if path.is_symlink() and not path.is_dir()]
+    return [(path, problem) for path, problem in links if problem is not None]
+
+
+def _check_labels(labels: Sequence[str], existing: Set[str], root: Path) -> None:
+    unknown = [printable(label) for label in labels if label not in existing]
     if unknown:
         raise NeuroFMError(
-            f"no such participant: {', '.join(map(printable, unknown))}",
+            f"no such participant: {', '.join(unknown)}",
             where=root,
             fix="Check --participant-label.",
             code=Exit.NOTHING_SELECTED,
         )
-    _warn_of_twins(there)
-    return [label for label in labels if label in there] or ([] if labels else there), closed
 
 
 def _warn_of_twins(labels: Sequence[str]) -> None:
     for _, group in groupby(sorted(labels, key=str.lower), key=str.lower):
         twins = [f"sub-{printable(label)}" for label in group]
         if len(twins) > 1:
-            _log.warning("participants differ in upper and lower case only: %s", ", ".join(twins))
+            _log.warning("participant labels differ only in case: %s", ", ".join(twins))
 
 
 def _entities(path: Path) -> dict[str, str]:
@@ -182,7 +204,7 @@ def _scan(path: Path, root: Path) -> Scan:
 
 
 def _examined(found: Sequence[Path], root: Path) -> list[Scan | Refused]:
-    """Return each image as a scan with its metadata, or why it is refused."""
+    """Return each image as a scan with its metadata, or as refused."""
     cache: dict[Path, list[Path]] = {}
     first: dict[tuple[Path, str], str] = {}
     examined: list[Scan | Refused] = []
@@ -202,11 +224,11 @@ def _examined(found: Sequence[Path], root: Path) -> list[Scan | Refused]:
 def _twin_problem(path: Path, other: str) -> Problem | None:
     if path.name == other:
         return None
-    return f"its outputs would have the names of those of {other}", "Remove one of the two files."
+    return f"its outputs would overwrite those of {other}", "Remove one of the two files."
 
 
 def _refused(path: Path, root: Path, problem: Problem) -> Refused:
-    """Return a refusal that can be written down: its names are UTF-8 and short enough for a report's."""
+    """Return a refusal whose names are UTF-8 and short enough for the name of a report."""
     shown = root.joinpath(*map(printable, path.relative_to(root).parts))
     scan = _scan(shown, root)
     short = scan.subject.encode()[:200].decode(errors="ignore")

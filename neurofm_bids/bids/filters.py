@@ -1,4 +1,4 @@
-"""What a user asks for: labels, and the filters of a BIDS filter file."""
+"""Selection of scans: labels, and the filters of a BIDS filter file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.problems import Problem
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import read_json, read_text
 
@@ -23,7 +24,7 @@ _ENTITIES = {
     "part": "part",
     "chunk": "chunk",
 }
-_NOT_FILTERED = {"datatype": "anat", "suffix": "T1w"}
+_FIXED = {"datatype": "anat", "suffix": "T1w"}
 
 
 def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     NeuroFMError
-        A file cannot be read or holds no label: it must not stand for all participants.
+        A file cannot be read or contains no labels: it must not select all participants.
     """
     labels: list[str] = []
     for value in values:
@@ -47,47 +48,70 @@ def _lines(value: str) -> list[str]:
             return [value]
         lines = read_text(path).split()
     except OSError:
-        return [value]  # too long for a name, or not to be reached: no file then
+        return [value]  # too long for a file name, or not accessible: a label
     except ValueError as error:
         raise NeuroFMError(
-            f"the file of labels cannot be read ({error})",
+            f"the label file cannot be read ({error})",
             where=path,
             fix="Save it as UTF-8.",
             code=Exit.USAGE,
         ) from error
     if not lines:
-        raise NeuroFMError("the file holds no label", where=path, fix="Write one per line.", code=Exit.USAGE)
+        raise NeuroFMError(
+            "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
+        )
     return lines
 
 
 def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
-    """Return the filters of the ``t1w`` section of a BIDS filter file.
+    """Return the filters of the ``t1w`` section of a BIDS filter file, sorted by entity.
+
+    A filter is a label, a number, null (the entity is absent), ``"*"`` (any label) or a list of these.
 
     Raises
     ------
     NeuroFMError
-        The file is not JSON, or has a key that BIDS does not know.
+        The file is not JSON, or a filter has an unknown name or a value of another type.
     """
     try:
-        filters = read_json(path).get("t1w", {})
-        items = tuple(sorted(filters.items()))
-    except (OSError, ValueError, AttributeError) as error:
+        filters = _section(read_json(path))
+    except (OSError, ValueError) as error:
         raise NeuroFMError(
-            f"the filter file cannot be read ({error})", where=path, code=Exit.USAGE
-        ) from error
-    unknown = [key for key, _ in items if key not in _ENTITIES and key not in _NOT_FILTERED]
-    if unknown:
-        raise NeuroFMError(
-            f"unknown filter {', '.join(unknown)}",
+            f"the filter file cannot be read ({error})",
             where=path,
-            fix=f"Known are {', '.join(_ENTITIES)}.",
+            fix='Use a file such as {"t1w": {"acquisition": "mprage"}}.',
             code=Exit.USAGE,
+        ) from error
+    for key, value in filters.items():
+        problem = _filter_problem(key, value)
+        if problem:
+            raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE)
+    return tuple(sorted((key, value) for key, value in filters.items() if key in _ENTITIES))
+
+
+def _section(filters: Any) -> dict[str, Any]:
+    section = filters.get("t1w", {}) if isinstance(filters, dict) else None
+    if not isinstance(section, dict):
+        raise ValueError("it must be a JSON object, and its section t1w too")
+    return section
+
+
+def _filter_problem(key: str, value: Any) -> Problem | None:
+    if key not in _ENTITIES and key not in _FIXED:
+        return f"unknown filter {key}", f"Known filters are {', '.join(_ENTITIES)}."
+    options = value if isinstance(value, list) else [value]
+    if not all(option is None or type(option) in (str, int) for option in options):
+        return (
+            f"the filter {key} has a value that cannot be used",
+            'Use a label, a number, null, "*" or a list.',
         )
-    return tuple((key, value) for key, value in items if key in _ENTITIES)
+    if key in _FIXED and not _matches(_FIXED[key], value):
+        return f"the filter {key} excludes {_FIXED[key]}, the only one processed", "Remove the filter."
+    return None
 
 
 def matches(entities: Mapping[str, str], sessions: Sequence[str], filters: Sequence[tuple[str, Any]]) -> bool:
-    """Tell whether an image with these entities is asked for.
+    """Tell whether an image with these entities is selected.
 
     >>> matches({"sub": "01", "run": "02"}, (), (("run", 2),))
     True
@@ -98,12 +122,13 @@ def matches(entities: Mapping[str, str], sessions: Sequence[str], filters: Seque
 
 
 def _matches(value: str | None, wanted: Any) -> bool:
-    if wanted in {"*", "Query.ANY"} if isinstance(wanted, str) else False:
+    if isinstance(wanted, list):
+        return any(_matches(value, option) for option in wanted)
+    if wanted in ("*", "Query.ANY"):
         return value is not None
-    if wanted is None or wanted == "Query.NONE":
+    if wanted in (None, "Query.NONE"):
         return value is None
-    options = wanted if isinstance(wanted, list) else [wanted]
-    return value is not None and any(_same(value, str(option)) for option in options)
+    return value is not None and _same(value, str(wanted))
 
 
 def _same(value: str, wanted: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which images lie in the anat folders of a dataset, and what could not be looked into."""
+"""The images in the anat folders of a dataset, and the folders that cannot be listed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from neurofm_bids.storage.text import printable
 __all__ = ["list_images"]
 
 _T1W = re.compile(r"T1w\.nii(\.gz)?$")
+_INDEXED = re.compile(r"(sub-[^/]*)(/ses-[^/]*)?(/anat(/[^/]*T1w\.nii(\.gz)?)?)?")
 
 
 def list_images(root: Path, subjects: Sequence[str]) -> tuple[list[Path], list[tuple[Path, Problem]]]:
-    """Return everything named as a T1w, and the folders that cannot be listed.
+    """Return everything named as a T1w image, and the folders that cannot be listed.
 
-    pybids makes the index, as everywhere in the field, and its view of what a dataset is counts. It passes
-    over folders named as images, over what it may not read and over names that are not UTF-8, without a
-    word; these are looked up besides, since a scan must not vanish.
+    The index of pybids defines which images a dataset has. It silently skips folders named as images,
+    folders without read permission and names that are not UTF-8; these are added, so that no scan is lost.
 
     Parameters
     ----------
     root
         The dataset.
     subjects
-        Labels whose folders are entered; nothing else is.
+        Labels of the participants whose folders are searched.
 
     Raises
     ------
@@ -66,22 +66,22 @@ def _indexed(root: Path, subjects: Sequence[str], closed: Sequence[Path]) -> lis
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[ignored])
     try:
         layout = BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
-    except Exception as error:  # of any class: it trusts what it reads
-        said = " ".join(str(error).split())
+    except Exception as error:  # of any class: pybids does not check what it reads
+        reason = " ".join(str(error).split())
         raise NeuroFMError(
-            f"pybids cannot index the dataset ({said or type(error).__name__})",
+            f"pybids cannot index the dataset ({reason or type(error).__name__})",
             where=root,
-            fix="Mend dataset_description.json.",
+            fix="Fix dataset_description.json.",
             code=Exit.INVALID_BIDS,
         ) from error
     return [path for path in map(Path, layout.files) if _T1W.search(path.name)]
 
 
 class _Ignored:
-    """What pybids shall not enter; it asks ``search`` as it would ask a compiled pattern.
+    """Paths that pybids ignores; it calls ``search`` as it would that of a compiled pattern.
 
-    Only ``sub-*/[ses-*/]anat/*T1w.nii[.gz]`` of the participants is left, no deeper: a link to a folder above
-    would have no end. A folder that cannot be listed would end the whole index.
+    Only ``sub-*/[ses-*/]anat/*T1w.nii[.gz]`` of the participants is left, no deeper: a symbolic link to a
+    parent folder would never end. A folder that cannot be listed would stop the whole index.
     """
 
     def __init__(self, subjects: Sequence[str], closed: AbstractSet[str]) -> None:
@@ -89,12 +89,8 @@ class _Ignored:
 
     def search(self, path: str) -> bool:
         """Tell whether a path, given from the root of the dataset, is ignored."""
-        first, *rest = path.strip("/").split("/")
-        if not first:
+        if not path.strip("/"):
             return False
-        if first not in self._subjects or path in self._closed or printable(path) != path:
-            return True
-        if rest and rest[0].startswith("ses-"):
-            rest = rest[1:]
-        wanted = not rest or (rest[0] == "anat" and (len(rest) == 1 or bool(_T1W.search(rest[1]))))
-        return not (wanted and len(rest) <= 2)
+        match = _INDEXED.fullmatch(path.strip("/"))
+        outside = match is None or match.group(1) not in self._subjects
+        return outside or path in self._closed or printable(path) != path

@@ -1,27 +1,143 @@
-"""BIDS out: the name of every output and the atomic writing of every file.
+"""BIDS out: every output declared once, with its name.
 
-A file is written under a temporary name in its own folder and then moved into place, so a reader never
-sees half of it and several processes may write the same tree at once. The features sidecar of a scan is
-written last: it is what says that the scan is done.
+From the tables here come the paths, what makes a scan count as finished, what is cleared when it is processed
+again, ``.bidsignore`` and ``descriptions.tsv``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from neurofm_bids.config import TEMPLATE
-from neurofm_bids.errors import NeuroFMError, os_error
+from neurofm_bids.errors import Exit, NeuroFMError, os_error
 from neurofm_bids.storage.atomic import remove_leftovers
 
-if TYPE_CHECKING:
-    from neurofm_bids.bids.discovery import Scan
+__all__ = [
+    "DATASET_OUTPUTS",
+    "GROUP_OUTPUTS",
+    "SCAN_OUTPUTS",
+    "Derivatives",
+    "Named",
+    "Output",
+    "StoredScan",
+    "descriptions",
+    "ignored",
+    "image_sidecar",
+]
 
-__all__ = ["FIGURES", "Derivatives"]
 
-FIGURES = ("mask", "registration", "grid")
+class Named(Protocol):
+    """What the names of a scan's outputs are made from: labels without prefix, and the stem of its file."""
+
+    @property
+    def subject(self) -> str | None: ...  # noqa: D102
+    @property
+    def session(self) -> str | None: ...  # noqa: D102
+    @property
+    def stem(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class StoredScan:
+    """A scan with files in the output folder."""
+
+    subject: str
+    session: str | None
+    stem: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file per scan.
+
+    Parameters
+    ----------
+    ending
+        What follows the stem; ``{label}`` is the model's, ``{template}`` the template's.
+    is_bids
+        BIDS has a rule for this name; others are listed in ``.bidsignore``.
+    is_image
+        Written with ``--output-images`` only.
+    is_figure
+        Lies in ``figures/``, for the report; a scan counts as finished without it.
+    desc
+        What the ``desc-`` entity of the name stands for.
+    """
+
+    ending: str
+    is_bids: bool = True
+    is_image: bool = False
+    is_figure: bool = False
+    desc: str = ""
+
+
+# The sidecar is written last: it says that a scan is finished.
+SCAN_OUTPUTS = {
+    "mask": Output("desc-brain_mask.nii.gz", desc="Brain mask; with T1w, the brain on the model grid"),
+    "preproc": Output("desc-preproc_T1w.nii.gz", is_image=True, desc="Bias-corrected T1w on its own grid"),
+    "model_grid": Output("space-{label}_desc-brain_T1w.nii.gz", is_image=True),
+    "affine": Output("from-T1w_to-{template}_mode-image_xfm.txt", is_bids=False),
+    "rigid": Output(
+        "from-T1w_to-{template}_mode-image_desc-rigid_xfm.txt",
+        is_bids=False,
+        desc="Rotation and translation of the registration to {template}",
+    ),
+    "mask_figure": Output("desc-mask_T1w.svg", is_figure=True),
+    "registration_figure": Output("desc-registration_T1w.svg", is_figure=True),
+    "grid_figure": Output("desc-grid_T1w.svg", is_figure=True),
+    "predictions": Output(
+        "desc-{label}_predictions.json",
+        is_bids=False,
+        desc="NeuroFM features and predictions of the model {model}",
+    ),
+    "features": Output("desc-{label}_features.tsv", is_bids=False),
+    "sidecar": Output("desc-{label}_features.json", is_bids=False),
+}
+
+GROUP_OUTPUTS = {
+    "features": "group_desc-{label}_features.tsv",
+    "predictions": "group_desc-{label}_predictions.tsv",
+    "quality": "group_desc-{label}_quality.tsv",
+    "covariates": "group_desc-{label}_covariates.tsv",
+    "components": "group_desc-{label}_components.tsv",
+    "statistics": "group_desc-{label}_statistics.tsv",
+    "phenotype": "phenotype/neurofm.tsv",
+    "report": "group_desc-{label}.html",
+}
+
+DATASET_OUTPUTS = {
+    "description": "dataset_description.json",
+    "bidsignore": ".bidsignore",
+    "readme": "README.md",
+    "descriptions": "descriptions.tsv",
+    "citation": "logs/CITATION.md",
+    "bibliography": "logs/CITATION.bib",
+}
+
+
+def ignored() -> list[str]:
+    """Return the patterns of the names that BIDS has no rule for.
+
+    ``figures`` has no slash: the validator does not honour ``figures/``.
+    """
+    endings = {output.ending.rsplit("_", 1)[1] for output in SCAN_OUTPUTS.values() if not output.is_bids}
+    return [*sorted({f"*_{ending.split('.')[0]}.*" for ending in endings}), "*.html", "figures", "group_*"]
+
+
+def descriptions(label: str, template: str, model: str) -> dict[str, str]:
+    """Return what each ``desc-`` entity of the outputs stands for."""
+    values = {"label": label, "template": template, "model": model}
+    rows = {}
+    for output in SCAN_OUTPUTS.values():
+        if output.desc:
+            ending = output.ending.format(**values)
+            desc = next(part for part in ending.split("_") if part.startswith("desc-"))
+            rows[desc] = output.desc.format(**values)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -42,8 +158,54 @@ class Derivatives:
     label: str
     template: str = TEMPLATE
 
+    def path(self, scan: Named, name: str) -> Path:
+        """Return one of :data:`SCAN_OUTPUTS` of a scan.
+
+        Raises
+        ------
+        NeuroFMError
+            A label would lead out of the output folder.
+        """
+        output = SCAN_OUTPUTS[name]
+        folder = self.out_dir / f"sub-{scan.subject}" / "figures" if output.is_figure else self.folder(scan)
+        ending = output.ending.format(label=self.label, template=self.template)
+        return self._inside(folder / f"{scan.stem}_{ending}")
+
+    def folder(self, scan: Named) -> Path:
+        """Return ``sub-XX/[ses-YY/]anat``."""
+        subject = self.out_dir / f"sub-{scan.subject}"
+        return (subject / f"ses-{scan.session}" if scan.session else subject) / "anat"
+
+    def _inside(self, path: Path) -> Path:
+        inside = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.out_dir))
+        if inside and "\0" not in str(path):
+            return path
+        raise NeuroFMError("a label leads out of the output folder", where=repr(str(path)), fix="Rename it.")
+
+    def figures(self, scan: Named) -> dict[str, Path]:
+        """Return the figures of a scan that exist, by name without ``_figure``."""
+        names = [name for name, output in SCAN_OUTPUTS.items() if output.is_figure]
+        paths = {name.removesuffix("_figure"): self.path(scan, name) for name in names}
+        return {name: path for name, path in paths.items() if path.is_file()}
+
+    def required(self, scan: Named, output_images: bool) -> list[Path]:
+        """Return the files without which a scan does not count as finished."""
+        return [
+            self.path(scan, name)
+            for name, output in SCAN_OUTPUTS.items()
+            if not output.is_figure and (output_images or not output.is_image)
+        ]
+
+    def report(self, subject: str) -> Path:
+        """Return the report of one participant."""
+        return self._inside(self.out_dir / f"sub-{subject}.html")
+
+    def group(self, name: str) -> Path:
+        """Return one of :data:`GROUP_OUTPUTS`."""
+        return self.out_dir / GROUP_OUTPUTS[name].format(label=self.label)
+
     def check(self) -> None:
-        """Raise if the output folder that :mod:`neurofm_bids.bids.dataset` prepared is not there any more.
+        """Raise if the output folder that :mod:`neurofm_bids.bids.dataset` prepared does not exist any more.
 
         Raises
         ------
@@ -51,77 +213,75 @@ class Derivatives:
             It was removed or unmounted: writing would go to another disk.
         """
         try:
-            (self.out_dir / "dataset_description.json").stat()
+            (self.out_dir / DATASET_OUTPUTS["description"]).stat()
         except OSError as error:
             raise os_error(error, self.out_dir) from error
 
-    def forget(self, scan: Scan) -> None:
-        """Remove the sidecar of one scan, which says that it is done, and what interrupted writes left.
+    def forget(self, scan: Named) -> None:
+        """Remove the sidecar of a scan, which says that it is finished, and files of interrupted writes.
 
         Only the run that holds the scan's lock may do this.
         """
         try:
-            self.sidecar(scan).unlink(missing_ok=True)
-            remove_leftovers(self._files(scan))
+            self.path(scan, "sidecar").unlink(missing_ok=True)
+            paths = [self.path(scan, name) for name in SCAN_OUTPUTS]
+            remove_leftovers([*paths, *map(image_sidecar, paths)])
         except OSError as error:
             raise os_error(error, self.folder(scan)) from error
 
-    def _files(self, scan: Scan) -> list[Path]:
-        images = [self.mask(scan), self.preproc(scan), self.model_grid(scan)]
-        sidecars = [path.with_name(path.name.removesuffix(".nii.gz") + ".json") for path in images]
-        texts = [self.features(scan), self.sidecar(scan), self.predictions(scan)]
-        texts += [self.transform(scan, kind) for kind in ("rigid", "affine")]
-        return [*images, *sidecars, *texts, *(self.figure(scan, desc) for desc in FIGURES)]
+    def stored(self, subject: str | None = None) -> Iterator[StoredScan]:
+        """Yield the scans, of one participant or all, of which this model has any table or record.
 
-    def folder(self, scan: Scan) -> Path:
-        """Return ``sub-XX/[ses-YY/]anat``."""
-        subject = self.out_dir / f"sub-{scan.subject}"
-        return (subject / f"ses-{scan.session}" if scan.session else subject) / "anat"
+        Raises
+        ------
+        NeuroFMError
+            A folder cannot be read.
+        """
+        names = [output.ending for output in SCAN_OUTPUTS.values() if "{label}_" in output.ending]
+        endings = tuple(f"_{name.format(label=self.label)}" for name in names if name.startswith("desc-"))
+        for root in _folders(self.out_dir, "sub-") if subject is None else [self.out_dir / f"sub-{subject}"]:
+            label = root.name.removeprefix("sub-")
+            for session in (None, *(path.name for path in _folders(root, "ses-"))):
+                session_label = session and session.removeprefix("ses-")
+                for stem in _stems((root / session if session else root) / "anat", endings):
+                    yield StoredScan(label, session_label, stem)
 
-    def _anat(self, scan: Scan, ending: str) -> Path:
-        return self._kept(self.folder(scan) / f"{scan.stem}_{ending}")
 
-    def _kept(self, path: Path) -> Path:
-        """Return a path, unless a label in it would lead out of the output folder."""
-        inside = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.out_dir))
-        if inside and "\0" not in str(path):
-            return path
-        raise NeuroFMError("a label leads out of the output folder", where=repr(str(path)), fix="Rename it.")
+def image_sidecar(path: Path) -> Path:
+    """Return the JSON file beside an image.
 
-    def features(self, scan: Scan) -> Path:
-        """Return the features table of one scan."""
-        return self._anat(scan, f"desc-{self.label}_features.tsv")
+    >>> image_sidecar(Path("sub-01_desc-brain_mask.nii.gz")).name
+    'sub-01_desc-brain_mask.json'
+    """
+    return path.with_name(path.name.split(".")[0] + ".json")
 
-    def sidecar(self, scan: Scan) -> Path:
-        """Return the provenance of the features, written last."""
-        return self._anat(scan, f"desc-{self.label}_features.json")
 
-    def predictions(self, scan: Scan) -> Path:
-        """Return the record of predictions and quality."""
-        return self._anat(scan, f"desc-{self.label}_predictions.json")
+def _folders(root: Path, prefix: str) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(root, error) from error
+    return [root / name for name in sorted(names)]
 
-    def mask(self, scan: Scan) -> Path:
-        """Return the brain mask on the T1w grid."""
-        return self._anat(scan, "desc-brain_mask.nii.gz")
 
-    def preproc(self, scan: Scan) -> Path:
-        """Return the bias-corrected T1w on its own grid."""
-        return self._anat(scan, "desc-preproc_T1w.nii.gz")
+def _stems(folder: Path, endings: tuple[str, ...]) -> list[str]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 -- names alone, twice as fast as Path.iterdir
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    visible = (name for name in names if not name.startswith("."))
+    return sorted({name.removesuffix(end) for name in visible for end in endings if name.endswith(end)})
 
-    def model_grid(self, scan: Scan) -> Path:
-        """Return the volume that the network read."""
-        return self._anat(scan, f"space-{self.label}_desc-brain_T1w.nii.gz")
 
-    def transform(self, scan: Scan, kind: str) -> Path:
-        """Return the ITK transform of one kind (``affine`` or ``rigid``)."""
-        desc = "" if kind == "affine" else f"_desc-{kind}"
-        return self._anat(scan, f"from-T1w_to-{self.template}_mode-image{desc}_xfm.txt")
-
-    def figure(self, scan: Scan, desc: str) -> Path:
-        """Return one figure of the report."""
-        name = f"{scan.stem}_desc-{desc}_T1w.svg"
-        return self._kept(self.out_dir / f"sub-{scan.subject}" / "figures" / name)
-
-    def report(self, subject: str) -> Path:
-        """Return the report of one participant."""
-        return self._kept(self.out_dir / f"sub-{subject}.html")
+def _unreadable(folder: Path, error: OSError) -> NeuroFMError:
+    return NeuroFMError(
+        f"a folder cannot be read ({error.strerror})",
+        where=folder,
+        fix="Check the permissions and run the command again.",
+        code=Exit.IO,
+    )

@@ -1,4 +1,4 @@
-"""Why an image cannot be used, as far as its name and the file system tell."""
+"""Problems with the name of an image and with access to it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CHECK = "Check the dataset."
 
 
 def name_problem(path: Path, bids_dir: Path) -> Problem | None:
-    """Return what is wrong with the name of a T1w, or None.
+    """Return what is wrong with the name of a T1w image, or None.
 
-    A name is refused if names of outputs cannot be made from it safely: they hold its labels and lie in
-    folders named after them.
+    Output files and folders are named after its labels, so names from which they cannot be made safely are
+    refused.
     """
     if not _NAME.fullmatch(path.name):
         return "the file name is not valid in BIDS", _RENAME
@@ -43,22 +43,25 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
     known = dict(zip(keys, labels, strict=True))
     folders = [f"{key}-{known[key]}" for key in ("sub", "ses") if key in known]
     if path.parent != bids_dir.joinpath(*folders, "anat"):
-        return "the name does not fit its folder", f"Move it to {'/'.join([*folders, 'anat'])}, or rename it."
+        return (
+            "the file name does not match its folder",
+            f"Move it to {'/'.join([*folders, 'anat'])}, or rename it.",
+        )
     return None
 
 
 def file_problem(path: Path) -> Problem | None:
-    """Return why an image cannot be opened, or None; nothing but short regular files is read."""
+    """Return why an image cannot be opened, or None; only short regular files are read."""
     try:
         status = path.stat()
     except OSError as error:
-        return _unreached(path, error)
+        return _access_problem(path, error)
     if not stat.S_ISREG(status.st_mode):
-        return "this is not a file", _CHECK
+        return "this is not a regular file", _CHECK
     if status.st_size == 0:
         return "the file is empty", "Copy the image again."
     if not os.access(path, os.R_OK):
-        return "the image may not be read", "Check the permissions."
+        return "no read permission for the image", "Check the permissions."
     return _pointer(path) if status.st_size < 1024 else None
 
 
@@ -68,31 +71,34 @@ def folder_problem(path: Path) -> Problem | None:
         with os.scandir(path):
             return None
     except NotADirectoryError:
-        return None  # found as a file if it matters
+        return None  # reported as a file if it is an image
     except OSError as error:
-        return _unreached(path, error)
+        return _access_problem(path, error)
 
 
-def _unreached(path: Path, error: OSError) -> Problem:
+def _access_problem(path: Path, error: OSError) -> Problem:
     if error.errno == errno.ELOOP:
-        return "the link leads in a circle", _CHECK
+        return "the symbolic link is circular", _CHECK
     if isinstance(error, PermissionError):
         what = "folder" if path.is_dir() else "image"
-        return f"the {what} may not be read", "Check the permissions."
+        return f"no read permission for the {what}", "Check the permissions."
     if not isinstance(error, FileNotFoundError):
-        return f"the file system says: {error.strerror}", _CHECK
+        return f"file system error: {error.strerror}", _CHECK
     if _ANNEX in os.path.realpath(path):
-        return "the image has not been fetched", f"Run: datalad get {path}"
-    return "the link leads nowhere", "Check the dataset; in a container, bind what the link leads to."
+        return "the image has not been downloaded", f"Run: datalad get {path}"
+    return (
+        "the symbolic link is broken",
+        "Check the dataset; in a container, also bind the target of the link.",
+    )
 
 
 def _pointer(path: Path) -> Problem | None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return _unreached(path, error)
+        return _access_problem(path, error)
     if _ANNEX.encode() in content:
-        return "the image has not been fetched", f"Run: datalad get {path}"
+        return "the image has not been downloaded", f"Run: datalad get {path}"
     if content.startswith(_LFS):
-        return "the image has not been fetched", f"Run: git lfs pull --include {path.name}"
+        return "the image has not been downloaded", f"Run: git lfs pull --include {path.name}"
     return None

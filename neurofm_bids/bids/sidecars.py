@@ -10,18 +10,14 @@ from typing import Any
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["read_metadata"]
+__all__ = ["read_metadata", "read_sidecar"]
 
 _DEEPEST = 50
-_MEND = "Mend the sidecar."
+_FIX = "Fix the sidecar."
 
 
 def read_metadata(image: Path, bids_dir: Path, cache: dict[Path, list[Path]] | None = None) -> dict[str, Any]:
-    """Return the metadata of an image: every applicable JSON from the root down, the nearest winning.
-
-    Values that JSON does not have (NaN, infinity, numbers beyond the range of a float) are left out, with
-    what holds them in a list or an object; half a surrogate pair in a text is replaced. So the values can be
-    written again.
+    """Return the metadata of an image: every applicable JSON file from the root down, the nearest winning.
 
     Parameters
     ----------
@@ -33,7 +29,7 @@ def read_metadata(image: Path, bids_dir: Path, cache: dict[Path, list[Path]] | N
     Raises
     ------
     NeuroFMError
-        A sidecar cannot be read, is not valid JSON or not an object.
+        As :func:`read_sidecar`.
     """
     suffix = image.name.split(".")[0].rsplit("_", 1)[-1]
     entities = set(image.name.split(".")[0].split("_")[:-1])
@@ -41,7 +37,7 @@ def read_metadata(image: Path, bids_dir: Path, cache: dict[Path, list[Path]] | N
     for folder in _levels(image, bids_dir):
         applicable = [p for p in _json_files(folder, cache) if _applies(p, suffix, entities)]
         for path in sorted(applicable, key=lambda p: p.name.count("_")):
-            merged |= _read(path)
+            merged |= read_sidecar(path)
     return merged
 
 
@@ -66,23 +62,33 @@ def _applies(path: Path, suffix: str, entities: set[str]) -> bool:
     return last == suffix and set(parts) <= entities
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, so that it can be written again.
+
+    Values that are not valid in JSON (NaN, infinity, numbers beyond the range of a float) are left out, with
+    the list or object that holds them; unpaired surrogates in texts are replaced.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be read, is not valid JSON or not an object.
+    """
     try:
         value = read_json(path)
         if not isinstance(value, dict):
-            raise NeuroFMError(f"the sidecar {path.name} is not a JSON object", where=path, fix=_MEND)
+            raise NeuroFMError(f"the sidecar {path.name} is not a JSON object", where=path, fix=_FIX)
         return {_text(key): _clean(item, 1) for key, item in value.items() if _is_json(item, 1)}
     except FileNotFoundError as error:
         raise NeuroFMError(
-            f"the sidecar {path.name} has not been fetched", where=path, fix=f"Run: datalad get {path}"
+            f"the sidecar {path.name} has not been downloaded", where=path, fix=f"Run: datalad get {path}"
         ) from error
     except OSError as error:
         raise NeuroFMError(
-            f"the sidecar {path.name} cannot be read ({error.strerror})", where=path, fix=_MEND
+            f"the sidecar {path.name} cannot be read ({error.strerror})", where=path, fix=_FIX
         ) from error
     except ValueError as error:
         raise NeuroFMError(
-            f"the sidecar {path.name} is not valid JSON ({error})", where=path, fix=_MEND
+            f"the sidecar {path.name} is not valid JSON ({error})", where=path, fix=_FIX
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The command ``neurofm``: run the levels, say what happened, return an exit code."""
+"""The command ``neurofm``: run the levels, report the outcome, return an exit code."""
 
 from __future__ import annotations
 
@@ -25,61 +25,65 @@ _log = logging.getLogger("neurofm_bids")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``neurofm`` and return its exit code (see :class:`neurofm_bids.errors.Exit`)."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    verbose = sum(a == "--verbose" or (a.startswith("-v") and set(a[1:]) == {"v"}) for a in arguments)
-    _start_logging(verbose)
+    _start_logging()
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # workers import nothing from the current folder
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and jobs in the background set it
                 signal.signal(number, _interrupt)
     try:
-        return int(_run(parse(arguments)))
+        config = parse(sys.argv[1:] if argv is None else argv)
+        _set_verbosity(config.running.verbose)
+        return int(_run(config))
     except NeuroFMError as error:
         _log.error("%s", error)
         return int(error.code)
     except KeyboardInterrupt:
-        _log.error("Interrupted. What is finished stays; run the same command again to go on.")
+        _log.error("Interrupted. Finished scans are kept; run the same command again to resume.")
         return 130
     except Exception:
-        _log.exception("This is a bug of NeuroFM-BIDS; please report it with these lines.")
+        _log.exception("This is a bug in NeuroFM-BIDS; please report it with the lines below.")
         return int(Exit.SOFTWARE)
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Take the end of a job's time and a closed terminal as Ctrl-C; clear away undisturbed by another."""
+    """Treat the end of a job and a closed terminal like Ctrl-C; ignore further signals while cleaning up."""
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 class _Lines(logging.Handler):
-    """Writes to what is standard error now: a progress bar takes its place to stay below the lines."""
+    """Writes to the current standard error, which a progress bar replaces to stay below the lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError, ValueError):  # a terminal that was closed does not end the run
+        with contextlib.suppress(OSError, ValueError):  # closing the terminal does not end the run
             sys.stderr.write(f"{self.format(record)}\n")
 
 
-def _start_logging(verbose: int) -> None:
+def _start_logging() -> None:
     root = logging.getLogger()
-    root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     for handler in list(root.handlers):
         root.removeHandler(handler)
     handler = _Lines()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     root.addHandler(handler)
+    _set_verbosity(0)
+
+
+def _set_verbosity(verbose: int) -> None:
+    logging.getLogger().setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     for name in ("matplotlib", "PIL", "fontTools", "asyncio"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose > 2 else logging.ERROR)
 
 
 def _run(config: Config) -> Exit:
     if "participant" not in config.levels and config.selection.participant_label:
-        _log.warning("The group level takes every scan of the output folder: the labels are not used.")
+        _log.warning("The group level uses every scan of the output folder: the labels are ignored.")
     if config.running.dry_run and "participant" in config.levels:
         return _dry_run(config)
     if config.running.dry_run:
-        _log.info("The group level would write its tables from the scans finished in %s.", config.out_dir)
+        _log.info("The group level would write its tables from the finished scans in %s.", config.out_dir)
         return Exit.OK
     codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
     return max(codes)
@@ -106,10 +110,11 @@ def _participant(config: Config) -> Exit:
 def _summary(config: Config, result: RunResult) -> None:
     if not (result.done or result.failed or config.outputs.reports_only):
         _log.info(
-            "Nothing to do: all %d scans are up to date (--force does them again).", len(result.up_to_date)
+            "Nothing to do: all %d scans are up to date (--force processes them again).",
+            len(result.up_to_date),
         )
     if result.failed and result.log_folder:
-        _log.info("What failed and why: %s", result.log_folder / "failed.tsv")
+        _log.info("Failed scans and reasons: %s", result.log_folder / "failed.tsv")
     if result.reports:
         _log.info(
             "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else min(result.reports)
@@ -123,16 +128,16 @@ def _group(config: Config) -> Exit:
 
     if not config.out_dir.is_dir():
         raise NeuroFMError(
-            "there is no such output folder",
+            "output folder not found",
             where=config.out_dir,
             fix="Run the participant level first.",
             code=Exit.NO_INPUT,
         )
     check_output(config.out_dir)
     spec = model_spec(config.processing.model)
-    result = write_group(config.out_dir, spec.label, command=config.command)
+    result = write_group(config.out_dir, spec.label, bids_dir=config.bids_dir, command=config.command)
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
     _log.info("Group: %d scans in the tables, %d missing.", result.rows, len(result.missing))
-    _log.info("Report: %s", config.out_dir / f"group_desc-{spec.label}.html")
+    _log.info("Report: %s", result.paths[-1])
     return Exit.SOME_FAILED if result.missing else Exit.OK

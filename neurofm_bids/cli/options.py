@@ -17,7 +17,7 @@ from neurofm_bids.option import Option, options_of
 __all__ = ["LEVELS", "get_parser", "parse"]
 
 LEVELS = ("participant", "group")
-_UNSET = {"nprocs", "memory_gb", "work_dir"}  # their defaults depend on the machine
+_NOTRACK = "--notrack"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -41,20 +41,18 @@ def get_parser() -> argparse.ArgumentParser:
                 sections[option.section] = parser.add_argument_group(option.section)
             _add(sections[option.section], item.name, item.default, option)
     other = sections[next(reversed(sections))]
+    other.add_argument("--config-file", type=Path, metavar="FILE", help="TOML file with long options as keys")
     other.add_argument(
-        "--config-file", type=Path, metavar="FILE", help="TOML file with the long options as keys"
-    )
-    other.add_argument(
-        "--notrack", action="store_true", help="accepted for compatibility; no usage data is ever sent"
+        _NOTRACK, action="store_true", help="accepted for compatibility; no usage data is ever sent"
     )
     return parser
 
 
 def _add(section: argparse._ArgumentGroup, name: str, default: Any, option: Option) -> None:
-    about: dict[str, Any] = {"dest": name, "help": _help(name, default, option)}
+    about: dict[str, Any] = {"dest": name, "help": _help(default, option)}
     if isinstance(default, bool):
         about["action"] = "store_true"
-    elif option.flags[-1] == "-v":
+    elif option.counts:
         about["action"] = "count"
     else:
         about |= {"type": option.convert, "metavar": option.metavar or None}
@@ -62,9 +60,9 @@ def _add(section: argparse._ArgumentGroup, name: str, default: Any, option: Opti
     section.add_argument(*option.flags, **about)
 
 
-def _help(name: str, default: Any, option: Option) -> str:
-    text = option.help.replace("%", "%%")
-    return f"{text} (default: {default})" if default and name not in _UNSET else text
+def _help(default: Any, option: Option) -> str:
+    shown = option.show_default(default)
+    return (f"{option.help} (default: {shown})" if shown else option.help).replace("%", "%%")
 
 
 def parse(argv: Sequence[str]) -> Config:
@@ -73,7 +71,7 @@ def parse(argv: Sequence[str]) -> Config:
     Raises
     ------
     NeuroFMError
-        A wrong option (64), an unknown analysis level (17), or folders that exclude each other (64).
+        An invalid option (64), an unknown analysis level (17), or folders that must not coincide (64).
     """
     from neurofm_bids.cli.settings import make_config
 
@@ -91,32 +89,35 @@ def parse(argv: Sequence[str]) -> Config:
 
 
 def _file_settings(path: Path) -> dict[str, Any]:
-    """Return the values of a settings file by name of the field."""
+    """Return the values of a settings file by field name."""
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise NeuroFMError(
             f"the settings file cannot be read ({error})", where=path, code=Exit.USAGE
         ) from error
-    known = _keys()
+    options = {**_keys(), _spelling(_NOTRACK): None}
     values = {}
     for key, value in settings.items():
-        if key.replace("_", "-") == "notrack":
+        if _spelling(key) not in options:
+            raise NeuroFMError(
+                f"unknown setting '{key}'", where=path, fix="See neurofm --help.", code=Exit.USAGE
+            )
+        known = options[_spelling(key)]
+        if known is None:
             continue
-        if key.replace("_", "-") not in known:
-            raise NeuroFMError(f"unknown setting '{key}'", where=path, code=Exit.USAGE)
-        name, default, option = known[key.replace("_", "-")]
+        name, default, option = known
         try:
-            values[name] = _typed(default, option, value)
+            values[name] = option.from_toml(value, default)
         except ValueError as error:
             raise NeuroFMError(f"'{key}' cannot be {value!r}", where=path, code=Exit.USAGE) from error
     return values
 
 
 def _keys() -> Mapping[str, tuple[str, Any, Option]]:
-    """Return field, default and option by the spellings that a settings file may use."""
+    """Return field, default and option for each key that a settings file may have."""
     return {
-        flag.removeprefix("--").replace("_", "-"): (item.name, item.default, option)
+        _spelling(flag): (item.name, item.default, option)
         for group in GROUPS.values()
         for item, option in options_of(group)
         for flag in option.flags
@@ -124,14 +125,5 @@ def _keys() -> Mapping[str, tuple[str, Any, Option]]:
     }
 
 
-def _typed(default: Any, option: Option, value: Any) -> Any:
-    if isinstance(default, bool) or option.flags[-1] == "-v":
-        if isinstance(value, bool) or (not isinstance(default, bool) and isinstance(value, int)):
-            return value
-        raise ValueError(value)
-    if option.many:
-        return [str(item) for item in (value if isinstance(value, list) else [value])]
-    typed = option.convert(str(value))
-    if option.choices and typed not in option.choices:
-        raise ValueError(value)
-    return typed
+def _spelling(key: str) -> str:
+    return key.removeprefix("--").replace("_", "-")

@@ -6,14 +6,14 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.filters import parse_labels, read_filter_file
 from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import options_of
-from neurofm_bids.resources import available_cpus, available_memory_gb
+from neurofm_bids.option import Option, options_of
 
 __all__ = ["make_config"]
 
@@ -24,37 +24,36 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     Parameters
     ----------
     given
-        Values by the name of their field, as far as they are not the defaults.
+        Values by field name; the others get their defaults.
     command
         The command line, for reports and logs.
 
     Raises
     ------
     NeuroFMError
-        Folders that exclude each other (exit code 64) or an unreadable label or filter file.
+        Folders that must not coincide (exit code 64), or a label or filter file that cannot be read.
     """
     bids_dir, out_dir = _absolute(given["bids_dir"]), _absolute(given["out_dir"])
     work_dir = _absolute(given["work_dir"]) if "work_dir" in given else _default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     if given.get("reports_only") and given.get("force"):
         raise NeuroFMError("--force and --reports-only exclude each other", fix="Use one.", code=Exit.USAGE)
-    values = {
-        **given,
-        "work_dir": work_dir,
-        "nprocs": given.get("nprocs") or available_cpus(),
-        "memory_gb": given.get("memory_gb") or available_memory_gb(),
-        "participant_label": parse_labels(given.get("participant_label", ())),
-        "session_label": parse_labels(given.get("session_label", ())),
-    }
-    if values.get("bids_filter_file"):
-        read_filter_file(values["bids_filter_file"])  # a wrong one ends the run before anything is done
+    if given.get("bids_filter_file"):
+        read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
+    values = {**given, "work_dir": work_dir}
     groups = {name: _group(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(sorted(set(given["analysis_level"]), reverse=True))  # participant before group
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
 
 
 def _group(kind: type, values: Mapping[str, Any]) -> Any:
-    return kind(**{item.name: values[item.name] for item, _ in options_of(kind) if item.name in values})
+    return kind(**{item.name: _value(item, option, values) for item, option in options_of(kind)})
+
+
+def _value(item: Field[Any], option: Option, values: Mapping[str, Any]) -> Any:
+    if item.name in values:
+        return parse_labels(values[item.name]) if option.many else values[item.name]
+    return option.detect() if option.detect else item.default
 
 
 def _absolute(path: Path) -> Path:
@@ -68,8 +67,8 @@ def _default_work_dir(out_dir: Path) -> Path:
         return Path(tempfile.gettempdir()) / f"neurofm-work-{os.geteuid()}-{name}"
     except FileNotFoundError as error:
         raise NeuroFMError(
-            "there is no temporary folder that may be written to",
-            fix="Give a folder for intermediate files with --work-dir.",
+            "no writable temporary folder found",
+            fix="Choose a folder for intermediate files with --work-dir.",
             code=Exit.CANT_CREATE,
         ) from error
 
@@ -79,7 +78,7 @@ def _check_folders(bids_dir: Path, out_dir: Path, work_dir: Path) -> None:
         raise NeuroFMError(
             "the output folder is the dataset itself",
             where=out_dir,
-            fix=f"Use for example {bids_dir / 'derivatives' / 'neurofm'}.",
+            fix=f"Use {bids_dir / 'derivatives' / 'neurofm'}, for example.",
             code=Exit.USAGE,
         )
     if work_dir.resolve().is_relative_to(bids_dir.resolve()):

@@ -37,8 +37,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="neurofm-tools", description="Helpers around neurofm.")
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="write a small BIDS dataset with a real T1w to try things on")
-    demo.add_argument("folder", type=Path, help="a new or empty folder, or one of an earlier demo")
+    demo = commands.add_parser("demo", help="write a small BIDS dataset with one real T1w")
+    demo.add_argument("folder", type=Path, help="a new or empty folder, or that of an earlier demo")
     demo.set_defaults(run=_demo)
     weights = commands.add_parser("weights", help="list, fetch, convert and verify the weights of models")
     _add_weights(weights.add_subparsers(dest="action", required=True))
@@ -48,19 +48,21 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def _add_weights(actions: argparse._SubParsersAction[Parser]) -> None:
-    listing = actions.add_parser("list", help="what each model is, its licence, and whether it is here")
+    listing = actions.add_parser(
+        "list", help="what each model is, its licence, and whether its weights are available"
+    )
     listing.set_defaults(run=_list)
     fetch = actions.add_parser("fetch", help="download published weights from Hugging Face")
     fetch.add_argument("model", help="such as neurofm-s")
-    fetch.add_argument("--accept-license", action="store_true", help="accept the licence without being asked")
+    fetch.add_argument("--accept-license", action="store_true", help="accept the licence without a prompt")
     fetch.add_argument("--revision", default="main", help="branch, tag or commit of the repository")
     fetch.set_defaults(run=_fetch)
-    convert = actions.add_parser("convert", help="write weights as safetensors, with where they came from")
+    convert = actions.add_parser("convert", help="write weights as safetensors, with their provenance")
     convert.add_argument("source", type=Path, help=".h5 or .safetensors")
     convert.add_argument("target", type=Path, help="a .safetensors file to write")
     convert.add_argument("--model", required=True, help="the model whose weights the source holds")
     convert.set_defaults(run=_convert)
-    verify = actions.add_parser("verify", help="check weights and installation, and say what that proves")
+    verify = actions.add_parser("verify", help="check weights and installation")
     verify.add_argument("model", nargs="?", default="open-s", help="default: open-s")
     verify.add_argument("--weights", type=Path, metavar="FILE", help="weights of the model")
     verify.add_argument(
@@ -93,7 +95,7 @@ def _list(options: argparse.Namespace) -> Exit:
         try:
             place = str(find_weights(spec))
         except NeuroFMError:
-            place = f"not here: {fetch_command(spec)}"
+            place = f"not found: {fetch_command(spec)}"
         _say(f"{name}\tvariant {spec.variant}, {spec.latent_size} features, {spec.licence}")
         _say(f"\ttrained on: {spec.training}\n\tvalidated: {spec.validated}")
         _say(f"\tSHA-256: {spec.sha256 or 'not known'}\n\tfile: {place}")
@@ -110,7 +112,7 @@ def _fetch(options: argparse.Namespace) -> Exit:
         _ask_for_licence(spec.licence, spec.repository, accepted=options.accept_license)
         hub.accept_licence(spec)
     path = hub.fetch(spec, options.revision)
-    load_network(path, spec.variant)
+    load_network(path, spec)
     against = "the known SHA-256" if spec.sha256 else "the SHA-256 that the hub states, if it states one"
     _log.info("Checked against %s; the file holds exactly the weights of %s.", against, spec.variant)
     _say(str(path))
@@ -120,12 +122,12 @@ def _fetch(options: argparse.Namespace) -> Exit:
 def _ask_for_licence(licence: str, repository: str, *, accepted: bool) -> None:
     sys.stderr.write(
         f"The weights are published under {licence}: name the authors, do not use them commercially, and\n"
-        f"share what you make of them under the same licence. Terms: https://huggingface.co/{repository}\n"
+        f"share derived work under the same licence. Terms: https://huggingface.co/{repository}\n"
     )
     if accepted:
         return
     if not sys.stdin.isatty():
-        raise NeuroFMError("the licence has not been accepted", fix="Give --accept-license.", code=Exit.USAGE)
+        raise NeuroFMError("the licence has not been accepted", fix="Pass --accept-license.", code=Exit.USAGE)
     if input("Do you accept these terms? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise NeuroFMError("the licence was not accepted", fix="Nothing was downloaded.", code=Exit.USAGE)
 
@@ -137,7 +139,10 @@ def _convert(options: argparse.Namespace) -> Exit:
     spec = model_spec(options.model)
     if options.target.suffix != ".safetensors":
         raise NeuroFMError(
-            "the name has to end with .safetensors", where=options.target, fix="Rename it.", code=Exit.USAGE
+            "the name must end in .safetensors",
+            where=options.target,
+            fix="Rename the target.",
+            code=Exit.USAGE,
         )
     convert(find_weights(spec, options.source), options.target, spec)
     _say(str(options.target))

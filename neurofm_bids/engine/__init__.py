@@ -1,1 +1,1 @@
-"""Who does the work: worker processes, claims between runs, logs and progress."""
+"""Running scans in worker processes: claims between runs, logs, progress, and recovery from failures."""

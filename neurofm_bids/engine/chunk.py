@@ -1,113 +1,121 @@
-"""One chunk of scans under way: each step is timed, each scan is counted and cleared away when it is over."""
+"""One chunk of scans being processed: steps are timed, scans are counted and their folders cleared."""
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
-import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.config import Config
 from neurofm_bids.engine.progress import Progress
-from neurofm_bids.engine.run_log import Failure, RunLog, Timing
-from neurofm_bids.errors import ENDS_THE_RUN, Exit, NeuroFMError, os_error
-from neurofm_bids.participant.plan import Job
-from neurofm_bids.pipeline.nipype_graph import FAILURE, STEPS, TIMING, step_folder
+from neurofm_bids.engine.run_log import RunLog, Timing
+from neurofm_bids.errors import Exit, NeuroFMError, os_error
+from neurofm_bids.pipeline.nipype_graph import TIMING, read_failure, step_folder
+from neurofm_bids.pipeline.steps import STEPS
+from neurofm_bids.records.failure import Failure
 
 __all__ = ["Chunk"]
 
 _log = logging.getLogger(__name__)
-_ERRNO = re.compile(r"Error: \[Errno (\d+)\]")
+_LAST = STEPS[-1].name
+_REPORT = "Please report this with the crash file."
 
 
 class Chunk:
-    """Hears of every node of a chunk (a :class:`neurofm_bids.engine.plugin.Listener`).
+    """Follows every node of a chunk (a :class:`neurofm_bids.engine.plugin.Observer`).
 
-    A scan is over when its last step is done or one of them failed: it is counted, its failure is written
-    down, and its folder is removed unless ``--keep-work`` is given.
+    A scan is finished when its last step is done or one of them failed (what a step that ran beside that one
+    reports afterwards does not count): it is counted, its failure is
+    recorded, and its folder is removed unless ``--keep-work`` is given.
 
     Parameters
     ----------
-    job
-        What the scans of the run share.
+    config
+        Settings of the run.
     scans
         The scans of the chunk; number ``n`` is ``scan_<n>`` in its graph.
     folder
         Where the graph works.
+    forget
+        Called with a scan that failed, so that outputs of an older run no longer stand for it.
     log, progress
-        Are told.
+        Are notified.
     """
 
     def __init__(
-        self, job: Job, scans: Sequence[Scan], folder: Path, log: RunLog, progress: Progress
+        self,
+        config: Config,
+        scans: Sequence[Scan],
+        folder: Path,
+        forget: Callable[[Scan], None],
+        log: RunLog,
+        progress: Progress,
     ) -> None:
         self.done: list[Scan] = []
         self.failed_scans: list[Failure] = []
         self.folder = folder
-        self._job, self._scans = job, scans
+        self._config, self._scans, self._forget_outputs = config, scans, forget
         self._log, self._progress = log, progress
         self._started: dict[tuple[int, str], float] = {}
         self._open = set(range(len(scans)))
 
     def started(self, node: Any) -> None:
-        """Remember when a node was first given to a worker."""
+        """Remember when a node was first submitted to a worker."""
         self._started.setdefault(_place(node), time.monotonic())
 
     def ended(self, node: Any) -> None:
         """Time a step; after the last one the scan is done."""
         index, step = _place(node)
         self._time(index, step, "done")
-        if step == STEPS[-1]:
+        if step == _LAST:
             self._close(index, None)
 
-    def failed(self, node: Any, trace: str) -> None:
-        """Note the failure of a step.
+    def failed(self, node: Any, trace: str, errno: int | None) -> None:
+        """Record the failure of a step.
 
         Raises
         ------
         NeuroFMError
-            It is one that the other scans would not escape either, such as a full disk.
+            It would hit the other scans too, such as a full disk.
         """
         index, step = _place(node)
         self._time(index, step, "failed")
-        self._close(index, self._failure(index, step, trace))
+        if index in self._open:
+            self._close(index, self._failure(index, step, trace, errno))
 
-    def retried(self, node: Any, reason: str) -> None:
-        """Say that a step lost its worker and is tried again."""
+    def retried(self, node: Any, death: NeuroFMError) -> None:
+        """Log that a step lost its worker and is tried again."""
         index, step = _place(node)
-        _log.warning("%s %s: %s; once more, alone.", self._scans[index].stem, step, reason)
+        _log.warning("%s %s: %s; trying once more, alone.", self._scans[index].stem, step, death.reason)
         self._time(index, step, "killed")
         self.started(node)
 
-    def killed(self, node: Any, reason: str, fix: str) -> None:
-        """Note that a step was killed."""
+    def killed(self, node: Any, death: NeuroFMError) -> None:
+        """Record that a step was killed."""
         index, step = _place(node)
         self._time(index, step, "killed")
-        self._close(index, _failure(self._scans[index], step, reason, fix))
+        if index in self._open:
+            self._close(index, _failure(self._scans[index], step, death.reason, death.fix))
 
-    def finish(self, said: str) -> None:
-        """Close the scans of which nothing was heard; ``said`` are nipype's words, for the crash file.
+    def finish(self, message: str) -> None:
+        """Close the scans of which no end was reported; ``message`` is nipype's, for the crash file.
 
-        With ``--stop-on-first-crash`` and a failure they were not begun, or cut short, and stay open.
+        With ``--stop-on-first-crash`` and a failure they were not started, or cut short, and stay open.
         """
         for index in sorted(self._open):
-            if (step_folder(self.folder, index, STEPS[-1]) / TIMING).is_file():
+            if (step_folder(self.folder, index, _LAST) / TIMING).is_file():
                 failure = self._recorded(index)
-            elif self._job.config.running.stop_on_first_crash and self.failed_scans:
+            elif self._config.running.stop_on_first_crash and self.failed_scans:
                 continue
             else:
                 failure = self._recorded(index) or _failure(
-                    self._scans[index],
-                    "preprocess",
-                    "preprocessing left no outputs",
-                    "Please report this with the crash file.",
-                    said,
+                    self._scans[index], "preprocess", "preprocessing left no outputs", _REPORT, message
                 )
             self._close(index, failure)
 
@@ -121,61 +129,49 @@ class Chunk:
             self.failed_scans.append(failure)
             self._log.failed(failure)
             self._forget(scan)
-        if not self._job.config.running.keep_work:
+        if not self._config.running.keep_work:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
 
     def _forget(self, scan: Scan) -> None:
-        """Let outputs of an older run no longer stand for a scan that failed."""
+        """Remove what says that a scan is finished, as it failed now."""
         try:
-            self._job.out.forget(scan)
+            self._forget_outputs(scan)
         except NeuroFMError as error:
-            if self._is_hopeless(error.code):
+            if self._ends_the_run(error.code):
                 raise
-            _log.warning("Older outputs of %s could not be cleared: %s", scan.stem, error)
+            _log.warning("Older outputs of %s could not be removed: %s", scan.stem, error)
 
     def _time(self, index: int, step: str, outcome: str) -> None:
         seconds = time.monotonic() - self._started.pop((index, step), time.monotonic())
         path = step_folder(self.folder, index, step) / TIMING
         try:
             measured = json.loads(path.read_text())
-        except (OSError, ValueError):  # a step that was killed, or that nipype could not start
+        except (OSError, ValueError):  # the step was killed, or nipype could not start it
             measured = {"seconds": round(seconds, 3), "cpu_seconds": None, "peak_memory_mb": None}
         timing = Timing(self._scans[index].stem, step, outcome, **measured)
         self._log.timed(timing)
         self._progress.step_done(timing)
 
     def _recorded(self, index: int) -> Failure | None:
-        """Return the failure that a step of a scan wrote down."""
-        for step in STEPS:
-            if (step_folder(self.folder, index, step) / FAILURE).is_file():
-                return self._failure(index, step, "")
-        return None
+        """Return the failure that a step of a scan recorded."""
+        folders = (step_folder(self.folder, index, step.name) for step in STEPS)
+        return next((failure for failure in map(read_failure, folders) if failure is not None), None)
 
-    def _failure(self, index: int, step: str, trace: str) -> Failure:
-        try:
-            record = json.loads((step_folder(self.folder, index, step) / FAILURE).read_text())
-        except (OSError, ValueError):
-            self._stop_if_hopeless(trace)
-            reason = "the step ended without a word"
-            return _failure(
-                self._scans[index], step, reason, "Please report this with the crash file.", trace
-            )
-        if self._is_hopeless(record["code"]):
-            raise NeuroFMError(record["reason"], fix=record["fix"], code=Exit(record["code"]))
-        return _failure(self._scans[index], step, record["reason"], record["fix"], record["traceback"])
+    def _failure(self, index: int, step: str, trace: str, errno: int | None) -> Failure:
+        failure = read_failure(step_folder(self.folder, index, step))
+        if failure is None and errno is not None:  # so much so that the step could not record it
+            raise os_error(OSError(errno, os.strerror(errno)), self.folder)
+        if failure is None:
+            reason = "the step terminated without an error message"
+            return _failure(self._scans[index], step, reason, _REPORT, trace)
+        if self._ends_the_run(failure.code):
+            raise NeuroFMError(failure.reason, fix=failure.fix, code=failure.code)
+        return failure
 
-    def _is_hopeless(self, code: int) -> bool:
-        """Tell whether no other scan would escape an error; the folder of one participant may be closed."""
-        closed = code == Exit.CANT_CREATE and not os.access(self._job.config.out_dir, os.W_OK | os.X_OK)
+    def _ends_the_run(self, code: Exit) -> bool:
+        """Tell whether an error would hit every scan; the folder of one participant may be read-only."""
+        closed = code == Exit.CANT_CREATE and not os.access(self._config.out_dir, os.W_OK | os.X_OK)
         return code == Exit.IO or closed
-
-    def _stop_if_hopeless(self, trace: str) -> None:
-        """Raise if a step could not even write down its failure because of the disk."""
-        if not self.folder.is_dir():
-            raise os_error(FileNotFoundError(errno.ENOENT, ""), self.folder)
-        for number in map(int, _ERRNO.findall(trace)):
-            if number in ENDS_THE_RUN:
-                raise os_error(OSError(number, ""), self.folder)
 
 
 def _place(node: Any) -> tuple[int, str]:

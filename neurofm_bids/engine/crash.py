@@ -1,4 +1,4 @@
-"""The text of a crash file: what a developer needs to know, and nothing of the environment."""
+"""The text of a crash file: what a developer needs to know, without environment variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import nibabel as nib
 
 from neurofm_bids.config import Config
-from neurofm_bids.participant.record import software
+from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = ["crash_text"]
@@ -25,7 +25,7 @@ _SECRET = re.compile(
 def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) -> str:
     """Return a crash file as text: input, command, versions, machine, traceback.
 
-    Environment variables are not in it, and what looks like a token or password is blotted out.
+    It has no environment variables, and what looks like a token or password is masked.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
     step
         Where it happened.
     reason, trace
-        What Python said, in a line and in full.
+        Python's message, in a line and in full.
     """
     lines = {
         "Fault": f"{step}: {reason}",
@@ -43,7 +43,7 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
         "Settings": ", ".join(f"{key}={value}" for key, value in config.processing.parameters.items()),
         "Versions": ", ".join(f"{name} {version}" for name, version in software().items()),
         "Python": f"{platform.python_version()} on {platform.platform()}",
-        "May use": f"{available_cpus()} processors, {available_memory_gb():.1f} GB of memory "
+        "Limits": f"{available_cpus()} processors, {available_memory_gb():.1f} GB of memory "
         f"(this run: {config.resources.nprocs}, {config.resources.memory_gb:.1f} GB)",
     }
     text = "\n".join(f"{key}: {value}" for key, value in lines.items())
@@ -58,4 +58,4 @@ def _header(path: Path) -> str:
         zooms = "x".join(f"{z:.4g}" for z in image.header.get_zooms())
         return f"{size} bytes, shape {image.shape}, {image.get_data_dtype()}, voxels of {zooms} mm"
     except Exception as error:  # whatever a damaged file raises is worth telling
-        return f"its header cannot be read ({type(error).__name__}: {error})"
+        return f"the header cannot be read ({type(error).__name__}: {error})"

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 
-from neurofm_bids.config import Config
+from neurofm_bids.config import Resources
+from neurofm_bids.engine.work_folder import disk_errno
 from neurofm_bids.engine.workers import Task, Workers
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.pipeline.nipype_graph import IDLE_GB, MAIN_GB, STEPS
+from neurofm_bids.pipeline.steps import STEPS
 
-__all__ = ["Listener", "execute"]
+__all__ = ["IDLE_GB", "MAIN_GB", "Observer", "SurvivingPlugin", "execute"]
 
-_PLACE = {step: place for place, step in enumerate(STEPS)}
+IDLE_GB = 0.8  # what a worker keeps between steps
+MAIN_GB = 0.4  # what the command itself takes
+_KEYS = "Use the keys plugin and plugin_args only."
+_PLACE = {step.name: place for place, step in enumerate(STEPS)}
 
 
-class Listener(Protocol):
-    """Who is told what becomes of each node; an exception it raises ends the run of the graph."""
+class Observer(Protocol):
+    """Is notified of what becomes of each node; an exception that it raises ends the run of the graph."""
 
     def started(self, node: Any) -> None:
-        """Hear that a node was given to a worker."""
+        """Note that a node was submitted to a worker."""
 
     def ended(self, node: Any) -> None:
-        """Hear that a node is done."""
+        """Note that a node is done."""
 
-    def failed(self, node: Any, trace: str) -> None:
-        """Hear that a node raised."""
+    def failed(self, node: Any, trace: str, errno: int | None) -> None:
+        """Note that a node raised an exception, and whether its folder cannot be written to."""
 
-    def retried(self, node: Any, reason: str) -> None:
-        """Hear that a worker died of a node, which gets one more try."""
+    def retried(self, node: Any, death: NeuroFMError) -> None:
+        """Note that the worker of a node died; the node gets one more try."""
 
-    def killed(self, node: Any, reason: str, fix: str) -> None:
-        """Hear that two workers died of a node."""
+    def killed(self, node: Any, death: NeuroFMError) -> None:
+        """Note that two workers of a node died."""
 
 
 @dataclass
@@ -43,49 +48,46 @@ class _Running:
     """A node with a worker, or waiting for its second try."""
 
     node: Any
-    task: Task | None
+    task: Task | None = None
     again: bool = False
 
 
 class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
     """nipype's MultiProc on :class:`Workers`: polled, and without its hang when a worker is killed.
 
-    In MultiProc a killed worker breaks the pool of all, raises inside a callback, and the node is never
-    marked done. Here only the node of that worker is lost. It gets one more try when nothing else is at
-    work; if its worker dies again it has failed. Scans are finished one after another, not step by step, so
-    that few of them lie in the work folder.
+    In MultiProc a killed worker breaks the pool that all share, raises inside a callback, and the node is
+    never marked done. Here only the node of that worker is lost. It gets one more try when nothing else is
+    running; if its worker dies again it has failed. Scans are finished one after another, not step by step,
+    so that few of them lie in the work folder.
     """
 
-    def __init__(self, workers: Workers, listener: Listener, plugin_args: dict[str, Any]) -> None:
-        super().__init__(plugin_args={**plugin_args, "status_callback": self._heard})
+    def __init__(self, workers: Workers, observer: Observer, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args={**plugin_args, "status_callback": self._status_changed})
         self.pool.shutdown(wait=False)  # the base class's own, still without processes
-        self._workers, self._listener = workers, listener
+        self._workers, self._observer = workers, observer
         self._running: dict[int, _Running] = {}
-        self._dead: dict[str, tuple[str, str]] = {}
         self.failed = False
 
-    def _heard(self, node: Any, status: str) -> None:
+    def _status_changed(self, node: Any, status: str) -> None:
         if status == "start":
-            self._listener.started(node)
+            self._observer.started(node)
         elif status == "end":
-            self._listener.ended(node)
+            self._observer.ended(node)
 
     def _sort_jobs(self, jobids: Any, scheduler: str = "") -> Any:
-        """Return the jobs with those furthest on the way first."""
+        """Return the jobs, those of the latest steps first."""
         return sorted(jobids, key=lambda jobid: (-_PLACE.get(self.procs[jobid].name, 0), jobid))
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self._taskid += 1
-        running = self._running[self._taskid] = _Running(node, None)
         self._task_obj[self._taskid] = None
-        self._start(self._taskid, running)
+        running = self._running[self._taskid] = _Running(node)
+        self._start(running)
         return int(self._taskid)
 
-    def _start(self, taskid: int, running: _Running) -> None:
+    def _start(self, running: _Running) -> None:
         free = self.memory_gb - sum(r.node.mem_gb for r in self._running.values())
-        running.task = self._workers.submit(
-            _run_quietly, running.node, taskid, reserved=running.node.is_gpu_node()
-        )
+        running.task = self._workers.submit(_run_node, running.node, reserved=running.node.is_gpu_node())
         self._workers.trim(max(0, int(free / IDLE_GB)))
 
     def _send_procs_to_workers(self, updatehash: bool = False, graph: Any = None) -> None:
@@ -94,28 +96,26 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
             super()._send_procs_to_workers(updatehash=updatehash, graph=graph)
 
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
+        running = self._running[taskid]
         try:
-            return self._look(self._running[taskid], taskid)
-        except Exception:  # nipype would not clear a task whose result raises, and wait for it for ever
-            return {"result": None, "traceback": traceback.format_exc().splitlines(keepends=True)}
+            if running.task is None and not any(other.task for other in self._running.values()):
+                self._start(running)
+            return self._outcome(running) if running.task and running.task.is_over() else None
+        except Exception:  # nipype would not clear a task whose result raises, and would wait for it forever
+            return {"traceback": traceback.format_exception(*sys.exc_info())}
 
-    def _look(self, running: _Running, taskid: int) -> dict[str, Any] | None:
-        """Return the result of a node, or None while there is none."""
-        if running.task is None:
-            if not any(other.task for other in self._running.values()):
-                self._start(taskid, running)
-            return None
-        if not running.task.is_over():
-            return None
-        self._workers.give_back(running.task)
-        if not running.task.is_lost():
-            result: dict[str, Any] = running.task.result()
+    def _outcome(self, running: _Running) -> dict[str, Any] | None:
+        """Return the result of a node, or None if it is tried again."""
+        task = running.task
+        assert task is not None
+        self._workers.give_back(task)
+        if not task.is_lost():
+            result: dict[str, Any] = task.result()
             return result
-        reason, fix = running.task.cause_of_death()
+        death = task.cause_of_death()
         if running.again:
-            self._dead[running.node.fullname] = (reason, fix)
-            return {"result": None, "traceback": [reason]}
-        self._listener.retried(running.node, reason)
+            return {"traceback": [str(death)], "death": death}
+        self._observer.retried(running.node, death)
         running.task, running.again = None, True
         return None
 
@@ -124,75 +124,88 @@ class SurvivingPlugin(MultiProcPlugin):  # type: ignore[misc]
         self._running.pop(taskid, None)
 
     def _report_crash(self, node: Any, result: Any = None) -> str:
-        """Leave the reporting to the listener."""
-        self.failed = True
-        if node.fullname in self._dead:
-            self._listener.killed(node, *self._dead[node.fullname])
+        """Leave the reporting to the observer."""
+        self.failed, outcome = True, result or {}
+        if "death" in outcome:
+            self._observer.killed(node, outcome["death"])
         else:
-            self._listener.failed(node, "".join((result or {}).get("traceback") or ()))
+            trace = "".join(outcome.get("traceback") or ())
+            self._observer.failed(node, trace, outcome.get("errno"))
         return ""
 
     def _postrun_check(self) -> None:
         """Keep the workers for the next chunk."""
 
 
-def execute(graph: Any, config: Config, workers: Workers, listener: Listener) -> str:
+def execute(graph: Any, resources: Resources, workers: Workers, observer: Observer) -> str:
     """Run a graph to its end, or to the first crash with ``--stop-on-first-crash``.
 
     Parameters
     ----------
     graph
         nipype workflow of one chunk.
-    config
+    resources
         Processors, memory and plugin of the run.
     workers
         Where nodes run (not used with ``--use-plugin``).
-    listener
-        Is told of each node (not used with ``--use-plugin``).
+    observer
+        Is notified of each node (not used with ``--use-plugin``).
 
     Returns
     -------
     str
-        What nipype said of nodes that failed, or nothing.
+        nipype's message about nodes that failed, or an empty text.
 
     Raises
     ------
     NeuroFMError
-        The plugin file cannot be used, or what the listener raises.
+        The plugin file cannot be used, or what the observer raises.
     """
-    args: dict[str, Any] = {
-        "n_procs": config.resources.nprocs,
+    _quiet_nipype()
+    if resources.use_plugin:
+        return _execute_with(resources.use_plugin, graph)
+    args = {
+        "n_procs": resources.nprocs,
         "n_gpu_procs": 1,
-        "memory_gb": max(0.1, config.resources.memory_gb - MAIN_GB),
+        "memory_gb": max(0.1, resources.memory_gb - MAIN_GB),
         "raise_insufficient": False,
     }
-    _quiet_nipype()
-    settings_file = config.resources.use_plugin
-    plugin = None if settings_file else SurvivingPlugin(workers, listener, args)
+    plugin = SurvivingPlugin(workers, observer, args)
     try:
-        graph.run(**(_plugin_settings(settings_file) if settings_file else {"plugin": plugin}))
+        graph.run(plugin=plugin)
     except RuntimeError as error:
-        if plugin is not None and not plugin.failed:
+        if not plugin.failed:
             raise
         return str(error)
+    return ""
+
+
+def _execute_with(settings_file: Path, graph: Any) -> str:
+    """Run a graph with another plugin of nipype, which notifies nobody."""
+    try:
+        graph.run(**_plugin_settings(settings_file))
+    except RuntimeError as error:
+        return str(error)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        if plugin is not None:
-            raise
         raise NeuroFMError(
             f"nipype cannot use the plugin ({error})", where=settings_file, code=Exit.USAGE
         ) from error
     return ""
 
 
-def _run_quietly(node: Any, taskid: int) -> dict[str, Any]:
-    """Run a node in a worker."""
+def _run_node(node: Any) -> dict[str, Any]:
+    """Run a node in a worker and return what nipype expects: no traceback if all went well."""
     _quiet_nipype()
-    result: dict[str, Any] = run_node(node, False, taskid)
-    return result
+    try:
+        node.run()
+    except BaseException as error:
+        trace = traceback.format_exception(error)
+        return {"traceback": trace, "errno": disk_errno(error, Path(node.base_dir))}
+    return {"traceback": None}
 
 
 def _quiet_nipype() -> None:
-    """Silence nipype's own messages; ours say which step of which scan is done, or why not."""
+    """Silence nipype's own messages; ours name step and scan."""
     from nipype import config
     from nipype import logging as nipype_logging
 
@@ -211,5 +224,5 @@ def _plugin_settings(path: Path) -> dict[str, Any]:
             f"the plugin file cannot be read ({error})", where=path, code=Exit.USAGE
         ) from error
     if not isinstance(settings, dict) or not set(settings) <= {"plugin", "plugin_args"}:
-        raise NeuroFMError("a plugin file holds 'plugin' and 'plugin_args' only", where=path, code=Exit.USAGE)
+        raise NeuroFMError("unknown key in the plugin file", where=path, fix=_KEYS, code=Exit.USAGE)
     return settings

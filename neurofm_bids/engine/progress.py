@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Counts finished scans and names the step that was done last.
+    """Counts finished scans and names the step that was finished last.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ class Progress:
             self._task = self._bar.add_task("scans", total=total)
 
     def step_done(self, timing: Timing) -> None:
-        """Say what became of a step."""
+        """Log the outcome of a step."""
         level = logging.DEBUG if self._bar else logging.INFO
         _log.log(level, "%s %s %s (%.1f s)", timing.scan, timing.step, timing.outcome, timing.seconds)
         if self._bar:
             self._bar.update(self._task, description=f"{timing.scan} {timing.step}")
 
     def scan_done(self, name: str, failure: str | None) -> None:
-        """Count one scan; ``failure`` says in which step it failed, and why."""
+        """Count one scan; ``failure`` names the step in which it failed, and why."""
         self._count += 1
         if self._bar:
             self._bar.advance(self._task)
@@ -56,6 +56,6 @@ class Progress:
         _log.log(level, "[%d/%d] %s %s", self._count, self._total, name, what)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._bar:
             self._bar.stop()

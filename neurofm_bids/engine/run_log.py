@@ -1,11 +1,8 @@
-"""The log folder of one run: settings, log, what each step took, and what failed."""
+"""The log folder of one run: settings, log, timing and failures."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import json
 import logging
 import uuid
 from collections.abc import Sequence
@@ -17,46 +14,18 @@ from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
 from neurofm_bids.option import options_of
+from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.atomic import write_text
-from neurofm_bids.storage.tables import cell
+from neurofm_bids.storage.tables import table_text
 
-__all__ = ["Failure", "RunLog", "Timing"]
+__all__ = ["RunLog", "Timing"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why one scan could not be done.
-
-    Parameters
-    ----------
-    scan
-        Path of the T1w relative to the dataset.
-    subject
-        Participant label.
-    stem
-        File name without its suffix, or an empty text if there is no scan.
-    step
-        Where it failed: ``select`` or one of the steps.
-    reason, fix
-        One sentence each: what is wrong, what to do.
-    traceback
-        For the crash file; empty for expected failures.
-    """
-
-    scan: str
-    subject: str
-    stem: str
-    step: str
-    reason: str
-    fix: str
-    traceback: str = ""
-
-
-@dataclass(frozen=True)
 class Timing:
-    """What one step of one scan took.
+    """Time and memory that one step of one scan took.
 
     Parameters
     ----------
@@ -102,7 +71,7 @@ class RunLog:
         logging.getLogger().addHandler(self._handler)
 
     def timed(self, timing: Timing) -> None:
-        """Add one line of what a step took; a log that cannot be written does not end the work."""
+        """Add one line on a step; a log that cannot be written does not end the run."""
         values = [getattr(timing, field.name) for field in fields(Timing)]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = "\t".join([now, *("n/a" if value is None else str(value) for value in values)])
@@ -110,7 +79,7 @@ class RunLog:
             self._timing.write(line + "\n")
 
     def failed(self, *failures: Failure) -> None:
-        """Add scans to the list of those that failed, with a crash file where the cause was not foreseen."""
+        """Add scans to the list of failures, with a crash file for unexpected errors."""
         self._failures += failures
         try:
             for failure in failures:
@@ -121,11 +90,11 @@ class RunLog:
             _log.warning("The list of failed scans is not up to date: %s", error)
 
     def note(self, text: str) -> None:
-        """Add a line to the log that is said elsewhere too."""
+        """Add a line to the log file only."""
         self._handler.emit(logging.LogRecord(__name__, logging.ERROR, "", 0, text, None, None))
 
     def crashed(self, scan: str, step: str, reason: str, trace: str) -> Path:
-        """Write a file that can be mailed with a report of the fault, and return its path."""
+        """Write a file that can be attached to a bug report, and return its path."""
         stem = Path(scan).name.split(".")[0].removesuffix("_T1w")
         name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
         write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
@@ -140,37 +109,29 @@ class RunLog:
 
 
 class _LogFile(logging.FileHandler):
-    """A log that is silent when its disk is full or gone: the run itself says so, once."""
+    """A log file that fails silently when its disk is full or gone: the run itself reports that, once."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the name in logging
         """Do nothing."""
 
 
 def _table(failures: Sequence[Failure]) -> str:
-    stream = io.StringIO()
-    table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-    table.writerow(["scan", "step", "reason", "fix"])
-    for failure in failures:
-        row = (failure.scan, failure.step, failure.reason, failure.fix)
-        table.writerow([cell(text) for text in row])
-    return stream.getvalue()
+    rows = [failure.row() for failure in failures]
+    return table_text(("scan", "step", "reason", "fix"), [row.values() for row in rows])
 
 
 def _toml(config: Config) -> str:
-    """Return the settings with the keys of a settings file, so that it can serve as one."""
-    lines = [f"# {config.command}"]
+    """Return the settings as the text of a settings file."""
+    lines = [f"# {_printable(config.command)}"]
     for name in GROUPS:
         group = getattr(config, name)
         for field, option in options_of(type(group)):
             value = getattr(group, field.name)
             if value is not None and value != ():
-                plain = value if isinstance(value, bool | int | float) else _plain(value)
-                key = option.flags[0].removeprefix("--")
-                lines.append(f"{key} = {json.dumps(plain, ensure_ascii=False)}")
+                lines.append(f"{option.flags[0].removeprefix('--')} = {option.to_toml(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [str(item) for item in value]
-    return str(value)
+def _printable(text: str) -> str:
+    """Return text without line breaks and control characters, which a comment must not have."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

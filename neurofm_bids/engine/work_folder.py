@@ -1,8 +1,9 @@
-"""The folder of intermediate files of one run: made, locked, emptied; those of runs that died are cleared."""
+"""The folder of intermediate files of one run: created, locked, removed; those of killed runs are cleared."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import platform
@@ -14,38 +15,39 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import ENDS_THE_RUN, Exit, NeuroFMError
 from neurofm_bids.storage.locks import Locks
 
-__all__ = ["work_folder"]
+__all__ = ["disk_errno", "run_prefix", "work_folder"]
 
 _log = logging.getLogger(__name__)
 _KEPT = "neurofm-kept-"
+_PROBE = 2**16  # bytes: more than a step writes when it fails
 
 
 @contextlib.contextmanager
 def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
-    """Make a folder for one run under ``work_dir`` and remove it at the end.
+    """Create a folder for one run under ``work_dir`` and remove it at the end.
 
     Parameters
     ----------
     keep
-        Leave the folder, and say where it is.
+        Keep the folder, and log where it is.
 
     Raises
     ------
     NeuroFMError
-        It cannot be made, or lies in a folder of another user that everyone may write to.
+        It cannot be created, or ``work_dir`` belongs to another user.
     """
     number = uuid.uuid4().hex[:12]
-    folder, new = work_dir / f"{_live()}{number}", work_dir / f"neurofm-new-{number}"
+    folder, new = work_dir / f"{run_prefix()}{number}", work_dir / f"neurofm-new-{number}"
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
         _check_owner(work_dir)
         new.mkdir(mode=0o700)
     except OSError as error:
         raise NeuroFMError(
-            f"the work folder cannot be made ({error.strerror})",
+            f"the work folder cannot be created ({error.strerror})",
             where=work_dir,
             fix="Choose another with --work-dir.",
             code=Exit.CANT_CREATE,
@@ -53,26 +55,26 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
     _clear(work_dir)
     with Locks(new / "lock") as lock, _temporary_files():
         lock.try_acquire("run")
-        new.rename(folder)  # it gets its name when it is locked, so that no other run takes it for a dead one
+        new.rename(folder)  # only now, locked: another run would remove it otherwise
         try:
             yield folder
         finally:
             _end(folder, keep=keep)
-            _clear(work_dir, but=folder)  # a run that died meanwhile had its lock when this one began
+            _clear(work_dir, but=folder)  # of a run that was killed in the meantime
 
 
 def _end(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    kept = folder.with_name(folder.name.replace(_live(), _KEPT))
+    kept = folder.with_name(folder.name.replace(run_prefix(), _KEPT))
     with contextlib.suppress(OSError):
         folder.rename(kept)
-        _log.info("The intermediate files are kept in %s", kept)
+        _log.info("Intermediate files were kept in %s", kept)
 
 
 def _check_owner(work_dir: Path) -> None:
-    """Refuse a folder that another user made where everyone may: what is read back from it is trusted."""
+    """Refuse a folder of another user in a world-writable place: what is read from it is trusted."""
     status, above = work_dir.stat(), work_dir.parent.stat()
     if above.st_mode & stat.S_IWOTH and status.st_uid != os.geteuid():
         raise NeuroFMError(
@@ -83,31 +85,31 @@ def _check_owner(work_dir: Path) -> None:
         )
 
 
-def _live() -> str:
-    """Return how the names of folders of runs on this machine begin."""
+def run_prefix() -> str:
+    """Return the prefix of the folders of runs on this machine."""
     return f"neurofm-run-{re.sub('[^A-Za-z0-9]', '', platform.node())}-"
 
 
 def _clear(work_dir: Path, *, but: Path | None = None) -> None:
-    """Remove the folders of runs of this machine that were killed; those at work hold their lock.
+    """Remove the folders of killed runs of this machine; runs in progress hold their lock.
 
-    Some file systems have locks that other machines do not see: what those left is theirs to clear.
+    On some file systems other machines do not see the locks: their folders are left to them.
     """
-    for folder in work_dir.glob(f"{_live()}*"):
+    for folder in work_dir.glob(f"{run_prefix()}*"):
         status = folder.lstat()
         if folder == but or not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             continue
         with contextlib.suppress(NeuroFMError), Locks(folder / "lock", create=False) as lock:
             if lock.try_acquire("run") and lock.works:
-                _log.info("Clearing away what a killed run left in %s", folder)
+                _log.info("Removing the work folder of a killed run: %s", folder)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _temporary_files() -> Iterator[None]:
-    """Let this process keep its sockets in shared memory where the system has no folder for temporary files.
+    """Keep the sockets of this process in shared memory where the system has no temporary folder.
 
-    The work folder cannot serve: the name of a socket has 107 characters at most.
+    The work folder will not do: the path of a socket has 107 characters at most.
     """
     before = tempfile.tempdir
     try:
@@ -118,3 +120,28 @@ def _temporary_files() -> Iterator[None]:
         yield
     finally:
         tempfile.tempdir = before
+
+
+def disk_errno(error: BaseException | None, folder: Path) -> int | None:
+    """Return the ``errno`` of a disk that no other scan could use either, or None.
+
+    Parameters
+    ----------
+    error
+        What a step raised. nipype passes on only the text of an exception, so that the cause may be lost.
+    folder
+        Where steps work: a file is written to it if ``error`` does not carry the cause.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in ENDS_THE_RUN:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    probe = folder / f"probe-{os.getpid()}"
+    try:
+        probe.write_bytes(bytes(_PROBE))
+    except OSError as failure:
+        return failure.errno if failure.errno in {*ENDS_THE_RUN, errno.ENOENT} else None
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return None

@@ -1,4 +1,4 @@
-"""Worker processes: one task each at a time, replaced when one dies, ended with the command.
+"""Worker processes: one call each at a time, replaced when one dies, ended with the command.
 
 This module imports nothing heavy: a worker bounds its threads before the libraries that start them are
 imported.
@@ -11,90 +11,101 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
 from neurofm_bids.resources import out_of_memory_kills
 
-__all__ = ["MEMORY_FIX", "Task", "Workers"]
+__all__ = ["Task", "Workers"]
 
-MEMORY_FIX = "Give the job more memory, or do fewer scans at once (a lower --nprocs or --mem)."
-_UNKNOWN = 255  # what is left of an exit code when the forkserver could not pass it on
+_UNKNOWN = 255  # the exit code of a process whose forkserver is gone
 _LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
 
 
 class _Worker:
-    """One process behind an executor of its own, so that its death costs no other task."""
+    """A process and the pipe to it."""
 
     def __init__(self, threads: int, folder: str) -> None:
         context = multiprocessing.get_context("forkserver")
-        self._pool = ProcessPoolExecutor(1, context, initializer=_start, initargs=(threads, folder))
-        self._process: BaseProcess | None = None
-
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        if self._process is not None:
-            return self._pool.submit(function, *args)
-        others = set(multiprocessing.active_children())
-        future = self._pool.submit(function, *args)
-        self._process = next(iter(set(multiprocessing.active_children()) - others), None)
-        return future
+        self.pipe, end = context.Pipe()
+        with end:
+            self._process = context.Process(target=_serve, args=(end, threads, folder))
+            self._process.start()
 
     def exit_code(self) -> int | None:
-        """Wait for the process, which is dying, and return its exit code."""
-        if self._process is None:
-            return None
+        """Wait for the process, which is ending, and return its exit code."""
         self._process.join(10)
         return self._process.exitcode
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._process is not None:
-            self._process.terminate()
+        self.pipe.close()
+        self._process.terminate()
 
     def join(self) -> None:
-        if self._process is not None:
-            self._process.join(2)
+        self._process.join(2)
 
 
 class Task:
-    """A call under way in a worker."""
+    """A call in progress in a worker."""
 
-    def __init__(self, worker: _Worker, future: Future[Any], kills: int) -> None:
-        self.worker, self._future, self._kills = worker, future, kills
+    def __init__(self, worker: _Worker, kills: int) -> None:
+        self.worker, self._kills = worker, kills
+        self._answer: tuple[Any, Exception | None] | None = None
+        self._over = False
 
     def is_over(self) -> bool:
         """Tell whether the call returned, raised, or lost its worker."""
-        return self._future.done()
+        return self._over or (self.worker.pipe.poll() and self._receive())
 
     def is_lost(self) -> bool:
         """Tell whether the worker died."""
-        return self.is_over() and isinstance(self._future.exception(), BrokenProcessPool)
+        return self.is_over() and self._answer is None
 
     def result(self) -> Any:
-        """Wait for what the call returns, or raise what it raised."""
-        return self._future.result()
+        """Wait for what the call returns, or raise what it raised.
 
-    def cause_of_death(self) -> tuple[str, str]:
-        """Return why the worker died and what to do, one sentence each."""
-        code = self.worker.exit_code()
+        Raises
+        ------
+        NeuroFMError
+            The worker died.
+        """
+        self._receive()
+        if self._answer is None:
+            raise self.cause_of_death()
+        value, error = self._answer
+        if error is not None:
+            raise error
+        return value
+
+    def cause_of_death(self) -> NeuroFMError:
+        """Return why the worker died and what to do."""
+        code, fix = self.worker.exit_code(), MEMORY_FIX
         if out_of_memory_kills() > self._kills:
-            return "the worker process was killed: the memory of the control group ran out", MEMORY_FIX
-        if code in (-signal.SIGKILL, _UNKNOWN, None):
-            return "the worker process was killed, most likely for lack of memory", MEMORY_FIX
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the worker process crashed ({name}), for lack of memory or for a fault in a library", (
-            f"{MEMORY_FIX} If that does not help, report it with the scan."
-        )
+            reason = "the worker process was killed: the memory of the control group ran out"
+        elif code in (-signal.SIGKILL, _UNKNOWN, None):
+            reason = "the worker process was killed, most likely for lack of memory"
+        else:
+            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            reason = f"the worker process crashed ({name}): out of memory, or an error in a library"
+            fix = f"{MEMORY_FIX} If that does not help, report it with the scan."
+        return NeuroFMError(reason, fix=fix, code=Exit.TRY_AGAIN)
+
+    def _receive(self) -> bool:
+        """Wait for the answer; the pipe of a worker that died is closed."""
+        if not self._over:
+            with contextlib.suppress(EOFError, OSError):
+                self._answer = self.worker.pipe.recv()
+            self._over = True
+        return True
 
 
 class Workers:
-    """The worker processes of a run, started when they are needed and kept for the next task.
+    """The worker processes of a run, started when they are needed and kept for the next call.
 
     Parameters
     ----------
@@ -119,58 +130,58 @@ class Workers:
         workers = (*self._idle, *self._busy)
         for worker in workers:
             worker.close()
-        for worker in workers:  # they may write until they are gone
+        for worker in workers:  # they may write until they have ended
             worker.join()
 
     def submit(self, function: Callable[..., Any], *args: Any, reserved: bool = False) -> Task:
-        """Start a call in a worker that is free; ``reserved`` calls share one, which does nothing else.
+        """Start a call in an idle worker; ``reserved`` calls share one, which does nothing else.
 
         Raises
         ------
         NeuroFMError
-            The system lets no process be started.
+            The system does not allow another process.
         """
-        kills = out_of_memory_kills()
+        kills, worker = out_of_memory_kills(), self._take(reserved)
         try:
-            worker = self._take(reserved)
-            future = worker.submit(function, *args)
-        except BrokenProcessPool:  # it died while it was idle
+            worker.pipe.send((function, args))
+        except OSError:  # it died while it was idle
             worker.close()
             return self.submit(function, *args, reserved=reserved)
-        except OSError as error:  # semaphores live in shared memory; processes and open files are limited
-            raise NeuroFMError(
-                f"worker processes cannot be started ({error.strerror})",
-                fix="Check that /dev/shm may be written to, and the limits of ulimit -u and -n.",
-                code=Exit.CANT_CREATE,
-            ) from error
         self._busy.append(worker)
         if reserved:
             self._reserved = worker
-        return Task(worker, future, kills)
+        return Task(worker, kills)
 
     def _take(self, reserved: bool) -> _Worker:
-        free = [w for w in self._idle if (w is self._reserved) == (reserved and self._reserved is not None)]
-        if not free:
+        idle = [w for w in self._idle if (w is self._reserved) == (reserved and self._reserved is not None)]
+        if idle:
+            self._idle.remove(idle[-1])
+            return idle[-1]
+        try:
             return _Worker(*self._arguments)
-        self._idle.remove(free[-1])
-        return free[-1]
+        except OSError as error:  # semaphores live in shared memory; processes and open files are limited
+            raise NeuroFMError(
+                f"worker processes cannot be started ({error.strerror})",
+                fix="Check the permissions of /dev/shm, and the limits of ulimit -u and -n.",
+                code=Exit.CANT_CREATE,
+            ) from error
 
     def give_back(self, task: Task) -> None:
-        """Make the worker of a task free for others; end it if it is dead or still at work."""
+        """Make the worker of a call available to others; end it if it died or is still busy."""
         self._busy.remove(task.worker)
-        if task.is_lost() or not task.is_over():
-            task.worker.close()
-            if task.worker is self._reserved:
-                self._reserved = None
-        else:
+        if task.is_over() and not task.is_lost():
             self._idle.append(task.worker)
+            return
+        task.worker.close()
+        if task.worker is self._reserved:
+            self._reserved = None
 
     def unreserve(self) -> None:
-        """Let the reserved worker do any task."""
+        """Let the reserved worker take any call."""
         self._reserved = None
 
     def trim(self, count: int) -> None:
-        """End idle workers until at most ``count`` are left idle: they keep memory."""
+        """End idle workers, which keep memory, until at most ``count`` are left."""
         spare = [worker for worker in self._idle if worker is not self._reserved]
         for worker in spare[: max(0, len(spare) - count)]:
             self._idle.remove(worker)
@@ -187,22 +198,36 @@ class Workers:
         task = self.submit(function, *args, reserved=reserved)
         try:
             return task.result()
-        except BrokenProcessPool as error:
-            reason, fix = task.cause_of_death()
-            raise NeuroFMError(reason, fix=fix, code=Exit.TRY_AGAIN) from error
         finally:
             self.give_back(task)
 
 
-def _start(threads: int, folder: str) -> None:
+def _serve(pipe: Connection, threads: int, folder: str) -> None:
+    """Answer calls until the command closes the pipe."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself ends its workers
     for library in _LIBRARIES:
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
-    os.environ["TMPDIR"] = folder  # cleared with the rest, however this ends
+    os.environ["TMPDIR"] = folder  # removed with the rest, however the run ends
     with contextlib.suppress(OSError):  # short of memory, the kernel ends a worker rather than the command
         Path("/proc/self/oom_score_adj").write_text("500")
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            _answer(pipe)
+
+
+def _answer(pipe: Connection) -> None:
+    """Make one call and send its result, or what it raised."""
+    try:
+        function, args = pipe.recv()
+        pipe.send((function(*args), None))
+    except (EOFError, BrokenPipeError):
+        raise
+    except NeuroFMError as error:
+        pipe.send((None, error))
+    except Exception:
+        pipe.send((None, RuntimeError(f"in a worker process:\n{traceback.format_exc()}")))
 
 
 def _end_with_parent() -> None:

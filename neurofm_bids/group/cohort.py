@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.covariates import Covariates, Person
+from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.reading import ENDINGS, read_scan, stem_of
-from neurofm_bids.group.records import Common, Row
+from neurofm_bids.group.reading import read_scan
+from neurofm_bids.records import dictionary
+from neurofm_bids.records.columns import Row, entries, flag_row, prediction_row, quality_row
+from neurofm_bids.records.dictionary import prediction_column
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Identity, Provenance, ScanRecord
+from neurofm_bids.storage.tables import read_tsv
 
-__all__ = ["Cohort", "Missing", "collect"]
+__all__ = ["RECORDED_COLUMNS", "Cohort", "Member", "Missing", "collect"]
 
 _log = logging.getLogger(__name__)
 
-_Pair = tuple[Row, npt.NDArray[np.float32]]
+RECORDED_COLUMNS = ("chronological_age_years", "age_gap_years", "recorded_sex")
+_Features = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,33 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Member:
+    """What the group level keeps of one scan.
+
+    Parameters
+    ----------
+    scan
+        Which scan it is.
+    predictions, quality, flag_cells
+        Cells of the tables by column; ``predictions`` includes recorded age and sex.
+    acquisition
+        Acquisition parameters.
+    flags
+        Its flags.
+    out_of_range
+        Columns of predictions outside their range.
+    """
+
+    scan: Identity
+    predictions: Row
+    quality: Row
+    flag_cells: Row
+    acquisition: Mapping[str, Any]
+    flags: tuple[Flag, ...]
+    out_of_range: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cohort:
     """The scans of one model in one output folder.
 
@@ -41,32 +75,73 @@ class Cohort:
     ----------
     label
         Model label used in ``desc-``.
-    rows
+    members
         Ordered by participant, session and stem.
     missing
         Scans found or attempted that have no row, ordered by stem.
     features
-        Shape (n, d), float32; row i belongs to ``rows[i]``.
+        Shape (n, d), float32; row i belongs to ``members[i]``.
+    example
+        Record of one scan, for what all scans share: model, predictions, package versions, settings.
+    weights_sha256
+        SHA-256 of all weights in use: more than one where scans differ.
     warnings
-        Sentences about what differs between rows that should be alike.
-    common
-        As recorded with the first row: model, targets, package versions and settings.
+        Sentences about what differs between scans that should be alike.
     """
 
     label: str
-    rows: tuple[Row, ...]
+    members: tuple[Member, ...]
     missing: tuple[Missing, ...]
-    features: npt.NDArray[np.float32]
+    features: _Features
+    example: ScanRecord | None = None
+    weights_sha256: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    common: Common = field(default_factory=Common)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Columns of the image quality metrics that any scan has, in the order of the records."""
+        return tuple(dict.fromkeys(name for member in self.members for name in member.quality))
+
+    @property
+    def columns(self) -> dict[str, dictionary.Entry]:
+        """Data dictionary of the columns of the members."""
+        recorded = {name: dictionary.column(name) for name in RECORDED_COLUMNS}
+        metrics = {name: dictionary.metric(name) for name in self.metrics}
+        return {**(entries(self.example) if self.example else {}), **recorded, **metrics}
 
 
-def collect(out_dir: Path, label: str) -> Cohort:
-    """Read the outputs of every scan under ``out_dir``, and nothing else.
+@dataclass(frozen=True)
+class _Alike:
+    """The scans with one number of features, and what they were made with."""
+
+    example: ScanRecord
+    members: list[tuple[Member, _Features]] = field(default_factory=list)
+    weights: Counter[str] = field(default_factory=Counter)
+    settings: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, member: Member, features: _Features, made: Provenance) -> None:
+        self.members.append((member, features))
+        self.weights[made.model.weights_sha256] += 1
+        self.settings[made.parameters_hash] += 1
+        self.versions[str(made.pipeline_version)] += 1
+
+    def differences(self) -> tuple[str, ...]:
+        """Return a sentence for everything that is not the same for all scans."""
+        counters = {
+            "weights": self.weights,
+            "settings": self.settings,
+            "pipeline version of NeuroFM-BIDS": self.versions,
+        }
+        return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)
+
+
+def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
+    """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
-    do not fit together become :class:`Missing`, and so do scans that a run listed as failed and that have
-    no outputs now: rows plus missing is everything found or attempted.
+    inconsistent become :class:`Missing`, and so do scans that a run listed as failed and that have no
+    outputs now: members plus missing is everything found or attempted.
 
     Parameters
     ----------
@@ -74,138 +149,127 @@ def collect(out_dir: Path, label: str) -> Cohort:
         Root of the derivative dataset.
     label
         Model label used in ``desc-`` (``openS``).
+    covariates
+        Of the source dataset.
 
     Raises
     ------
     NeuroFMError
         ``out_dir`` is not a folder or ``label`` is not alphanumeric.
     """
+    _check(out_dir, label)
+    by_size, reasons = _read(Derivatives(out_dir, label), covariates)
+    alike, odd = _most(by_size)
+    done = {member.scan.stem for member, _ in alike.members} if alike else set()
+    reasons |= odd | _failed(out_dir, done)  # why a scan failed explains more than that a file is missing
+    missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
+    return (
+        _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
+    )
+
+
+def _check(out_dir: Path, label: str) -> None:
     if not re.fullmatch(r"[0-9A-Za-z]+", label):
         raise NeuroFMError("a model label has letters and digits only", where=label, code=Exit.USAGE)
     if not out_dir.is_dir():
         raise NeuroFMError(
-            "there is no such output folder",
+            "output folder not found",
             where=out_dir,
             fix="Run the participant level first.",
             code=Exit.NO_INPUT,
         )
-    pairs: list[_Pair] = []
-    commons: dict[int, Common] = {}  # one per number of features: keeping one per scan would fill the memory
-    missing: dict[str, str] = {}
-    for folder, stem in _find(out_dir, label):
-        try:
-            reading = read_scan(folder, stem, label)
-        except NeuroFMError as error:
-            missing[stem] = error.reason
-            continue
-        commons.setdefault(reading.features.size, reading.common)
-        pairs.append((reading.row, reading.features))
-    pairs, odd = _same_size(pairs)
-    missing |= odd
-    done = {row.stem for row, _ in pairs}
-    failed: dict[str, str] = {}
-    for stem, reason in _failed(out_dir):
-        if stem not in done:
-            failed.setdefault(stem, reason)
-    missing |= failed  # a run that failed says more than a file that it left out
-    return _cohort(label, pairs, commons, missing)
 
 
-def _cohort(
-    label: str,
-    pairs: list[_Pair],
-    commons: Mapping[int, Common],
-    missing: Mapping[str, str],
-) -> Cohort:
-    pairs = sorted(pairs, key=lambda pair: (pair[0].subject, pair[0].session or "", pair[0].stem))
-    rows = tuple(row for row, _ in pairs)
-    features = np.stack([values for _, values in pairs]) if pairs else np.empty((0, 0), np.float32)
-    warnings = _differences(rows)
+def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
+    pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
+    warnings = alike.differences()
     for warning in warnings:
         _log.warning("%s", warning)
     return Cohort(
-        label=label,
-        rows=rows,
-        missing=tuple(Missing(stem, missing[stem]) for stem in sorted(missing)),
-        features=features,
+        label,
+        members=tuple(member for member, _ in pairs),
+        missing=missing,
+        features=np.stack([row for _, row in pairs]),
+        example=alike.example,
+        weights_sha256=tuple(sorted(alike.weights)),
         warnings=warnings,
-        common=commons.get(features.shape[1], Common()),
     )
 
 
-def _find(out_dir: Path, label: str) -> Iterator[tuple[Path, str]]:
-    endings = tuple(f"_desc-{label}_{ending}" for ending in ENDINGS)
-    for subject in _folders(out_dir, "sub-"):
-        for root in (subject, *_folders(subject, "ses-")):
-            folder = root / "anat"
-            stems = {
-                name.removesuffix(ending)
-                for name in _names(folder)
-                for ending in endings
-                if name.endswith(ending) and not name.startswith(".")
-            }
-            yield from ((folder, stem) for stem in sorted(stems))
-
-
-def _folders(root: Path, prefix: str) -> list[Path]:
-    try:
-        with os.scandir(root) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
-    except OSError as error:
-        raise NeuroFMError(f"a folder cannot be read ({error.strerror})", where=root, code=Exit.IO) from error
-    return [root / name for name in sorted(names)]
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 -- names alone, twice as fast as Path.iterdir
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise NeuroFMError(
-            f"a folder cannot be read ({error.strerror})", where=folder, code=Exit.IO
-        ) from error
-
-
-def _same_size(pairs: list[_Pair]) -> tuple[list[_Pair], dict[str, str]]:
-    counts = Counter(features.size for _, features in pairs)
-    if len(counts) < 2:
-        return pairs, {}
-    usual = max(counts, key=lambda size: (counts[size], size))
-    odd = {
-        row.stem: f"{features.size} features where the other scans have {usual}"
-        for row, features in pairs
-        if features.size != usual
-    }
-    return [pair for pair in pairs if pair[1].size == usual], odd
-
-
-def _failed(out_dir: Path) -> Iterator[tuple[str, str]]:
-    """Yield stem and reason of the scans that runs listed as failed, latest run first."""
-    for path in sorted(out_dir.glob("logs/*/failed.tsv"), reverse=True):
+def _read(out: Derivatives, covariates: Covariates) -> tuple[dict[int, _Alike], dict[str, str]]:
+    """Return the scans by number of features, and the reasons of those that cannot be used by stem."""
+    by_size: dict[int, _Alike] = {}
+    missing: dict[str, str] = {}
+    for stored in out.stored():
         try:
-            with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.DictReader(stream, delimiter="\t"))
-        except (OSError, ValueError, csv.Error):
-            _log.warning("A list of failed scans cannot be read and is left out: %s", path)
+            record, features = read_scan(out, stored)
+        except NeuroFMError as error:
+            missing[stored.stem] = error.reason
             continue
-        for row in rows:
-            if row.get("scan"):
-                step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
-                yield stem_of(row["scan"]), f"failed in {step}: {reason}"
+        alike = by_size.setdefault(features.size, _Alike(record))
+        alike.add(_member(record, covariates.person(record.scan)), features, record.provenance)
+    return by_size, missing
 
 
-def _differences(rows: Iterable[Row]) -> tuple[str, ...]:
-    checks = {
-        "weights": Counter(row.weights_sha256 for row in rows),
-        "settings": Counter(row.parameters_hash for row in rows),
-        "versions of NeuroFM-BIDS": Counter(row.version for row in rows),
+def _member(record: ScanRecord, person: Person) -> Member:
+    age, known = record.predictions.get("age"), person.age_years
+    gap = None if age is None or known is None else age.value - known
+    recorded = dict(zip(RECORDED_COLUMNS, (known, gap, person.sex), strict=True))
+    outside = ((name, p.units) for name, p in record.predictions.items() if not p.in_range)
+    return Member(
+        scan=record.scan,
+        predictions={**prediction_row(record), **recorded},
+        quality=quality_row(record),
+        flag_cells=flag_row(record),
+        acquisition=record.acquisition,
+        flags=record.flags,
+        out_of_range=tuple(prediction_column(name, units) for name, units in outside),
+    )
+
+
+def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]:
+    """Return the scans with the most common number of features, and the reasons of all others by stem."""
+    usual = max(by_size, key=lambda size: (len(by_size[size].members), size), default=0)
+    odd = {
+        member.scan.stem: f"{size} features where the other scans have {usual}"
+        for size, alike in by_size.items()
+        for member, _ in alike.members
+        if size != usual
     }
-    warnings = []
-    for what, counts in checks.items():
-        if len(counts) > 1:
-            parts = ", ".join(f"{n} with {value[:12]}" for value, n in sorted(counts.items()))
-            warnings.append(
-                f"The scans were not all made with the same {what} ({parts}): they are not comparable."
-            )
-    return tuple(warnings)
+    return by_size.get(usual), odd
+
+
+def _order(scan: Identity) -> tuple[str, str, str]:
+    return scan.subject or "", scan.session or "", scan.stem
+
+
+def _failed(out_dir: Path, done: set[str]) -> dict[str, str]:
+    """Return the reasons of scans that runs listed as failed and that are not done, the latest run first."""
+    reasons: dict[str, str] = {}
+    for path in sorted(out_dir.glob("logs/*/failed.tsv"), reverse=True):
+        for row in _rows(path):
+            stem = _stem_of(row.get("scan", ""))
+            if stem and stem not in done:
+                step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
+                reasons.setdefault(stem, f"failed in {step}: {reason}")
+    return reasons
+
+
+def _rows(path: Path) -> Sequence[Mapping[str, str]]:
+    try:
+        return read_tsv(path)[1]
+    except (OSError, ValueError):
+        _log.warning("A list of failed scans cannot be read and is ignored: %s", path)
+        return []
+
+
+def _stem_of(scan: str) -> str:
+    name = PurePosixPath(scan).name
+    for ending in (".gz", ".nii", "_T1w"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _difference(what: str, counts: Counter[str]) -> str:
+    parts = ", ".join(f"{n} with {value[:12]}" for value, n in sorted(counts.items()))
+    return f"The scans were not all made with the same {what} ({parts}): they are not comparable."

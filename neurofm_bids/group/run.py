@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+import numpy.typing as npt
+
 from neurofm_bids import __version__
+from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.names import GROUP_OUTPUTS, Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.cohort import Cohort, Missing, collect
-from neurofm_bids.group.records import Row
-from neurofm_bids.group.tables import Table, make_tables, quality_names
-from neurofm_bids.records import dictionary
+from neurofm_bids.group.cohort import Cohort, Member, Missing, collect
+from neurofm_bids.group.statistics import compute
+from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.records.dictionary import prediction_column
+from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
 
 __all__ = ["GroupResult", "write_group"]
 
-
 _log = logging.getLogger(__name__)
-_AT_WORK = (
-    "A participant run was at work in this folder: the tables hold the scans that were finished when they "
+_ACTIVE = (
+    "A participant run was active in this folder: the tables hold the scans that were finished when they "
     "were made. Run the group level again when it has ended."
 )
+_AGE = "predicted_age_years"
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class GroupResult:
     warnings: tuple[str, ...] = ()
 
 
-def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
+def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "") -> GroupResult:
     """Write the tables and the report of the cohort found in ``out_dir``.
 
     Equal outputs give equal bytes; every file is written whole or not at all.
@@ -49,6 +55,8 @@ def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
         Root of the derivative dataset.
     label
         Model label used in ``desc-`` (``openS``).
+    bids_dir
+        Root of the source dataset, for its covariates.
     command
         The command line, for the report.
 
@@ -57,37 +65,28 @@ def write_group(out_dir: Path, label: str, *, command: str = "") -> GroupResult:
     NeuroFMError
         No scan has usable outputs of this model, or a file cannot be written.
     """
+    if not bids_dir.is_dir():
+        _log.warning("The dataset %s was not found: no covariates are joined.", bids_dir)
+    covariates = read_covariates(bids_dir)
     with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
-        at_work = _is_at_work(locks)
-        cohort = collect(out_dir, label)
-        if at_work or _is_at_work(locks):
-            _log.warning("%s", _AT_WORK)
-            cohort = replace(cohort, warnings=(_AT_WORK, *cohort.warnings))
-        if not cohort.rows:
+        active = _is_active(locks)
+        cohort = collect(out_dir, label, covariates)
+        if active or _is_active(locks):
+            _log.warning("%s", _ACTIVE)
+            cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
+        if not cohort.members:
             raise _nothing(out_dir, cohort)
-        return _write(out_dir, cohort, command)
+        statistics = _statistics(cohort)
+        tables = make_tables(cohort, covariates, statistics)
+        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
 
 
-def _is_at_work(locks: Locks) -> bool:
-    """Tell whether a participant run is at work: it shares a lock that can then not be had alone."""
+def _is_active(locks: Locks) -> bool:
+    """Tell whether a participant run is active: it shares a lock that cannot be taken alone then."""
     if not locks.try_acquire("participants"):
         return True
     locks.release("participants")
     return False
-
-
-def _write(out_dir: Path, cohort: Cohort, command: str) -> GroupResult:
-    tables, paths, label = make_tables(cohort), [], cohort.label
-    report = out_dir / f"group_desc-{label}.html"
-    remove_leftovers([report, *(out_dir / name for name in tables)])
-    for name, table in tables.items():
-        path = out_dir / name
-        write_text(path, table.text())
-        write_json(path.with_suffix(".json"), {**table.about, **table.columns})
-        paths += [path, path.with_suffix(".json")]
-    written = [path.relative_to(out_dir).as_posix() for path in paths]
-    write_group_report(_report(out_dir, cohort, tables, command=command, written=written), report)
-    return GroupResult(len(cohort.rows), cohort.missing, (*paths, report), cohort.warnings)
 
 
 def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
@@ -101,48 +100,71 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
     )
 
 
-def _report(
-    out_dir: Path, cohort: Cohort, tables: Mapping[str, Table], *, command: str, written: Sequence[str]
-) -> GroupReport:
-    mine = [table for name, table in tables.items() if name.endswith(("_predictions.tsv", "_quality.tsv"))]
-    subjects = {row.subject for row in cohort.rows}
-    pages = {subject for subject in subjects if (out_dir / f"sub-{subject}.html").is_file()}
-    names = dictionary.target_names(cohort.common.targets)
+def _values(cohort: Cohort, column: str) -> npt.NDArray[np.float64]:
+    cells = ({**m.predictions, **m.quality, **m.flag_cells}.get(column) for m in cohort.members)
+    return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+
+
+def _predicted(cohort: Cohort) -> tuple[str, ...]:
+    """Return the columns of the predicted values."""
+    assert cohort.example is not None
+    predictions = cohort.example.predictions.items()
+    return tuple(prediction_column(name, prediction.units) for name, prediction in predictions)
+
+
+def _statistics(cohort: Cohort) -> Statistics:
+    columns, names = (
+        cohort.columns,
+        (*_predicted(cohort), *cohort.metrics, "age_gap_years", "mask_volume_mm3"),
+    )
+    values = {name: (columns[name]["Units"], _values(cohort, name)) for name in names}
+    ages = _values(cohort, "chronological_age_years"), _values(cohort, _AGE)
+    return compute(values, ages, cohort.features)
+
+
+def _write(
+    out: Derivatives, cohort: Cohort, statistics: Statistics, tables: Mapping[str, Table], command: str
+) -> GroupResult:
+    remove_leftovers(out.group(name) for name in GROUP_OUTPUTS)
+    paths: list[Path] = []
+    for name, table in tables.items():
+        path = out.group(name)
+        write_text(path, table.text())
+        write_json(path.with_suffix(".json"), table.sidecar())
+        paths += [path, path.with_suffix(".json")]
+    written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
+    report = _report(out, cohort, statistics)
+    write_group_report(replace(report, command=command, tables=written), out.group("report"))
+    return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
+
+
+def _report(out: Derivatives, cohort: Cohort, statistics: Statistics) -> GroupReport:
+    assert cohort.example is not None
+    made = cohort.example.provenance
+    subjects = {member.scan.subject or "" for member in cohort.members}
+    pages = {subject for subject in subjects if out.report(subject).is_file()}
     return GroupReport(
         label=cohort.label,
-        model=cohort.common.model,
-        scans=tuple(
-            _scan(row, _numbers(mine, place), linked=row.subject in pages)
-            for place, row in enumerate(cohort.rows)
-        ),
+        model=made.model,
+        scans=tuple(_scan(member, linked=member.scan.subject in pages) for member in cohort.members),
         missing=tuple((missing.stem, missing.reason) for missing in cohort.missing),
         warnings=cohort.warnings,
-        features=cohort.features,
-        columns={name: entry for table in mine for name, entry in table.columns.items()},
-        predictions=tuple(dictionary.target_column(name) for name in names),
-        quality=tuple(dictionary.quality(name)[0] for name in quality_names(cohort)),
-        versions={**cohort.common.software, "NeuroFM-BIDS (group level)": __version__},
-        command=command,
-        tables=tuple(written),
+        statistics=statistics,
+        n_features=cohort.features.shape[1],
+        columns=cohort.columns,
+        predictions=_predicted(cohort),
+        quality=cohort.metrics,
+        versions={**made.software, "NeuroFM-BIDS (group level)": __version__},
     )
 
 
-def _numbers(tables: Iterable[Table], place: int) -> dict[str, float]:
-    return {
+def _scan(member: Member, *, linked: bool) -> ReportScan:
+    subject = member.scan.subject or ""
+    cells = {**member.predictions, **member.quality, **member.flag_cells}
+    numbers = {
         name: float(value)
-        for table in tables
-        for name, value in zip(table.columns, table.rows[place], strict=True)
+        for name, value in cells.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-
-
-def _scan(row: Row, values: Mapping[str, float], *, linked: bool) -> ReportScan:
-    outside = (name for name, predicted in row.predictions.items() if predicted.in_range is False)
-    return ReportScan(
-        stem=row.stem,
-        participant=row.subject,
-        link=quote(f"sub-{row.subject}.html", errors="replace") if linked else None,
-        values=values,
-        out_of_range=tuple(map(dictionary.target_column, outside)),
-        flags=tuple((flag.name, flag.message, flag.severity) for flag in row.flags),
-    )
+    link = quote(f"sub-{subject}.html", errors="replace") if linked else None
+    return ReportScan(member.scan.stem, subject, link, numbers, member.out_of_range, member.flags)

@@ -1,47 +1,49 @@
-"""The numbers behind the group report: agreement in age, components, outliers."""
+"""Computing the statistics of a cohort: agreement of predicted and known age, principal components."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Agreement", "Components", "age_agreement", "outliers", "principal_components"]
+from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary, outliers
+
+__all__ = ["age_agreement", "compute", "principal_components"]
 
 _Array = npt.NDArray[np.float64]
 
-_ENOUGH_FOR_OUTLIERS = 8
 
+def compute(
+    columns: Mapping[str, tuple[str, _Array]],
+    ages: tuple[_Array, _Array],
+    features: npt.NDArray[np.floating],
+) -> Statistics:
+    """Return the statistics of a cohort.
 
-@dataclass(frozen=True)
-class Agreement:
-    """How predicted and chronological age agree over n scans.
-
-    ``mae``, ``bias`` (mean of predicted minus chronological) and ``sd`` (of that difference) in years;
-    ``r`` is Pearson's correlation. ``sd`` and ``r`` are None where n or the spread of ages is too small.
+    Parameters
+    ----------
+    columns
+        Units and values, shape (n,), by column; NaN where a scan has none.
+    ages
+        Chronological and predicted ages, both of shape (n,), NaN where unknown.
+    features
+        Shape (n, d).
     """
-
-    n: int
-    mae: float
-    bias: float
-    sd: float | None
-    r: float | None
-
-
-@dataclass(frozen=True)
-class Components:
-    """First two principal components: scores, shape (n, 2), and their shares of the variance."""
-
-    scores: _Array
-    explained: tuple[float, float]
+    known, predicted = ages
+    both = np.isfinite(known) & np.isfinite(predicted)
+    return Statistics(
+        summaries={name: Summary(units, values) for name, (units, values) in columns.items()},
+        agreement=age_agreement(known[both], predicted[both]) if both.any() else None,
+        components=principal_components(features),
+    )
 
 
 def age_agreement(chronological: _Array, predicted: _Array) -> Agreement:
     """Compare ages in years, both of shape (n,) with n of 1 or more.
 
     >>> age_agreement(np.array([20.0, 40.0, 60.0]), np.array([22.0, 42.0, 62.0]))
-    Agreement(n=3, mae=2.0, bias=2.0, sd=0.0, r=1.0)
+    Agreement(n=3, mae=2.0, bias=2.0, sd=0.0, r=1.0, outliers=())
     """
     gap = predicted - chronological
     spread = gap.size > 2 and np.ptp(chronological) > 0 and np.ptp(predicted) > 0
@@ -51,6 +53,7 @@ def age_agreement(chronological: _Array, predicted: _Array) -> Agreement:
         bias=float(gap.mean()),
         sd=float(gap.std(ddof=1)) if gap.size > 1 else None,
         r=round(float(np.corrcoef(chronological, predicted)[0, 1]), 12) if spread else None,
+        outliers=tuple(outliers(gap)),
     )
 
 
@@ -72,23 +75,6 @@ def principal_components(features: npt.NDArray[np.floating]) -> Components | Non
     scores = left[:, :2] * singular[:2] * signs
     digits = 5 - int(np.floor(np.log10(np.abs(scores).max())))  # beyond these, libraries differ
     shares = singular[:2] ** 2 / total
-    return Components(scores.round(digits), (float(shares[0]), float(shares[1])))
-
-
-def outliers(values: _Array) -> list[int]:
-    """Return the places of values far from the rest, farthest first.
-
-    Far is more than 3.5 robust standard deviations (1.4826 times the median absolute deviation) from the
-    median (Iglewicz and Hoaglin 1993). Fewer than eight values have no outliers.
-
-    >>> outliers(np.array([1.0, 2, 3, 4, 5, 6, 7, 90]))
-    [7]
-    """
-    if values.size < _ENOUGH_FOR_OUTLIERS:
-        return []
-    distance = np.abs(values - np.median(values))
-    spread = 1.4826 * float(np.median(distance))
-    if spread == 0:
-        return []
-    far = np.flatnonzero(distance > 3.5 * spread)
-    return [int(i) for i in far[np.argsort(-distance[far], kind="stable")]]
+    scores = scores.round(digits)
+    far = outliers(np.hypot(*(scores - np.median(scores, axis=0)).T))
+    return Components(scores, (float(shares[0]), float(shares[1])), tuple(far))

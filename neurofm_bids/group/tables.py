@@ -1,20 +1,27 @@
-"""The columns and rows of the group tables."""
+"""The group tables and the meaning of their columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.group.cohort import Cohort
-from neurofm_bids.group.records import Row
 from neurofm_bids.records import dictionary
-from neurofm_bids.storage import tables as cells
+from neurofm_bids.records.columns import FLAG_COLUMNS, IDENTITY_COLUMNS, Row, identity_row
+from neurofm_bids.records.dictionary import Entry
+from neurofm_bids.records.scan import Model
+from neurofm_bids.records.statistics import Components, Statistics
+from neurofm_bids.storage.tables import cell, table_text
 
-__all__ = ["Table", "cell", "make_tables", "quality_names"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-_IDENTITY = ("participant_id", "session_id", "scan")
-_FLAGS = ("mask_volume_mm3", "n_flags", "n_serious_flags", "flags")
+__all__ = ["Table", "make_tables"]
+
+_RESERVED = ("Description", "NeuroFM", "MeasurementToolMetadata", "Derivative")
 
 
 @dataclass(frozen=True)
@@ -23,151 +30,147 @@ class Table:
 
     Parameters
     ----------
+    frame
+        One row per scan, or per statistic.
     columns
-        Column names in order, each with its dictionary entry.
-    rows
-        Cells as values: text, numbers, booleans or None.
+        Data dictionary by column.
     about
-        What goes into the sidecar beside the columns.
+        What else its sidecar says.
     digits
         Significant digits of numbers.
     """
 
-    columns: Mapping[str, dictionary.Entry]
-    rows: Sequence[Sequence[object]]
+    frame: pd.DataFrame
+    columns: Mapping[str, Entry]
     about: Mapping[str, object]
     digits: int = 10
 
     def text(self) -> str:
         """Return the table as TSV."""
-        lines = [
-            "\t".join(self.columns),
-            *("\t".join(cell(v, self.digits) for v in row) for row in self.rows),
-        ]
-        return "\n".join(lines) + "\n"
+        return table_text(self.frame.columns, self.frame.itertuples(index=False, name=None), self.digits)
+
+    def sidecar(self) -> dict[str, object]:
+        """Return the content of its JSON file."""
+        return {**self.about, **{name: self.columns[name] for name in self.frame.columns}}
 
 
-def cell(value: object, digits: int = 10) -> str:
-    r"""Return one cell of a TSV file.
+def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) -> dict[str, Table]:
+    """Return the tables of a cohort by their name in ``bids.names.GROUP_OUTPUTS``.
 
-    Text is made one line and no formula, see :func:`neurofm_bids.storage.tables.cell`.
-
-    >>> [cell(v) for v in (None, True, 1180321.0, 0.1, "=1+1", "a\tb")]
-    ['n/a', 'true', '1180321', '0.1', "'=1+1", 'a b']
+    Those of scans have one row per scan, in the same order, but for the phenotype table: BIDS allows one row
+    per participant there, so it holds each participant's first scan and says how many there are.
     """
-    if value is None:
-        return "n/a"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value:.{digits}g}"
-    return cells.cell(str(value))
-
-
-def make_tables(cohort: Cohort) -> dict[str, Table]:
-    """Return the tables of a cohort by the name of their file.
-
-    All have one row per scan, in the same order, but for the phenotype table: BIDS allows one row per
-    participant there, so it holds each participant's first scan and says how many there are.
-    """
-    prefix = f"group_desc-{cohort.label}"
-    predictions = _predictions(cohort)
-    return {
-        f"{prefix}_features.tsv": _features(cohort),
-        f"{prefix}_predictions.tsv": predictions,
-        f"{prefix}_quality.tsv": _quality(cohort),
-        "phenotype/neurofm.tsv": _phenotype(cohort, predictions),
+    columns = cohort.columns
+    flags = [member.flag_cells for member in cohort.members]
+    predictions = _rows([member.predictions for member in cohort.members], flags)
+    quality = _rows([member.quality for member in cohort.members], flags)
+    tables = {
+        "features": _features(cohort),
+        "predictions": _scans(cohort, "Predictions", predictions, columns),
+        "quality": _scans(cohort, "Image quality metrics and flags", quality, columns),
+        "covariates": _covariates(cohort, covariates),
+        "statistics": _statistics(cohort, statistics),
     }
+    if statistics.components is not None:
+        tables["components"] = _components(cohort, statistics.components)
+    return {**tables, "phenotype": _phenotype(cohort, tables["predictions"])}
 
 
-def _identity(row: Row) -> list[object]:
-    return [f"sub-{row.subject}", f"ses-{row.session}" if row.session else None, row.scan]
+def _rows(rows: Sequence[Row], flags: Sequence[Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    whole = ({**row, **flagged} for row, flagged in zip(rows, flags, strict=True))
+    return pd.DataFrame(whole, columns=[*names, *FLAG_COLUMNS], dtype=object)
 
 
-def _fixed(names: Iterable[str]) -> dict[str, dictionary.Entry]:
-    return {name: dictionary.column(name) for name in names}
+def _scans(
+    cohort: Cohort, what: str, frame: pd.DataFrame, columns: Mapping[str, Entry], digits: int = 10
+) -> Table:
+    """Return a table with the identity of each scan before the columns of a frame."""
+    import pandas as pd
+
+    identity = pd.DataFrame([identity_row(member.scan) for member in cohort.members], dtype=object)
+    known = {name: dictionary.column(name) for name in IDENTITY_COLUMNS}
+    about = _about(cohort, f"{what}, one row per scan")
+    return Table(pd.concat([identity, frame], axis=1), {**columns, **known}, about, digits)
 
 
 def _about(cohort: Cohort, description: str) -> dict[str, object]:
-    model = cohort.common.model
-    weights = sorted({row.weights_sha256 for row in cohort.rows})
-    return {
-        "Description": description,
-        "NeuroFM": {
-            "Version": __version__,
-            "Model": model.get("Name", cohort.label),
-            "License": model.get("License", "unknown"),
-            "Notice": model.get("Notice", ""),
-            "WeightsSHA256": weights[0] if len(weights) == 1 else weights,
-        },
-    }
+    model, weights = _model(cohort), cohort.weights_sha256
+    made: dict[str, Any] = {"Version": __version__, "Model": model.name, "License": model.license}
+    made |= {"Notice": model.notice, "WeightsSHA256": weights[0] if len(weights) == 1 else list(weights)}
+    return {"Description": description, "NeuroFM": made}
+
+
+def _model(cohort: Cohort) -> Model:
+    assert cohort.example is not None
+    return cohort.example.provenance.model
 
 
 def _features(cohort: Cohort) -> Table:
-    names = [f"f{i:03d}" for i in range(cohort.features.shape[1])]
-    rows = [
-        [*_identity(row), *values] for row, values in zip(cohort.rows, cohort.features.tolist(), strict=True)
-    ]
-    columns = {**_fixed(_IDENTITY), **dictionary.features(names)}
-    about = _about(cohort, "Features of every scan, one row per scan")
-    return Table(columns, rows, about, digits=9)  # nine tell any two float32 apart
+    import pandas as pd
+
+    columns = {f"f{i:03d}": dictionary.feature(i) for i in range(cohort.features.shape[1])}
+    frame = pd.DataFrame(cohort.features, columns=list(columns))
+    return _scans(cohort, "Features", frame, columns, digits=9)  # nine tell any two float32 apart
 
 
-def _predictions(cohort: Cohort) -> Table:
-    recorded = cohort.common.targets
-    names = dictionary.target_names(recorded)
-    columns = _fixed(_IDENTITY)
-    for name in names:
-        columns |= dictionary.target(name, recorded[name])
-    columns |= _fixed(("chronological_age_years", "age_gap_years", "recorded_sex", "views", *_FLAGS))
-    rows = []
-    for row in cohort.rows:
-        known = [row.age_years, row.age_gap_years, row.sex, row.views]
-        rows.append([*_identity(row), *_predicted(row, names), *known, *_flagged(row)])
-    return Table(columns, rows, _about(cohort, "Predictions of every scan, one row per scan"))
+def _covariates(cohort: Cohort, covariates: Covariates) -> Table:
+    """Return every column of the dataset's tables, and the acquisition parameters."""
+    import pandas as pd
+
+    known = covariates.table([member.scan for member in cohort.members])
+    acquisition = pd.DataFrame([member.acquisition for member in cohort.members], dtype=object)
+    explained = covariates.dictionary
+    meanings = [explained.get(name) or _unexplained(name) for name in known.columns]
+    meanings += [dictionary.acquisition(name) for name in acquisition.columns]
+    frame = pd.concat([known, acquisition], axis=1)
+    frame.columns = pd.Index(_distinct(frame.columns, {*IDENTITY_COLUMNS, *_RESERVED}), dtype=object)
+    columns = dict(zip(frame.columns, meanings, strict=True))
+    return _scans(cohort, "Covariates and acquisition parameters", frame, columns, digits=15)
 
 
-def _predicted(row: Row, names: Iterable[str]) -> list[object]:
-    cells: list[object] = []
-    for name in names:
-        p = row.predictions.get(name)
-        cells += [p.value, p.sd, p.lower95, p.upper95, p.in_range] if p else [None] * 5
-    return cells
+def _unexplained(name: str) -> Entry:
+    return {"LongName": name, "Description": f"Column {name} of the source dataset, not described there"}
 
 
-def _flagged(row: Row) -> list[object]:
-    names = ";".join(flag.name for flag in row.flags)
-    serious = sum(flag.severity == "serious" for flag in row.flags)
-    return [row.measured.get("mask_volume_mm3"), len(row.flags), serious, names or None]
+def _distinct(names: Iterable[str], taken: Collection[str]) -> list[str]:
+    """Return names as they are written into a table, numbered where they are taken already."""
+    made: list[str] = []
+    for name in map(cell, names):
+        used, number, distinct = {*taken, *made}, 2, name
+        while distinct in used:
+            distinct, number = f"{name}_{number}", number + 1
+        made.append(distinct)
+    return made
 
 
-def quality_names(cohort: Cohort) -> list[str]:
-    """Return the quality measures that any scan has, in the order of the dictionary."""
-    names = dictionary.quality_names(sorted({name for row in cohort.rows for name in row.quality}))
-    return [name for name in names if name not in {*_IDENTITY, *_FLAGS}]
+def _components(cohort: Cohort, components: Components) -> Table:
+    import pandas as pd
+
+    entry = dictionary.column("component")
+    columns = {f"component_{i}": {**entry, "LongName": f"{entry['LongName']} {i}"} for i in (1, 2)}
+    frame = pd.DataFrame(components.scores, columns=list(columns))
+    return _scans(cohort, "Principal components of the features", frame, columns)
 
 
-def _quality(cohort: Cohort) -> Table:
-    names = quality_names(cohort)
-    columns = {**_fixed(_IDENTITY), **dict(map(dictionary.quality, names)), **_fixed(_FLAGS)}
-    rows = [
-        [*_identity(row), *(row.quality.get(name) for name in names), *_flagged(row)] for row in cohort.rows
-    ]
-    return Table(columns, rows, _about(cohort, "Quality measures and flags of every scan, one row per scan"))
+def _statistics(cohort: Cohort, statistics: Statistics) -> Table:
+    import pandas as pd
+
+    columns = {name: dictionary.column(name) for name in ("measure", "statistic", "value", "units", "n")}
+    frame = pd.DataFrame(statistics.rows(), columns=list(columns), dtype=object)
+    return Table(frame, columns, _about(cohort, "Statistics over the scans of the cohort"))
 
 
 def _phenotype(cohort: Cohort, predictions: Table) -> Table:
-    counts: dict[object, int] = {}
-    first: dict[object, Sequence[object]] = {}
-    for row in predictions.rows:
-        counts[row[0]] = counts.get(row[0], 0) + 1
-        first.setdefault(row[0], row)
-    place = len(_IDENTITY)
-    rows = [[*row[:place], counts[row[0]], *row[place:]] for row in first.values()]
-    items = list(predictions.columns.items())
-    columns = dict([*items[:place], ("n_scans", dictionary.column("n_scans")), *items[place:]])
+    scans = predictions.frame["participant_id"]
+    counts = scans.value_counts()
+    frame = predictions.frame[~scans.duplicated()].reset_index(drop=True)
+    frame.insert(len(IDENTITY_COLUMNS), "n_scans", [int(counts[name]) for name in frame["participant_id"]])
+    columns = {**predictions.columns, "n_scans": dictionary.column("n_scans")}
     about = _about(
         cohort, "Predictions of NeuroFM, one row per participant: the first scan by session and name"
     )
-    tool = {"Description": f"NeuroFM-BIDS, model {cohort.common.model.get('Name', cohort.label)}"}
-    return Table(columns, rows, {**about, "MeasurementToolMetadata": tool, "Derivative": True})
+    tool = {"Description": f"NeuroFM-BIDS, model {_model(cohort).name}"}
+    return Table(frame, columns, {**about, "MeasurementToolMetadata": tool, "Derivative": True})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ARCHITECTURES", "HEADS", "WIDTH", "Architecture"]
+__all__ = ["ARCHITECTURES", "WIDTH", "Architecture"]
 
-HEADS = ("age", "sex", "ventricular_volume", "brain_volume")
 WIDTH = 32  # channels of the first stage; the second has twice as many, and so on
 
 

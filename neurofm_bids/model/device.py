@@ -27,7 +27,7 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     NeuroFMError
-        The device asked for is not there.
+        The device is not available.
     """
     import torch
 
@@ -47,7 +47,7 @@ def choose_device(name: str) -> torch.device:
     }
     if not there.get(device.type, False):
         raise NeuroFMError(
-            "there is no such device here", where=name, fix="Use --device cpu or auto.", code=Exit.USAGE
+            "device not available", where=name, fix="Use --device cpu or auto.", code=Exit.USAGE
         )
     return device
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.augmentation import lattices, read_volume
 from neurofm_bids.model.device import choose_device, choose_precision
-from neurofm_bids.model.predictions import Prediction, summarise
+from neurofm_bids.model.summary import summarise
+from neurofm_bids.records.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
@@ -27,19 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "Encoding"]
 
 _log = logging.getLogger(__name__)
+_LATENT = "latent"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the network made of one volume.
+    """Features and predictions of one volume.
 
     Parameters
     ----------
     features
         Latent vector, mean over the views, float32, shape (n,).
     predictions
-        Predictions by name: ``age``, ``sex``, ``ventricular_volume``, ``brain_volume``.
+        Predictions by name of the head.
     views
         Number of views averaged.
     zscore_mean, zscore_sd
@@ -52,15 +54,6 @@ class Encoding:
     zscore_mean: float
     zscore_sd: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the encoding ready for JSON."""
-        return {
-            "Features": [float(value) for value in self.features],
-            "Predictions": {name: p.to_dict() for name, p in self.predictions.items()},
-            "Views": self.views,
-            "ZScore": {"Mean": self.zscore_mean, "SD": self.zscore_sd},
-        }
-
 
 @dataclass
 class _Scan:
@@ -70,7 +63,7 @@ class _Scan:
     start: tuple[int, ...]
     background: float
     zscore: tuple[float, float]
-    outputs: list[list[NDArray[np.float64]]] = field(default_factory=list)
+    outputs: list[dict[str, NDArray[np.float64]]] = field(default_factory=list)
 
     def is_done(self) -> bool:
         return len(self.outputs) == len(self.boxes)
@@ -87,7 +80,7 @@ class Encoder:
     device
         See :func:`~neurofm_bids.model.device.choose_device`.
     batch_size
-        Views in one pass; halved, and said so, when the device runs out of memory. By default 1 on a CPU,
+        Views in one pass; halved with a warning when the device runs out of memory. By default 1 on a CPU,
         where more are no faster, and 8 on a GPU.
     precision
         ``float32`` or ``bfloat16`` (see docs/performance.md for its error).
@@ -104,7 +97,7 @@ class Encoder:
 
         self.spec = loaded.spec
         self._device = choose_device(device)
-        self._network = FastNetwork(loaded.network, choose_precision(precision)).to(self._device)
+        self.network = FastNetwork(loaded.network, choose_precision(precision)).to(self._device)
         if batch_size is None:
             batch_size = 1 if self._device.type == "cpu" else 8
         if batch_size < 1:
@@ -188,7 +181,7 @@ class Encoder:
     def _prepare(self, volume: NDArray[Any], views: int) -> _Scan:
         import torch
 
-        checked = read_volume(volume)
+        checked = read_volume(volume, self.spec.zscore)
         boxes, start = lattices(checked, views)
         tensor = torch.from_numpy(boxes)
         if self._device.type == "cuda":
@@ -210,9 +203,10 @@ class Encoder:
                 raise
             self._halve()
             return
-        values = [value.double().cpu().numpy() for value in outputs]
+        tensors = {_LATENT: outputs.latent, **outputs.heads}
+        values = {name: tensor.double().cpu().numpy() for name, tensor in tensors.items()}
         for row, (scan, _) in enumerate(batch):
-            scan.outputs.append([value[row] for value in values])
+            scan.outputs.append({name: value[row] for name, value in values.items()})
             todo.popleft()
 
     def _forward(self, batch: list[tuple[_Scan, int]]) -> Outputs:
@@ -221,7 +215,7 @@ class Encoder:
         boxes, start = _joined(batch)
         background = torch.tensor([scan.background for scan, _ in batch], device=self._device)
         with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
-            outputs: Outputs = self._network(boxes.to(self._device, non_blocking=True), start, background)
+            outputs: Outputs = self.network(boxes.to(self._device, non_blocking=True), start, background)
         return outputs
 
     def _halve(self) -> None:
@@ -237,9 +231,9 @@ class Encoder:
             if errors == "raise":
                 raise scan
             return scan
-        latent, age, sex, ventricular, brain = (np.stack(v) for v in zip(*scan.outputs, strict=True))
-        heads = {"age": age, "sex": sex, "ventricular_volume": ventricular, "brain_volume": brain}
-        predictions = {p.name: p for p in summarise(heads, self.spec)}
+        stacked = {name: np.stack([output[name] for output in scan.outputs]) for name in scan.outputs[0]}
+        latent = stacked.pop(_LATENT)
+        predictions = summarise(stacked, self.spec)
         return Encoding(latent.mean(axis=0).astype(np.float32), predictions, len(latent), *scan.zscore)
 
 

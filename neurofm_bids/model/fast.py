@@ -25,11 +25,11 @@ from torch.nn.functional import conv3d, elu_, linear, pad
 from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.network import Block, NeuroFMNet, Outputs
 
-__all__ = ["FastNetwork", "Map"]
+__all__ = ["SLAB_VALUES", "FastNetwork", "Map"]
 
 _DENSE_SIZE = 16  # maps of this size or less are computed whole
 _DENSE_SHARE = 0.6  # as are those of which the box is this share
-_SLAB_VALUES = 4_000_000  # of the widest map at a time: more falls out of the processor's cache
+SLAB_VALUES = 4_000_000  # of the widest map at a time: more falls out of the processor's cache
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class _FastBlock(nn.Module):
     def _convolve(self, x: Tensor, padding: Sequence[int], planes: int) -> Tensor:
         """Return the 3x3x3 branch before its last 1x1x1, slab by slab, (N, d', h', w', F / 4)."""
         plane = self.main_bias.numel() * x.shape[0] * x.shape[2] * x.shape[3]
-        count = max(1, _SLAB_VALUES // (plane * self.step)) if x.device.type == "cpu" else planes
+        count = max(1, SLAB_VALUES // (plane * self.step)) if x.device.type == "cpu" else planes
         parts = []
         for first in range(0, planes, count):
             end = min(first + count, planes)

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
-from neurofm_bids.model.weights import file_sha256
-from neurofm_bids.storage.atomic import write_json
+from neurofm_bids.storage.atomic import file_sha256, write_json
 
 __all__ = ["accept_licence", "fetch", "fetched", "is_licence_accepted"]
 
@@ -41,7 +40,7 @@ def fetch(spec: ModelSpec, revision: str = "main") -> Path:
     from huggingface_hub import hf_hub_download
 
     if not spec.repository:
-        raise NeuroFMError(f"{spec.name} comes with the package", fix="Use it as it is.", code=Exit.USAGE)
+        raise NeuroFMError(f"{spec.name} is bundled", fix="No download is needed.", code=Exit.USAGE)
     try:
         path = Path(hf_hub_download(spec.repository, spec.file_on_hub, revision=revision))
     except Exception as error:
@@ -66,7 +65,7 @@ def _check(path: Path, spec: ModelSpec) -> None:
 
 
 def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
-    """Say what a failed download means and what to do."""
+    """Return the error for a failed download and what to do."""
     from huggingface_hub import errors
 
     page = f"https://huggingface.co/{spec.repository}"

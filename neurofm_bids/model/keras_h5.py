@@ -8,11 +8,12 @@ process.
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES, Architecture
+from neurofm_bids.model.registry import Head
 
-__all__ = ["read_keras_h5"]
+__all__ = ["TIME_LIMIT_SECONDS", "layout", "read_keras_h5"]
 
 Arrays = dict[str, NDArray[np.float32]]
-_SECONDS = 60  # a whole file of the largest variant takes one
+TIME_LIMIT_SECONDS = 60  # a whole file of the largest variant takes one
 _BYTES = 8 * 2**30
 _MOST_VALUES = 4_000_000  # in one weight; the largest of any variant has 0.5 million
 
@@ -38,15 +40,11 @@ _BLOCK = (
 )
 _LINEAR = ("linear.weight", "linear.bias")
 _BN = ("bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
-_HEAD_NAMES = {
-    "age": ("PatientAge", "brain_age"),
-    "sex": ("PatientSex", "sex"),
-    "ventricular_volume": ("ventricular_volume", "ventricle_volume"),
-    "brain_volume": ("brain_volume",),
-}
 
 
-def read_keras_h5(path: Path, architecture: Architecture, *, trusted: bool = False) -> Arrays:
+def read_keras_h5(
+    path: Path, architecture: Architecture, heads: Sequence[Head], *, trusted: bool = False
+) -> Arrays:
     """Return the weights of a file under the names of :class:`~neurofm_bids.model.network.NeuroFMNet`.
 
     Parameters
@@ -60,19 +58,19 @@ def read_keras_h5(path: Path, architecture: Architecture, *, trusted: bool = Fal
         The file is no HDF5, or holds other weights than the variant has.
     """
     if not trusted:
-        return _read_apart(path, architecture)
+        return _read_apart(path, architecture, heads)
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return _read(file, path, architecture)
+            return _read(file, path, architecture, heads)
     except NeuroFMError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise _refusal(path, f"the file is not a whole Keras weights file ({error})") from error
 
 
-def _read_apart(path: Path, architecture: Architecture) -> Arrays:
+def _read_apart(path: Path, architecture: Architecture, heads: Sequence[Head]) -> Arrays:
     with tempfile.TemporaryDirectory(prefix="neurofm-") as folder:
         found = Path(folder) / "weights.npz"
         command = [
@@ -82,10 +80,13 @@ def _read_apart(path: Path, architecture: Architecture) -> Arrays:
             "neurofm_bids.model.keras_h5",
             str(path),
             architecture.name,
+            json.dumps([(head.name, head.keras) for head in heads]),
             str(found),
         ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise _refusal(path, "the HDF5 library hangs on the file: it is damaged") from error
         if done.returncode == 0:
@@ -97,13 +98,14 @@ def _read_apart(path: Path, architecture: Architecture) -> Arrays:
         raise _refusal(path, f"the HDF5 library fails on the file: it is damaged ({last})")
 
 
-def _main(path: str, variant: str, target: str) -> int:
+def _main(path: str, variant: str, heads: str, target: str) -> int:
     """Read a file and write its arrays as ``.npz``; print the reason if it is refused."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = _BYTES if hard == resource.RLIM_INFINITY else min(_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
-        arrays = read_keras_h5(Path(path), ARCHITECTURES[variant], trusted=True)
+        named = [Head(name, "", "", "", (0, 0), keras=tuple(keras)) for name, keras in json.loads(heads)]
+        arrays = read_keras_h5(Path(path), ARCHITECTURES[variant], named, trusted=True)
     except NeuroFMError as error:
         sys.stdout.write(error.what)
         return int(Exit.DATA)
@@ -111,11 +113,11 @@ def _main(path: str, variant: str, target: str) -> int:
     return int(Exit.OK)
 
 
-def _read(file: Any, path: Path, architecture: Architecture) -> Arrays:
+def _read(file: Any, path: Path, architecture: Architecture, heads: Sequence[Head]) -> Arrays:
     groups = {name: _weights(file, name, path) for name in file}
     groups = {name: weights for name, weights in groups.items() if weights}
     arrays: Arrays = {}
-    for group, names in _layout(architecture, groups):
+    for group, names in layout(architecture, heads, groups):
         arrays |= _named(path, group, groups.pop(group, None), names)
     if groups:
         raise _refusal(path, f"weights that this variant does not have ({', '.join(sorted(groups))})")
@@ -157,30 +159,41 @@ def _dataset(group: Any, name: str, path: Path) -> Any:
     if not isinstance(folder, h5py.Dataset) or folder.dtype != np.float32:
         raise _refusal(path, f"the weight {name} is not float32")
     if folder.external or folder.is_virtual or folder.size is None or folder.size > _MOST_VALUES:
-        raise _refusal(path, f"the weight {name} is no array of this network")
+        raise _refusal(path, f"the weight {name} is not an array of this network")
     return folder
 
 
-def _layout(architecture: Architecture, groups: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    index = 0
-    for stage, count in enumerate(architecture.blocks, start=1):
-        for block in range(1, count + 1):
-            yield f"enc_conv_{stage}_{block}", tuple(f"blocks.{index}.{part}" for part in _BLOCK)
-            index += 1
+def layout(
+    architecture: Architecture, heads: Sequence[Head], groups: Mapping[str, Any]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each group of a file with the names of its weights in the network, in order."""
+    yield from _encoder(architecture)
+    for head in heads if architecture.head_hidden is not None else ():
+        names = head.keras or (head.name,)
+        name = next((name for name in names if f"enc_dense_pred_{name}_0" in groups), names[0])
+        yield from _dense(f"enc_dense_pred_{name}_0", f"bn_dense_pred_{name}_0", f"hidden.{head.name}")
+    finals = sorted((g for g in groups if g.startswith("dense")), key=_counter)
+    for i, head in enumerate(heads):
+        group = finals[i] if i < len(finals) else f"dense (output of {head.name})"
+        yield group, (f"heads.{head.name}.weight", f"heads.{head.name}.bias")
+
+
+def _encoder(architecture: Architecture) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the groups of blocks, pooling and neck."""
+    stages = enumerate(architecture.blocks, start=1)
+    blocks = [f"enc_conv_{stage}_{block}" for stage, count in stages for block in range(1, count + 1)]
+    for index, group in enumerate(blocks):
+        yield group, tuple(f"blocks.{index}.{part}" for part in _BLOCK)
     if architecture.pooled_dense is not None:
         yield "enc_dense_0", tuple(f"pooled.{part}" for part in _LINEAR)
     for i in range(len(architecture.neck)):
-        yield f"enc_neck_{i}", tuple(f"neck.{i}.{part}" for part in _LINEAR)
-        yield f"bn_neck_{i}", tuple(f"neck.{i}.{part}" for part in _BN)
-    if architecture.head_hidden is not None:
-        for head, aliases in _HEAD_NAMES.items():
-            name = next((a for a in aliases if f"enc_dense_pred_{a}_0" in groups), aliases[0])
-            yield f"enc_dense_pred_{name}_0", tuple(f"hidden.{head}.{part}" for part in _LINEAR)
-            yield f"bn_dense_pred_{name}_0", tuple(f"hidden.{head}.{part}" for part in _BN)
-    finals = sorted((g for g in groups if g.startswith("dense")), key=_counter)
-    for i, head in enumerate(_HEAD_NAMES):
-        group = finals[i] if i < len(finals) else f"dense (output of {head})"
-        yield group, (f"heads.{head}.weight", f"heads.{head}.bias")
+        yield from _dense(f"enc_neck_{i}", f"bn_neck_{i}", f"neck.{i}")
+
+
+def _dense(linear: str, normalisation: str, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the two groups of a dense layer with batch normalisation."""
+    yield linear, tuple(f"{name}.{part}" for part in _LINEAR)
+    yield normalisation, tuple(f"{name}.{part}" for part in _BN)
 
 
 def _counter(name: str) -> int:

@@ -6,12 +6,14 @@ Blocks, widths and the order of normalisation are those of the public Keras refe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 from torch.nn.functional import elu
 
-from neurofm_bids.model.architecture import HEADS, WIDTH, Architecture
+from neurofm_bids.model.architecture import WIDTH, Architecture
+from neurofm_bids.model.registry import Head, model_spec
 
 __all__ = ["Block", "NeuroFMNet", "Outputs"]
 
@@ -19,13 +21,18 @@ _BN_EPS = 1e-3  # Keras default
 
 
 class Outputs(NamedTuple):
-    """One forward pass, standardised: latent (N, n), age (N,), sex logits (N, 2), two volumes (N,)."""
+    """One forward pass.
+
+    Parameters
+    ----------
+    latent
+        Features, shape (N, n).
+    heads
+        Standardised outputs by name, shape (N,); logits of a softmax, shape (N, classes).
+    """
 
     latent: Tensor
-    age: Tensor
-    sex_logits: Tensor
-    ventricular_volume: Tensor
-    brain_volume: Tensor
+    heads: dict[str, Tensor]
 
 
 class Block(nn.Module):
@@ -72,19 +79,24 @@ class Dense(nn.Module):
 
 
 class NeuroFMNet(nn.Module):
-    """The network: stages of blocks, pooling, neck, four heads.
+    """The network: stages of blocks, pooling, neck, heads.
 
     Parameters
     ----------
     architecture
         One of :data:`~neurofm_bids.model.architecture.ARCHITECTURES`.
+    heads
+        The outputs in their order; by default those of the published models.
     dropout
         Rate of dropout in training: after dense layers, or, where there are none (s), of what the heads read.
     """
 
-    def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
+    def __init__(
+        self, architecture: Architecture, heads: Sequence[Head] | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.architecture = architecture
+        self.outputs = tuple(model_spec("open-s").heads if heads is None else heads)
         self.blocks = _blocks(architecture)
         size = WIDTH * len(architecture.blocks)
         self.pooled = None
@@ -98,19 +110,17 @@ class NeuroFMNet(nn.Module):
         self.neck = nn.Sequential(*neck)
         self.dropout = nn.Dropout(dropout)
         hidden = architecture.head_hidden
-        if hidden is None:
-            self.hidden = nn.ModuleDict()
-        else:
-            self.hidden = nn.ModuleDict(
-                {name: Dense(size, hidden, normalise=True, dropout=dropout) for name in HEADS}
-            )
+        self.hidden = nn.ModuleDict()
+        if hidden is not None:
+            for head in self.outputs:
+                self.hidden[head.name] = Dense(size, hidden, normalise=True, dropout=dropout)
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(hidden or size, 2 if name == "sex" else 1) for name in HEADS}
+            {head.name: nn.Linear(hidden or size, head.outputs) for head in self.outputs}
         )
 
     def copy(self, dropout: float = 0.0) -> NeuroFMNet:
         """Return a network of its own with the same weights, in eval mode on the CPU."""
-        network = NeuroFMNet(self.architecture, dropout)
+        network = NeuroFMNet(self.architecture, self.outputs, dropout)
         network.load_state_dict(self.state_dict())
         return network.eval()
 
@@ -131,19 +141,12 @@ class NeuroFMNet(nn.Module):
         pooled = features.mean(dim=(2, 3, 4)) if self.pooled is None else self.pooled(features.flatten(1))
         latent = self.neck(pooled)
         read = latent if len(self.neck) else self.dropout(latent)
-        heads = {name: self._head(name, read) for name in HEADS}
-        return Outputs(
-            latent,
-            heads["age"][:, 0],
-            heads["sex"],
-            heads["ventricular_volume"][:, 0],
-            heads["brain_volume"][:, 0],
-        )
+        return Outputs(latent, {head.name: self._head(head, read) for head in self.outputs})
 
-    def _head(self, name: str, latent: Tensor) -> Tensor:
-        hidden = self.hidden[name](latent) if name in self.hidden else latent
-        result: Tensor = self.heads[name](hidden)
-        return result
+    def _head(self, head: Head, latent: Tensor) -> Tensor:
+        hidden = self.hidden[head.name](latent) if head.name in self.hidden else latent
+        result: Tensor = self.heads[head.name](hidden)
+        return result if head.outputs > 1 else result[:, 0]
 
 
 def _blocks(architecture: Architecture) -> nn.ModuleList:

@@ -1,26 +1,30 @@
-"""The registry of models: name, licence, constants, and what has to be said of each."""
+"""The registry of models: name, heads, licence, and what users must know about each."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any, Literal
 
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["ModelSpec", "Target", "known_hashes", "model_names", "model_spec"]
+__all__ = ["Head", "ModelSpec", "known_hashes", "model_names", "model_spec"]
 
 
 @dataclass(frozen=True)
-class Target:
-    """One predicted quantity.
+class Head:
+    """One output of a network, and the quantity that it predicts.
 
     Parameters
     ----------
+    outputs
+        1, or the number of classes of a softmax.
     mean, sd
-        Constants of the de-standardisation ``value = z * sd + mean``; absent for sex.
+        Constants of the de-standardisation ``value = z * sd + mean``.
+    keras
+        Names of the layer in published files.
     valid_range
         Values for which the model was trained.
     """
@@ -30,8 +34,10 @@ class Target:
     description: str
     units: str
     valid_range: tuple[float, float]
+    outputs: int = 1
     mean: float = 0.0
     sd: float = 1.0
+    keras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,18 @@ class ModelSpec:
         Architecture: ``s``, ``m`` or ``l``.
     latent_size
         Number of features.
+    heads
+        The outputs of the network, in order.
+    zscore
+        Precision in which mean and sd of the model grid are computed.
     training, validated
         What the weights were trained on, and what they were checked on.
     notice
-        What has to be known before the numbers are used.
+        What users must know before they use the numbers.
     file
-        Weights that come with the package, if they do.
+        Bundled weights file, if any.
     repository, file_on_hub
-        Where Hugging Face has them, if it does.
+        Repository on Hugging Face and file in it, if any.
     sha256
         Of the file, where it is known.
     """
@@ -66,11 +76,16 @@ class ModelSpec:
     training: str
     validated: str
     notice: str
-    targets: Mapping[str, Target]
+    heads: tuple[Head, ...]
+    zscore: Literal["float32", "float64"] = "float64"
     file: str = ""
     repository: str = ""
     file_on_hub: str = ""
     sha256: str = ""
+
+    def head(self, name: str) -> Head:
+        """Return one output by name."""
+        return next(head for head in self.heads if head.name == name)
 
 
 def model_names() -> tuple[str, ...]:
@@ -103,17 +118,17 @@ def model_spec(name: str) -> ModelSpec:
 def _registry() -> dict[str, ModelSpec]:
     text = (files("neurofm_bids.model") / "models.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
-    constants = data["constants"]
-    specs = {}
-    for name, entry in data["model"].items():
-        kind = data["targets"][entry.pop("targets")]
-        targets = {
-            key: Target(
-                name=key,
-                **{**value, "valid_range": tuple(value["valid_range"])},
-                **constants.get(key, {}),
-            )
-            for key, value in kind.items()
-        }
-        specs[name] = ModelSpec(name=name, targets=targets, **entry)
-    return specs
+    heads = {
+        kind: tuple(_head(name, {**data["head"].get(name, {}), **about}) for name, about in entries.items())
+        for kind, entries in data["heads"].items()
+    }
+    return {
+        name: ModelSpec(name=name, **{**entry, "heads": heads[entry["heads"]]})
+        for name, entry in data["model"].items()
+    }
+
+
+def _head(name: str, about: dict[str, Any]) -> Head:
+    assert name != "latent"  # the name of the features among the outputs of a pass
+    lists = {key: tuple(value) for key, value in about.items() if isinstance(value, list)}
+    return Head(name, **{**about, **lists})

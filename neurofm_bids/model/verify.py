@@ -1,4 +1,4 @@
-"""Checks of weights and installation that say what they prove."""
+"""Checks of weights and installation."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _file(loaded: LoadedModel) -> Check:
         "file",
         None,
         f"{found}; {'the known one is ' + spec.sha256 if spec.sha256 else 'none is known'}",
-        f"It holds finite weights of exactly the shapes of variant {spec.variant}; whose they are is open.",
+        f"It holds finite weights of the shapes of variant {spec.variant}; their origin is not verified.",
     )
 
 
@@ -95,7 +95,7 @@ def _arithmetic(loaded: LoadedModel) -> Check:
     )
     volume = np.asarray(grid.dataobj)
     with torch.inference_mode():
-        standard = read_volume(volume).standardise(volume)
+        standard = read_volume(volume, loaded.spec.zscore).standardise(volume)
         plain = loaded.network(torch.from_numpy(standard)[None, None]).latent[0].numpy()
     fast = Encoder(loaded, "cpu").encode(volume, views=1).features
     return Check(
@@ -111,12 +111,12 @@ def _example(loaded: LoadedModel, image: Path | None) -> Check:
     path = files("neurofm_bids") / "data" / "verification" / f"{loaded.spec.name}.json"
     name = "published example"
     if not path.is_file():
-        return Check(name, None, "the authors published none for this model", "Nothing.")
+        return Check(name, None, "no example was published for this model", "Not checked.")
     expected = json.loads(path.read_text(encoding="utf-8"))
     try:
         source = image or _template_image()
     except NeuroFMError as error:
-        return Check(name, None, str(error), "Nothing.")
+        return Check(name, None, str(error), "Not checked.")
     found = _published_run(loaded, source)
     difference = np.abs(found - np.array(expected["Features"])).max()
     return Check(
@@ -146,8 +146,8 @@ def _template_image() -> Path:
 
 def _no_template(why: str) -> NeuroFMError:
     return NeuroFMError(
-        f"the 1 mm brain of {TEMPLATE} cannot be had ({why})",
-        fix="Go online, or give the file with --image.",
+        f"the 1 mm brain of {TEMPLATE} is not available ({why})",
+        fix="Connect to the internet, or pass the file with --image.",
         code=Exit.TRY_AGAIN,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec, known_hashes, model_spec
-from neurofm_bids.storage.atomic import write_bytes
+from neurofm_bids.storage.atomic import file_sha256, write_bytes
 
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
@@ -23,7 +22,6 @@ __all__ = [
     "LoadedModel",
     "convert",
     "fetch_command",
-    "file_sha256",
     "find_weights",
     "identify",
     "load_model",
@@ -77,7 +75,7 @@ def load_model(name: str, weights: Path | None = None) -> LoadedModel:
         There is no such model or file, or the file does not hold exactly the weights of the variant.
     """
     spec, digest = identify(name, weights)
-    return LoadedModel(spec, load_network(find_weights(spec, weights), spec.variant), digest)
+    return LoadedModel(spec, load_network(find_weights(spec, weights), spec), digest)
 
 
 def find_weights(spec: ModelSpec, weights: Path | None = None) -> Path:
@@ -92,7 +90,7 @@ def find_weights(spec: ModelSpec, weights: Path | None = None) -> Path:
         if weights.is_file():
             return weights
         raise NeuroFMError(
-            "there is no such weights file", where=weights, fix="Check --weights.", code=Exit.NO_INPUT
+            "weights file not found", where=weights, fix="Check --weights.", code=Exit.NO_INPUT
         )
     if spec.file:
         return Path(str(files("neurofm_bids") / "data" / "weights" / spec.file))
@@ -102,8 +100,8 @@ def find_weights(spec: ModelSpec, weights: Path | None = None) -> Path:
     if path is not None:
         return path
     raise NeuroFMError(
-        f"the weights of {spec.name} are not here",
-        fix=f"Run {fetch_command(spec)}, or give their file with --weights. open-s works without.",
+        f"weights for {spec.name} not found",
+        fix=f"Run {fetch_command(spec)}, or give a file with --weights. open-s is bundled.",
         code=Exit.NO_INPUT,
     )
 
@@ -113,24 +111,18 @@ def fetch_command(spec: ModelSpec) -> str:
     return f"`neurofm-tools weights fetch {spec.name}`"
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def load_network(path: Path, variant: str) -> NeuroFMNet:
-    """Return the network of a variant (``s``, ``m``, ``l``) with the weights of a file.
+def load_network(path: Path, spec: ModelSpec) -> NeuroFMNet:
+    """Return the network of a model with the weights of a file.
 
     Raises
     ------
     NeuroFMError
-        The file is of another kind, damaged, or holds other weights than the variant has.
+        The file is of another kind, is damaged, or does not hold exactly the weights of the model.
     """
     from neurofm_bids.model.architecture import ARCHITECTURES
     from neurofm_bids.model.network import NeuroFMNet
 
-    network = NeuroFMNet(ARCHITECTURES[variant])
+    network = NeuroFMNet(ARCHITECTURES[spec.variant], spec.heads)
     state = _read(path, network)
     expected = {
         name: tuple(value.shape)
@@ -152,15 +144,15 @@ def _read(path: Path, network: NeuroFMNet) -> dict[str, Any]:
         from neurofm_bids.model.keras_h5 import read_keras_h5
 
         trusted = file_sha256(path) in known_hashes()
-        arrays = read_keras_h5(path, network.architecture, trusted=trusted)
+        arrays = read_keras_h5(path, network.architecture, network.outputs, trusted=trusted)
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     if first[8:] == b"{":
         return _read_safetensors(path, network.architecture.name)
-    kind = next((kind for start, kind in _OTHER_KINDS.items() if first.startswith(start)), "of no known kind")
+    kind = next((kind for start, kind in _OTHER_KINDS.items() if first.startswith(start)), "of unknown type")
     raise NeuroFMError(
         f"the file is {kind}; weights are read from HDF5 (.h5) and safetensors only",
         where=path,
-        fix="Give the file that the authors publish, or convert it where it was made.",
+        fix="Use the file as published, or convert it in the program that wrote it.",
     )
 
 
@@ -174,7 +166,7 @@ def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
     except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise NeuroFMError(
-            f"the file is not a whole safetensors file ({error})", where=path, fix="Get it again."
+            f"the safetensors file is damaged ({error})", where=path, fix="Get a new copy."
         ) from error
     if written != variant:
         raise NeuroFMError(
@@ -185,7 +177,7 @@ def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
     state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     for name, value in state.items():
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
-            raise NeuroFMError(f"the weight {name} is not finite float32", where=path, fix="Get it again.")
+            raise NeuroFMError(f"the weight {name} is not finite float32", where=path, fix="Get a new copy.")
     return state
 
 
@@ -211,7 +203,7 @@ def convert(source: Path, target: Path, spec: ModelSpec) -> None:
         "source_sha256": file_sha256(source),
         "converted_by": f"NeuroFM-BIDS {__version__}",
     }
-    save_network(load_network(source, spec.variant), target, provenance)
+    save_network(load_network(source, spec), target, provenance)
 
 
 def save_network(network: NeuroFMNet, target: Path, provenance: Mapping[str, Any]) -> None:

@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from neurofm_bids.bids.covariates import Participant, read_participants
-from neurofm_bids.bids.discovery import Refused, Scan, find_scans
+from neurofm_bids.bids.discovery import Refused, Scan, Selection, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
-from neurofm_bids.engine.run_log import Failure
-from neurofm_bids.model.registry import ModelSpec, model_spec
+from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
-from neurofm_bids.participant.images import count_voxels
-from neurofm_bids.participant.record import why_to_do
+from neurofm_bids.participant.freshness import Cause, Reason, why_process
+from neurofm_bids.pipeline.task import Destination, Task, acquisition, identity
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.storage.atomic import file_version
 
-__all__ = ["Job", "Plan", "ScanJob", "make_job", "make_plan"]
+__all__ = ["Job", "Plan", "make_job", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the scans of one run share (a :class:`neurofm_bids.engine.process.Job`).
+
+    Parameters
+    ----------
+    versions
+        With ``--force``: the version of each scan's sidecar when the run began.
+    """
+
+    config: Config
+    out: Derivatives
+    spec: ModelSpec
+    weights_sha256: str
+    versions: Mapping[Scan, tuple[int, ...]] = field(default_factory=dict)
+
+    def task(self, scan: Scan) -> Task:
+        """Return what the steps of one scan need."""
+        return Task(
+            scan.path,
+            identity(scan),
+            acquisition(scan),
+            self.config.processing,
+            self.weights_sha256,
+            Destination(self.config.out_dir, self.config.outputs.output_images),
+            self.config.resources.omp_nthreads,
+        )
+
+    def why(self, scan: Scan) -> Reason | None:
+        """Return why a scan has to be processed, or None if it is up to date."""
+        return why_process(scan, self.out, self.config, self.weights_sha256)
+
+    def is_done(self, scan: Scan) -> bool:
+        """Tell whether another run finished a scan; with ``--force`` only since this one began."""
+        if scan in self.versions and self.versions[scan] == file_version(self.out.path(scan, "sidecar")):
+            return False
+        return self.why(scan) is None
+
+    def forget(self, scan: Scan) -> None:
+        """Remove what says that a scan is finished."""
+        self.out.forget(scan)
+
+    def started(self, scans: Iterable[Scan]) -> Job:
+        """Return the job as it is when the run begins to process these scans."""
+        if not self.config.outputs.force:
+            return self
+        return replace(self, versions={scan: file_version(self.out.path(scan, "sidecar")) for scan in scans})
 
 
 @dataclass(frozen=True)
@@ -24,76 +73,32 @@ class Plan:
 
     Parameters
     ----------
-    todo, done
-        Scans to process and scans whose outputs are up to date.
+    todo
+        Scans to process, and why.
+    done
+        Scans whose outputs are up to date.
     failed
         Scans that cannot be used.
     skipped
         Participants without any T1w image.
-    why
-        Why each scan of ``todo`` has to be done.
     """
 
-    todo: tuple[Scan, ...]
+    todo: Mapping[Scan, Reason]
     done: tuple[Scan, ...]
     failed: tuple[Failure, ...]
     skipped: tuple[Refused, ...]
-    why: Mapping[Scan, str]
 
     def table(self) -> list[tuple[str, str, str]]:
         """Return ``(what happens, scan, why)`` for every scan."""
-        rows = [("run", str(scan.relative), self.why[scan]) for scan in self.todo]
+        rows = [("run", str(scan.relative), reason.text) for scan, reason in self.todo.items()]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
         rows += [("cannot run", f.scan, f.reason) for f in self.failed]
         rows += [("skip", r.path.name, r.reason) for r in self.skipped]
         return sorted(rows, key=lambda row: row[1])
 
 
-@dataclass(frozen=True)
-class Job:
-    """What every step of one run shares."""
-
-    config: Config
-    out: Derivatives
-    spec: ModelSpec
-    weights_sha256: str
-    participants: dict[str, Participant]
-
-    def of(self, scan: Scan) -> ScanJob:
-        """Return what the steps of one scan need."""
-        participant = self.participants.get(scan.subject)
-        return ScanJob(scan, self.config, participant, self.weights_sha256, count_voxels(scan.path))
-
-
-@dataclass(frozen=True)
-class ScanJob:
-    """What the steps of one scan need; small, as it travels to a worker.
-
-    Parameters
-    ----------
-    voxels
-        Number of voxels by the header, or None if it cannot be read.
-    """
-
-    scan: Scan
-    config: Config
-    participant: Participant | None
-    weights_sha256: str
-    voxels: int | None = None
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The model."""
-        return model_spec(self.config.processing.model)
-
-    @property
-    def out(self) -> Derivatives:
-        """Names of the outputs."""
-        return Derivatives(self.config.out_dir, self.spec.label, self.config.processing.template)
-
-
 def make_job(config: Config) -> Job:
-    """Return what the steps of a run share.
+    """Return what the scans of a run share.
 
     Raises
     ------
@@ -102,29 +107,34 @@ def make_job(config: Config) -> Job:
     """
     spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
     out = Derivatives(config.out_dir, spec.label, config.processing.template)
-    return Job(config, out, spec, weights_sha256, read_participants(config.bids_dir))
+    return Job(config, out, spec, weights_sha256)
 
 
 def make_plan(job: Job) -> Plan:
-    """Find the scans and decide which have to be done, from the input and the outputs alone.
+    """Find the scans and decide which have to be processed, from the input and the outputs alone.
 
     Raises
     ------
     NeuroFMError
         There is no dataset, or nothing is selected.
     """
-    selection = find_scans(job.config)
-    config = job.config
-    why = {
-        scan: "forced" if config.outputs.force else why_to_do(scan, job.out, config, job.weights_sha256)
-        for scan in selection.scans
-    }
-    todo = tuple(scan for scan in selection.scans if why[scan])
-    done = tuple(scan for scan in selection.scans if not why[scan])
-    named = bool(config.selection.participant_label)
-    skipped = tuple(r for r in selection.refused if r.scan is None and not named)
-    failed = tuple(_refusal(config, r) for r in selection.refused if r not in skipped)
-    return Plan(todo, done, failed, skipped, why)
+    config, selection = job.config, find_scans(job.config)
+    forced = Reason(Cause.FORCED, "forced") if config.outputs.force else None
+    reasons = {scan: forced or job.why(scan) for scan in selection.scans}
+    skipped = _skipped(config, selection)
+    return Plan(
+        todo={scan: reason for scan, reason in reasons.items() if reason is not None},
+        done=tuple(scan for scan, reason in reasons.items() if reason is None),
+        failed=tuple(_refusal(config, r) for r in selection.refused if r not in skipped),
+        skipped=skipped,
+    )
+
+
+def _skipped(config: Config, selection: Selection) -> tuple[Refused, ...]:
+    """Return the participants without any T1w image, unless they were asked for by name."""
+    if config.selection.participant_label:
+        return ()
+    return tuple(refused for refused in selection.refused if refused.scan is None)
 
 
 def _refusal(config: Config, refused: Refused) -> Failure:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.dataset import DATASET_FILES, check_output, write_dataset
+from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
 from neurofm_bids.config import Config
-from neurofm_bids.engine.claims import lock_name
 from neurofm_bids.engine.process import Processed, process
-from neurofm_bids.engine.run_log import Failure, RunLog
+from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
-from neurofm_bids.participant.record import with_participant
-from neurofm_bids.participant.reports import is_current, write_citation, write_reports
-from neurofm_bids.storage.atomic import remove_leftovers, write_json
+from neurofm_bids.participant.reports import Reports, write_citation
+from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.locks import Locks
 
 __all__ = ["RunResult", "run_participant"]
@@ -56,37 +54,40 @@ def run_participant(config: Config) -> RunResult:
     check_output(config.out_dir)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / "logs" / ".lock") as locks, locks.held("participants", shared=True):
+        reports = Reports(job.out, read_covariates(config.bids_dir), config.command, locks)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
-            result.reports |= _refresh(job, plan.done, locks)
+            result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         with locks.held("dataset"):
-            _write_dataset(job)
+            write_dataset(job.out, config.bids_dir, version=__version__, model=job.spec)
+            write_citation(job.out, config.processing, job.spec)
         with _run_log(config) as log:
             result.log_folder = log.folder
-            _begin(job, plan, log)
-            _do(job, plan, result, locks, log)
-            _end(result)
+            _log_start(job, plan, log)
+            _process(job, plan, result, reports, log)
+            _log_end(result)
     return result
 
 
-def _begin(job: Job, plan: Plan, log: RunLog) -> None:
+def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
     config = job.config
+    todo = {} if config.outputs.reports_only else plan.todo
     _log.info("NeuroFM-BIDS %s, model %s: %s", __version__, job.spec.name, config.command)
     _log.info(
-        "%d scans to do, %d up to date, %d cannot be used; %d processors, %.1f GB; log: %s",
-        0 if config.outputs.reports_only else len(plan.todo),
+        "%d scans to process, %d up to date, %d cannot be used; %d processors, %.1f GB; log: %s",
+        len(todo),
         len(plan.done),
         len(plan.failed),
         config.resources.nprocs,
         config.resources.memory_gb,
         log.folder,
     )
-    again = Counter(why for why in plan.why.values() if why.startswith("made"))
-    for why, count in again.items() if not config.outputs.reports_only else ():
-        _log.info("%d scans are done again: %s.", count, why)
+    again = Counter(reason.text for reason in todo.values() if reason.cause.is_of_the_run)
+    for text, count in again.items():
+        _log.info("%d scans are processed again: %s.", count, text)
 
 
-def _end(result: RunResult) -> None:
+def _log_end(result: RunResult) -> None:
     for failure in result.failed:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
     for refused in result.skipped:
@@ -101,29 +102,28 @@ def _end(result: RunResult) -> None:
     )
 
 
-def _do(job: Job, plan: Plan, result: RunResult, locks: Locks, log: RunLog) -> None:
-    config = job.config
+def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog) -> None:
     if plan.failed:
         log.failed(*plan.failed)
-    result.reports |= write_reports(job.out, config, {f.subject for f in plan.failed}, plan.failed, locks)
-    if config.outputs.reports_only:
+    result.reports |= reports.write({failure.subject for failure in plan.failed}, plan.failed)
+    if job.config.outputs.reports_only:
         scans = (*plan.done, *plan.todo)  # those made with other settings too
-        subjects = {scan.subject for scan in scans if job.out.sidecar(scan).is_file()}
-        result.reports |= write_reports(job.out, config, subjects, plan.failed, locks)
+        subjects = {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
+        result.reports |= reports.write(subjects, plan.failed)
         return
-    result.reports |= _refresh(job, plan.done, locks)
+    result.reports |= reports.refresh(scan.subject for scan in plan.done)
     processed = Processed()
-    with closing(process(job, plan.todo, locks, log, processed)) as chunks:
+    scans = tuple(plan.todo)
+    with closing(process(job.started(scans), scans, reports.locks, log, processed)) as chunks:
         for subjects in chunks:
-            failed = [*plan.failed, *processed.failed]
-            result.reports |= write_reports(job.out, config, subjects, failed, locks)
+            result.reports |= reports.write(subjects, [*plan.failed, *processed.failed])
     result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
     result.up_to_date += processed.elsewhere
 
 
 @contextmanager
 def _run_log(config: Config) -> Iterator[RunLog]:
-    """Give the log of a run; what nobody foresaw leaves a crash file in it."""
+    """Give the log of a run; unexpected errors are written to a crash file in it."""
     log = RunLog(config.out_dir, config)
     try:
         yield log
@@ -132,36 +132,7 @@ def _run_log(config: Config) -> Iterator[RunLog]:
         raise
     except Exception as error:
         path = log.crashed("", "run", f"{type(error).__name__}: {error}", traceback.format_exc())
-        _log.error("What a report of this needs is in %s", path)
+        _log.error("Details for a bug report are in %s", path)
         raise
     finally:
         log.close()
-
-
-def _write_dataset(job: Job) -> None:
-    config = job.config
-    remove_leftovers(
-        config.out_dir / name for name in (*DATASET_FILES, "logs/CITATION.md", "logs/CITATION.bib")
-    )
-    model = {n: getattr(job.spec, n) for n in ("name", "label", "licence", "notice")}
-    write_dataset(
-        config.out_dir, config.bids_dir, version=__version__, model=model, template=config.processing.template
-    )
-    write_citation(config.out_dir, config, job.spec)
-
-
-def _refresh_participant(job: Job, scan: Scan) -> None:
-    record = json.loads(job.out.predictions(scan).read_text())
-    current = with_participant(record, job.participants.get(scan.subject))
-    if current != record:
-        write_json(job.out.predictions(scan), current)
-
-
-def _refresh(job: Job, scans: Iterable[Scan], locks: Locks) -> set[Path]:
-    """Bring age, sex and age gap of finished scans up to date; write again reports that lack something."""
-    for scan in scans:
-        if locks.try_acquire(lock_name(scan)):  # else another run is doing it again
-            _refresh_participant(job, scan)
-            locks.release(lock_name(scan))
-    stale = {subject for subject in {scan.subject for scan in scans} if not is_current(job.out, subject)}
-    return write_reports(job.out, job.config, stale, [], locks)

@@ -1,60 +1,158 @@
-"""The nipype graph of one chunk of scans: six nodes per scan, one after the other."""
+"""The nipype graph of some scans, made from the table of steps; its nodes hold no logic."""
 
 from __future__ import annotations
 
+import errno
+import json
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurofm_bids.participant.plan import ScanJob
+from nipype.interfaces.base import DynamicTraitedSpec, SimpleInterface, traits
+from nipype.interfaces.io import add_traits
+
+from neurofm_bids.errors import ENDS_THE_RUN, MEMORY_FIX, Exit, NeuroFMError, os_error
+from neurofm_bids.pipeline.resource_usage import Meter
+from neurofm_bids.pipeline.step import Step
+from neurofm_bids.pipeline.steps import STEPS, producer
+from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.schema import from_text, to_text
 
 if TYPE_CHECKING:
     from nipype import Node, Workflow
 
-__all__ = ["FAILURE", "IDLE_GB", "MAIN_GB", "STEPS", "TIMING", "chunk_graph", "most_memory_gb", "step_folder"]
+__all__ = ["TIMING", "StepInterface", "failure_of", "read_failure", "scans_graph", "step_folder"]
 
-FAILURE = "failure.json"  # what a failed step leaves in its folder
+_FAILURE = "failure.json"  # what a failed step leaves in its folder
 TIMING = "timing.json"  # what every step leaves there
-
-STEPS = ("brain", "bias", "register", "grid", "figures", "encode")
-
-# Peak resident memory in GB of a worker in each step: a part that is always needed, and one for each million
-# voxels of the T1w. Measured with benchmarks/memory.py and rounded up.
-_MEMORY_GB = {
-    "brain": (1.4, 0.012),
-    "bias": (0.7, 0.050),
-    "register": (0.75, 0.035),
-    "grid": (0.85, 0.022),
-    "figures": (1.0, 0.005),
-    "encode": (1.0, 0.005),
-}
-IDLE_GB = 0.8  # what a worker keeps between steps
-MAIN_GB = 0.4  # what the command itself takes
-_USUAL_VOXELS = 256**3
-
-_EDGES = (
-    ("brain", "bias", ("t1w", "mask")),
-    ("brain", "register", ("mask",)),
-    ("bias", "register", ("corrected",)),
-    ("brain", "grid", ("t1w", "mask")),
-    ("bias", "grid", ("corrected",)),
-    ("register", "grid", ("registration",)),
-    ("brain", "figures", ("t1w", "mask")),
-    ("bias", "figures", ("corrected",)),
-    ("register", "figures", ("registration",)),
-    ("grid", "figures", ("grid",)),
-    ("grid", "encode", ("grid",)),
-    ("figures", "encode", ("grid_svg",)),
-)
+_OUT_OF_MEMORY = ("t allocate memory", "cannot allocate", "unable to allocate", "bad_alloc", "bad allocation")
+_STEP = {step.name: step for step in STEPS}
 
 
-def chunk_graph(jobs: Sequence[ScanJob], folder: Path, *, gpu: bool = False) -> Workflow:
+class StepInterface(SimpleInterface):  # type: ignore[misc]
+    """Runs one step on files: reads its inputs, calls its function, writes its outputs.
+
+    It leaves what it took in ``timing.json``, and why it failed in ``failure.json``.
+
+    Parameters
+    ----------
+    step
+        Name of the step.
+    task
+        The scan.
+    """
+
+    input_spec = output_spec = DynamicTraitedSpec
+
+    def __init__(self, step: str, task: Task | None = None, **inputs: Any) -> None:
+        super().__init__(**inputs)
+        self._step = step
+        add_traits(self.inputs, ["task", *_STEP[step].inputs], traits.Any)
+        self.inputs.task = task
+
+    def _add_output_traits(self, base: Any) -> Any:
+        return add_traits(base, list(_STEP[self._step].outputs), traits.Any)
+
+    def _outputs(self) -> Any:
+        return self._add_output_traits(super()._outputs())
+
+    def _run_interface(self, runtime: Any) -> Any:
+        folder, step, meter = Path(runtime.cwd), _STEP[self._step], Meter()
+        try:
+            self._results.update(_run_on_files(step, self.inputs, folder))
+        except Exception as error:
+            failure = failure_of(error, self.inputs.task, step.name, folder)
+            (folder / _FAILURE).write_text(to_text(failure, Failure))
+            raise
+        finally:
+            (folder / TIMING).write_text(json.dumps(meter.read()))
+        return runtime
+
+
+def _run_on_files(step: Step, inputs: Any, folder: Path) -> dict[str, str]:
+    kinds = {name: producer(name).outputs[name] for name in step.inputs}
+    values = {name: kind.load(Path(getattr(inputs, name))) for name, kind in kinds.items()}
+    paths = {}
+    for name, value in step.run(inputs.task, values).items():
+        path = folder / f"{name}{step.outputs[name].extension}"
+        step.outputs[name].save(value, path)
+        paths[name] = str(path)
+    return paths
+
+
+def failure_of(error: Exception, task: Task, step: str, folder: Path) -> Failure:
+    """Return why a step failed: what a user can act on, or with a traceback where that is not known.
+
+    Parameters
+    ----------
+    folder
+        Where the step worked.
+    """
+    known = _known(error, folder)
+    if known is None:
+        reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
+        trace, code = "".join(traceback.format_exception(error)), Exit.SOFTWARE
+    else:
+        # a path is that of the scan or of an intermediate file: the failure names the scan already
+        reason = known.what if isinstance(known.where, Path) and known.code == Exit.DATA else known.reason
+        fix, trace, code = known.fix, "", known.code
+    scan = task.scan
+    return Failure(scan.path, scan.subject or "", scan.stem, step, reason, fix, trace, code)
+
+
+def _known(error: Exception, folder: Path) -> NeuroFMError | None:
+    """Return what a user can act on in an error: of the scan, of memory, or of the disk."""
+    if isinstance(error, NeuroFMError):
+        return error
+    if _is_lack_of_memory(error):
+        return NeuroFMError("the memory limit of this process was reached", fix=MEMORY_FIX)
+    if isinstance(error, OSError) and error.errno is not None:
+        known = os_error(error, str(error.filename or folder))
+        if error.errno not in ENDS_THE_RUN and folder.is_dir():
+            known.code = Exit.DATA  # of this scan alone: its image, say, is gone
+        return known
+    return None
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def read_failure(folder: Path) -> Failure | None:
+    """Return the failure that a step recorded in its folder, or None."""
+    try:
+        failure: Failure = from_text(Failure, (folder / _FAILURE).read_text())
+    except (OSError, ValueError):
+        return None
+    return failure
+
+
+def step_folder(folder: Path, index: int, step: str = "") -> Path:
+    """Return the folder in which one step of the scan number ``index`` works, or that of all its steps."""
+    return folder / "chunk" / f"scan_{index}" / step
+
+
+def scans_graph(
+    tasks: Sequence[Task],
+    voxels: Sequence[int],
+    folder: Path,
+    *,
+    memory_gb: float,
+    gpu: bool = False,
+    stop_on_first_crash: bool = False,
+) -> Workflow:
     """Return the workflow of some scans, one sub-workflow ``scan_<n>`` each, working under ``folder``.
 
     Parameters
     ----------
-    jobs
-        At least one scan, all of one run.
+    voxels
+        Number of voxels of each scan.
+    memory_gb
+        Memory of the run: no step asks for more.
     gpu
         The network runs on a GPU: one process of the run does all of the encoding.
     """
@@ -67,61 +165,31 @@ def chunk_graph(jobs: Sequence[ScanJob], folder: Path, *, gpu: bool = False) -> 
         "hash_method": "timestamp",
         "poll_sleep_duration": "0.1",
         "remove_unnecessary_outputs": "false",
-        "stop_on_first_crash": str(jobs[0].config.running.stop_on_first_crash).lower(),
+        "stop_on_first_crash": str(stop_on_first_crash).lower(),
         "check_version": "false",
     }
-    for index, job in enumerate(jobs):
-        chunk.add_nodes([_scan_graph(job, index, gpu)])
+    for index, (task, size) in enumerate(zip(tasks, voxels, strict=True)):
+        nodes = {step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu) for step in STEPS}
+        chunk.add_nodes([_connected(f"scan_{index}", nodes)])
     return chunk
 
 
-def step_folder(folder: Path, index: int, step: str = "") -> Path:
-    """Return the folder in which one step of the scan number ``index`` works, or that of all its steps."""
-    return folder / "chunk" / f"scan_{index}" / step
-
-
-def most_memory_gb(voxels: int | None = None) -> float:
-    """Return what the most demanding step of a scan needs, in GB."""
-    return max(_memory_gb(step, voxels) for step in STEPS)
-
-
-def _memory_gb(step: str, voxels: int | None) -> float:
-    base, per_million = _MEMORY_GB[step]
-    return base + per_million * (voxels or _USUAL_VOXELS) / 1e6
-
-
-def _scan_graph(job: ScanJob, index: int, gpu: bool) -> Workflow:
+def _connected(name: str, nodes: dict[str, Node]) -> Workflow:
     from nipype import Workflow
 
-    graph = Workflow(f"scan_{index}")
-    nodes = _nodes(job, gpu)
-    for source, target, fields in _EDGES:
-        graph.connect([(nodes[source], nodes[target], [(f, f) for f in fields])])
+    graph = Workflow(name)
+    graph.add_nodes(list(nodes.values()))
+    for step in STEPS:
+        for value in step.inputs:
+            graph.connect(nodes[producer(value).name], value, nodes[step.name], value)
     return graph
 
 
-def _nodes(job: ScanJob, gpu: bool) -> dict[str, Node]:
-    from neurofm_bids.pipeline import interfaces
-
-    config, path = job.config, str(job.scan.path)
-    brain = interfaces.BrainStep(
-        in_file=path, skull_strip=config.processing.skull_strip, threads=config.resources.omp_nthreads
-    )
-    bias = interfaces.BiasStep(method=config.processing.bias_correction)
-    register = interfaces.RegisterStep(
-        template=config.processing.template, seed=config.processing.random_seed
-    )
-    grid = interfaces.GridStep(space=config.processing.encode_space)
-    figures = interfaces.FiguresStep(template=config.processing.template)
-    encode = interfaces.EncodeStep(job=job, use_gpu=gpu)
-    steps = dict(zip(STEPS, (brain, bias, register, grid, figures, encode), strict=True))
-    return {name: _node(name, interface, job) for name, interface in steps.items()}
-
-
-def _node(name: str, interface: Any, job: ScanJob) -> Node:
+def _node(step: Step, task: Task, memory_gb: float, gpu: bool) -> Node:
     from nipype import Node
 
-    config = job.config
-    needed = _memory_gb(name, job.voxels)
-    threads = config.resources.omp_nthreads if name == "brain" else 1
-    return Node(interface, name=name, mem_gb=min(needed, config.resources.memory_gb), n_procs=threads)
+    interface = StepInterface(step.name, task)
+    if step.gpu and gpu:
+        interface.inputs.trait_set(use_gpu=True)
+    threads = task.threads if step.parallel else 1
+    return Node(interface, name=step.name, mem_gb=memory_gb, n_procs=threads)

@@ -1,73 +1,119 @@
-"""What every step of a scan does beside its work: record what it took, and why it failed."""
+"""What a step is: a function of one scan with declared inputs, outputs and needs."""
 
 from __future__ import annotations
 
-import errno
-import json
-import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import SimpleInterface
+from neurofm_bids.pipeline.task import Task
 
-from neurofm_bids.engine.resource_usage import Meter
-from neurofm_bids.engine.workers import MEMORY_FIX
-from neurofm_bids.errors import ENDS_THE_RUN, Exit, NeuroFMError, os_error
-from neurofm_bids.pipeline.nipype_graph import FAILURE, TIMING
-
-__all__ = ["Step", "write_failure"]
-
-_OUT_OF_MEMORY = ("t allocate memory", "cannot allocate", "unable to allocate", "bad_alloc", "bad allocation")
+__all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "record"]
 
 
-class Step(SimpleInterface):  # type: ignore[misc]
-    """A step that records what it took, and why it failed."""
+@dataclass(frozen=True)
+class Kind:
+    """How a value passes between processes: file extension, writer and reader."""
 
-    def _run_interface(self, runtime: Any) -> Any:
-        folder, meter = Path(runtime.cwd), Meter()
-        try:
-            self._results.update(self.compute(folder))
-        except Exception as error:
-            write_failure(folder, error)
-            raise
-        finally:
-            (folder / TIMING).write_text(json.dumps(meter.read()))
-        return runtime
-
-    def compute(self, folder: Path) -> dict[str, str]:
-        """Do the work in ``folder`` and return the outputs by name."""
-        raise NotImplementedError
+    extension: str
+    save: Callable[[Any, Path], None]
+    load: Callable[[Path], Any]
 
 
-def write_failure(folder: Path, error: Exception) -> None:
-    """Record one failure as JSON: reason, what to do, exit code of its kind, traceback if not foreseen."""
-    known = _known(error, folder)
-    if known is None:
-        reason, fix = f"{type(error).__name__}: {error}", "Please report this with the crash file."
-        trace, code = "".join(traceback.format_exception(error)), Exit.SOFTWARE
-    else:
-        # a path is that of the scan or of a work file: the failure names the scan already
-        reason = known.what if isinstance(known.where, Path) and known.code == Exit.DATA else known.reason
-        fix, trace, code = known.fix, "", known.code
-    record = {"reason": reason, "fix": fix, "traceback": trace, "code": int(code)}
-    (folder / FAILURE).write_text(json.dumps(record))
+@dataclass(frozen=True)
+class Memory:
+    """Peak resident memory of a step in GB: a constant, and a part for each million voxels of the T1w."""
+
+    constant_gb: float
+    per_million_voxels_gb: float
+
+    def gb(self, voxels: int) -> float:
+        """Return what an image of this many voxels takes."""
+        return self.constant_gb + self.per_million_voxels_gb * voxels / 1e6
 
 
-def _known(error: Exception, folder: Path) -> NeuroFMError | None:
-    """Return what a user can act on in an error: of the scan, of memory, or of the disk."""
-    if isinstance(error, NeuroFMError):
-        return error
-    if _is_lack_of_memory(error):
-        return NeuroFMError("the memory that this process may use ran out", fix=MEMORY_FIX)
-    if isinstance(error, OSError) and error.errno is not None:
-        known = os_error(error, str(error.filename or folder))
-        if error.errno not in ENDS_THE_RUN and folder.is_dir():
-            known.code = Exit.DATA  # of this scan alone: its image, say, is gone
-        return known
-    return None
+@dataclass(frozen=True)
+class Step:
+    """One step of the pipeline.
+
+    Parameters
+    ----------
+    name
+        As in ``timing.tsv`` and ``failed.tsv``.
+    function
+        Called with the :class:`Task` and the inputs by name; returns the outputs by name.
+    inputs
+        Outputs of earlier steps.
+    outputs
+        Kind of each output by its name, which no other step uses.
+    memory
+        What it takes.
+    parallel
+        Uses ``Task.threads`` threads; other steps use one.
+    gpu
+        Runs the network, on a GPU if there is one.
+    """
+
+    name: str
+    function: Callable[..., dict[str, Any]]
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, Kind]
+    memory: Memory
+    parallel: bool = False
+    gpu: bool = False
+
+    def run(self, task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs by name; ``values`` holds at least the inputs.
+
+        Raises
+        ------
+        TypeError
+            The function does not return what the step declares.
+        """
+        outputs = self.function(task, **{name: values[name] for name in self.inputs})
+        if outputs.keys() != self.outputs.keys():
+            raise TypeError(f"the step {self.name} returned {sorted(outputs)}, not {sorted(self.outputs)}")
+        return outputs
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+def record(kind: Any) -> Kind:
+    """Return the kind of values that are records, or collections of records and numbers."""
+    from neurofm_bids.records.schema import from_text, to_text
+
+    return Kind(
+        ".json",
+        lambda value, path: _write_text(to_text(value, kind), path),
+        lambda path: from_text(kind, path.read_text(encoding="utf-8")),
+    )
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _save_image(image: Any, path: Path) -> None:
+    image.to_filename(path)
+
+
+def _load_image(path: Path) -> Any:
+    import nibabel as nib
+
+    return nib.Nifti1Image.from_filename(path)
+
+
+def _save_vector(vector: Any, path: Path) -> None:
+    import numpy as np
+
+    np.save(path, vector, allow_pickle=False)
+
+
+def _load_vector(path: Path) -> Any:
+    import numpy as np
+
+    return np.load(path, allow_pickle=False)
+
+
+IMAGE = Kind(".nii", _save_image, _load_image)
+VECTOR = Kind(".npy", _save_vector, _load_vector)
+TEXT = Kind(".txt", _write_text, lambda path: path.read_text(encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""Preprocessing as pure functions: image in, image and measured values out."""
+"""Preprocessing as pure functions: image in, image and measurements out."""

@@ -1,9 +1,8 @@
-"""Brain extraction with deepbet, and recognition of images that are stripped already."""
+"""Brain extraction with deepbet, and recognition of images that are already skull-stripped."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -13,46 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.preprocess.model_grid import mask_volume_mm3
+from neurofm_bids.geometry import mask_volume_mm3, reorientation, voxel_volume_mm3
+from neurofm_bids.records.measurement import BrainExtraction
 
-__all__ = ["BrainMeasures", "extract_brain", "looks_stripped"]
+__all__ = ["extract_brain", "looks_stripped"]
 
 _PLAUSIBLE_ML = (600.0, 2300.0)
-_FIX = "Look at the image: is it an upright T1w of a whole head?"
+_FIX = "Check the image: is it an upright T1w of a whole head?"
 
 
-@dataclass(frozen=True)
-class BrainMeasures:
-    """How the brain was found.
-
-    Parameters
-    ----------
-    method
-        ``deepbet <version>`` or ``already stripped``.
-    volume_mm3
-        Volume of the mask: an intracranial-like contour, all CSF kept.
-    border_fraction
-        Share of the mask's surface planes that touch the border of the image.
-    """
-
-    method: str
-    volume_mm3: float
-    border_fraction: float
-
-
-def extract_brain(t1w: nib.Nifti1Image, mode: str = "auto") -> tuple[nib.Nifti1Image, BrainMeasures]:
+def extract_brain(t1w: nib.Nifti1Image, mode: str = "auto") -> tuple[nib.Nifti1Image, BrainExtraction]:
     """Return the brain mask of a T1w on its own grid.
 
     Parameters
     ----------
     t1w
-        Checked image, see :func:`neurofm_bids.preprocess.model_grid.load_t1w`.
+        Checked image, see :func:`neurofm_bids.preprocess.load.load_t1w`.
     mode
-        ``auto`` takes a stripped image as it is, ``force`` always runs deepbet, ``skip`` never.
+        ``auto`` accepts a skull-stripped image as it is, ``force`` always runs deepbet, ``skip`` never does.
 
     Returns
     -------
-    mask, measures
+    mask, measurements
         uint8 image, 1 in the brain.
 
     Raises
@@ -63,28 +44,34 @@ def extract_brain(t1w: nib.Nifti1Image, mode: str = "auto") -> tuple[nib.Nifti1I
     stripped = mode == "skip" or (mode == "auto" and looks_stripped(t1w))
     inside = _foreground(t1w) if stripped else _deepbet(t1w)
     mask = nib.Nifti1Image(inside.astype(np.uint8), t1w.affine)
-    method = "already stripped" if stripped else f"deepbet {version('deepbet')}"
-    measures = BrainMeasures(method, mask_volume_mm3(mask), _border_fraction(inside))
-    _check(measures)
-    return mask, measures
+    measured = BrainExtraction(
+        method="none" if stripped else "deepbet",
+        version="" if stripped else version("deepbet"),
+        volume_mm3=mask_volume_mm3(mask),
+        border_fraction=_border_fraction(inside),
+    )
+    _check(measured)
+    return mask, measured
 
 
-def _check(measures: BrainMeasures) -> None:
+def _check(measured: BrainExtraction) -> None:
     low, high = _PLAUSIBLE_ML
-    millilitres = measures.volume_mm3 / 1000
+    millilitres = measured.volume_mm3 / 1000
     if not low <= millilitres <= high:
         raise NeuroFMError(
-            f"the brain found has {millilitres:.0f} ml, outside {low:.0f} to {high:.0f} ml", fix=_FIX
+            f"brain mask volume of {millilitres:.0f} ml is outside the plausible range "
+            f"of {low:.0f} to {high:.0f} ml",
+            fix=_FIX,
         )
-    if measures.border_fraction > 0.25:
-        raise NeuroFMError("the brain is cut by the border of the image", fix=_FIX)
+    if measured.border_fraction > 0.25:
+        raise NeuroFMError("the brain is cut off at the border of the image", fix=_FIX)
 
 
 def looks_stripped(t1w: nib.Nifti1Image) -> bool:
-    """Tell whether everything but the brain has been removed from a T1w.
+    """Tell whether a T1w has been skull-stripped.
 
-    The background has one exact value in most of the image, and what is left has the size of a brain in
-    nearly one piece. Heads, defaced ones too, have air noise or far more tissue.
+    Most of the image has exactly one background value, and the rest is nearly one piece of the size of a
+    brain. Heads, including defaced ones, have noise in the air or far more tissue.
     """
     data = np.asarray(t1w.dataobj)
     background = _background(data)
@@ -93,7 +80,7 @@ def looks_stripped(t1w: nib.Nifti1Image) -> bool:
         return False
     volume = mask_volume_mm3(nib.Nifti1Image(_foreground(t1w).astype(np.uint8), t1w.affine)) / 1000
     low, high = _PLAUSIBLE_ML
-    rest = (1 - outside) * data.size * abs(float(np.linalg.det(t1w.affine[:3, :3]))) / 1000 - volume
+    rest = (1 - outside) * data.size * voxel_volume_mm3(t1w.affine) / 1000 - volume
     return bool(low <= volume <= high and rest < 0.1 * volume)
 
 
@@ -134,10 +121,10 @@ def _border_fraction(inside: NDArray[np.bool_]) -> float:
 @lru_cache(maxsize=1)
 def _network() -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit.load is deprecated but what deepbet ships
-        from deepbet.bet import BrainExtraction
+        warnings.simplefilter("ignore")  # deepbet ships a TorchScript file: torch.jit.load is deprecated
+        from deepbet import bet
 
-        return BrainExtraction(no_gpu=True)
+        return bet.BrainExtraction(no_gpu=True)
 
 
 def _deepbet(t1w: nib.Nifti1Image) -> NDArray[np.bool_]:
@@ -149,8 +136,5 @@ def _deepbet(t1w: nib.Nifti1Image) -> NDArray[np.bool_]:
         inside = network.postprocess(probability > 0.5) > 0
     except (AssertionError, ValueError, RuntimeError, IndexError) as error:
         raise NeuroFMError("no brain was found", fix=_FIX) from error
-    back = nib.orientations.ornt_transform(
-        nib.io_orientation(canonical.affine), nib.io_orientation(t1w.affine)
-    )
-    native = nib.orientations.apply_orientation(inside, back)
-    return np.asarray(native, dtype=bool)
+    back = reorientation(canonical.affine, t1w.affine)
+    return np.asarray(nib.orientations.apply_orientation(inside, back), dtype=bool)

@@ -1,37 +1,57 @@
-"""Image-quality measures and the warnings drawn from them."""
+"""Image quality metrics (IQMs) and the flags that they raise.
+
+A metric is one function, its row in ``_METRICS`` and its entry in ``data/dictionary.json``; a flag is one row
+in ``_RULES`` and its message.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.preprocess.model_grid import mask_volume_mm3
-from neurofm_bids.preprocess.registration import Registration
+from neurofm_bids.geometry import axis_angle_degrees, mask_volume_mm3, voxel_volume_mm3
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.measurement import Registration
 
-__all__ = ["Flag", "measure_quality"]
-
-_SIZE_TOLERANCE = 0.02
-_ANGLE_TOLERANCE_DEGREES = 5.0
-_EXTREME = 10.0  # real scans reached 3.7
+__all__ = ["measure_quality"]
 
 
 @dataclass(frozen=True)
-class Flag:
-    """A warning: name, one sentence, and ``warning`` or ``serious``."""
+class _Brain:
+    """What the metrics are computed from: images on one grid, and the registration."""
 
-    name: str
-    message: str
-    severity: str
+    t1w: nib.Nifti1Image
+    corrected: nib.Nifti1Image
+    mask: nib.Nifti1Image
+    registration: Registration
+
+    @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        return np.asarray(self.mask.dataobj) > 0
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """Bias-corrected intensities of the brain."""
+        return np.asarray(self.corrected.dataobj, dtype=np.float64)[self.inside]
+
+    @cached_property
+    def thirds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The middle and the brightest third of the intensities."""
+        low, high = np.quantile(self.values, [1 / 3, 2 / 3])
+        return self.values[(self.values >= low) & (self.values < high)], self.values[self.values >= high]
 
 
 def measure_quality(
     t1w: nib.Nifti1Image, corrected: nib.Nifti1Image, mask: nib.Nifti1Image, registration: Registration
-) -> tuple[dict[str, float], tuple[Flag, ...]]:
-    """Return quality measures of one scan and the flags they raise.
+) -> tuple[dict[str, float | None], tuple[Flag, ...]]:
+    """Return the image quality metrics of one scan and the flags they raise.
 
     Parameters
     ----------
@@ -42,30 +62,19 @@ def measure_quality(
 
     Returns
     -------
-    measures, flags
-        ``snr_brain`` mean over sd of the brightest third of the brain (mostly white matter);
-        ``contrast`` mean of the brightest over mean of the middle third; ``core_rim_ratio`` mean of the
-        inner over that of the outer brain (above 1 in a T1w); ``entropy_focus`` Shannon entropy of the
-        intensities over its maximum (Atkinson 1997; lower is sharper); ``template_dice``,
-        ``template_correlation`` and ``rotation_degrees`` of the registration; ``voxel_mm3``;
-        ``mask_volume_mm3``. NaN where the image does not allow a measure.
+    metrics, flags
+        Metrics by name, None where the image does not allow one; ``data/dictionary.json`` explains each.
     """
-    inside = np.asarray(mask.dataobj) > 0
-    values = np.asarray(corrected.dataobj, dtype=np.float64)[inside]
-    thirds = np.quantile(values, [1 / 3, 2 / 3])
-    bright, middle = values[values >= thirds[1]], values[(values >= thirds[0]) & (values < thirds[1])]
-    measures = {
-        "snr_brain": _ratio(_mean(bright), float(bright.std())),
-        "contrast": _ratio(_mean(bright), _mean(middle)),
-        "core_rim_ratio": _core_rim_ratio(corrected, inside),
-        "entropy_focus": _entropy_focus(np.asarray(t1w.dataobj, dtype=np.float64)[inside]),
-        "template_dice": registration.dice,
-        "template_correlation": registration.correlation,
-        "rotation_degrees": registration.rotation_degrees,
-        "voxel_mm3": abs(float(np.linalg.det(t1w.affine[:3, :3]))),
-        "mask_volume_mm3": mask_volume_mm3(mask),
-    }
-    return measures, (*_flags(measures), *_extreme_flag(values), *_header_flags(t1w))
+    brain = _Brain(t1w, corrected, mask, registration)
+    metrics = {name: metric(brain) for name, metric in _METRICS.items()}
+    values = {**metrics, **_header_values(t1w), "peak_ratio": _peak_ratio(brain)}
+    values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
+    flags = tuple(
+        Flag(name, _MESSAGES[name].format_map(values), severity)
+        for name, (severity, value, lowest, highest) in _RULES.items()
+        if values[value] < lowest or values[value] > highest
+    )
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}, flags
 
 
 def _ratio(a: float, b: float) -> float:
@@ -76,92 +85,100 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
-def _core_rim_ratio(corrected: nib.Nifti1Image, inside: NDArray[np.bool_]) -> float:
+def _snr_brain(brain: _Brain) -> float:
+    _, bright = brain.thirds
+    return _ratio(_mean(bright), float(bright.std()))
+
+
+def _contrast(brain: _Brain) -> float:
+    middle, bright = brain.thirds
+    return _ratio(_mean(bright), _mean(middle))
+
+
+def _core_rim_ratio(brain: _Brain) -> float:
     from scipy.ndimage import distance_transform_edt
 
-    depth = distance_transform_edt(
-        inside[::2, ::2, ::2], sampling=2 * nib.affines.voxel_sizes(corrected.affine)
-    )
-    values = np.asarray(corrected.dataobj, dtype=np.float64)[::2, ::2, ::2]
+    sizes = nib.affines.voxel_sizes(brain.corrected.affine)
+    depth = distance_transform_edt(brain.inside[::2, ::2, ::2], sampling=2 * sizes)
+    values = np.asarray(brain.corrected.dataobj, dtype=np.float64)[::2, ::2, ::2]
     core = values[(depth > 15) & (depth < 30)]
     rim = values[(depth > 0) & (depth <= 8)]
     return _ratio(_mean(core), _mean(rim))
 
 
-def _entropy_focus(values: NDArray[np.float64]) -> float:
+def _entropy_focus(brain: _Brain) -> float:
+    """Return the Shannon entropy of the intensities over its maximum (Atkinson 1997)."""
+    values = np.asarray(brain.t1w.dataobj, dtype=np.float64)[brain.inside]
     share = np.abs(values) / np.sqrt(np.sum(values**2))
     share = share[share > 0]
     highest = np.sqrt(len(values)) * np.log(np.sqrt(len(values)))
     return float(-np.sum(share * np.log(share)) / highest)
 
 
-def _extreme_flag(values: NDArray[np.float64]) -> list[Flag]:
-    ratio = _ratio(float(np.abs(values).max()), float(np.quantile(np.abs(values), 0.99)))
-    if not ratio > _EXTREME:
-        return []
-    message = f"A voxel of the brain is {ratio:.3g} times as bright as 99 % of them: it outweighs the rest"
-    return [Flag("extreme_voxels", message, "serious")]
+_METRICS: dict[str, Callable[[_Brain], float]] = {
+    "snr_brain": _snr_brain,
+    "contrast": _contrast,
+    "core_rim_ratio": _core_rim_ratio,
+    "entropy_focus": _entropy_focus,
+    "template_dice": lambda brain: brain.registration.dice,
+    "template_correlation": lambda brain: brain.registration.correlation,
+    "rotation_degrees": lambda brain: brain.registration.rotation_degrees,
+    "voxel_mm3": lambda brain: voxel_volume_mm3(brain.t1w.affine),
+    "mask_volume_mm3": lambda brain: mask_volume_mm3(brain.mask),
+}
 
 
-def _header_flags(t1w: nib.Nifti1Image) -> list[Flag]:
-    """Return what makes the place of the voxels doubtful: see :func:`load_t1w` for what the header keeps."""
-    header = t1w.header
-    if not (int(header["qform_code"]) or int(header["sform_code"])):
-        message = "The header has neither qform nor sform: its orientation is assumed"
-        return [Flag("no_orientation", message, "warning")]
-    if not int(header["qform_code"]):
-        return []
-    sform, qform = t1w.affine, header.get_qform()
-    sizes, others = nib.affines.voxel_sizes(sform), nib.affines.voxel_sizes(qform)
-    flags = []
-    if np.abs(others / sizes - 1).max() > _SIZE_TOLERANCE:
-        message = f"qform and sform give other voxel sizes ({_mm(others)} and {_mm(sizes)} mm)"
-        flags.append(Flag("voxel_size_disagrees", f"{message}: volumes follow the sform", "serious"))
-    cosines = np.einsum("ij,ij->j", sform[:3, :3] / sizes, qform[:3, :3] / others)
-    degrees = float(np.degrees(np.arccos(np.clip(cosines.min(), -1, 1))))
-    if degrees > _ANGLE_TOLERANCE_DEGREES:
-        message = f"Axes of qform and sform differ by up to {degrees:.0f} degrees: the sform is used"
-        flags.append(Flag("orientation_disagrees", message, "warning"))
-    return flags
+def _peak_ratio(brain: _Brain) -> float:
+    """Return the largest absolute intensity of the brain over the 99th percentile."""
+    sizes = np.abs(brain.values)
+    return _ratio(float(sizes.max()), float(np.quantile(sizes, 0.99)))
+
+
+def _header_values(t1w: nib.Nifti1Image) -> dict[str, Any]:
+    """Return how far the qform differs from the affine, and how many forms have a code."""
+    codes = [int(t1w.header[f"{form}_code"]) for form in ("qform", "sform")]
+    qform = t1w.header.get_qform() if codes[0] else t1w.affine
+    sizes, others = nib.affines.voxel_sizes(t1w.affine), nib.affines.voxel_sizes(qform)
+    return {
+        "orientations": np.count_nonzero(codes),
+        "qform_sizes": _mm(others),
+        "sform_sizes": _mm(sizes),
+        "size_difference": float(np.abs(others / sizes - 1).max()),
+        "axis_angle": axis_angle_degrees(t1w.affine, qform),
+    }
 
 
 def _mm(sizes: NDArray[np.float64]) -> str:
-    return " x ".join(f"{size:.3g}" for size in sizes)
+    return " x ".join(f"{size:.3g}" for size in sizes) + " mm"
 
 
-def _flags(measures: dict[str, float]) -> list[Flag]:
-    millilitres = measures["mask_volume_mm3"] / 1000
-    rules = (
-        (
-            "low_overlap",
-            measures["template_dice"] < 0.90,
-            "The brain overlaps the template poorly",
-            "serious",
-        ),
-        (
-            "low_correlation",
-            measures["template_correlation"] < 0.25,
-            "The brain resembles the template little: check mask, contrast and orientation",
-            "serious",
-        ),
-        (
-            "inverted_contrast",
-            measures["core_rim_ratio"] < 1.0,
-            "The inner brain is darker than its rim: this may not be a T1w",
-            "serious",
-        ),
-        (
-            "unusual_brain_size",
-            not 1000 <= millilitres <= 2000,
-            f"The brain mask has {millilitres:.0f} ml, outside 1000 to 2000 ml",
-            "warning",
-        ),
-        ("coarse_voxels", measures["voxel_mm3"] > 3.0, "The voxels are coarser than 3 mm^3", "warning"),
-        (
-            "large_rotation",
-            measures["rotation_degrees"] > 30,
-            "The head is turned by more than 30 degrees: check its orientation",
-            "warning",
-        ),
-    )
-    return [Flag(name, message, severity) for name, raised, message, severity in rules if raised]
+# Name of a flag: severity, value, and the range outside which the flag is raised.
+_RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
+    "low_overlap": ("serious", "template_dice", 0.90, math.inf),
+    "low_correlation": ("serious", "template_correlation", 0.25, math.inf),
+    "inverted_contrast": ("serious", "core_rim_ratio", 1.0, math.inf),
+    "unusual_brain_size": ("warning", "mask_volume_ml", 1000, 2000),
+    "coarse_voxels": ("warning", "voxel_mm3", 0, 3.0),
+    "large_rotation": ("warning", "rotation_degrees", 0, 30),
+    "extreme_voxels": ("serious", "peak_ratio", 0, 10),  # real scans reached 3.7
+    "no_orientation": ("warning", "orientations", 1, 2),
+    "voxel_size_disagrees": ("serious", "size_difference", 0, 0.02),
+    "orientation_disagrees": ("warning", "axis_angle", 0, 5),
+}
+_MESSAGES = {
+    "low_overlap": "The overlap of the brain mask with the template is low (Dice {template_dice:.2f})",
+    "low_correlation": "The correlation with the template is low ({template_correlation:.2f}): "
+    "check brain mask, contrast and orientation",
+    "inverted_contrast": "The inner brain is darker than its rim: the image may not be T1-weighted",
+    "unusual_brain_size": "The brain mask volume of {mask_volume_ml:.0f} ml is outside the usual range of "
+    "1000 to 2000 ml",
+    "coarse_voxels": "The voxels of {voxel_mm3:.3g} mm^3 are larger than 3 mm^3",
+    "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
+    "check its orientation",
+    "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",
+    "no_orientation": "The header has neither a qform nor an sform: the orientation is assumed",
+    "voxel_size_disagrees": "qform and sform give different voxel sizes ({qform_sizes} and {sform_sizes}): "
+    "volumes follow the sform",
+    "orientation_disagrees": "Axes of qform and sform differ by up to {axis_angle:.0f} degrees: "
+    "the sform is used",
+}

@@ -1,4 +1,4 @@
-"""Reading a T1w with every check: nothing is allocated or inflated on the word of a header alone."""
+"""Reading and checking a T1w; nothing is allocated or decompressed on the strength of its header alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FEW_VALUES, _MANY_VALUES = 20, 256  # at most so many in a mask; more than so m
 _FLAT = 0.7  # share of equal neighbours: 0.83 to 1 in label maps, up to 0.25 in T1w
 _ZOOMS_MM = (0.2, 6.0)
 _MIN_EXTENT_MM = 80
-_MEND = "Mend the header."
+_FIX_HEADER = "Fix the header."
 _BLOCK = 2**20
 
 
@@ -49,11 +49,11 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
     Raises
     ------
     NeuroFMError
-        The file cannot be read, or is no plausible T1w; the message says why.
+        The file cannot be read, or is not a plausible T1w; the message says why.
     """
     path = Path(source) if isinstance(source, str | Path) else None
     if path is not None and not path.is_file():
-        raise NeuroFMError("there is no such file", where=path, fix="Check the path.", code=Exit.NO_INPUT)
+        raise NeuroFMError("file not found", where=path, fix="Check the path.", code=Exit.NO_INPUT)
     try:
         image: Any = source if path is None else _opened(path)
         _check_image(image)
@@ -65,31 +65,32 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
 
 @contextmanager
 def _named_damage() -> Iterator[None]:
-    """Turn what reading a damaged file raises, which may be of any class, into one sentence."""
+    """Turn any exception raised while reading a damaged file into one that says so."""
     try:
         yield
     except (NeuroFMError, MemoryError):
         raise
     except PermissionError as error:
-        raise NeuroFMError("the image may not be read", fix="Check the permissions.") from error
+        raise NeuroFMError("no read permission for the image", fix="Check the permissions.") from error
     except OSError as error:
         if error.errno == errno.ENOMEM:
             raise
         if error.errno in {errno.EIO, errno.ESTALE}:
-            said = f"the image cannot be read ({error.strerror})"
-            raise NeuroFMError(said, fix="The disk or file server failed: run again.") from error
+            message = f"the image cannot be read ({error.strerror})"
+            fix = "The disk or file server failed: run the same command again."
+            raise NeuroFMError(message, fix=fix) from error
         raise _damaged(" ".join(str(error).split())) from error
     except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise _damaged(said) from error
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise _damaged(message) from error
 
 
-def _damaged(said: str) -> NeuroFMError:
-    return NeuroFMError(f"the image cannot be read ({said})", fix="The file is damaged: get it again.")
+def _damaged(message: str) -> NeuroFMError:
+    return NeuroFMError(f"the image cannot be read ({message})", fix="The file is damaged: get a new copy.")
 
 
 def _opened(path: Path) -> Any:
-    """Open an image whose header and length have been found to be sound."""
+    """Open an image after checking its header and length."""
     with _named_damage():
         header = _raw_header(path)
         if header is not None:
@@ -105,7 +106,7 @@ def _opened(path: Path) -> Any:
 
 
 def _raw_header(path: Path) -> Any:
-    """Return the header of a NIfTI file as it is, before nibabel mends it, or None."""
+    """Return the header of a NIfTI file as it is, before nibabel corrects it, or None."""
     if ".nii" not in path.suffixes[-2:]:
         return None
     with nib.openers.ImageOpener(str(path)) as stream:
@@ -122,14 +123,14 @@ def _kind(header: Any) -> np.dtype[Any]:
         kind: np.dtype[Any] = header.get_data_dtype()
         return kind
     except KeyError as error:
-        raise _damaged(f"its header gives the unknown data type {int(header['datatype'])}") from error
+        raise _damaged(f"the header has the unknown data type {int(header['datatype'])}") from error
 
 
 def _check_zooms(header: Any) -> None:
     zooms = np.asarray(header["pixdim"][1:4], dtype=float)
     if not (np.isfinite(zooms).all() and (zooms > 0).all()):
         sizes = " x ".join(f"{zoom:g}" for zoom in zooms)
-        raise NeuroFMError(f"the header gives voxels of {sizes} mm", fix=_MEND)
+        raise NeuroFMError(f"the header has a voxel size of {sizes} mm", fix=_FIX_HEADER)
 
 
 def _check_matrix(whole: tuple[int, ...]) -> None:
@@ -139,7 +140,7 @@ def _check_matrix(whole: tuple[int, ...]) -> None:
             f"the image has shape {_plain(whole)}, not one 3-D volume", fix="Split or average it."
         )
     if max(shape) > _MAX_AXIS or min(shape) < 10 or math.prod(map(int, shape)) > _MAX_VOXELS:
-        raise NeuroFMError(f"a matrix of {_plain(shape)} voxels is no T1w", fix="Check the header.")
+        raise NeuroFMError(f"a matrix of {_plain(shape)} voxels cannot be a T1w", fix="Check the header.")
 
 
 def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -152,7 +153,7 @@ def _check_length(path: Path, offset: float, shape: tuple[int, ...], kind: np.dt
     nibabel stops at the last voxel, before the check sum.
     """
     if not offset <= _MAX_OFFSET:
-        raise _damaged(f"its voxels would begin at byte {offset:.0f}")
+        raise _damaged(f"the voxel data would start at byte {offset:.0f}")
     promised = int(offset) + math.prod(map(int, shape)) * kind.itemsize
     length = _inflated(path, promised) if path.suffix.lower() in {".gz", ".mgz"} else path.stat().st_size
     if length < promised:
@@ -165,25 +166,26 @@ def _inflated(path: Path, promised: int) -> int:
         while block := stream.read(_BLOCK):
             length += len(block)
             if length > promised + _MAX_REST:
-                raise NeuroFMError("the file holds far more than its header says", fix="Get the file again.")
+                raise NeuroFMError("the file is much longer than its header implies", fix="Get a new copy.")
     return length
 
 
 def _check_image(image: Any) -> None:
     if not isinstance(image, nib.spatialimages.SpatialImage):
-        raise NeuroFMError("this is no image of voxels", fix="Give a path or a nibabel image.")
+        raise NeuroFMError("this is not a volumetric image", fix="Give a path or a nibabel image.")
     _check_matrix(image.shape)
     if image.get_data_dtype().kind not in "iufb":
-        raise NeuroFMError("the voxels are not single real numbers", fix="Export a grey-scale image.")
+        raise NeuroFMError("the voxel values are not real scalars", fix="Export a greyscale image.")
     affine = np.asarray(image.affine, dtype=float)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        raise NeuroFMError("the affine of the image is singular or not finite", fix=_MEND)
+        raise NeuroFMError("the affine of the image is singular or not finite", fix=_FIX_HEADER)
     zooms = np.round(nib.affines.voxel_sizes(affine), 4)
     extent = float((zooms * image.shape[:3]).min())
     if zooms.max() > _ZOOMS_MM[1] or zooms.min() < _ZOOMS_MM[0] or extent < _MIN_EXTENT_MM:
         sizes = "x".join(f"{z:.3g}" for z in zooms)
         raise NeuroFMError(
-            f"voxels of {sizes} mm over {extent:.0f} mm cannot show a brain", fix="Check the header."
+            f"a field of view of {extent:.0f} mm with voxels of {sizes} mm cannot hold a brain",
+            fix="Check the header.",
         )
 
 
@@ -204,26 +206,25 @@ def _check_variety(data: NDArray[np.float32]) -> None:
     values, counts = np.unique(data[::3, ::3, ::3], return_counts=True)
     if len(values) > _MANY_VALUES:
         return
-    here, next_to_it = data[::2, ::2, :-1], data[::2, ::2, 1:]
+    voxels, neighbours = data[::2, ::2, :-1], data[::2, ::2, 1:]
     background = values[counts.argmax()]
-    inside = (here != background) & (next_to_it != background)
-    alike = int(np.count_nonzero(inside & (here == next_to_it)))
-    equal = alike / max(1, int(np.count_nonzero(inside)))
-    if len(values) <= _FEW_VALUES or equal > _FLAT:
+    inside = (voxels != background) & (neighbours != background)
+    equal = int(np.count_nonzero(inside & (voxels == neighbours)))
+    if len(values) <= _FEW_VALUES or equal / max(1, int(np.count_nonzero(inside))) > _FLAT:
         raise NeuroFMError(
-            f"the image has {len(values)} values only: a mask or segmentation, not a T1w",
-            fix="Check its name.",
+            f"the image has only {len(values)} distinct values: it is a mask or segmentation, not a T1w",
+            fix="Check the file name.",
         )
 
 
 def _unusable(data: NDArray[Any]) -> NeuroFMError:
     count = int(np.count_nonzero(~np.isfinite(data)))
     if count:
-        return NeuroFMError(f"{count} voxels are NaN or infinite", fix="Find out what wrote them.")
+        return NeuroFMError(f"{count} voxels are NaN or infinite", fix="Check how the image was made.")
     largest = float(np.abs(data).max())
     return NeuroFMError(
-        f"the voxels are too large, up to {largest:.3g}",
-        fix="Check scl_slope in the header and what wrote them.",
+        f"the voxel values are too large, up to {largest:.3g}",
+        fix="Check scl_slope in the header.",
     )
 
 
@@ -237,11 +238,11 @@ def _as_float(image: Any, data: NDArray[np.float32]) -> nib.Nifti1Image:
 
 
 def _keep_forms(header: nib.Nifti1Header, loaded: nib.Nifti1Image) -> None:
-    """Take over the codes and the qform; the sform is the affine that is used."""
+    """Copy the codes and the qform; the sform is the affine that is used."""
     codes = int(header["qform_code"]), int(header["sform_code"])
     try:
         qform = np.asarray(header.get_qform(), dtype=float)
         loaded.set_qform(qform, code=codes[0], update_affine=False)
     except (ValueError, np.linalg.LinAlgError, nib.spatialimages.HeaderDataError):
-        codes = 0, codes[1]  # a quaternion that is none says nothing
+        codes = 0, codes[1]  # an invalid quaternion gives no orientation
     loaded.set_sform(loaded.affine, code=codes[1] or 2 * min(codes[0], 1), update_affine=False)

@@ -1,28 +1,32 @@
-"""What each column of the group tables means: LongName, Description, Units, Levels."""
+"""What each column of a table means: LongName, Description, Units, Levels."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from neurofm_bids.records.prediction import Prediction
+
 __all__ = [
     "Entry",
+    "acquisition",
     "column",
-    "features",
-    "quality",
-    "quality_names",
-    "target",
-    "target_column",
-    "target_names",
+    "feature",
+    "metric",
+    "metric_column",
+    "prediction",
+    "prediction_column",
+    "readout",
+    "readout_column",
 ]
 
 Entry = dict[str, Any]
 
-_KEYS = ("LongName", "Description", "Units", "Levels")
+_SUFFIXES = {"year": "_years", "mm^3": "_mm3", "mm": "_mm"}
+_PROBABILITY = "probability of "
 
 
 @cache
@@ -41,73 +45,83 @@ def column(name: str) -> Entry:
     return dict(_dictionary()["columns"][name])
 
 
-def features(names: Sequence[str]) -> dict[str, Entry]:
-    """Return one entry per feature."""
+def feature(number: int) -> Entry:
+    """Return the entry of one feature."""
     entry = _dictionary()["feature"]
-    return {name: {**entry, "LongName": f"{entry['LongName']} {int(name[1:])}"} for name in names}
+    return {**entry, "LongName": f"{entry['LongName']} {number}"}
 
 
-def target_names(recorded: Mapping[str, Any]) -> list[str]:
-    """Order the names of the targets: those of the dictionary first, then the others by name."""
-    known = [name for name in _dictionary()["targets"] if name in recorded]
-    return known + sorted(set(recorded) - set(known))
+def acquisition(name: str) -> Entry:
+    """Return the entry of an acquisition parameter.
 
-
-def target_column(name: str) -> str:
-    """Return the column of a target's value.
-
-    >>> target_column("age"), target_column("hand grip")
-    ('predicted_age_years', 'predicted_hand_grip')
+    >>> acquisition("EchoTime")["Units"]
+    's'
     """
-    known = _dictionary()["targets"].get(name)
-    return str(known["Column"]) if known else f"predicted_{_safe(name)}"
+    unknown = {"LongName": name, "Description": f"{name} in the metadata of the image"}
+    return dict(_dictionary()["acquisition"].get(name, unknown))
 
 
-def target(name: str, recorded: Mapping[str, Any]) -> dict[str, Entry]:
-    """Return the entries of a target's columns: its value, then ``_sd``, ``_lower95``, ...
+@cache
+def metric_column(name: str) -> str:
+    """Return the column of an image quality metric.
 
-    Parameters
-    ----------
-    name
-        Name of the target in the predictions record.
-    recorded
-        What a record says of it; used for targets that the dictionary does not know.
-    """
-    known = _dictionary()["targets"].get(name)
-    about = known or {"LongName": f"Predicted {name}", "Description": "Prediction of the model", **recorded}
-    value = {key: about[key] for key in _KEYS if about.get(key)}
-    value.setdefault("Units", "arbitrary")
-    if recorded.get("Range"):
-        low, high = recorded["Range"]
-        value["Description"] += f". Supported range: {low:g} to {high:g}"
-    entries = {target_column(name): value}
-    for part, entry in _dictionary()["parts"].items():
-        units = {} if "Levels" in entry else {"Units": value["Units"]}
-        long_name = f"{value['LongName']}, {entry['LongName']}"
-        entries[f"{target_column(name)}_{part}"] = {**entry, **units, "LongName": long_name}
-    return entries
-
-
-def quality_names(recorded: Sequence[str]) -> list[str]:
-    """Order the names of quality measures: those of the dictionary first, then the others by name."""
-    known = [name for name in _dictionary()["quality"] if name in recorded]
-    return known + sorted(set(recorded) - set(known))
-
-
-def quality(name: str) -> tuple[str, Entry]:
-    """Return the column of a quality measure and its entry.
-
-    >>> quality("odd name")[0]
+    >>> metric_column("odd name")
     'odd_name'
     """
-    known = _dictionary()["quality"].get(name)
-    long_name = _safe(name).replace("_", " ")
+    return _safe(name)
+
+
+def metric(name: str) -> Entry:
+    """Return the entry of an image quality metric.
+
+    >>> metric("rotation_degrees")["Units"]
+    'degree'
+    """
+    words = _safe(name).replace("_", " ")
     unknown = {
-        "LongName": long_name[:1].upper() + long_name[1:],
-        "Description": f"Quality measure {_safe(name)} as recorded with the scan",
+        "LongName": words[:1].upper() + words[1:],
+        "Description": f"Image quality metric {_safe(name)} as recorded with the scan",
         "Units": "arbitrary",
     }
-    return _safe(name), dict(known or unknown)
+    return dict(_dictionary()["quality"].get(name, unknown))
+
+
+def readout_column(name: str) -> str:
+    """Return the column of the score of a readout.
+
+    >>> readout_column("hand grip")
+    'readout_hand_grip'
+    """
+    return f"readout_{_safe(name)}"
+
+
+def readout(name: str) -> Entry:
+    """Return the entry of the score of a readout."""
+    entry = _dictionary()["readout"]
+    return {**entry, "LongName": f"{entry['LongName']} {name}"}
+
+
+def prediction_column(name: str, units: str) -> str:
+    """Return the column of a predicted value.
+
+    >>> prediction_column("age", "year"), prediction_column("sex", "probability of male")
+    ('predicted_age_years', 'predicted_male_probability')
+    """
+    if units.startswith(_PROBABILITY):
+        return f"predicted_{_safe(units.removeprefix(_PROBABILITY))}_probability"
+    return f"predicted_{_safe(name)}{_SUFFIXES.get(units, '')}"
+
+
+def prediction(name: str, about: Prediction) -> dict[str, Entry]:
+    """Return the entries of a prediction's columns: its value, then ``_sd``, ``_lower95``, ..."""
+    column, (low, high) = prediction_column(name, about.units), about.range
+    units = "1" if about.units.startswith(_PROBABILITY) else about.units
+    text = f"{about.description}. Supported range: {low:g} to {high:g}"
+    entries = {column: {"LongName": about.long_name, "Description": text, "Units": units}}
+    for part, entry in _dictionary()["parts"].items():
+        unit = {} if "Levels" in entry else {"Units": units}
+        entries[f"{column}_{part}"] = {**entry, **unit, "LongName": f"{about.long_name}, {entry['LongName']}"}
+    return entries
 
 
 def _safe(name: str) -> str:

@@ -26,5 +26,6 @@ def range_flag(name: str, prediction: Prediction) -> Flag | None:
     if prediction.in_range:
         return None
     low, high = prediction.range
-    message = f"{prediction.long_name} is outside {low:g} to {high:g} {prediction.units}"
+    units = {"year": "years"}.get(prediction.units, prediction.units)
+    message = f"{prediction.long_name} is outside the trained range of {low:g} to {high:g} {units}"
     return Flag(f"{name}_out_of_range", message)

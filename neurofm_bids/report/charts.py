@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.group.statistics import outliers
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -60,19 +58,21 @@ def plot_agreement(
     labels: tuple[str, str],
     name: str,
     description: str,
+    far: Sequence[int] = (),
 ) -> str:
     """Draw predicted against known values, both of shape (n,), with the line of identity.
 
     Parameters
     ----------
     names
-        Of the scans; those farthest from the line carry theirs.
+        Of the scans.
     labels
         Of the two axes, units included.
     name, description
-        Of the picture within its page, and for those who cannot see it.
+        Identifier of the figure within its page, and its description for screen readers.
+    far
+        Places of the scans to draw in red, the farthest from the line first: the first few are named.
     """
-    far = outliers(predicted - known)
     with new_figure((5.4, 4.8)) as figure:
         axes = figure.add_subplot()
         both = np.concatenate([known, predicted])

@@ -10,17 +10,18 @@ import base64
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.geometry import box, inside_points, resample_onto
+
 __all__ = ["grid_figure", "mask_figure", "registration_figure"]
 
 _Volume = NDArray[np.float32]
-_Box = tuple[tuple[int, int], ...]
+_Box = tuple[NDArray[np.int64], NDArray[np.int64]]  # first and end voxel
 
 _PLANES = ((2, "z", "LR"), (1, "y", "LR"), (0, "x", "PA"))  # axis across the slice, its name, horizontal ends
 _MASK_COLOUR, _TISSUE_COLOUR = "#ff3b30", "#34c0eb"
@@ -40,13 +41,13 @@ class _Tile:
     ends: str
 
 
-def mask_figure(t1w: nib.Nifti1Image, mask: nib.Nifti1Image, path: Path) -> None:
-    """Draw the contour of the brain mask on slices of the T1w, both on one grid, to an SVG file."""
+def mask_figure(t1w: nib.Nifti1Image, mask: nib.Nifti1Image) -> str:
+    """Return an SVG with the contour of the brain mask on slices of the T1w, both on one grid."""
     image, inside = nib.as_closest_canonical(t1w), nib.as_closest_canonical(mask)
     brain = np.asarray(inside.dataobj) > 0
     overlays = ((_MASK_COLOUR, brain.astype(np.float32), 0.5),)
-    rows = _rows(image, _box(brain, inside.affine), _window(image, brain), overlays)
-    path.write_text(_svg(rows, "Brain mask (red) on the T1w"))
+    rows = _rows(image, _crop(inside, _MARGIN_MM), _window(image, brain), overlays)
+    return _svg(rows, "Brain mask (red) on the T1w")
 
 
 def registration_figure(
@@ -55,9 +56,8 @@ def registration_figure(
     template: nib.Nifti1Image,
     template_mask: nib.Nifti1Image,
     t1w_to_template: NDArray[np.float64],
-    path: Path,
-) -> None:
-    """Draw the registration in both directions to an SVG file.
+) -> str:
+    """Return an SVG of the registration in both directions.
 
     Parameters
     ----------
@@ -67,14 +67,16 @@ def registration_figure(
         Target brain and its mask.
     t1w_to_template
         Affine 4x4 matrix from T1w to template points, world RAS+ mm.
-    path
-        The SVG file: above, the moved T1w with the template's contours; below, the template with those of the
-        moved T1w. Red is the brain mask, blue the brightest tissue (mostly white matter).
+
+    Returns
+    -------
+    str
+        Above, the moved T1w with the template's contours; below, the template with those of the moved T1w.
+        Red is the brain mask, blue the brightest tissue (mostly white matter).
     """
-    moved = _onto(corrected, template, t1w_to_template, order=1)
-    moved_mask = _onto(mask, template, t1w_to_template, order=1)
     fixed, fixed_mask = (nib.as_closest_canonical(image) for image in (template, template_mask))
-    box = _box(np.asarray(fixed_mask.dataobj) > 0, fixed.affine, margin_mm=10)
+    moved, moved_mask = (resample_onto(image, fixed, t1w_to_template, order=1) for image in (corrected, mask))
+    crop = _crop(fixed_mask, 10)
     rows: list[list[_Tile]] = []
     for shown, shown_mask, drawn, drawn_mask in (
         (moved, moved_mask, fixed, fixed_mask),
@@ -83,40 +85,26 @@ def registration_figure(
         brain = np.asarray(drawn_mask.dataobj, dtype=np.float32)
         overlays = ((_TISSUE_COLOUR, *_bright_tissue(drawn, brain)), (_MASK_COLOUR, brain, 0.5))
         window = _window(shown, np.asarray(shown_mask.dataobj) > 0.5)
-        rows += _rows(shown, box, window, overlays, columns=_COLUMNS)
+        rows += _rows(shown, crop, window, overlays)
     title = "Above: the T1w moved to the template, with the template's contours. Below: the reverse"
-    path.write_text(_svg(rows, title))
+    return _svg(rows, title)
 
 
-def grid_figure(grid: nib.Nifti1Image, path: Path) -> None:
-    """Draw the model grid to an SVG file: slices of 1 mm, and of the 2 mm lattice that one view reads."""
+def grid_figure(grid: nib.Nifti1Image) -> str:
+    """Return an SVG of the model grid at 1 mm, and of the 2 mm lattice that one pass of the network reads."""
     image = nib.as_closest_canonical(grid)
     volume = np.asarray(image.dataobj, dtype=np.float32)
     brain = volume > 0
     window = _window(image, brain)
     middle = np.round(np.argwhere(brain).mean(axis=0)).astype(int)
-    lattice = (
-        volume[1::2, ::2, 1::2].repeat(2, 0).repeat(2, 1).repeat(2, 2)
-    )  # in LIA the first phase is 0, 0, 0
+    # in LIA the first phase of the lattice is 0, 0, 0
+    lattice = volume[1::2, ::2, 1::2].repeat(2, 0).repeat(2, 1).repeat(2, 2)
     row = [
         _tile(shown, axis, int(middle[axis]), window, (), f"{name}, {spacing} mm", ends)
         for spacing, shown in ((1, volume), (2, lattice))
         for axis, name, ends in _PLANES
     ]
-    path.write_text(_svg([row], "Model grid of 1 mm (left) and the 2 mm lattice of the first view (right)"))
-
-
-def _onto(
-    image: nib.Nifti1Image, template: nib.Nifti1Image, t1w_to_template: NDArray[np.float64], *, order: int
-) -> nib.Nifti1Image:
-    """Return the image moved to the template's grid, in RAS order."""
-    from scipy.ndimage import affine_transform
-
-    target = nib.as_closest_canonical(template)
-    sampling = np.linalg.inv(image.affine) @ np.linalg.inv(t1w_to_template) @ target.affine
-    matrix, offset = nib.affines.to_matvec(sampling)
-    data = affine_transform(np.asarray(image.dataobj, np.float32), matrix, offset, target.shape, order=order)
-    return nib.Nifti1Image(data, target.affine)
+    return _svg([row], "Model grid at 1 mm (left) and the 2 mm lattice of the first pass (right)")
 
 
 def _bright_tissue(image: nib.Nifti1Image, brain: _Volume) -> tuple[_Volume, float]:
@@ -135,34 +123,30 @@ def _window(image: nib.Nifti1Image, brain: NDArray[np.bool_]) -> tuple[float, fl
     return low, high if high > low else low + 1
 
 
-def _box(brain: NDArray[np.bool_], affine: NDArray[np.float64], margin_mm: float = _MARGIN_MM) -> _Box:
-    """Return the voxel limits of the brain plus a margin, per axis."""
-    places = np.argwhere(brain)
-    margin = np.ceil(margin_mm / nib.affines.voxel_sizes(affine)).astype(int)
-    low, high = np.maximum(places.min(0) - margin, 0), places.max(0) + margin + 1
-    return tuple((int(a), int(min(b, n))) for a, b, n in zip(low, high, brain.shape, strict=True))
+def _crop(mask: nib.Nifti1Image, margin_mm: float) -> _Box:
+    margin = np.ceil(margin_mm / nib.affines.voxel_sizes(mask.affine)).astype(int)
+    return box(inside_points(mask), margin, mask.shape)
 
 
 def _rows(
     image: nib.Nifti1Image,
-    box: _Box,
+    crop: _Box,
     window: tuple[float, float],
     overlays: Sequence[tuple[str, _Volume, float]],
-    columns: int = _COLUMNS,
 ) -> list[list[_Tile]]:
     """Return a row of slices per plane; overlays are (colour, volume, level of the contour)."""
-    cut = tuple(slice(a, b) for a, b in box)
+    cut = tuple(map(slice, *crop))
     volume = np.asarray(image.dataobj, dtype=np.float32)[cut]
     zooms = nib.affines.voxel_sizes(image.affine)
     cropped = [(colour, over[cut], level) for colour, over, level in overlays]
     rows = []
     for axis, name, ends in _PLANES:
         margin = min(_MARGIN_MM / zooms[axis], volume.shape[axis] / 4)
-        places = np.linspace(margin, volume.shape[axis] - 1 - margin, columns).round().astype(int)
+        places = np.linspace(margin, volume.shape[axis] - 1 - margin, _COLUMNS).round().astype(int)
         row = []
         for place in places:
-            corner = [a for a, _ in box]
-            corner[axis] += int(place)
+            corner = crop[0].copy()
+            corner[axis] += place
             world = nib.affines.apply_affine(image.affine, corner)[axis]
             label = f"{name} = {world:.0f} mm"
             row.append(_tile(volume, axis, int(place), window, cropped, label, ends, zooms))
@@ -216,24 +200,26 @@ def _svg(rows: Sequence[Sequence[_Tile]], title: str) -> str:
     width = max(tile.pixels.shape[1] for row in rows for tile in row)
     columns = max(len(row) for row in rows)
     full = (sum(heights) + _GAP * (len(rows) - 1), columns * (width + _GAP) - _GAP)
-    canvas, marks = np.zeros(full, dtype=np.uint8), []
+    canvas = np.zeros(full, dtype=np.uint8)
+    paths: list[str] = []
+    texts: list[str] = []
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for column, tile in enumerate(row):
             h, w = tile.pixels.shape
             y, x = top + (height - h) // 2, column * (width + _GAP) + (width - w) // 2
             canvas[y : y + h, x : x + w] = tile.pixels
-            marks += [_path(colour, line, x, y) for colour, line in tile.contours]
-            marks += _texts(tile, column * (width + _GAP), top, width, height)
+            paths += [_path(colour, line, x, y) for colour, line in tile.contours]
+            texts += _texts(tile, column * (width + _GAP), top, width, height)
         top += height + _GAP
     picture = f'<image width="{full[1]}" height="{full[0]}" href="data:image/jpeg;base64,{_jpeg(canvas)}"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {full[1]} {full[0]}" role="img">'
         f"<title>{title}</title>{picture}\n"
         '<g fill="none" stroke-width="1.1" stroke-linejoin="round">\n'
-        + "\n".join(mark for mark in marks if mark.startswith("<path"))
+        + "\n".join(paths)
         + '\n</g>\n<g fill="#d7dbe0" font-family="sans-serif" font-size="10">\n'
-        + "\n".join(mark for mark in marks if mark.startswith("<text"))
+        + "\n".join(texts)
         + "\n</g></svg>\n"
     )
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.group.statistics import Agreement, age_agreement, principal_components
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Model
+from neurofm_bids.records.statistics import Agreement, Statistics
 from neurofm_bids.report.charts import plot_agreement
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
 from neurofm_bids.report.render import render
@@ -21,7 +23,6 @@ __all__ = ["GroupReport", "ReportScan", "render_group_report", "write_group_repo
 _Array = npt.NDArray[np.float64]
 
 _MAX_ROWS = 2000
-_MAX_STRIPS = 8
 _AGE, _KNOWN_AGE, _GAP, _MASK = (
     "predicted_age_years",
     "chronological_age_years",
@@ -45,7 +46,7 @@ class ReportScan:
     out_of_range
         Columns whose prediction lies outside the supported range.
     flags
-        Name, message and severity (``warning`` or ``serious``) of each.
+        Its flags.
     """
 
     stem: str
@@ -53,7 +54,7 @@ class ReportScan:
     link: str | None
     values: Mapping[str, float]
     out_of_range: tuple[str, ...] = ()
-    flags: tuple[tuple[str, str, str], ...] = ()
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,17 @@ class GroupReport:
     Parameters
     ----------
     label, model
-        Model label, and what the records say of the model (Name, License, Notice, WeightsSHA256).
+        Model label, and the model.
     scans
         In the order of the tables.
     missing
         Stem and reason of the scans that have no row.
     warnings
         Sentences about the cohort.
-    features
-        Shape (n, d), in the order of ``scans``.
+    statistics
+        Over the scans; arrays are in the order of ``scans``.
+    n_features
+        Number of features.
     columns
         LongName, Description and Units by column name.
     predictions, quality
@@ -85,11 +88,12 @@ class GroupReport:
     """
 
     label: str
-    model: Mapping[str, Any]
+    model: Model
     scans: tuple[ReportScan, ...]
     missing: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    features: npt.NDArray[np.floating]
+    statistics: Statistics
+    n_features: int
     columns: Mapping[str, Mapping[str, Any]]
     predictions: tuple[str, ...]
     quality: tuple[str, ...]
@@ -125,9 +129,8 @@ def _context(report: GroupReport) -> dict[str, Any]:
         "n_scans": len(report.scans),
         "n_participants": len(participants),
         "n_flagged": len(flagged),
-        "n_serious": sum(any(flag[2] == "serious" for flag in scan.flags) for scan in flagged),
+        "n_serious": sum(any(flag.severity == "serious" for flag in scan.flags) for scan in flagged),
         "flag_counts": _flag_counts(flagged),
-        "quality_left_out": [_title(report, name) for name in report.quality[_MAX_STRIPS:]],
         "heads": [_head(report, name) for name in _table_columns(report)],
         "lines": [_line(report, scan) for scan in shown],
         "max_rows": _MAX_ROWS,
@@ -142,11 +145,10 @@ def _figures(report: GroupReport) -> dict[str, Any]:
     names = tuple(scan.stem for scan in report.scans)
     known, predicted = _values(report, _KNOWN_AGE), _values(report, _AGE)
     both = np.isfinite(known) & np.isfinite(predicted)
-    agreement = age_agreement(known[both], predicted[both]) if both.any() else None
-    components = principal_components(report.features)
+    agreement, components = report.statistics.agreement, report.statistics.components
     pictures = {
         "predictions_figure": _draw_strips(report, (*report.predictions, _MASK), "predictions"),
-        "quality_figure": _draw_strips(report, report.quality[:_MAX_STRIPS], "quality"),
+        "quality_figure": _draw_strips(report, report.quality, "quality"),
         "age_figure": agreement
         and plot_agreement(
             known[both],
@@ -155,6 +157,7 @@ def _figures(report: GroupReport) -> dict[str, Any]:
             ("chronological age (years)", "predicted age (years)"),
             "ages",
             f"Predicted against chronological age of {agreement.n} scans",
+            agreement.outliers,
         ),
         "components_figure": components
         and plot_components(components, known, names, "Scans in the plane of the first two components"),
@@ -179,10 +182,12 @@ def _draw_strips(report: GroupReport, columns: Sequence[str], name: str) -> str 
 
 def _strip(report: GroupReport, column: str) -> Strip:
     values = _values(report, column)
-    has = np.isfinite(values)
     unit, factor = _unit(report, column)
-    names = tuple(scan.stem for scan, there in zip(report.scans, has, strict=True) if there)
-    return Strip(_title(report, column), unit, values[has] * factor, names)
+    places = np.flatnonzero(np.isfinite(values))
+    names = tuple(report.scans[place].stem for place in places)
+    summary = report.statistics.summaries.get(column)
+    far = np.searchsorted(places, summary.outliers).tolist() if summary else ()
+    return Strip(_title(report, column), unit, values[places] * factor, names, far)
 
 
 def _values(report: GroupReport, column: str) -> _Array:
@@ -251,14 +256,14 @@ def _cell(report: GroupReport, scan: ReportScan, column: str) -> tuple[str, str,
         form = ",.1f"
     limits = [scan.values.get(f"{column}_{end}") for end in ("lower95", "upper95")]
     spread = [f"{limit * factor:{form}}" for limit in limits if limit is not None]
-    title = f"95 % over views: {spread[0]} to {spread[1]}" if len(spread) == 2 else ""
+    title = f"95 % over passes: {spread[0]} to {spread[1]}" if len(spread) == 2 else ""
     return f"{scan.values[column] * factor:{form}}", title, outside
 
 
 def _flag_counts(scans: Sequence[ReportScan]) -> list[tuple[str, str, int]]:
     def every() -> Iterator[tuple[str, str]]:
         for scan in scans:
-            yield from {(name, severity) for name, _, severity in scan.flags}
+            yield from {(flag.name, flag.severity) for flag in scan.flags}
 
     counts: dict[tuple[str, str], int] = {}
     for key in every():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.group.statistics import Components, outliers
+from neurofm_bids.records.statistics import Components
 from neurofm_bids.report.charts import (
     GREY,
     LINE,
@@ -34,18 +34,31 @@ _ENOUGH_FOR_SHAPE = 10
 
 @dataclass(frozen=True)
 class Strip:
-    """One measure over scans: title, unit, values of shape (n,) and the name of each value's scan."""
+    """One column over scans.
+
+    Parameters
+    ----------
+    title, unit
+        Of the column.
+    values
+        Shape (n,), finite.
+    names
+        Of the scan of each value.
+    far
+        Places of the values to draw in red, the farthest first: the first few are named.
+    """
 
     title: str
     unit: str
     values: _Array
     names: tuple[str, ...]
+    far: Sequence[int] = ()
 
 
 def plot_strips(strips: Sequence[Strip], name: str, description: str) -> str:
-    """Draw each measure as points over the shape of their distribution, two per line.
+    """Draw each column as points over the shape of their distribution, two per row of the figure.
 
-    A black line marks the median; values far from the rest are red, the farthest carry the scan's name.
+    A black line marks the median; outliers are red, the farthest carry the scan's name.
     """
     lines = (len(strips) + 1) // 2
     with new_figure((10.4, 1.45 * lines)) as figure:
@@ -68,7 +81,7 @@ def plot_components(components: Components, ages: _Array, names: Sequence[str], 
             figure.colorbar(dots, ax=axes, label="chronological age (years)", fraction=0.045)
             if not known.all():
                 axes.legend(frameon=False, fontsize=8)
-        for place in outliers(np.hypot(x - np.median(x), y - np.median(y)))[:MAX_NAMES]:
+        for place in components.outliers[:MAX_NAMES]:
             write_name(axes, names[place], (x[place], y[place]), float(x.min() + x.max()) / 2)
         first, second = (f"{100 * share:.0f} % of variance" for share in components.explained)
         axes.set(xlabel=f"component 1 ({first})", ylabel=f"component 2 ({second})")
@@ -90,8 +103,7 @@ def _strip(axes: Axes, strip: Strip) -> None:
         return
     height = _density(axes, values)
     jitter = height * (2 * _halton(values.size) - 1)
-    far = outliers(values)
-    points(axes, values, jitter, far)
+    points(axes, values, jitter, strip.far)
     if values.size > 2:
         axes.plot([np.median(values)] * 2, [-0.5, 0.5], color=LINE, linewidth=1.6)
     if np.ptp(values) == 0:
@@ -99,7 +111,7 @@ def _strip(axes: Axes, strip: Strip) -> None:
         axes.set_xlim(values[0] - half, values[0] + half)
     _tick(axes)
     middle = sum(axes.get_xlim()) / 2
-    for order, place in enumerate(far[:MAX_NAMES]):
+    for order, place in enumerate(strip.far[:MAX_NAMES]):
         write_name(
             axes, strip.names[place], (values[place], jitter[place]), middle, lift=12 + 9 * (order % 2)
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["bibliography", "methods_text"]
+from neurofm_bids.records.scan import Provenance
+
+__all__ = ["bibliography", "methods_of", "methods_text", "plain_citations"]
 
 _REFERENCES = {
     "neurofm": """@article{neurofm,
@@ -43,6 +46,18 @@ _REFERENCES = {
   journal = {NeuroImage}, volume = {54}, number = {3}, pages = {2033--2044}, year = {2011},
   doi = {10.1016/j.neuroimage.2010.09.025}
 }""",
+    "templateflow": """@article{templateflow,
+  author = {Ciric, Rastko and others},
+  title = {{TemplateFlow}: {FAIR}-sharing of multi-scale, multi-species brain models},
+  journal = {Nature Methods}, volume = {19}, pages = {1568--1571}, year = {2022},
+  doi = {10.1038/s41592-022-01681-2}
+}""",
+    "mni6": """@incollection{mni6,
+  author = {Grabner, Guenther and others},
+  title = {Symmetric atlasing and model based segmentation: an application to the hippocampus in older
+           adults},
+  booktitle = {MICCAI}, volume = {4191}, pages = {58--66}, year = {2006}, doi = {10.1007/11866763_8}
+}""",
     "mni2009c": """@article{mni2009c,
   author = {Fonov, Vladimir and others},
   title = {Unbiased average age-appropriate atlases for pediatric studies},
@@ -50,6 +65,16 @@ _REFERENCES = {
   doi = {10.1016/j.neuroimage.2010.07.033}
 }""",
 }
+
+
+_TEMPLATES = {
+    "MNI152NLin2009cAsym": "mni2009c",
+    "MNI152NLin2009cSym": "mni2009c",
+    "MNIPediatricAsym": "mni2009c",
+    "MNI152NLin6Asym": "mni6",
+}
+_AUTHOR = re.compile(r"author = \{(\w+)")
+_YEAR = re.compile(r"year = \{(\d+)\}")
 
 
 def methods_text(
@@ -70,8 +95,8 @@ def methods_text(
         f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
         _stripping(parameters["skull_strip"], versions),
         _bias(parameters["bias_correction"], versions),
-        f"Each brain was registered to {parameters['template']} [@mni2009c] with an affine transform"
-        f" (antspyx {versions['antspyx']}; [@ants]; one thread, seed {parameters['random_seed']}).",
+        f"Each brain was registered to {parameters['template']} [@{_template(parameters)}] with an affine"
+        f" transform [@ants] (antspyx {versions['antspyx']}, one thread, seed {parameters['random_seed']}).",
         _grid(parameters["encode_space"]),
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
         f" predictions from {_views(parameters['views'])}{_precision(parameters)}.",
@@ -82,22 +107,20 @@ def methods_text(
 
 def _stripping(mode: str, versions: Mapping[str, str]) -> str:
     if mode == "skip":
-        return "Images were taken as skull-stripped already."
-    skipped = ", unless they were recognised as skull-stripped already" if mode == "auto" else ""
+        return "Images were treated as already skull-stripped."
+    skipped = ", except in images that were recognised as already skull-stripped" if mode == "auto" else ""
     return f"Brains were extracted with deepbet {versions['deepbet']} [@deepbet]{skipped}."
 
 
 def _bias(method: str, versions: Mapping[str, str]) -> str:
     if method == "none":
         return "No bias correction was applied."
-    return (
-        f"Intensity bias was corrected within the brain mask with N4 (antspyx {versions['antspyx']}; [@n4])."
-    )
+    return f"Intensity bias was corrected in the brain mask with N4 [@n4] (antspyx {versions['antspyx']})."
 
 
 def _grid(space: str) -> str:
     if space == "native":
-        return "The brain was brought to the model grid (256^3 voxels of 1 mm, LIA) in its own pose."
+        return "The brain was brought to the model grid (256^3 voxels of 1 mm, LIA) in its own orientation."
     return (
         "The brain was resampled once (cubic) to the model grid (256^3 voxels of 1 mm, LIA) with the"
         " rotation and translation of that affine alone, which leave volumes unchanged."
@@ -106,9 +129,9 @@ def _grid(space: str) -> str:
 
 def _views(count: int) -> str:
     if count == 1:
-        return "a single pass"
-    views = f"the mean of {count} views of each scan (phases of the 2 mm lattice that the network reads"
-    return f"{views}, and turns and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
+        return "a single pass of each scan"
+    views = f"the mean of {count} passes of each scan (phases of the 2 mm lattice that the network reads"
+    return f"{views}, and rotations and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
 
 
 def _precision(parameters: Mapping[str, Any]) -> str:
@@ -116,11 +139,46 @@ def _precision(parameters: Mapping[str, Any]) -> str:
     return "" if precision == "float32" else f", in {precision}"
 
 
+def _template(parameters: Mapping[str, Any]) -> str:
+    """Return the reference of a template; that of TemplateFlow where it is not known."""
+    return _TEMPLATES.get(parameters["template"], "templateflow")
+
+
 def bibliography(parameters: Mapping[str, Any]) -> str:
     """Return the BibTeX entries that :func:`methods_text` cites."""
-    unused = set()
+    unused = {"templateflow", *_TEMPLATES.values()} - {_template(parameters)}
     if parameters["skull_strip"] == "skip":
         unused.add("deepbet")
     if parameters["bias_correction"] == "none":
         unused.add("n4")
     return "\n\n".join(entry for key, entry in _REFERENCES.items() if key not in unused) + "\n"
+
+
+def methods_of(made: Iterable[Provenance]) -> tuple[str, str]:
+    """Return methods and references of the settings and versions that made some scans, each once."""
+    texts: dict[str, None] = {}
+    references: dict[str, None] = {}
+    for how in made:
+        model, versions = how.model, how.software
+        text = methods_text(how.parameters, model=model.name, notice=model.notice, versions=versions)
+        texts[text] = None
+        references[bibliography(how.parameters)] = None
+    return "\n".join(texts), "\n".join(references)
+
+
+def plain_citations(text: str) -> str:
+    """Return a text with the keys of its references replaced by author and year.
+
+    >>> plain_citations("with N4 [@n4; @ants].")
+    'with N4 (Tustison 2010; Avants 2011).'
+    """
+    return re.sub(r"\[(@[^\]]+)\]", lambda keys: f"({_named(keys[1])})", text)
+
+
+def _named(keys: str) -> str:
+    return "; ".join(_author_and_year(key.strip()) for key in keys.split(";"))
+
+
+def _author_and_year(key: str) -> str:
+    entry = _REFERENCES.get(key.removeprefix("@"))
+    return f"{_AUTHOR.findall(entry)[0]} {_YEAR.findall(entry)[0]}" if entry else key

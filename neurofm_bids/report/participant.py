@@ -8,66 +8,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.records.dictionary import quality, quality_names, target_names
+from neurofm_bids.bids.covariates import Person
+from neurofm_bids.records.dictionary import metric
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.report.methods import methods_of, plain_citations
 from neurofm_bids.report.render import render
 from neurofm_bids.storage.atomic import write_text
 
-__all__ = ["ReportFailure", "ScanReport", "outputs_comment", "write_participant_report"]
+__all__ = ["ScanReport", "contents_comment", "write_participant_report"]
 
 _CAPTIONS = {
     "mask": (
         "Brain mask",
         "Red: the brain mask on the T1w as scanned. It follows the inside of the skull and keeps the "
-        "cerebrospinal fluid; it should not cut into the brain or run into eyes, neck or dura.",
+        "cerebrospinal fluid; it should neither cut into the brain nor include eyes, neck or dura.",
     ),
     "registration": (
         "Registration to the template (affine)",
-        "Above: the T1w moved to the template, with the template's contours. Below: the template with the "
-        "contours of the moved T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
-        "matter. The affine serves this check only; the network never sees it.",
+        "Top: the T1w aligned to the template, with the template's contours. Bottom: the template with the "
+        "contours of the aligned T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
+        "matter. The affine serves this check only and never changes the image that the network reads.",
     ),
     "grid": (
         "What the network reads",
-        "Left: the model grid, 256^3 voxels of 1 mm. Right: every second voxel, the lattice of one view.",
+        "Left: the model grid, 256^3 voxels of 1 mm. Right: every second voxel, the lattice of one pass.",
     ),
 }
 
 
 @dataclass(frozen=True)
-class ReportFailure:
-    """Where and why a scan failed, and what can be done."""
-
-    step: str
-    reason: str
-    fix: str
-
-
-@dataclass(frozen=True)
 class ScanReport:
-    """What the report shows of one scan.
+    """What the report shows of one finished scan.
 
     Parameters
     ----------
-    stem
-        Name of the scan.
-    record, sidecar
-        Predictions record and provenance sidecar; None if the scan failed.
-    failure
-        Why it failed, or None.
+    record
+        Everything that was measured and predicted.
+    person
+        Recorded age and sex.
     figures
         SVG files by name: ``mask``, ``registration``, ``grid``.
     """
 
-    stem: str
-    record: Mapping[str, Any] | None
-    failure: ReportFailure | None
+    record: ScanRecord
+    person: Person
     figures: Mapping[str, Path]
-    sidecar: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A row of a table: what, value, repeatability, remark, explanation."""
+    """A row of a table: what, value, repeatability or unit, remark, explanation."""
 
     name: str
     value: str
@@ -77,15 +69,14 @@ class _Number:
 
 
 def write_participant_report(
+    path: Path,
     subject: str,
     scans: Sequence[ScanReport],
-    path: Path,
+    failures: Sequence[Failure],
     *,
-    versions: Mapping[str, str],
     command: str,
-    methods: str,
-    references: str,
-    outputs: str = "",
+    software: Mapping[str, str],
+    contents: str = "",
 ) -> None:
     """Write ``sub-<label>.html``; equal arguments give equal bytes.
 
@@ -93,68 +84,60 @@ def write_participant_report(
     ----------
     subject
         Label without ``sub-``.
-    scans
-        Every scan of the participant, finished or failed.
-    versions
-        Software versions by package.
+    scans, failures
+        Finished and failed scans of the participant.
     command
         The command line of the run.
-    methods, references
-        Methods text and BibTeX entries.
-    outputs
-        Hash of the outputs that the report tells of; it stands in a comment at its end.
+    software
+        Versions by package.
+    contents
+        Hash of what the report shows; it stands in a comment at its end.
     """
-    finished = [scan for scan in scans if scan.record is not None]
+    methods, references = methods_of([scan.record.provenance for scan in scans])
     context = {
         "subject": subject,
-        "scans": [_view(scan) for scan in finished],
-        "failures": [scan for scan in scans if scan.failure is not None],
-        "model": finished[0].record["Model"] if finished and finished[0].record else {},
-        "versions": sorted(versions.items()),
+        "scans": [_view(scan) for scan in sorted(scans, key=lambda scan: scan.record.scan.stem)],
+        "failures": sorted(failures, key=lambda failure: failure.stem or failure.scan),
+        "model": scans[0].record.provenance.model if scans else None,
+        "versions": sorted(software.items()),
         "command": command,
-        "methods": [line for line in methods.splitlines() if line and not line.startswith("#")],
+        "methods": [line for line in plain_citations(methods).splitlines() if line and line[0] != "#"],
         "references": references,
     }
-    write_text(path, render("participant.html.j2", context) + outputs_comment(outputs))
+    write_text(path, render("participant.html.j2", context) + contents_comment(contents))
 
 
-def outputs_comment(outputs: str) -> str:
-    """Return the line that ends a report made from outputs of this hash."""
-    return f"\n<!-- outputs {outputs} -->\n"
+def contents_comment(contents: str) -> str:
+    """Return the line that ends a report with contents of this hash."""
+    return f"\n<!-- contents {contents} -->\n"
 
 
 def _view(scan: ScanReport) -> dict[str, Any]:
-    record, sidecar = scan.record or {}, scan.sidecar or {}
+    record = scan.record
     return {
-        "stem": scan.stem,
-        "scan": str(record["Scan"]).removeprefix("bids:raw:"),
-        "participant": record["Participant"],
-        "predicted": [
-            _predicted(record["Predictions"][name]) for name in target_names(record["Predictions"])
-        ],
-        "mask_ml": record["Measured"]["mask_volume_mm3"] / 1000,
-        "views": record["Views"],
-        "flags": record["Flags"],
-        "quality": [
-            _measure(name, record["Quality"][name]) for name in quality_names(list(record["Quality"]))
-        ],
+        "record": record,
+        "path": record.scan.path,
+        "stem": record.scan.stem,
+        "person": scan.person,
+        "predicted": [_predicted(name, item, scan.person) for name, item in record.predictions.items()],
+        "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
+        "quality": [_metric(name, value) for name, value in record.image_quality.items()],
         "figures": [(*_CAPTIONS[name], _data_uri(path)) for name, path in scan.figures.items()],
-        "made": sidecar.get("NeuroFM", {}),
-        "measured": sidecar.get("Measured", {}),
     }
 
 
-def _predicted(entry: Mapping[str, Any]) -> _Number:
-    scale, unit, form = _shown(str(entry["Units"]))
+def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
+    scale, unit, form = _shown(prediction.units)
     interval = ""
-    if entry["Interval95"] is not None:
-        low, high = (format(limit * scale, form) for limit in entry["Interval95"])
+    if prediction.interval95 is not None:
+        low, high = (format(limit * scale, form) for limit in prediction.interval95)
         interval = f"{low} to {high}"
-    remarks = [] if entry["InRange"] else ["outside the range the model was made for"]
-    if "Gap" in entry:
-        remarks.append(f"recorded age {entry['Chronological']:g}, gap {entry['Gap']:+.1f} years")
-    value = f"{format(entry['Value'] * scale, form)} {unit}".strip()
-    return _Number(entry["LongName"], value, interval, "; ".join(remarks), entry["Description"])
+    remarks = [] if prediction.in_range else ["outside the range for which the model was trained"]
+    if name == "age" and person.age_years is not None:
+        gap = prediction.value - person.age_years
+        remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
+    value = f"{format(prediction.value * scale, form)} {unit}".strip()
+    return _Number(prediction.long_name, value, interval, "; ".join(remarks), prediction.description)
 
 
 def _shown(units: str) -> tuple[float, str, str]:
@@ -167,13 +150,11 @@ def _shown(units: str) -> tuple[float, str, str]:
     return shown.get(units, (1.0, units, ".3g"))
 
 
-def _measure(name: str, value: float | None) -> _Number:
-    column, entry = quality(name)
+def _metric(name: str, value: float | None) -> _Number:
+    entry = metric(name)
     units = entry.get("Units", "")
     text = "n/a" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return _Number(
-        entry.get("LongName", column), text, "" if units == "1" else units, "", entry["Description"]
-    )
+    return _Number(entry["LongName"], text, "" if units == "1" else units, "", entry["Description"])
 
 
 def _data_uri(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Files that survive: atomic writes, locks, tables, and reading that forgives."""
+"""Files: atomic writing, locks, tables, and reading text and JSON."""

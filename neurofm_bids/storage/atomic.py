@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import tempfile
@@ -20,7 +21,15 @@ from neurofm_bids.errors import os_error
 if TYPE_CHECKING:
     import nibabel as nib
 
-__all__ = ["file_version", "remove_leftovers", "write_bytes", "write_json", "write_nifti", "write_text"]
+__all__ = [
+    "file_sha256",
+    "file_version",
+    "remove_leftovers",
+    "write_bytes",
+    "write_json",
+    "write_nifti",
+    "write_text",
+]
 
 _TEMPORARY = ".tmp-"
 
@@ -31,7 +40,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises
     ------
     NeuroFMError
-        The disk is full, read-only or gone, or the folder may not be written.
+        The disk is full, read-only or gone, or there is no write permission for the folder.
     """
     try:
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
@@ -49,7 +58,7 @@ def _replace(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())  # a machine that goes down must not leave an empty file of that name
+            os.fsync(stream.fileno())  # a power failure must not leave an empty file of that name
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
@@ -59,7 +68,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def file_version(path: Path) -> tuple[int, ...]:
-    """Return what tells one writing of a file from another; nothing if it is not there."""
+    """Return what distinguishes one version of a file from another; empty if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -67,8 +76,14 @@ def file_version(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove the temporary files of interrupted writes of these files; no one else may be writing them."""
+    """Remove temporary files of interrupted writes; no other process may be writing these files."""
     beginnings: dict[Path, list[str]] = {}
     for path in paths:
         beginnings.setdefault(path.parent, []).append(_temporary(path))
@@ -89,13 +104,14 @@ def _umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically; bytes of a file name that are no UTF-8 are written as escapes."""
+    """Write UTF-8 text atomically; bytes of a file name that are not UTF-8 are written as escapes."""
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys atomically; refuse NaN and infinity."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
+    """Write JSON atomically, with sorted keys or in their order; refuse NaN and infinity."""
+    text = json.dumps(value, indent=2, sort_keys=sort_keys, allow_nan=False, ensure_ascii=False)
+    write_text(path, text + "\n")
 
 
 def write_nifti(path: Path, image: nib.Nifti1Image) -> None:

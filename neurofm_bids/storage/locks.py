@@ -24,22 +24,21 @@ class Locks:
     """Locks by name within one file, held by this process until it releases them or ends, however it ends.
 
     Each name is one byte of the file (its place is a hash of the name), locked as POSIX record locks are:
-    also between the machines that share a network file system, and given back by the kernel when a process
-    dies.
-    Where the file system has no locks everything is granted, and a warning says so.
+    also between machines that share a network file system, and released by the kernel when a process ends.
+    Where the file system does not support locks, every lock is granted and a warning is logged.
 
     Parameters
     ----------
     path
-        The file; nothing is ever written to it. No other code of the process may open
-        it: closing any handle of a file gives back all locks of the process on it.
+        The file; nothing is ever written to it. No other code of the process may open it: closing any handle
+        of a file releases all locks of the process on it.
     create
-        Make the file, and its folder, if they are missing.
+        Create the file and its folder if they do not exist.
 
     Attributes
     ----------
     works
-        False once the file system has been found to have no locks.
+        False once the file system has turned out not to support locks.
 
     Raises
     ------
@@ -68,16 +67,16 @@ class Locks:
         os.close(self._handle)
 
     def try_acquire(self, name: str) -> bool:
-        """Take a lock if no other process has it, and tell whether it is held now."""
+        """Acquire a lock unless another process holds it, and tell whether it is held now."""
         return self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self, name: str) -> None:
-        """Give a lock back."""
+        """Release a lock."""
         self._lock(name, fcntl.LOCK_UN)
 
     @contextlib.contextmanager
     def held(self, name: str, *, shared: bool = False) -> Iterator[None]:
-        """Wait for a lock and hold it; shared ones exclude only those that are not."""
+        """Wait for a lock and hold it; a shared lock excludes only exclusive ones."""
         self._lock(name, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         try:
             yield
@@ -95,7 +94,7 @@ class Locks:
                 return False
             self.works = False
             _log.warning(
-                "The file system of %s has no locks (%s): runs at the same time may do the same scans.",
+                "No file locks on the file system of %s (%s): concurrent runs may process the same scans.",
                 self._path.parent,
                 error.strerror,
             )

@@ -1,4 +1,4 @@
-"""Text and JSON of a dataset, read from regular files of a sane size only: nothing blocks or swells."""
+"""Text and JSON of a dataset, read only from regular files of at most 256 MB."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def read_text(path: Path, *, errors: str = "strict") -> str:
     Raises
     ------
     OSError
-        The file is missing or no regular file (a pipe would block), larger than 256 MB, or may not be read.
+        The file is missing, not a regular file (a pipe would block), too large, or not readable.
     ValueError
         It is not UTF-8 and ``errors`` is ``strict``.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "this is not a file")
+        raise OSError(errno.EINVAL, "this is not a regular file")
     if status.st_size > _MAX_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return path.read_text(encoding="utf-8-sig", errors=errors)
@@ -40,7 +40,7 @@ def read_json(path: Path) -> Any:
     OSError
         As :func:`read_text`.
     ValueError
-        It is not JSON, or nested too deeply.
+        It is not valid JSON, or nested too deeply.
     """
     text = read_text(path)
     try:

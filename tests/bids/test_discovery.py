@@ -77,7 +77,7 @@ def test_nothing_selected(bids_dataset, settings, message):
 
 
 def test_missing_dataset(tmp_path):
-    with pytest.raises(NeuroFMError, match="there is no such dataset") as error:
+    with pytest.raises(NeuroFMError, match="dataset not found") as error:
         select(tmp_path / "nowhere")
     assert error.value.code is Exit.NO_INPUT
 
@@ -142,7 +142,7 @@ def test_sessions_that_link_back_are_entered_once(bids_dataset):
     (root / "sub-01" / "anat" / "anat").symlink_to("..")
     selection = select(root)
     assert names(selection) == [ONE]
-    assert [bad.reason for bad in selection.refused] == ["the name does not fit its folder"]
+    assert [bad.reason for bad in selection.refused] == ["the file name does not match its folder"]
 
 
 def test_folders_named_as_images_do_not_vanish(bids_dataset):
@@ -150,7 +150,7 @@ def test_folders_named_as_images_do_not_vanish(bids_dataset):
     folder = root / "sub-02" / "ses-a" / "anat" / "sub-02_ses-a_T1w.nii.gz"
     folder.mkdir(parents=True)
     (refused,) = select(root).refused
-    assert (refused.path, refused.reason) == (folder, "this is not a file")
+    assert (refused.path, refused.reason) == (folder, "this is not a regular file")
 
 
 def test_names_that_are_not_utf8_are_refused_by_a_name_that_is(bids_dataset):
@@ -166,9 +166,9 @@ def test_names_that_are_not_utf8_are_refused_by_a_name_that_is(bids_dataset):
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("sub-02", "the link leads in a circle"),
-        ("/nowhere", "the link leads nowhere"),
-        ("../.git/annex/objects/x", "the image has not been fetched"),
+        ("sub-02", "the symbolic link is circular"),
+        ("/nowhere", "the symbolic link is broken"),
+        ("../.git/annex/objects/x", "the image has not been downloaded"),
     ],
 )
 def test_participants_that_lead_nowhere_do_not_vanish(bids_dataset, target, reason):
@@ -186,8 +186,8 @@ def test_pipes_are_not_opened(bids_dataset):
     os.mkfifo(root / ONE)
     os.mkfifo((root / TWO).with_name("sub-02_ses-a_T1w.json"))
     assert {bad.reason for bad in select(root).refused} == {
-        "this is not a file",
-        "the sidecar sub-02_ses-a_T1w.json cannot be read (this is not a file)",
+        "this is not a regular file",
+        "the sidecar sub-02_ses-a_T1w.json cannot be read (this is not a regular file)",
     }
 
 
@@ -202,11 +202,11 @@ def test_a_description_that_pybids_cannot_read(bids_dataset):
 def test_twins_in_upper_and_lower_case_are_processed_with_a_warning(bids_dataset, caplog):
     images = [f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("a", "A", "b")]
     assert names(select(bids_dataset(*images))) == sorted(images)
-    assert "participants differ in upper and lower case only: sub-A, sub-a" in caplog.text
+    assert "participant labels differ only in case: sub-A, sub-a" in caplog.text
 
 
 def test_two_files_with_the_same_outputs(bids_dataset):
     other = "sub-01/anat/sub-01_T1w.nii"
     selection = select(bids_dataset(ONE, other))
     assert names(selection) == [other]
-    assert "would have the names of those of sub-01_T1w.nii" in selection.refused[0].reason
+    assert "would overwrite those of sub-01_T1w.nii" in selection.refused[0].reason

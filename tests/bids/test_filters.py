@@ -3,6 +3,7 @@ import json
 import pytest
 
 from neurofm_bids.bids.filters import parse_labels, read_filter_file
+from neurofm_bids.cli.main import main
 from neurofm_bids.errors import Exit, NeuroFMError
 
 
@@ -11,17 +12,79 @@ def test_labels_from_a_file(tmp_path):
     assert parse_labels([str(tmp_path / "labels.txt"), "ses-b", "02"]) == ("01", "02", "b")
 
 
-def test_filter_file(tmp_path):
-    path = tmp_path / "filter.json"
-    path.write_text(json.dumps({"t1w": {"acquisition": "mprage", "datatype": "anat"}}))
-    assert read_filter_file(path) == (("acquisition", "mprage"),)
-    path.write_text(json.dumps({"t1w": {"acquisitions": "mprage"}}))
-    with pytest.raises(NeuroFMError, match="unknown filter acquisitions") as error:
+def write_filters(folder, t1w):
+    path = folder / "filter.json"
+    path.write_text(json.dumps({"t1w": t1w, "bold": {"task": "rest"}}))
+    return path
+
+
+def test_filters_are_those_of_the_t1w_section(tmp_path):
+    path = write_filters(
+        tmp_path, {"run": [1, 2], "acquisition": "mprage", "datatype": "anat", "suffix": ["T1w"]}
+    )
+    assert read_filter_file(path) == (("acquisition", "mprage"), ("run", [1, 2]))
+    path.write_text('{"bold": {"task": "rest"}}')
+    assert read_filter_file(path) == ()
+
+
+@pytest.mark.parametrize(
+    ("t1w", "message"),
+    [
+        ({"acquisitions": "mprage"}, "unknown filter acquisitions"),
+        ({"run": 1.5}, "the filter run has a value that cannot be used"),
+        ({"run": True}, "the filter run has a value that cannot be used"),
+        ({"acquisition": {"name": "mprage"}}, "the filter acquisition has a value that cannot be used"),
+        ({"session": ["a", ["b"]]}, "the filter session has a value that cannot be used"),
+        ({"suffix": "T2w"}, "the filter suffix excludes T1w"),
+        ({"datatype": None}, "the filter datatype excludes anat"),
+    ],
+)
+def test_filters_that_cannot_be_used_are_usage_errors_with_their_name(
+    bids_dataset, tmp_path, capsys, t1w, message
+):
+    path = write_filters(tmp_path, t1w)
+    with pytest.raises(NeuroFMError, match=message) as error:
         read_filter_file(path)
     assert error.value.code is Exit.USAGE
+    root = bids_dataset("sub-01/anat/sub-01_T1w.nii.gz")
+    arguments = [
+        str(root),
+        str(tmp_path / "out"),
+        "participant",
+        "--bids-filter-file",
+        str(path),
+        "--dry-run",
+    ]
+    assert main(arguments) == Exit.USAGE
+    assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"t1w": [1]}', "[" * 100_000])
+@pytest.mark.parametrize(
+    ("t1w", "runs"),
+    [
+        ({"run": [1, 2]}, {"1", "02"}),
+        ({"run": 2}, {"02"}),
+        ({"run": "02"}, {"02"}),
+        ({"run": None}, {None}),
+        ({"run": [None, 3]}, {None, "3"}),
+        ({"run": "*"}, {"1", "02", "3"}),
+        ({"run": "Query.ANY"}, {"1", "02", "3"}),
+        ({"run": "Query.NONE"}, {None}),
+        ({"subject": "sub-01", "run": [3]}, {"3"}),
+        ({}, {"1", "02", "3", None}),
+    ],
+)
+def test_filters_reach_the_plan_of_a_run(bids_dataset, tmp_path, capsys, t1w, runs):
+    stems = {run: f"sub-01_run-{run}_T1w" if run else "sub-01_T1w" for run in ("1", "02", "3", None)}
+    root = bids_dataset(*(f"sub-01/anat/{stem}.nii.gz" for stem in stems.values()))
+    filters = str(write_filters(tmp_path, t1w))
+    arguments = [str(root), str(tmp_path / "out"), "participant", "--bids-filter-file", filters, "--dry-run"]
+    assert main(arguments) == Exit.OK
+    planned = capsys.readouterr().out
+    assert {run for run, stem in stems.items() if f"/{stem}.nii.gz" in planned} == runs
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"t1w": [1]}', '{"t1w": 5}', "[" * 100_000])
 def test_filter_files_that_cannot_be_read(tmp_path, text):
     path = tmp_path / "filter.json"
     path.write_text(text)
@@ -33,8 +96,8 @@ def test_filter_files_that_cannot_be_read(tmp_path, text):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file holds no label"),
-        (b"\n \n", "the file holds no label"),
+        (b"", "the file contains no labels"),
+        (b"\n \n", "the file contains no labels"),
         (b"\xff\xfe", "cannot be read"),
     ],
 )

@@ -37,10 +37,10 @@ def test_names_that_are_taken(path):
         ("sub-01/anat/sub-01_space-MNI_T1w.nii.gz", "has space-, which only derivatives have"),
         ("sub-01/anat/sub-01_run-1_run-1_T1w.nii.gz", "an entity twice"),
         (f"sub-01/anat/sub-01_acq-{'l' * 150}_T1w.nii.gz", "too long: 161 characters"),
-        ("sub-01/anat/sub-02_T1w.nii.gz", "does not fit its folder"),
-        ("sub-01/anat/sub-01_ses-a_T1w.nii.gz", "does not fit its folder"),
-        ("sub-01/ses-a/anat/sub-01_T1w.nii.gz", "does not fit its folder"),
-        ("sub-01/ses-a/anat/sub-01_ses-b_T1w.nii.gz", "does not fit its folder"),
+        ("sub-01/anat/sub-02_T1w.nii.gz", "does not match its folder"),
+        ("sub-01/anat/sub-01_ses-a_T1w.nii.gz", "does not match its folder"),
+        ("sub-01/ses-a/anat/sub-01_T1w.nii.gz", "does not match its folder"),
+        ("sub-01/ses-a/anat/sub-01_ses-b_T1w.nii.gz", "does not match its folder"),
     ],
 )
 def test_names_that_are_refused(path, message):
@@ -66,12 +66,12 @@ def test_links_are_followed_to_what_they_mean(tmp_path):
     found = {name: file_problem(tmp_path / name) for name in (*targets, "chain", "pipe", "lfs")}
     assert found.pop("good") is None
     assert {name: problem[0] for name, problem in found.items()} == {
-        "circle": "the link leads in a circle",
-        "nowhere": "the link leads nowhere",
-        "annex": "the image has not been fetched",
-        "chain": "the image has not been fetched",
-        "pipe": "this is not a file",
-        "lfs": "the image has not been fetched",
+        "circle": "the symbolic link is circular",
+        "nowhere": "the symbolic link is broken",
+        "annex": "the image has not been downloaded",
+        "chain": "the image has not been downloaded",
+        "pipe": "this is not a regular file",
+        "lfs": "the image has not been downloaded",
     }
     assert "git lfs pull" in found["lfs"][1]
     assert "datalad get" in found["chain"][1]
@@ -80,4 +80,4 @@ def test_links_are_followed_to_what_they_mean(tmp_path):
 def test_folders_that_cannot_be_listed(tmp_path):
     (tmp_path / "circle").symlink_to("circle")
     assert folder_problem(tmp_path) is None
-    assert folder_problem(tmp_path / "circle") == ("the link leads in a circle", "Check the dataset.")
+    assert folder_problem(tmp_path / "circle") == ("the symbolic link is circular", "Check the dataset.")

@@ -41,6 +41,6 @@ def test_what_is_refused(tmp_path, text, message):
 
 def test_a_sidecar_that_has_not_been_fetched(tmp_path):
     (tmp_path / "T1w.json").symlink_to(".git/annex/objects/x")
-    with pytest.raises(NeuroFMError, match=r"the sidecar T1w\.json has not been fetched") as error:
+    with pytest.raises(NeuroFMError, match=r"the sidecar T1w\.json has not been downloaded") as error:
         read_metadata(tmp_path / "sub-01_T1w.nii.gz", tmp_path)
     assert "datalad get" in error.value.fix

@@ -1,15 +1,11 @@
 """Which scans a run takes when others work on the same ones."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.config import Config, Outputs
-from neurofm_bids.engine import claims
-from neurofm_bids.engine.claims import claimed_chunks
-from neurofm_bids.participant.plan import Job
+from neurofm_bids.engine.claims import claimed_chunks, lock_name
 
 
 class Elsewhere:
@@ -38,21 +34,14 @@ def name(number):
 
 
 @pytest.fixture
-def take(monkeypatch):
+def take():
     """Return a function that gives the chunks, and the scans that others finished."""
-    monkeypatch.setattr(claims, "_POLL_SECONDS", 0)
 
-    def run(locks, done=(), force=False, versions=()):
-        versions = dict(versions)
-        monkeypatch.setattr(claims, "is_up_to_date", lambda scan, *_: scan.subject in done)
-        monkeypatch.setattr(claims, "file_version", lambda path: versions.pop(path, 0))
-        out = SimpleNamespace(sidecar=lambda scan: scan.subject)
-        job, finished = (
-            Job(Config(Path("/bids"), Path("/out"), outputs=Outputs(force=force)), out, None, "", {}),
-            [],
-        )
-        chunks = []
-        for chunk in claimed_chunks(job, [scan(n) for n in range(5)], locks, 2, finished):
+    def run(locks, done=()):
+        finished, chunks = [], []
+        scans = [scan(n) for n in range(5)]
+        is_done = lambda scan: scan.subject in done  # noqa: E731
+        for chunk in claimed_chunks(scans, locks, 2, is_done, finished, poll_seconds=0):
             assert {name(s.subject) for s in chunk} <= locks.held
             chunks.append([s.subject for s in chunk])
         assert locks.held == set()
@@ -73,7 +62,5 @@ def test_what_another_run_finished_is_not_done_again(take):
     assert take(Elsewhere({name(3): 4}), done={"3", "4"}) == ([["0", "1"], ["2"]], ["4", "3"])
 
 
-def test_force_does_again_all_but_what_another_run_has_just_done(take):
-    chunks, finished = take(Elsewhere({}), done={"0", "3"}, force=True, versions={"3": 1})
-    assert finished == ["3"]
-    assert sorted(subject for chunk in chunks for subject in chunk) == ["0", "1", "2", "4"]
+def test_locks_are_named_by_the_place_of_the_scan():
+    assert lock_name(scan(3)) == name(3)

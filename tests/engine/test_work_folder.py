@@ -1,17 +1,17 @@
 """The folder of intermediate files, and what other runs left."""
 
-import threading
-import time
+import errno
+import tempfile
 
 import pytest
 
-from neurofm_bids.engine import monitor
-from neurofm_bids.engine.work_folder import _live, work_folder
+from neurofm_bids.engine.work_folder import disk_errno, run_prefix, work_folder
+from neurofm_bids.errors import Exit, NeuroFMError
 from tests.faults.command import hold
 
 
 def left_behind(folder, name):
-    path = folder / f"{_live()}{name}"
+    path = folder / f"{run_prefix()}{name}"
     path.mkdir()
     (path / "lock").touch()
     return path
@@ -40,7 +40,7 @@ def test_links_are_not_followed(tmp_path):
     victim.mkdir()
     work.mkdir()
     (victim / "file").touch()
-    (work / f"{_live()}link").symlink_to(victim)
+    (work / f"{run_prefix()}link").symlink_to(victim)
     with work_folder(work):
         pass
     assert [path.name for path in victim.iterdir()] == ["file"]
@@ -54,28 +54,63 @@ def test_kept_folders_are_kept(tmp_path):
     assert (kept / "file").is_file()
 
 
-def test_the_monitor_outlives_folders_that_vanish(tmp_path, monkeypatch):
-    monkeypatch.setattr(monitor, "_SECONDS", 0.01)
-    work, stop = tmp_path / "work", threading.Event()
+def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    tmp_path.chmod(0o777)
+    work = tmp_path / "work"
     work.mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: work.stat().st_uid + 1)
+    with pytest.raises(NeuroFMError, match=r"belongs to another user: .*--work-dir"), work_folder(work):
+        pass
 
-    def churn():
-        while not stop.is_set():
-            for number in range(20):
-                (work / f"{number}" / "deep").mkdir(parents=True, exist_ok=True)
-            for number in range(20):
-                (work / f"{number}" / "deep").rmdir()
-                (work / f"{number}").rmdir()
 
-    thread = threading.Thread(target=churn)
-    thread.start()
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(NeuroFMError, match="the work folder cannot be created") as error,
+        work_folder(tmp_path / "file" / "work"),
+    ):
+        pass
+    assert error.value.code is Exit.CANT_CREATE
+
+
+def test_sockets_have_a_place_without_a_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+    with work_folder(tmp_path):
+        assert tempfile.gettempdir() == "/dev/shm"
+    assert tempfile.tempdir is None
+
+
+def chained(error, context):
     try:
-        with monitor.monitored(True, tmp_path, work):
-            time.sleep(1.5)
-            before = len((tmp_path / "resources.tsv").read_text().splitlines())
-            time.sleep(1.5)
-        assert len((tmp_path / "resources.tsv").read_text().splitlines()) > before > 3
-    finally:
-        stop.set()
-        thread.join()
-    assert list(work.iterdir()) == []
+        try:
+            raise context
+        except OSError:
+            raise error  # noqa: B904 -- as nipype does
+    except ValueError as chained:
+        return chained
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (OSError(errno.ENOSPC, ""), errno.ENOSPC),
+        (chained(ValueError("x"), OSError(errno.EROFS, "")), errno.EROFS),
+        (OSError(errno.ENOENT, ""), None),
+        (ValueError("[Errno 28]"), None),
+        (None, None),
+    ],
+)
+def test_errors_carry_the_number_of_their_cause(tmp_path, error, number):
+    assert disk_errno(error, tmp_path) == number
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_written_to_if_the_error_does_not_tell(tmp_path, monkeypatch):
+    assert disk_errno(ValueError("x"), tmp_path / "gone") == errno.ENOENT
+
+    def full(*_):
+        raise OSError(errno.EDQUOT, "")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    assert disk_errno(ValueError("x"), tmp_path) == errno.EDQUOT

@@ -115,7 +115,7 @@ def is_complete(out, subject):
     table = (anat / f"sub-{subject}_desc-openS_features.tsv").read_text().splitlines()
     mask = nib.load(anat / f"sub-{subject}_desc-brain_mask.nii.gz")
     np.asarray(mask.dataobj)
-    return len(table) == 2 and record["Subject"] == subject
+    return len(table) == 2 and record["Scan"]["Subject"] == subject
 
 
 def needs_namespaces(*flags):

@@ -19,6 +19,8 @@ from tests.faults.command import (
     wait_until_at_work,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dataset(brain_image, tmp_path_factory):
@@ -97,7 +99,7 @@ def test_read_only_work_folder(dataset, tmp_path):
 def remove_when_at_work(command, folder):
     """Start a run, remove a folder when a worker is at work, and return exit code and words."""
     process = start(command)
-    wait_until_at_work(process, {"bias", "register"})
+    wait_until_at_work(process, {"bias_correction", "registration"})
     shutil.rmtree(folder, ignore_errors=True)
     said = process.communicate(timeout=300)[1]
     return process.returncode, said
@@ -131,7 +133,7 @@ def test_input_vanishes(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 3), tmp_path / "out"
     code, said = remove_when_at_work(arguments(root, out), root / "sub-02")
     assert code == 1, said
-    assert "there is no such file" in said
+    assert "file not found" in said
     assert is_complete(out, "00")
 
 

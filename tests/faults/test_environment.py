@@ -29,6 +29,7 @@ def test_bare_environment_without_network(dataset, tmp_path):
     assert is_complete(tmp_path / "out", "00")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("Everything is read-only but the output and work folders", "the run is done, exit code 0")
 def test_everything_else_is_read_only(dataset, tmp_path):
     unshare, why_not = needs_namespaces("-m", "-n")
@@ -77,7 +78,7 @@ def test_wrong_clocks(dataset, tmp_path, shift):
     image = dataset / "sub-00" / "anat" / "sub-00_T1w.nii.gz"
     before = image.stat().st_mtime
     try:
-        os.utime(image, (moment, moment))  # the same bytes under another time: hashed, not done again
+        os.utime(image, (moment, moment))  # the same bytes under another time: hashed, not processed again
         assert "Nothing to do" in run(arguments(dataset, out))[1]
     finally:
         os.utime(image, (before, before))

@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from neurofm_bids.pipeline import steps as pipeline
 from tests.faults.command import (
     arguments,
     is_complete,
@@ -22,7 +23,11 @@ from tests.faults.command import (
     wait_until_at_work,
 )
 
-STEPS = ("brain", "bias", "register", "grid", "figures", "encode")
+pytestmark = pytest.mark.slow
+
+ALL_STEPS = tuple(step.name for step in pipeline.STEPS)
+# Writing takes less than the time between two looks at the processes: it cannot be hit from outside.
+STEPS = tuple(name for name in ALL_STEPS if name != "write")
 
 
 def failed_rows(out):
@@ -35,14 +40,14 @@ def failed_rows(out):
 
 @pytest.fixture(scope="module")
 def killed_in_every_step(brain_image, tmp_path_factory):
-    """Of seven scans six lose every worker that comes to one of their steps, each in another one."""
+    """All scans but one lose every worker that comes to one of their steps, each in another one."""
     folder = tmp_path_factory.mktemp("kills")
     root, out = make_dataset(folder / "bids", brain_image, len(STEPS) + 1), folder / "out"
     victims = {(f"scan_{number}", step) for number, step in enumerate(STEPS)}
     process = start(arguments(root, out))
     me, end, most = psutil.Process(process.pid), time.monotonic() + 500, 0
     while process.poll() is None:
-        most = max(most, len(list((folder / "work").glob("*/0/chunk/scan_*/brain"))))
+        most = max(most, len(list((folder / "work").glob("*/0/chunk/scan_*/brain_extraction"))))
         assert time.monotonic() < end, "it hangs"
         for child in me.children(recursive=True) if me.is_running() else ():
             if place_of(child) in victims:
@@ -51,7 +56,7 @@ def killed_in_every_step(brain_image, tmp_path_factory):
     return process.returncode, out, most
 
 
-@pytest.mark.fault("A worker is killed in every one of the six steps", "those scans fail, exit code 1")
+@pytest.mark.fault("A worker is killed in every step but the short last one", "those scans fail, exit code 1")
 def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
     code, out, _ = killed_in_every_step
     assert code == 1
@@ -60,7 +65,7 @@ def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
         f"sub-{number:02d}": step for number, step in enumerate(STEPS)
     }
     assert all("memory" in row["reason"] and "--mem" in row["fix"] for row in rows.values())
-    assert is_complete(out, "06")
+    assert is_complete(out, f"{len(STEPS):02d}")
     assert not any(is_complete(out, f"{number:02d}") for number in range(len(STEPS)))
 
 
@@ -70,8 +75,8 @@ def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
         rows = list(csv.DictReader(stream, delimiter="\t"))
     killed = {(row["scan"], row["step"]) for row in rows if row["outcome"] == "killed"}
     assert killed == {(f"sub-{number:02d}", step) for number, step in enumerate(STEPS)}
-    done = [row for row in rows if row["scan"] == "sub-06"]
-    assert [row["step"] for row in done] == list(STEPS)
+    done = [row for row in rows if row["scan"] == f"sub-{len(STEPS):02d}"]
+    assert sorted(row["step"] for row in done) == sorted(ALL_STEPS)
     assert all(float(row["seconds"]) > 0 and float(row["peak_memory_mb"]) > 100 for row in done)
 
 
@@ -80,7 +85,7 @@ def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
 )
 def test_the_work_folder_holds_what_is_at_work(killed_in_every_step):
     _, out, most = killed_in_every_step
-    assert 1 <= most <= 3  # of seven, with two processors; one may wait for its second try
+    assert 1 <= most <= 3  # of all, with two processors; one may wait for its second try
     assert list((out.parent / "work").iterdir()) == []
 
 

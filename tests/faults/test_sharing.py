@@ -7,10 +7,8 @@ import sys
 
 import pytest
 
-from neurofm_bids.storage.locks import Locks
 from tests.faults.command import (
     arguments,
-    hold,
     is_complete,
     make_dataset,
     run,
@@ -19,29 +17,7 @@ from tests.faults.command import (
     wait_until_at_work,
 )
 
-
-def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path):
-    path = tmp_path / ".lock"
-    other = hold(path, "one", "two")
-    with Locks(path) as locks:
-        assert not locks.try_acquire("one")
-        assert locks.try_acquire("three")
-        other.kill()
-        other.wait()
-        assert locks.try_acquire("one")
-        locks.release("one")
-
-
-def test_a_file_system_without_locks_is_said_once(tmp_path, monkeypatch, caplog):
-    def refuse(*_):
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("fcntl.lockf", refuse)
-    with Locks(tmp_path / ".lock") as locks:
-        assert locks.try_acquire("one")
-        assert locks.try_acquire("two")
-        assert not locks.works
-    assert caplog.text.count("has no locks") == 1
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +95,8 @@ def test_group_while_participants_run(eight, tmp_path):
         code, said = run([sys.executable, "-m", "neurofm_bids", str(root), str(out), "group"])
         assert code in {0, 1}, said
         if other.poll() is None:
-            assert "A participant run was at work" in said
-            assert "A participant run was at work" in (out / "group_desc-openS.html").read_text()
+            assert "A participant run was active" in said
+            assert "A participant run was active" in (out / "group_desc-openS.html").read_text()
         with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
             counts.append(len(list(csv.DictReader(stream, delimiter="\t"))))
     assert counts
@@ -128,4 +104,4 @@ def test_group_while_participants_run(eight, tmp_path):
     other.communicate()
     code, said = run([sys.executable, "-m", "neurofm_bids", str(root), str(out), "group"])
     assert code == 0
-    assert "was at work" not in said
+    assert "was active" not in said

@@ -20,7 +20,7 @@ _NOT_BIDS = "this is not a raw BIDS dataset"
 _BROKEN = "dataset_description.json is missing or not valid JSON"
 _LACKS = "dataset_description.json lacks Name or BIDSVersion"
 _NOTHING = "no T1w image is selected"
-_AGES = "ages are not known"
+_IGNORED = "its values are not used"
 
 
 @dataclass(frozen=True)
@@ -202,14 +202,14 @@ DATASETS = (
         "participants.tsv with a participant twice",
         table(_HEAD + b"sub-01\t30\n01\t40\n"),
         1,
-        "the first row counts: 01",
+        "has several rows for 01: the first is used",
     ),
     DatasetCase(
-        "nocolumn", "participants.tsv without participant_id", table(b"id\tage\nsub-01\t30\n"), 1, _AGES
+        "nocolumn", "participants.tsv without participant_id", table(b"id\tage\nsub-01\t30\n"), 1, _IGNORED
     ),
-    DatasetCase("tableempty", "an empty participants.tsv", table(b""), 1, _AGES),
-    DatasetCase("tablepipe", "a pipe named participants.tsv", table(os.mkfifo), 1, _AGES),
-    DatasetCase("tablefolder", "a folder named participants.tsv", table(Path.mkdir), 1, _AGES),
+    DatasetCase("tableempty", "an empty participants.tsv", table(b""), 1, _IGNORED),
+    DatasetCase("tablepipe", "a pipe named participants.tsv", table(os.mkfifo), 1, _IGNORED),
+    DatasetCase("tablefolder", "a folder named participants.tsv", table(Path.mkdir), 1, _IGNORED),
     DatasetCase(
         "tablebytes",
         "NUL and a field of 1 MB in participants.tsv",
@@ -222,21 +222,21 @@ DATASETS = (
     DatasetCase("noparticipants", "no participant at all", without_participants, 18, _NOTHING),
     DatasetCase("anatfile", "a file named anat", anat_file, 18, _NOTHING),
     DatasetCase(
-        "linkcircle", "a participant that is a link to itself", with_link("sub-02"), 1, "leads in a circle"
+        "linkcircle", "a participant that is a link to itself", with_link("sub-02"), 1, "link is circular"
     ),
     DatasetCase(
         "linknowhere",
         "a participant that is a link to nothing",
         with_link("/nowhere/sub-02"),
         1,
-        "leads nowhere",
+        "link is broken",
     ),
     DatasetCase(
         "endless",
         "sessions that link back to their participant",
         endless_sessions,
         1,
-        "the name does not fit its folder",
+        "the file name does not match its folder",
     ),
     DatasetCase("linked", "a participant that is a link to another disk", elsewhere, 1, _EMPTY),
     # labels
@@ -245,11 +245,11 @@ DATASETS = (
         "a file of labels that is not UTF-8",
         labels(b"\xff\xfe0\x001\x00"),
         64,
-        "the file of labels cannot be read",
+        "the label file cannot be read",
         _FILE,
     ),
     DatasetCase(
-        "labelsempty", "a file of labels without any", labels(b"\n"), 64, "the file holds no label", _FILE
+        "labelsempty", "a file of labels without any", labels(b"\n"), 64, "the file contains no labels", _FILE
     ),
     DatasetCase(
         "labelsmissing", "a file of labels that is not there", bool, 18, "no such participant", _FILE

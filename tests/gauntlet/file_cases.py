@@ -6,9 +6,9 @@ from tests.gauntlet.case import Case
 __all__ = ["FILES", "SIDECARS"]
 
 _NAME = "the file name is not valid in BIDS"
-_PLACE = "the name does not fit its folder"
-_UNFETCHED = "the image has not been fetched"
-_NO_FILE = "this is not a file"
+_PLACE = "the file name does not match its folder"
+_UNFETCHED = "the image has not been downloaded"
+_NO_FILE = "this is not a regular file"
 _JSON = "is not valid JSON"
 _LONG = "l" * 180
 _ODD_VALUES = (
@@ -20,8 +20,8 @@ FILES = (
     Case("good", "a good scan", files.good, "processed"),
     Case("empty", "an empty file", files.empty, "refused", "the file is empty"),
     Case("folder", "a folder named as an image", files.folder, "refused", _NO_FILE),
-    Case("circle", "a link to itself", files.circle, "refused", "leads in a circle"),
-    Case("nowhere", "a link to nothing", files.nowhere, "refused", "leads nowhere"),
+    Case("circle", "a link to itself", files.circle, "refused", "link is circular"),
+    Case("nowhere", "a link to nothing", files.nowhere, "refused", "link is broken"),
     Case("fifo", "a pipe", files.fifo, "refused", _NO_FILE),
     Case("annexfile", "a git-annex pointer", files.annex_file, "refused", _UNFETCHED),
     Case("annexlink", "a git-annex link without content", files.annex_link, "refused", _UNFETCHED),
@@ -139,7 +139,7 @@ FILES = (
         "one scan as .nii and as .nii.gz: the second",
         files.both(files.empty, files.named("sub-twin_T1w.nii", files.empty)),
         "refused",
-        "would have the names of those of sub-twin_T1w.nii",
+        "would overwrite those of sub-twin_T1w.nii",
     ),
     Case(
         "runs",
@@ -172,7 +172,7 @@ SIDECARS = (
     Case("jsonfifo", "a pipe in place of the sidecar", files.sidecar(files.fifo), "refused", "the sidecar"),
     Case(
         "jsonlink",
-        "a sidecar that has not been fetched",
+        "a sidecar that has not been downloaded",
         files.sidecar(files.annex_link),
         "refused",
         "the sidecar",

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from neurofm_bids.bids.covariates import read_participants
+from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.filters import parse_labels
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
 from neurofm_bids.bids.problems import name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.errors import NeuroFMError
@@ -144,6 +144,10 @@ def test_sidecars_of_json(folder, value):
     assert json.loads(again) == found
 
 
+def scan_of(folder, label):
+    return Scan(folder / f"sub-{label}/anat/sub-{label}_T1w.nii.gz", folder, label, None, ())
+
+
 @pytest.mark.fault("random bytes as participants.tsv", "read, with ages from 0 to 130 or none")
 @settings(max_examples=200, deadline=None)
 @given(
@@ -154,10 +158,34 @@ def test_sidecars_of_json(folder, value):
 )
 def test_participants(folder, head, rest):
     (folder / "participants.tsv").write_bytes(head + rest)
-    for label, person in read_participants(folder).items():
-        assert label
+    covariates = read_covariates(folder)
+    for label in ("01", "", "b-0"):
+        person = covariates.person(scan_of(folder, label))
         assert person.age_years is None or 0 <= person.age_years <= 130
         assert person.sex in {None, "F", "M"}
+
+
+@pytest.mark.fault("random bytes as tables of sessions, scans and phenotypes", "read as far as possible")
+@settings(max_examples=200, deadline=None)
+@given(
+    rest=st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet='01e.+"=-na/\t\n', max_size=200).map(lambda text: f"n/a\tsub-01\t{text}".encode()),
+    ),
+    about=st.one_of(
+        st.binary(max_size=50),
+        st.dictionaries(st.sampled_from("ab"), _JSON).map(lambda value: json.dumps(value).encode()),
+    ),
+)
+def test_tables(folder, rest, about):
+    head = b"session_id\tparticipant_id\ta\tb\tfilename\n"
+    for place in ("phenotype/x", "sub-01/sub-01_sessions", "sub-01/sub-01_scans"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / f"{place}.tsv").write_bytes(head + rest)
+        (folder / f"{place}.json").write_bytes(about)
+    covariates = read_covariates(folder)
+    assert len(covariates.table([scan_of(folder, "01"), scan_of(folder, "02")])) == 2
+    json.dumps(covariates.dictionary, allow_nan=False)
 
 
 _PART = st.tuples(st.sampled_from(["sub", "ses", "acq", "run", "desc", "", ".."]), st.text(max_size=80)).map(
@@ -182,11 +210,7 @@ def test_names(parts, ending):
         return
     scan = Scan(path, root, known["sub"], known.get("ses"), tuple(known.items()))
     names = Derivatives(out, "neurofmL", "MNI152NLin2009cAsym")
-    for written in (
-        names.transform(scan, "rigid"),
-        names.model_grid(scan),
-        names.figure(scan, "registration"),
-    ):
+    for written in (names.path(scan, output) for output in SCAN_OUTPUTS):
         assert ".." not in written.parts
         assert written.is_relative_to(out)
         assert max(len(part.encode()) for part in written.parts) <= 255

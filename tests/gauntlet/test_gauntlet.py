@@ -16,7 +16,7 @@ RUNS = ["quick", pytest.param("slow", marks=pytest.mark.slow)]
 
 DONE = {"features.tsv", "features.json", "predictions.json"}
 
-pytestmark = pytest.mark.timeout(1800)  # one run of many scans
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]  # one run of many scans
 
 
 def contents(root):

@@ -2,13 +2,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids.geometry import as_matrix
 from neurofm_bids.preprocess.iqm import measure_quality
-from neurofm_bids.preprocess.registration import Registration
+from neurofm_bids.records.measurement import Registration
 
 
 def registration(**changes):
     usual = {"dice": 0.95, "correlation": 0.6, "rotation_degrees": 10.0, "scale": 1.1}
-    return Registration(rigid=np.eye(4), affine=np.eye(4), **{**usual, **changes})
+    return Registration(rigid=as_matrix(np.eye(4)), affine=as_matrix(np.eye(4)), **{**usual, **changes})
 
 
 def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
@@ -23,9 +24,12 @@ def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
     return image, nib.Nifti1Image(inside.astype(np.uint8), affine)
 
 
+def raised(image, mask, **changes):
+    return measure_quality(image, image, mask, registration(**changes))[1]
+
+
 def flags(image, mask, **changes):
-    _, raised = measure_quality(image, image, mask, registration(**changes))
-    return {flag.name: flag.severity for flag in raised}
+    return {flag.name: flag.severity for flag in raised(image, mask, **changes)}
 
 
 def test_a_usual_scan_raises_no_flag():
@@ -44,17 +48,16 @@ def test_a_usual_scan_raises_no_flag():
     ],
 )
 def test_each_flag_has_its_case(scan, changes, name, severity):
-    raised = flags(*brain(**{"zoom": 1.4, **scan}), **changes)
-    assert raised == {name: severity}
+    assert flags(*brain(**{"zoom": 1.4, **scan}), **changes) == {name: severity}
 
 
-def test_measures_move_the_right_way():
+def test_metrics_move_the_right_way():
     quiet, loud = brain(noise=10), brain(noise=40)
-    found = [measure_quality(image, image, mask, registration())[0] for image, mask in (quiet, loud)]
-    assert found[0]["snr_brain"] > 2 * found[1]["snr_brain"]
-    assert found[0]["core_rim_ratio"] == pytest.approx(1.5, rel=0.02)
-    assert found[0]["voxel_mm3"] == pytest.approx(8)
-    assert found[0]["mask_volume_mm3"] == pytest.approx(4 / 3 * np.pi * 70**3, rel=0.01)
+    one, other = (measure_quality(image, image, mask, registration())[0] for image, mask in (quiet, loud))
+    assert one["snr_brain"] > 2 * other["snr_brain"]
+    assert one["core_rim_ratio"] == pytest.approx(1.5, rel=0.02)
+    assert one["voxel_mm3"] == pytest.approx(8)
+    assert one["mask_volume_mm3"] == pytest.approx(4 / 3 * np.pi * 70**3, rel=0.01)
 
 
 def test_entropy_focus_is_one_for_a_flat_brain_and_less_for_a_sharp_one():
@@ -69,8 +72,8 @@ def test_entropy_focus_is_one_for_a_flat_brain_and_less_for_a_sharp_one():
 
 def test_a_constant_brain_lacks_what_cannot_be_measured():
     image, mask = brain(core=500, rim=500, noise=0)
-    measures, _ = measure_quality(image, image, mask, registration())
-    missing = {name for name, value in measures.items() if not np.isfinite(value)}
+    metrics, _ = measure_quality(image, image, mask, registration())
+    missing = {name for name, value in metrics.items() if value is None}
     assert missing == {"snr_brain", "contrast"}
 
 
@@ -87,7 +90,7 @@ TURNED = nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(6)))
 
 
 @pytest.mark.parametrize(
-    ("scan", "raised"),
+    ("scan", "expected"),
     [
         (with_forms(), {}),
         (with_forms(nib.affines.from_matvec(np.eye(3), (0, 40, 0))), {}),
@@ -99,8 +102,43 @@ TURNED = nib.affines.from_matvec(nib.eulerangles.euler2mat(0, 0, np.radians(6)))
         (with_forms(codes=(0, 0)), {"no_orientation": "warning"}),
     ],
 )
-def test_doubtful_headers_raise_a_flag(scan, raised):
-    assert flags(*scan) == raised
+def test_doubtful_headers_raise_a_flag(scan, expected):
+    assert flags(*scan) == expected
+
+
+@pytest.mark.parametrize(
+    ("scan", "changes", "message"),
+    [
+        (
+            brain(zoom=1.4, radius_mm=58),
+            {},
+            "The brain mask volume of 817 ml is outside the usual range of 1000 to 2000 ml",
+        ),
+        (
+            brain(zoom=1.4),
+            {"dice": 0.853},
+            "The overlap of the brain mask with the template is low (Dice 0.85)",
+        ),
+        (
+            brain(zoom=1.4),
+            {"rotation_degrees": 45.3},
+            "The head is rotated by 45 degrees relative to the template: check its orientation",
+        ),
+        (
+            with_forms(np.diag([1, 1, 1.03, 1])),
+            {},
+            "qform and sform give different voxel sizes (1.4 x 1.4 x 1.44 mm and 1.4 x 1.4 x 1.4 mm): "
+            "volumes follow the sform",
+        ),
+        (
+            with_forms(TURNED),
+            {},
+            "Axes of qform and sform differ by up to 6 degrees: the sform is used",
+        ),
+    ],
+)
+def test_messages_give_the_values(scan, changes, message):
+    assert [flag.message for flag in raised(*scan, **changes)] == [message]
 
 
 def test_a_voxel_that_outweighs_the_brain_raises_a_flag():

@@ -5,7 +5,8 @@ from nibabel.affines import apply_affine, from_matvec
 from nibabel.eulerangles import euler2mat
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.preprocess.registration import load_template, register
+from neurofm_bids.geometry import itk_transform, rotation_degrees
+from neurofm_bids.preprocess.registration import load_template, read_itk, register, to_ants
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,7 @@ def template():
 
 
 def moved(image, motion):
-    """The same voxels elsewhere: ``motion`` maps template points to points of the new image."""
+    """Return the same voxels elsewhere: ``motion`` maps template points to points of the new image."""
     data = np.asarray(image.dataobj, dtype=np.float32)
     return nib.Nifti1Image(data, motion @ image.affine)
 
@@ -23,8 +24,8 @@ def points(template):
     return apply_affine(template.mask.affine, np.argwhere(np.asarray(template.mask.dataobj) > 0)[::500])
 
 
-def errors_mm(found, motion, at):
-    return np.linalg.norm(apply_affine(found, apply_affine(motion, at)) - at, axis=1)
+def errors_mm(matrix, motion, at):
+    return np.linalg.norm(apply_affine(matrix, apply_affine(motion, at)) - at, axis=1)
 
 
 @pytest.mark.parametrize(
@@ -35,21 +36,21 @@ def errors_mm(found, motion, at):
         ((-0.1, 0.3, 0.5), (0, 9, -5), 0.92),
     ],
 )
-def test_known_motions_are_taken_back(template, angles, shift, scale):
+def test_known_motions_are_recovered(template, angles, shift, scale):
     motion = from_matvec(euler2mat(*angles) * scale, shift)
-    found = register(moved(template.image, motion), moved(template.mask, motion), template, seed=1)
+    result = register(moved(template.image, motion), moved(template.mask, motion), template, seed=1)
     at = points(template)
-    assert errors_mm(found.affine, motion, at).mean() < 0.3
-    assert found.scale == pytest.approx(1 / scale, rel=0.01)
-    assert found.dice > 0.98
-    assert found.correlation > 0.98
-    rotation = found.rigid[:3, :3]
+    assert errors_mm(result.affine, motion, at).mean() < 0.3
+    assert result.scale == pytest.approx(1 / scale, rel=0.01)
+    assert result.dice > 0.98
+    assert result.correlation > 0.98
+    rotation = np.array(result.rigid)[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-10)
     assert np.linalg.det(rotation) == pytest.approx(1)
-    degrees = np.degrees(np.arccos(np.clip((np.trace(euler2mat(*angles)) - 1) / 2, -1, 1)))
-    assert found.rotation_degrees == pytest.approx(degrees, abs=0.5)
+    degrees = rotation_degrees(motion / scale)
+    assert result.rotation_degrees == pytest.approx(degrees, abs=0.5)
     centre = apply_affine(motion, at.mean(axis=0))
-    assert np.linalg.norm(apply_affine(found.rigid, centre) - apply_affine(found.affine, centre)) < 1
+    assert np.linalg.norm(apply_affine(result.rigid, centre) - apply_affine(result.affine, centre)) < 1
 
 
 def test_equal_seeds_give_equal_bits(template, brain_image):
@@ -57,8 +58,21 @@ def test_equal_seeds_give_equal_bits(template, brain_image):
     brain = nib.Nifti1Image(data, brain_image.affine)
     mask = nib.Nifti1Image((data > 0).astype(np.uint8), brain_image.affine)
     one, two = (register(brain, mask, template, seed=5) for _ in range(2))
-    np.testing.assert_array_equal(one.affine, two.affine)
-    np.testing.assert_array_equal(one.rigid, two.rigid)
+    assert one == two
+
+
+def test_ants_reads_the_transform_files_and_sees_images_where_they_are(template, tmp_path):
+    import ants
+
+    motion = from_matvec(euler2mat(0.2, -0.1, 0.3) * 1.05, (3, -14, 25))
+    (tmp_path / "affine.txt").write_text(itk_transform(motion))
+    np.testing.assert_allclose(read_itk(str(tmp_path / "affine.txt")), motion, atol=1e-9)
+    resampled = ants.apply_transforms(
+        to_ants(template.image),
+        to_ants(moved(template.image, np.linalg.inv(motion))),
+        [str(tmp_path / "affine.txt")],
+    )
+    np.testing.assert_allclose(resampled.numpy(), np.asarray(template.image.dataobj), atol=0.1)
 
 
 def test_what_is_no_brain_is_refused(template):
@@ -69,11 +83,13 @@ def test_what_is_no_brain_is_refused(template):
         register(rod, nib.Nifti1Image(inside, rod.affine), template, seed=1)
 
 
-def test_template_that_is_not_here(monkeypatch):
+def test_a_template_that_cannot_be_downloaded(monkeypatch):
     from templateflow import api
 
     monkeypatch.setattr(api, "get", lambda *_, **__: [])
-    with pytest.raises(NeuroFMError, match="could not be fetched: MNI152NLin6Asym") as caught:
+    with pytest.raises(
+        NeuroFMError, match="T1w not found locally and could not be downloaded: MNI152NLin6Asym"
+    ) as caught:
         load_template("MNI152NLin6Asym")
     assert "TEMPLATEFLOW_HOME" in caught.value.fix
     assert caught.value.code == Exit.TRY_AGAIN

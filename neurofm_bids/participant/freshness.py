@@ -1,0 +1,92 @@
+"""Whether the outputs of a scan are up to date, decided from the output folder and the image alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.config import Config
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.records.scan import Provenance
+from neurofm_bids.records.schema import from_json
+from neurofm_bids.storage.atomic import file_sha256
+
+__all__ = ["Cause", "Reason", "why_process"]
+
+
+class Cause(Enum):
+    """Why a scan has to be processed."""
+
+    NEW = auto()
+    FORCED = auto()
+    DAMAGED = auto()
+    PIPELINE = auto()
+    WEIGHTS = auto()
+    SETTINGS = auto()
+    IMAGE = auto()
+
+    @property
+    def is_of_the_run(self) -> bool:
+        """Whether the run would make other outputs of the same image."""
+        return self in {Cause.PIPELINE, Cause.WEIGHTS, Cause.SETTINGS}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a scan has to be processed, in a few words for the log and ``--dry-run``."""
+
+    cause: Cause
+    text: str
+
+
+def why_process(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> Reason | None:
+    """Return why a scan has to be processed, or None if its outputs are up to date.
+
+    The image is hashed only if its size or time of modification differ from those recorded.
+    """
+    if not out.path(scan, "sidecar").is_file():
+        return Reason(Cause.NEW, "not processed yet")
+    try:
+        if not all(path.stat().st_size for path in out.required(scan, config.outputs.output_images)):
+            return Reason(Cause.DAMAGED, "an output is empty")
+        json.loads(out.path(scan, "predictions").read_text())
+        sidecar = json.loads(out.path(scan, "sidecar").read_text())
+        made = from_json(Provenance, sidecar["NeuroFM"])
+        return _other_run(made, config, weights_sha256) or _other_image(made, scan)
+    except FileNotFoundError:
+        return Reason(Cause.DAMAGED, "an output is missing")
+    except (OSError, ValueError, KeyError, TypeError, NeuroFMError):
+        return Reason(Cause.DAMAGED, "its outputs cannot be read")
+
+
+def _other_run(made: Provenance, config: Config, weights_sha256: str) -> Reason | None:
+    """Return in what the outputs differ from those that this run would make."""
+    processing = config.processing
+    if made.pipeline_version != PIPELINE_VERSION:
+        text = f"made by pipeline version {made.pipeline_version}, now {PIPELINE_VERSION}"
+        return Reason(Cause.PIPELINE, text)
+    if made.model.weights_sha256 != weights_sha256:
+        return Reason(Cause.WEIGHTS, "made with other weights")
+    if made.parameters_hash != processing.parameters_hash:
+        return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
+    return None
+
+
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    changes = [f"{key}={then.get(key)}, now {now[key]}" for key in now if then.get(key) != now[key]]
+    return "; ".join(changes) or "other settings"
+
+
+def _other_image(made: Provenance, scan: Scan) -> Reason | None:
+    status, image = scan.path.stat(), made.input
+    same = image is not None and (
+        image.size == status.st_size
+        and (image.modified == status.st_mtime_ns or image.hash == file_sha256(scan.path))
+    )
+    return None if same else Reason(Cause.IMAGE, "the image has changed")

@@ -1,0 +1,104 @@
+"""The record of a scan, put together from what its steps measured, with how it was made."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurofm_bids import __version__
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.flag import Flag, range_flag
+from neurofm_bids.records.measurement import (
+    BiasCorrection,
+    BrainExtraction,
+    Measurements,
+    ModelGrid,
+    Registration,
+    Standardisation,
+)
+from neurofm_bids.records.scan import Input, Model, Provenance, ScanRecord
+from neurofm_bids.storage.atomic import file_sha256
+
+if TYPE_CHECKING:
+    from neurofm_bids.model.encoder import Encoding
+
+__all__ = ["identify_input", "make_record", "software"]
+
+_PACKAGES = ("antspyx", "deepbet", "nibabel", "nipype", "numpy", "pybids", "scipy", "torch")
+
+
+def software() -> dict[str, str]:
+    """Return the versions of the packages that shape the results."""
+    versions = {"neurofm-bids": __version__}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def identify_input(source: Any) -> Input | None:
+    """Return what tells one image file from another; None for an image without a file, or that is gone."""
+    if not isinstance(source, str | Path):
+        return None
+    try:
+        status = Path(source).stat()
+        return Input(hash=file_sha256(Path(source)), size=status.st_size, modified=status.st_mtime_ns)
+    except OSError:  # loading the image gives the better message
+        return None
+
+
+def make_record(
+    task: Task,
+    encoding: Encoding,
+    pipeline_version: int,
+    *,
+    input: Input | None,
+    brain_extraction: BrainExtraction,
+    bias_correction: BiasCorrection,
+    registration: Registration,
+    model_grid: ModelGrid,
+    image_quality: dict[str, float | None],
+    quality_flags: tuple[Flag, ...],
+) -> ScanRecord:
+    """Return the record of an encoded scan.
+
+    Parameters
+    ----------
+    encoding
+        What the network gave.
+    pipeline_version
+        See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
+    input, brain_extraction, bias_correction, registration, model_grid, image_quality, quality_flags
+        What the steps before it gave.
+    """
+    range_flags = (range_flag(name, prediction) for name, prediction in encoding.predictions.items())
+    standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
+    return ScanRecord(
+        scan=task.scan,
+        acquisition=task.acquisition,
+        measurements=Measurements(
+            brain_extraction, bias_correction, registration, model_grid, standardisation
+        ),
+        image_quality=image_quality,
+        views=encoding.views,
+        predictions=encoding.predictions,
+        flags=(*quality_flags, *(flag for flag in range_flags if flag is not None)),
+        provenance=_provenance(task, input, pipeline_version),
+    )
+
+
+def _provenance(task: Task, source: Input | None, pipeline_version: int) -> Provenance:
+    spec = model_spec(task.processing.model)
+    return Provenance(
+        version=__version__,
+        pipeline_version=pipeline_version,
+        model=Model(spec.name, spec.label, task.weights_sha256, spec.licence, spec.notice),
+        input=source,
+        parameters=task.processing.parameters,
+        parameters_hash=task.processing.parameters_hash,
+        software=software(),
+    )

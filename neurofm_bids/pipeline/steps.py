@@ -1,0 +1,217 @@
+"""The one table of steps: both ways of running a scan, in memory and as a nipype graph, are made from it.
+
+Every function here is thin: it calls one function of another room and names what comes out. A new step, or a
+new output of a step, is declared in :data:`STEPS` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
+from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, ModelGrid, Registration
+from neurofm_bids.records.scan import Input, ScanRecord
+
+__all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "most_memory_gb", "producer"]
+
+# Raised whenever features, predictions or metrics change: scans of another version are processed again.
+PIPELINE_VERSION = 1
+
+USUAL_VOXELS = 256**3
+
+
+def _extract_brain(task: Task) -> dict[str, Any]:
+    from neurofm_bids.pipeline.provenance import identify_input
+    from neurofm_bids.preprocess.brain_extraction import extract_brain
+    from neurofm_bids.preprocess.load import load_t1w
+
+    source = identify_input(task.source)
+    t1w = load_t1w(task.source)
+    with _torch_threads(task.threads):
+        mask, measured = extract_brain(t1w, task.processing.skull_strip)
+    return {"input": source, "t1w": t1w, "mask": mask, "brain_extraction": measured}
+
+
+def _correct_bias(task: Task, t1w: Any, mask: Any) -> dict[str, Any]:
+    from neurofm_bids.preprocess.bias_correction import correct_bias
+
+    corrected, measured = correct_bias(t1w, mask, task.processing.bias_correction)
+    return {"corrected": corrected, "bias_correction": measured}
+
+
+def _register(task: Task, mask: Any, corrected: Any) -> dict[str, Any]:
+    from neurofm_bids.geometry import mask_image
+    from neurofm_bids.preprocess.registration import load_template, register
+
+    template = load_template(task.processing.template)
+    seed = task.processing.random_seed
+    return {"registration": register(mask_image(corrected, mask), mask, template, seed=seed)}
+
+
+def _bring_to_model_grid(
+    task: Task, t1w: Any, mask: Any, corrected: Any, registration: Registration
+) -> dict[str, Any]:
+    import numpy as np
+
+    from neurofm_bids.geometry import mask_image
+    from neurofm_bids.preprocess.iqm import measure_quality
+    from neurofm_bids.preprocess.model_grid import model_grid
+
+    brain, space, rigid = mask_image(corrected, mask), task.processing.encode_space, registration.rigid
+    grid, measured = model_grid(brain, mask, space=space, t1w_to_template=np.array(rigid))
+    metrics, flags = measure_quality(t1w, corrected, mask, registration)
+    return {"grid": grid, "model_grid": measured, "image_quality": metrics, "quality_flags": flags}
+
+
+def _draw_figures(
+    task: Task, t1w: Any, mask: Any, corrected: Any, registration: Registration, grid: Any
+) -> dict[str, Any]:
+    import numpy as np
+
+    from neurofm_bids.preprocess.registration import load_template
+    from neurofm_bids.report.figures import grid_figure, mask_figure, registration_figure
+
+    template = load_template(task.processing.template)
+    return {
+        "mask_figure": mask_figure(t1w, mask),
+        "registration_figure": registration_figure(
+            corrected, mask, template.image, template.mask, np.array(registration.affine)
+        ),
+        "grid_figure": grid_figure(grid),
+    }
+
+
+def _encode(task: Task, grid: Any, **measured: Any) -> dict[str, Any]:
+    import numpy as np
+
+    from neurofm_bids.pipeline.network import load_encoder
+    from neurofm_bids.pipeline.provenance import make_record
+
+    volume = np.asarray(grid.dataobj, dtype=np.float32)
+    with _torch_threads(1):  # scans run side by side, and the last bits depend on the number of threads
+        encoding = (task.encoder or load_encoder(task.processing)).encode(volume, task.processing.views)
+    return {
+        "features": encoding.features,
+        "record": make_record(task, encoding, PIPELINE_VERSION, **measured),
+    }
+
+
+def _write(task: Task, **outputs: Any) -> dict[str, Any]:
+    from neurofm_bids.pipeline.write import write_outputs
+
+    return {"sidecar": str(write_outputs(task, **outputs))}
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads, and afterwards as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# Memory was measured with benchmarks/memory.py and rounded up.
+STEPS = (
+    Step(
+        "brain_extraction",
+        _extract_brain,
+        inputs=(),
+        outputs={
+            "input": record(Input | None),
+            "t1w": IMAGE,
+            "mask": IMAGE,
+            "brain_extraction": record(BrainExtraction),
+        },
+        memory=Memory(1.4, 0.012),
+        parallel=True,
+    ),
+    Step(
+        "bias_correction",
+        _correct_bias,
+        inputs=("t1w", "mask"),
+        outputs={"corrected": IMAGE, "bias_correction": record(BiasCorrection)},
+        memory=Memory(0.7, 0.050),
+    ),
+    Step(
+        "registration",
+        _register,
+        inputs=("mask", "corrected"),
+        outputs={"registration": record(Registration)},
+        memory=Memory(0.75, 0.035),
+    ),
+    Step(
+        "model_grid",
+        _bring_to_model_grid,
+        inputs=("t1w", "mask", "corrected", "registration"),
+        outputs={
+            "grid": IMAGE,
+            "model_grid": record(ModelGrid),
+            "image_quality": record(dict[str, float | None]),
+            "quality_flags": record(tuple[Flag, ...]),
+        },
+        memory=Memory(0.85, 0.022),
+    ),
+    Step(
+        "figures",
+        _draw_figures,
+        inputs=("t1w", "mask", "corrected", "registration", "grid"),
+        outputs={"mask_figure": TEXT, "registration_figure": TEXT, "grid_figure": TEXT},
+        memory=Memory(1.0, 0.005),
+    ),
+    Step(
+        "encode",
+        _encode,
+        inputs=(
+            "grid",
+            "input",
+            "brain_extraction",
+            "bias_correction",
+            "registration",
+            "model_grid",
+            "image_quality",
+            "quality_flags",
+        ),
+        outputs={"features": VECTOR, "record": record(ScanRecord)},
+        memory=Memory(1.0, 0.005),
+        gpu=True,
+    ),
+    Step(
+        "write",
+        _write,
+        inputs=(
+            "mask",
+            "corrected",
+            "grid",
+            "features",
+            "record",
+            "mask_figure",
+            "registration_figure",
+            "grid_figure",
+        ),
+        outputs={"sidecar": TEXT},
+        memory=Memory(1.0, 0.005),
+    ),
+)
+
+
+def producer(output: str) -> Step:
+    """Return the step that makes an output.
+
+    >>> producer("mask").name
+    'brain_extraction'
+    """
+    return next(step for step in STEPS if output in step.outputs)
+
+
+def most_memory_gb(voxels: int = USUAL_VOXELS) -> float:
+    """Return what the most demanding step takes for an image of this many voxels, in GB."""
+    return max(step.memory.gb(voxels) for step in STEPS)

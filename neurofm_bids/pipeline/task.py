@@ -1,0 +1,80 @@
+"""One scan to be processed, with everything that its steps need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.config import Processing
+from neurofm_bids.records.scan import Identity
+
+if TYPE_CHECKING:
+    from neurofm_bids.model.encoder import Encoder
+
+__all__ = ["Destination", "Task", "acquisition", "identity"]
+
+_ACQUISITION = (
+    "Manufacturer",
+    "ManufacturersModelName",
+    "MagneticFieldStrength",
+    "PulseSequenceType",
+    "RepetitionTime",
+    "EchoTime",
+    "InversionTime",
+    "FlipAngle",
+)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the outputs of a scan go, and whether they include the preprocessed images."""
+
+    out_dir: Path
+    output_images: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scan and what is to be done with it; small, as it travels to the workers.
+
+    Parameters
+    ----------
+    source
+        Path of the T1w, or an image (in memory only).
+    scan
+        Which scan it is.
+    acquisition
+        Acquisition parameters from its metadata.
+    processing
+        The settings.
+    weights_sha256
+        SHA-256 of the weights.
+    destination
+        None if nothing is written.
+    threads
+        Threads of the steps that can use more than one.
+    encoder
+        A loaded encoder (in memory only); by default each process loads its own.
+    """
+
+    source: Any
+    scan: Identity
+    acquisition: Mapping[str, Any]
+    processing: Processing
+    weights_sha256: str
+    destination: Destination | None = None
+    threads: int = 1
+    encoder: Encoder | None = field(default=None, compare=False, repr=False)
+
+
+def identity(scan: Scan) -> Identity:
+    """Return what the record of a scan of a dataset names it by."""
+    return Identity(scan.uri, scan.stem, scan.subject, scan.session, dict(scan.entities))
+
+
+def acquisition(scan: Scan) -> dict[str, Any]:
+    """Return the acquisition parameters among the metadata of a scan."""
+    return {key: scan.metadata[key] for key in _ACQUISITION if key in scan.metadata}

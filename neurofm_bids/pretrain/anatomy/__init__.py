@@ -1,0 +1,1 @@
+"""Label maps, and the distance fields that are computed from them once."""

@@ -1,0 +1,1 @@
+"""Evaluation of weights on scans whose age, sex or volumes are known."""

@@ -1,0 +1,226 @@
+"""Evaluation on a BIDS dataset whose participants have a known age, sex or volumes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.bids.covariates import Covariates, read_covariates
+from neurofm_bids.bids.discovery import Scan, find_scans
+from neurofm_bids.config import Config, Processing
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.geometry import mask_image
+from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.pipeline.task import Task, identity
+from neurofm_bids.pretrain.evaluation.perturbations import other_masks, poses
+from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
+from neurofm_bids.records.scan import Identity
+from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti
+
+if TYPE_CHECKING:
+    from neurofm_bids.model.encoder import Encoder
+
+__all__ = ["evaluate"]
+
+_log = logging.getLogger("neurofm_bids")
+_COLUMNS = {"ventricular_volume": "ventricular_volume_mm3", "brain_volume": "brain_volume_mm3"}
+_ML = 1000.0
+_RECORD = "prepared.json"  # written last
+
+
+def evaluate(
+    bids_dir: Path,
+    out: Path,
+    *,
+    model: str = "open-s",
+    weights: Path | None = None,
+    views: int = 8,
+    nprocs: int = 1,
+    stability: bool = False,
+) -> tuple[list[EvaluatedScan], dict[str, str]]:
+    """Process and encode every T1w of a dataset; return the evaluated scans, and the failures by scan.
+
+    Preprocessed volumes stay in ``out/volumes``, so that other weights are quick to compare.
+
+    Parameters
+    ----------
+    bids_dir
+        A raw BIDS dataset; ``participants.tsv`` may have ``age``, ``sex``, ``brain_volume_mm3``,
+        ``ventricular_volume_mm3`` and ``stripping``.
+    out
+        Folder for preprocessed volumes.
+    model, weights, views
+        As for :class:`~neurofm_bids.api.NeuroFM`.
+    nprocs
+        Number of scans preprocessed in parallel.
+    stability
+        Also predict with other brain masks, lattice phases and rotations.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no dataset, nothing is known of its participants, or the weights cannot be used.
+    """
+    from neurofm_bids.model.encoder import Encoder
+    from neurofm_bids.model.weights import load_model
+
+    root, out = bids_dir.absolute(), out.absolute()
+    if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
+        raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Give another folder.")
+    selection = find_scans(Config(bids_dir=root, out_dir=out))
+    covariates = read_covariates(root)
+    known = _known_values(covariates, selection.scans)
+    if not stability:
+        _check_known(root, known)
+    encoder = Encoder(load_model(model, weights))
+    failed = {refused.path.name: f"{refused.reason}. {refused.fix}" for refused in selection.refused}
+    evaluated = []
+    preprocessed = _preprocess_all(selection.scans, out / "volumes", nprocs, stability)
+    for scan, folder in zip(selection.scans, preprocessed, strict=True):
+        try:
+            if isinstance(folder, NeuroFMError):
+                raise folder
+            evaluated.append(_evaluate(scan, known[scan], folder, encoder, views, stability))
+            _log.info("%s: evaluated", scan.stem)
+        except NeuroFMError as error:
+            failed[scan.stem] = str(error)
+            _log.error("%s: %s", scan.stem, error)
+    return evaluated, failed
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the dataset gives for a scan: values by target (NaN if unknown), and how it was skull-stripped."""
+
+    targets: dict[str, float]
+    stripping: str
+
+
+def _known_values(covariates: Covariates, scans: Sequence[Scan]) -> dict[Scan, _Known]:
+    identities = [identity(scan) for scan in scans]
+    rows = covariates.table(identities).to_dict("records")
+    known = {}
+    for scan, named, row in zip(scans, identities, rows, strict=True):
+        person = covariates.person(named)
+        volumes = {target: _number(row.get(column)) / _ML for target, column in _COLUMNS.items()}
+        age = math.nan if person.age_years is None else person.age_years
+        sex = math.nan if person.sex is None else float(person.sex == "M")
+        stripping = row.get("stripping")
+        text = stripping if isinstance(stripping, str) else ""
+        known[scan] = _Known({"age": age, "sex": sex, **volumes}, text)
+    return known
+
+
+def _check_known(root: Path, known: Mapping[Scan, _Known]) -> None:
+    """Raise if nothing is known of any scan."""
+    if not any(math.isfinite(value) for one in known.values() for value in one.targets.values()):
+        raise NeuroFMError(
+            "no participant has a known age, sex or volume",
+            where=root / "participants.tsv",
+            fix=f"Add a column age, sex, {' or '.join(_COLUMNS.values())}.",
+            code=Exit.NO_INPUT,
+        )
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan
+
+
+def _preprocess_all(
+    scans: Sequence[Scan], folder: Path, nprocs: int, stability: bool
+) -> Iterator[Path | NeuroFMError]:
+    """Yield for each scan the folder of its volumes, or why there are none."""
+    calls = [(scan.path, folder / scan.stem, stability) for scan in scans]
+    if nprocs == 1:
+        yield from map(_preprocess, calls)
+        return
+    with ProcessPoolExecutor(nprocs, mp_context=get_context("forkserver")) as pool:
+        for future in [pool.submit(_preprocess, call) for call in calls]:
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield NeuroFMError(
+                    "a worker process was killed, possibly for lack of memory",
+                    fix="Run the command again with fewer --nprocs.",
+                )
+
+
+def _preprocess(call: tuple[Path, Path, bool]) -> Path | NeuroFMError:
+    """Write the model-grid volume of one scan for each brain mask, unless it is there already."""
+    from neurofm_bids.pipeline.in_memory import run_in_memory
+    from neurofm_bids.preprocess.model_grid import model_grid
+
+    path, folder, stability = call
+    record, inputs = folder / _RECORD, {"InputHash": file_sha256(path), "PipelineVersion": PIPELINE_VERSION}
+    if _is_current(record, inputs, stability):
+        return folder
+    try:
+        made = run_in_memory(Task(path, Identity(), {}, Processing(), ""), ["registration"])
+        corrected, rigid = made["corrected"], np.array(made["registration"].rigid)
+        masks = {"given": made["mask"], **(other_masks(corrected, made["mask"]) if stability else {})}
+        for name, mask in masks.items():
+            brain = mask_image(corrected, mask)
+            grid, _ = model_grid(brain, mask, space="rigid", t1w_to_template=rigid)
+            write_nifti(folder / f"{name}.nii.gz", grid)
+    except NeuroFMError as error:
+        return error
+    mask_ml = made["brain_extraction"].volume_mm3 / _ML
+    write_json(record, {**inputs, "MaskVolumeMl": mask_ml, "Masks": sorted(masks), "Stability": stability})
+    return folder
+
+
+def _is_current(record: Path, inputs: Mapping[str, object], stability: bool) -> bool:
+    """Tell whether the volumes are those of this image, with other masks if they are needed."""
+    try:
+        written = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return inputs.items() <= written.items() and bool(written.get("Stability", False) >= stability)
+
+
+def _evaluate(
+    scan: Scan,
+    known: _Known,
+    folder: Path,
+    encoder: Encoder,
+    views: int,
+    stability: bool,
+) -> EvaluatedScan:
+    record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    volume = _read(folder / "given.nii.gz")
+    others = [name for name in record["Masks"] if stability and name != "given"]
+    return EvaluatedScan(
+        name=scan.stem,
+        participant=scan.subject,
+        known=known.targets,
+        predicted=_predict(encoder, volume, views),
+        mask_ml=record["MaskVolumeMl"],
+        session=scan.session or "",
+        style=known.stripping,
+        other_masks={name: _predict(encoder, _read(folder / f"{name}.nii.gz"), views) for name in others},
+        poses=[_predict(encoder, posed, 1) for posed in poses(volume)] if stability else [],
+    )
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)
+
+
+def _predict(encoder: Encoder, volume: NDArray[np.float32], views: int) -> dict[str, float]:
+    predictions = encoder.encode(volume, views=views).predictions
+    return {t: predictions[t].value / (_ML if t in _COLUMNS else 1.0) for t in TARGETS}

@@ -1,0 +1,1 @@
+"""Synthetic T1-weighted brains: population, shape, appearance, acquisition and skull-stripping."""

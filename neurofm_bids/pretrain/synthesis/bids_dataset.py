@@ -1,0 +1,142 @@
+"""Synthetic images as a BIDS dataset of skull-stripped T1w at 1 mm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from neurofm_bids import __version__
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.geometry import GRID_AFFINE
+from neurofm_bids.model.device import choose_device
+from neurofm_bids.pretrain.anatomy.cache import label_map_digest, load_anatomies
+from neurofm_bids.pretrain.anatomy.label_map import find_label_maps
+from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, SyntheticImage, generate_image
+from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
+from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
+
+__all__ = ["write_dataset"]
+
+_COLUMNS = {
+    "age": {"Description": "Age; n/a if volumes were drawn without regard to age and sex", "Units": "year"},
+    "sex": {"Description": "Sex", "Levels": {"M": "male", "F": "female"}},
+    "brain_volume_mm3": {
+        "Description": "Brain tissue without ventricles, measured on the deformed label map",
+        "Units": "mm^3",
+    },
+    "ventricular_volume_mm3": {
+        "Description": "Lateral ventricles with inferior horns and choroid plexus, from the same map",
+        "Units": "mm^3",
+    },
+    "stripping": {"Description": "Style of skull-stripping"},
+    "label_map": {"Description": "Name of the label map that was deformed"},
+}
+_README = """Synthetic, skull-stripped brains generated from label maps: they contain no image of a person.
+The licence of the label maps applies to images generated from them.
+"""
+
+
+def write_dataset(
+    maps: Path, count: int, out: Path, *, cache: Path, seed: int = 0, device: str = "cpu"
+) -> None:
+    """Write synthetic participants as a BIDS dataset of skull-stripped T1w on the model grid, 1 mm.
+
+    Parameters
+    ----------
+    maps
+        Folder with label maps.
+    count
+        Number of participants.
+    out
+        Folder of the dataset: new, empty, or of an earlier call with the same label maps and seed and no more
+        participants.
+    cache
+        Folder of prepared label maps.
+    seed
+        Seed of the random generators.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    NeuroFMError
+        The folder holds other files, or the label maps cannot be used.
+    """
+    torch_device = choose_device(device)
+    _start_dataset(out, _description(maps, seed), count)
+    anatomies = load_anatomies(maps, cache)
+    rows = ["\t".join(["participant_id", *_COLUMNS])]
+    for index in range(count):
+        name = f"sub-{index + 1:06d}"
+        synthetic = generate_image(anatomies, seed, index, step_mm=1, device=torch_device)
+        _write_image(out / name / "anat" / f"{name}_T1w.nii.gz", synthetic)
+        rows.append("\t".join([name, *_row(synthetic)]))
+        write_text(out / "participants.tsv", "\n".join(rows) + "\n")
+
+
+def _description(maps: Path, seed: int) -> dict[str, Any]:
+    digests = "".join(label_map_digest(path) for path in find_label_maps(maps))
+    maps_digest = hashlib.sha256(digests.encode()).hexdigest()[:12]
+    description = f"seed {seed}, label maps {maps_digest}, generator {GENERATOR_VERSION}"
+    return {
+        "Name": "Synthetic T1-weighted brains",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "raw",
+        "GeneratedBy": [{"Name": "NeuroFM-BIDS", "Version": __version__, "Description": description}],
+    }
+
+
+def _start_dataset(out: Path, description: dict[str, Any], count: int) -> None:
+    """Write the files that describe the dataset, unless the folder holds anything else."""
+    path = out / "dataset_description.json"
+    try:
+        same = path.is_file() and json.loads(path.read_text(encoding="utf-8")) == description
+        foreign = not same and out.exists() and any(out.iterdir())
+    except (OSError, ValueError):
+        foreign = True
+    if foreign:
+        raise NeuroFMError(
+            "the output folder is not empty and was not written with these label maps and this seed",
+            where=out,
+            fix="Give a new folder.",
+            code=Exit.CANT_CREATE,
+        )
+    existing = len(list(out.glob("sub-*")))
+    if existing > count:
+        raise NeuroFMError(
+            f"the output folder already holds {existing} participants",
+            where=out,
+            fix=f"Give --n {existing} or more, or a new folder.",
+            code=Exit.CANT_CREATE,
+        )
+    write_json(path, description)
+    write_text(out / "README", _README)
+    write_json(out / "participants.json", _COLUMNS)
+
+
+def _write_image(path: Path, synthetic: SyntheticImage) -> None:
+    """Write the image on the model grid, int16, white matter near 1000."""
+    cube = np.zeros((CUBE_MM,) * 3, dtype=np.int16)
+    box = tuple(slice(s, s + n) for s, n in zip(synthetic.shape.start, synthetic.shape.size, strict=True))
+    cube[box] = np.clip(synthetic.image.cpu().numpy() * 1000, 0, 32767).astype(np.int16)
+    image = nib.Nifti1Image(cube, GRID_AFFINE)
+    image.header.set_xyzt_units("mm", "sec")
+    write_nifti(path, image)
+    write_json(path.with_name(f"{path.name.removesuffix('.nii.gz')}.json"), {"SkullStripped": True})
+
+
+def _row(synthetic: SyntheticImage) -> Iterator[str]:
+    """Yield the values of :data:`_COLUMNS`."""
+    person, shape = synthetic.person, synthetic.shape
+    yield "n/a" if person.age_years is None else f"{person.age_years:.2f}"
+    yield person.sex or "n/a"
+    yield f"{1000 * shape.volume_ml(shape.brain):.0f}"
+    yield f"{1000 * shape.volume_ml(shape.ventricles):.0f}"
+    yield synthetic.style
+    yield synthetic.anatomy

@@ -1,0 +1,278 @@
+"""A training run: from label maps to weights in a folder, resumable to the step, in one process or many."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from neurofm_bids import __version__
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.network import NeuroFMNet
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.model.weights import load_network, save_network
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import Anatomy
+from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION
+from neurofm_bids.pretrain.training.checkpoint import read_checkpoint
+from neurofm_bids.pretrain.training.data import (
+    Example,
+    ExampleDataset,
+    SampleOrder,
+    load_examples,
+    remove_finished_samples,
+)
+from neurofm_bids.pretrain.training.distributed import ProcessGroup, join_process_group
+from neurofm_bids.pretrain.training.held_out import evaluate_held_out
+from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.trainer import Trainer
+from neurofm_bids.storage.atomic import file_sha256, write_text
+
+__all__ = ["export", "train"]
+
+Row: TypeAlias = dict[str, float | None]
+_log = logging.getLogger("neurofm_bids")
+_CHECKPOINT = "checkpoint.safetensors"
+_LOG = "training.jsonl"
+
+
+def train(
+    recipe: Recipe,
+    maps: Path,
+    out: Path,
+    *,
+    cache: Path,
+    initial: Path | None = None,
+    device: str = "cpu",
+    workers: int = 2,
+    every: int = 100,
+    stop_after: float | None = None,
+) -> Path:
+    """Train, or resume the training in a folder, and return its checkpoint.
+
+    Parameters
+    ----------
+    recipe
+        The settings of the training.
+    maps
+        Folder with label maps.
+    out
+        Folder for the checkpoint, the log (``training.jsonl``) and samples of later passes; several processes
+        must share it.
+    cache
+        Folder of prepared label maps.
+    initial
+        Initial weights of the same variant instead of random ones.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    workers
+        Worker processes that generate samples, for each training process; with 0, samples are generated on
+        its device when they are needed.
+    every
+        Steps between checkpoints.
+    stop_after
+        Seconds after which to stop at the next checkpoint.
+
+    Raises
+    ------
+    NeuroFMError
+        The label maps cannot be used, or the folder holds another training.
+    """
+    network = None
+    if initial is not None:
+        network = load_network(initial, replace(model_spec("open-s"), variant=recipe.variant))
+        recipe = replace(recipe, initial_sha256=file_sha256(initial))
+    with join_process_group(device) as group:
+        return _Run(recipe, maps, out, cache, group, workers).run(network, every, stop_after)
+
+
+class _Run:
+    """One training in its folder."""
+
+    def __init__(
+        self, recipe: Recipe, maps: Path, out: Path, cache: Path, group: ProcessGroup, workers: int
+    ) -> None:
+        if recipe.batch_size % group.size:
+            raise NeuroFMError(
+                f"{group.size} processes cannot share a batch of {recipe.batch_size}",
+                fix="Give a --batch that is a multiple of the number of processes.",
+                code=Exit.USAGE,
+            )
+        self.recipe, self.out, self.group, self.workers = recipe, out, group, workers
+        anatomies = _prepare(maps, cache, group)
+        self.training, self.held_out = _split(anatomies, recipe.held_out, maps)
+        self.metadata = {"recipe": asdict(recipe), "maps": {a.name: a.digest for a in anatomies}}
+        self.order = SampleOrder(recipe.seed, recipe.passes, recipe.round_size)
+        self.trainer = Trainer(recipe, group)
+        self.path = out / _CHECKPOINT
+
+    def run(self, network: NeuroFMNet | None, every: int, stop_after: float | None) -> Path:
+        """Train to the last step, or until the time is up, and return the checkpoint."""
+        start = time.monotonic()
+        self._start(network)
+        held_out = self._held_out_examples() if self.group.is_main else []
+        trainer, recipe, group = self.trainer, self.recipe, self.group
+        losses: list[float] = []
+        for batch in _batches(self._examples(), recipe.batch_size // group.size):
+            losses.append(trainer.step(batch))
+            step = trainer.step_number
+            if step % every and step != recipe.steps:
+                continue
+            loss, seconds = group.mean(float(np.mean(losses))), group.mean(time.monotonic() - start)
+            losses.clear()
+            if group.is_main:
+                row: Row = {"step": step, "loss": loss, "seconds": round(seconds, 1)}
+                self._record(row, held_out if step % (5 * every) == 0 or step == recipe.steps else [])
+            group.wait()
+            if stop_after is not None and seconds > stop_after:
+                break
+        _log.info("Finished step %d of %d.", trainer.step_number, recipe.steps)
+        return self.path
+
+    def _start(self, network: NeuroFMNet | None) -> None:
+        """Load the checkpoint; write the first one if there is none."""
+        if not self.path.is_file():
+            if network is None:
+                examples = self._generate(self.training, self.order, range(self.recipe.calibration_samples))
+                self.trainer.calibrate(list(examples))
+            else:
+                self.trainer.initialise(network)
+            self.group.wait()
+            if self.group.is_main:
+                self.trainer.save(self.path, self.metadata)
+            self.group.wait()
+        self.trainer.load(self.path, self.metadata)
+        if self.group.is_main:
+            self._trim_log()
+
+    def _trim_log(self) -> None:
+        """Drop the rows of the log after the checkpoint, which a killed run left."""
+        log = self.out / _LOG
+        rows = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        kept = [row for row in rows if json.loads(row)["step"] <= self.trainer.step_number]
+        if kept != rows:
+            write_text(log, "".join(f"{row}\n" for row in kept))
+
+    def _record(self, row: Row, held_out: Sequence[Example]) -> None:
+        if not math.isfinite(cast("float", row["loss"])):
+            raise NeuroFMError(
+                f"the loss is not finite at step {row['step']}",
+                where=self.path,
+                fix="The checkpoint is from an earlier step. Export its weights and give them to --init of a "
+                "new training with --precision float32 or a lower --learning-rate.",
+                code=Exit.SOFTWARE,
+            )
+        if held_out:
+            row |= evaluate_held_out(cast("NeuroFMNet", self.trainer.ema.module), held_out)
+        with (self.out / _LOG).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        _log.info("%s", " ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
+        self.trainer.save(self.path, self.metadata)
+        position = self.trainer.step_number * self.recipe.batch_size
+        remove_finished_samples(self._sample_folder(self.training), self.order, position)
+
+    def _examples(self) -> Iterator[Example]:
+        """Yield this process's examples from the next step to the last."""
+        recipe, group = self.recipe, self.group
+        first = self.trainer.step_number * recipe.batch_size + group.rank
+        positions = range(first, recipe.steps * recipe.batch_size, group.size)
+        return self._generate(self.training, self.order, positions)
+
+    def _held_out_examples(self) -> list[Example]:
+        count = self.recipe.held_out_samples
+        order = SampleOrder(self.recipe.seed + 1, passes=2, round_size=count)
+        return list(self._generate(self.held_out, order, range(count)))
+
+    def _generate(
+        self, anatomies: Sequence[Anatomy], order: SampleOrder, positions: range
+    ) -> Iterator[Example]:
+        device = self.group.device if self.workers == 0 else torch.device("cpu")
+        folder = self._sample_folder(anatomies)
+        return load_examples(ExampleDataset(anatomies, order, positions, folder, device), self.workers)
+
+    def _sample_folder(self, anatomies: Sequence[Anatomy]) -> Path:
+        """Return the folder of samples from these label maps and this version of the generator."""
+        inputs = json.dumps([GENERATOR_VERSION, *(a.digest for a in anatomies)])
+        folder = self.out / "samples" / hashlib.sha256(inputs.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _split(
+    anatomies: Sequence[Anatomy], held_out: Sequence[str] | None, maps: Path
+) -> tuple[list[Anatomy], list[Anatomy]]:
+    """Return the anatomies for training and those held out: the named ones, or the last fifth."""
+    names = [a.name for a in anatomies]
+    chosen = set(names[-max(1, len(names) // 5) :] if held_out is None else held_out)
+    unknown = sorted(chosen - set(names))
+    if unknown:
+        raise NeuroFMError(
+            f"no label map named {', '.join(unknown)}",
+            where=maps,
+            fix=f"Choose from {', '.join(names)} for --held-out.",
+            code=Exit.USAGE,
+        )
+    training = [a for a in anatomies if a.name not in chosen]
+    if not training or not chosen:
+        raise NeuroFMError(
+            "label maps are needed both for training and to hold out",
+            where=maps,
+            fix="Add label maps, or change --held-out.",
+            code=Exit.USAGE,
+        )
+    return training, [a for a in anatomies if a.name in chosen]
+
+
+def export(checkpoint: Path, target: Path) -> None:
+    """Write the averaged weights of a checkpoint as safetensors, with their recipe.
+
+    Parameters
+    ----------
+    checkpoint
+        File, or folder of a training.
+    target
+        A ``.safetensors`` file.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no checkpoint, or the target cannot be written.
+    """
+    path = checkpoint / _CHECKPOINT if checkpoint.is_dir() else checkpoint
+    if not path.is_file():
+        raise NeuroFMError(
+            "no checkpoint found", where=path, fix="Give the folder of a training.", code=Exit.NO_INPUT
+        )
+    groups, metadata = read_checkpoint(path)
+    ema = AveragedModel(NeuroFMNet(ARCHITECTURES[metadata["recipe"]["variant"]]))
+    ema.load_state_dict(groups["ema"])
+    save_network(
+        cast("NeuroFMNet", ema.module), target, {**metadata, "trained_by": f"NeuroFM-BIDS {__version__}"}
+    )
+
+
+def _prepare(maps: Path, cache: Path, group: ProcessGroup) -> list[Anatomy]:
+    """Return the anatomies; the main process prepares those not in the cache."""
+    if not group.is_main:
+        group.wait()
+    anatomies = load_anatomies(maps, cache)
+    if group.is_main:
+        group.wait()
+    return anatomies
+
+
+def _batches(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
+    while len(batch := list(islice(examples, size))) == size:
+        yield batch

@@ -1,0 +1,146 @@
+"""The training loop: a network, its optimiser and the moving average of its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.network import NeuroFMNet
+from neurofm_bids.pretrain.training.checkpoint import read_checkpoint, write_checkpoint
+from neurofm_bids.pretrain.training.data import Example, whole_lattice
+from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads
+from neurofm_bids.pretrain.training.recipe import Recipe
+
+__all__ = ["Trainer"]
+
+_MAX_GRADIENT_NORM = 3.0
+_CHECKED = {"recipe": "recipe", "maps": "set of label maps"}
+
+
+class Trainer:
+    """The state of a training, and its steps.
+
+    Parameters
+    ----------
+    recipe
+        The settings.
+    group
+        The processes that train together.
+    """
+
+    def __init__(self, recipe: Recipe, group: ProcessGroup) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.group, self.device = recipe, group, group.device
+        precision = getattr(torch, recipe.precision)
+        self.model = NetworkWithAuxiliaryHeads(ARCHITECTURES[recipe.variant], precision).to(self.device)
+        self.ema = AveragedModel(self.model.network, multi_avg_fn=self._update_average)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4
+        )
+        self.step_number = 0
+
+    def calibrate(self, examples: Sequence[Example]) -> None:
+        """Estimate the statistics of batch normalisation from examples, then keep them.
+
+        Fixed statistics are only a change of variables; those of a batch of four would remove the very means
+        that carry the targets.
+        """
+        network = self.model.network.train()
+        for norm in network.modules():
+            if isinstance(norm, nn.BatchNorm3d | nn.BatchNorm1d):
+                norm.reset_running_stats()
+                norm.momentum = None  # cumulative mean
+        with torch.no_grad():
+            for first in range(0, len(examples), 2):
+                lattices = torch.stack([whole_lattice(example) for example in examples[first : first + 2]])
+                network.forward_lattice(lattices[:, None].to(self.device))
+        self.initialise(network)
+
+    def initialise(self, network: NeuroFMNet) -> None:
+        """Start from the weights and statistics of a network."""
+        self.model.network.load_state_dict(network.state_dict())
+        self.model.network.eval()
+        self.ema.update_parameters(self.model.network)  # the first call copies
+
+    def step(self, examples: Sequence[Example]) -> float:
+        """Learn from this process's part of one batch and return its mean loss."""
+        recipe = self.recipe
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = recipe.learning_rate_at(self.step_number)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.device)
+        for example in examples:
+            loss = self.model(example, recipe.target_weight_at(self.step_number)) / len(examples)
+            loss.backward()
+            total += loss.detach()
+        self.group.average_gradients(self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
+        self.optimizer.step()
+        self.step_number += 1
+        self.ema.update_parameters(self.model.network)
+        return float(total)
+
+    def _update_average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Any) -> None:
+        """Update the moving average, faster at first, so that it does not depend on the initial weights."""
+        update = max(self.recipe.ema_update, 1 / (1 + int(count)))
+        for average, weight in zip(averages, weights, strict=True):
+            average.lerp_(weight, update)
+
+    def save(self, path: Path, metadata: dict[str, Any]) -> None:
+        """Write everything that the next step needs."""
+        moments: dict[str, Tensor] = {}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            moments.update({f"{number}|{key}": torch.as_tensor(value) for key, value in state.items()})
+        groups = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "moments": moments}
+        write_checkpoint(path, groups, {**metadata, "step": self.step_number})
+
+    def load(self, path: Path, metadata: dict[str, Any]) -> None:
+        """Resume from a checkpoint of the same recipe and label maps.
+
+        The number of steps may change before the learning rate decays: until then it makes no difference.
+
+        Raises
+        ------
+        NeuroFMError
+            The checkpoint is of another recipe or other label maps, or the number of steps cannot change.
+        """
+        groups, saved = read_checkpoint(path)
+        self._check(path, metadata, saved)
+        self.model.load_state_dict(groups["model"])
+        self.model.network.eval()
+        self.ema.load_state_dict(groups["ema"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in groups.get("moments", {}).items():
+            number, name = key.split("|")
+            state.setdefault(int(number), {})[name] = value
+        parameters = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": parameters})
+        self.step_number = int(saved["step"])
+
+    def _check(self, path: Path, metadata: dict[str, Any], saved: dict[str, Any]) -> None:
+        current = json.loads(json.dumps(metadata))  # tuples as lists
+        for key, name in _CHECKED.items():
+            if {**saved[key], "steps": None} != {**current[key], "steps": None}:
+                raise NeuroFMError(
+                    f"the training in this folder has a different {name}",
+                    where=path,
+                    fix="Give the same options, or a new folder.",
+                    code=Exit.USAGE,
+                )
+        steps, constant = saved["recipe"]["steps"], 1 - self.recipe.decay_fraction
+        if steps != self.recipe.steps and saved["step"] > constant * min(steps, self.recipe.steps):
+            raise NeuroFMError(
+                "the number of steps cannot change once the learning rate decays",
+                where=path,
+                fix=f"Give --steps {steps}.",
+                code=Exit.USAGE,
+            )

@@ -1,0 +1,81 @@
+"""The one mapping of a scan's record to the columns of tables, and what those columns mean."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from neurofm_bids.records import dictionary
+from neurofm_bids.records.dictionary import Entry
+from neurofm_bids.records.scan import Identity, ScanRecord
+
+__all__ = [
+    "FLAG_COLUMNS",
+    "IDENTITY_COLUMNS",
+    "Row",
+    "entries",
+    "flag_row",
+    "identity_row",
+    "prediction_row",
+    "quality_row",
+]
+
+Row = dict[str, object]
+
+IDENTITY_COLUMNS = ("participant_id", "session_id", "scan")
+FLAG_COLUMNS = ("mask_volume_mm3", "n_flags", "n_serious_flags", "flags")
+_PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
+
+
+def identity_row(scan: Identity) -> Row:
+    """Return the cells that name a scan.
+
+    >>> identity_row(Identity("bids:raw:sub-01/anat/sub-01_T1w.nii", "sub-01", "01"))["scan"]
+    'sub-01/anat/sub-01_T1w.nii'
+    """
+    session = f"ses-{scan.session}" if scan.session else None
+    return dict(zip(IDENTITY_COLUMNS, (f"sub-{scan.subject}", session, scan.path), strict=True))
+
+
+def prediction_row(record: ScanRecord) -> Row:
+    """Return the cells of predictions (value, standard deviation, interval, range), views and readouts."""
+    row: Row = {}
+    for name, prediction in record.predictions.items():
+        interval = prediction.interval95 or (None, None)
+        cells = (prediction.value, prediction.sd, *interval, prediction.in_range)
+        row |= zip(_prediction_columns(name, prediction.units), cells, strict=True)
+    readouts = {_readout_column(name): score for name, score in record.readouts.items()}
+    return {**row, "views": record.views, **readouts}
+
+
+def quality_row(record: ScanRecord) -> Row:
+    """Return the cells of the image quality metrics that no other column holds."""
+    row = {dictionary.metric_column(name): value for name, value in record.image_quality.items()}
+    return {name: value for name, value in row.items() if name not in {*IDENTITY_COLUMNS, *FLAG_COLUMNS}}
+
+
+def flag_row(record: ScanRecord) -> Row:
+    """Return the cells of the measured mask volume and the flags."""
+    serious = sum(flag.severity == "serious" for flag in record.flags)
+    names = ";".join(flag.name for flag in record.flags) or None
+    volume = record.measurements.brain_extraction.volume_mm3
+    return dict(zip(FLAG_COLUMNS, (volume, len(record.flags), serious, names), strict=True))
+
+
+def entries(record: ScanRecord) -> dict[str, Entry]:
+    """Return the data dictionary of every column that is made from a record."""
+    columns = {name: dictionary.column(name) for name in (*IDENTITY_COLUMNS, "views")}
+    for name, prediction in record.predictions.items():
+        columns |= dictionary.prediction(name, prediction)
+    columns |= {_readout_column(name): dictionary.readout(name) for name in record.readouts}
+    columns |= {dictionary.metric_column(name): dictionary.metric(name) for name in record.image_quality}
+    return columns | {name: dictionary.column(name) for name in FLAG_COLUMNS}
+
+
+@cache  # so that the rows of a cohort share their keys
+def _prediction_columns(name: str, units: str) -> tuple[str, ...]:
+    return tuple(f"{dictionary.prediction_column(name, units)}{part}" for part in _PARTS)
+
+
+@cache
+def _readout_column(name: str) -> str:
+    return dictionary.readout_column(name)

@@ -1,0 +1,140 @@
+"""Statistics of a cohort as records: what the tables hold and the report draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Agreement", "Components", "Statistics", "Summary", "outliers"]
+
+_Array = npt.NDArray[np.float64]
+_ENOUGH_FOR_OUTLIERS = 8
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How predicted and chronological age agree over n scans.
+
+    ``mae``, ``bias`` (mean of predicted minus chronological) and ``sd`` (of that difference) in years;
+    ``r`` is Pearson's correlation. ``sd`` and ``r`` are None where n or the spread of ages is too small.
+    ``outliers`` are places among the n scans whose difference is far from the rest, the farthest first.
+    """
+
+    n: int
+    mae: float
+    bias: float
+    sd: float | None
+    r: float | None
+    outliers: tuple[int, ...] = ()
+
+    def rows(self) -> list[tuple[str, str, float | None, str, int]]:
+        """Return measure, statistic, value, units and number of scans, one row per statistic."""
+        values = (
+            ("mae", self.mae, "year"),
+            ("bias", self.bias, "year"),
+            ("sd_of_gap", self.sd, "year"),
+            ("pearson_r", self.r, "1"),
+        )
+        measure = "predicted against chronological age"
+        return [(measure, name, value, units, self.n) for name, value, units in values]
+
+
+@dataclass(frozen=True)
+class Components:
+    """First two principal components: scores, shape (n, 2), shares of the variance, places of outliers."""
+
+    scores: _Array
+    explained: tuple[float, float]
+    outliers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One column over the scans that have a value.
+
+    Parameters
+    ----------
+    units
+        Of the values.
+    values
+        Shape (n,), NaN where a scan has none.
+    """
+
+    units: str
+    values: _Array
+
+    @property
+    def outliers(self) -> list[int]:
+        """Places of values far from the rest, farthest first."""
+        places = np.flatnonzero(np.isfinite(self.values))
+        return [int(places[place]) for place in outliers(self.values[places])]
+
+    def statistics(self) -> dict[str, float | None]:
+        """Return mean, spread and range by name."""
+        known = self.values[np.isfinite(self.values)]
+        if not known.size:
+            return {}
+        return {
+            "mean": float(known.mean()),
+            "sd": float(known.std(ddof=1)) if known.size > 1 else None,
+            "median": float(np.median(known)),
+            "minimum": float(known.min()),
+            "maximum": float(known.max()),
+            "n_outliers": len(self.outliers) if known.size >= _ENOUGH_FOR_OUTLIERS else None,
+        }
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is computed over a cohort.
+
+    Parameters
+    ----------
+    summaries
+        By column.
+    agreement
+        Of predicted and chronological age, where ages are known.
+    components
+        Of the features, where there are enough scans.
+    """
+
+    summaries: Mapping[str, Summary]
+    agreement: Agreement | None
+    components: Components | None
+
+    def rows(self) -> list[tuple[str, str, float | None, str, int]]:
+        """Return measure, statistic, value, units and number of scans, one row per statistic."""
+        rows: list[tuple[str, str, float | None, str, int]] = []
+        for column, summary in self.summaries.items():
+            n = int(np.isfinite(summary.values).sum())
+            for name, value in summary.statistics().items():
+                rows.append((column, name, value, "count" if name == "n_outliers" else summary.units, n))
+        if self.agreement is not None:
+            rows += self.agreement.rows()
+        if self.components is not None:
+            n = len(self.components.scores)
+            for number, share in enumerate(self.components.explained, start=1):
+                rows.append((f"component_{number}", "explained_variance", share, "1", n))
+        return rows
+
+
+def outliers(values: _Array) -> list[int]:
+    """Return the places of values far from the rest, farthest first.
+
+    Far is more than 3.5 robust standard deviations (1.4826 times the median absolute deviation) from the
+    median (Iglewicz and Hoaglin 1993). Fewer than eight values have no outliers.
+
+    >>> outliers(np.array([1.0, 2, 3, 4, 5, 6, 7, 90]))
+    [7]
+    """
+    if values.size < _ENOUGH_FOR_OUTLIERS:
+        return []
+    distance = np.abs(values - np.median(values))
+    spread = 1.4826 * float(np.median(distance))
+    if spread == 0:
+        return []
+    far = np.flatnonzero(distance > 3.5 * spread)
+    return [int(i) for i in far[np.argsort(-distance[far], kind="stable")]]

@@ -1,0 +1,38 @@
+import json
+
+import pytest
+
+from neurofm_bids.bids.dataset import check_output, write_dataset
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.registry import model_spec
+
+
+def test_foreign_dataset_is_never_taken_over(tmp_path):
+    (tmp_path / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    with pytest.raises(NeuroFMError, match="holds another dataset") as error:
+        check_output(tmp_path)
+    assert error.value.code is Exit.CANT_CREATE
+
+
+def test_own_dataset_is_accepted(tmp_path):
+    bids = tmp_path / "bids"
+    bids.mkdir()
+    out = tmp_path / "out"
+    check_output(out)
+    write_dataset(Derivatives(out, "openS"), bids, version="1", model=model_spec("open-s"))
+    check_output(out)
+    description = json.loads((out / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["GeneratedBy"][0]["Name"] == "NeuroFM-BIDS"
+    assert model_spec("open-s").notice in (out / "README.md").read_text()
+    ignored = (out / ".bidsignore").read_text().split()
+    assert ignored == ["*_features.*", "*_predictions.*", "*_xfm.*", "*.html", "figures", "group_*"]
+    table = (out / "descriptions.tsv").read_text()
+    assert [line.split("\t")[0] for line in table.splitlines()] == [
+        "desc_id",
+        "desc-brain",
+        "desc-preproc",
+        "desc-rigid",
+        "desc-openS",
+    ]

@@ -1,0 +1,133 @@
+"""The command as a whole: messages, exit codes, speed. Runs on real data are in tests/participant."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from neurofm_bids.cli import main as module
+from neurofm_bids.cli.main import main
+from neurofm_bids.config import Config
+from neurofm_bids.errors import Exit, NeuroFMError
+
+
+@pytest.fixture
+def folders(tmp_path):
+    (tmp_path / "bids").mkdir()
+    return [str(tmp_path / "bids"), str(tmp_path / "out")]
+
+
+@pytest.fixture(autouse=True)
+def undisturbed():
+    """Leave signals, logging and environment as they were."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    root = logging.getLogger()
+    logs, level = list(root.handlers), root.level
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    root.handlers, root.level = logs, level
+    os.environ.pop("PYTHONSAFEPATH", None)
+
+
+def raising(error):
+    def run(config):
+        assert isinstance(config, Config)
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            NeuroFMError("the disk is full", where="out", fix="Free some space.", code=Exit.IO),
+            74,
+            "ERROR the disk is full: out. Free some space.",
+        ),
+        (
+            KeyboardInterrupt(),
+            130,
+            "Interrupted. Finished scans are kept; run the same command again to resume.",
+        ),
+        (KeyError("x"), 70, "This is a bug in NeuroFM-BIDS; please report it with the lines below."),
+    ],
+)
+def test_exit_codes_and_messages(folders, monkeypatch, capsys, error, code, message):
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", raising(error))
+    assert main([*folders, "participant"]) == code
+    text = capsys.readouterr().err
+    assert message in text
+    assert ("Traceback" in text) == (code == 70)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["session"], 17, "unknown analysis level: session. Use participant or group."),
+        (["participant", "--nope"], 64, "unrecognized arguments: --nope"),
+        (["group"], 66, "output folder not found"),
+        (["participant"], 16, "dataset_description.json"),
+    ],
+)
+def test_wrong_commands(folders, capsys, arguments, code, message):
+    assert main([*folders, *arguments]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
+    assert main([*folders, "group", "--dry-run", "--participant-label", "01"]) == 0
+    text = capsys.readouterr().err
+    assert "The group level would write its tables from the finished scans in" in text
+    assert "the labels are ignored" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "root", "libraries"),
+    [
+        ([], logging.INFO, logging.ERROR),
+        (["-v"], logging.INFO, logging.ERROR),
+        (["-vv"], logging.DEBUG, logging.ERROR),
+        (["--verbose", "-vv"], logging.DEBUG, logging.DEBUG),
+    ],
+)
+def test_verbosity(folders, options, root, libraries):
+    main([*folders, "group", "--dry-run", *options])
+    assert logging.getLogger().level == root
+    assert logging.getLogger("matplotlib").level == libraries
+
+
+def test_signals_end_the_run_once(folders, monkeypatch):
+    def run(config):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", run)
+    assert main([*folders, "participant"]) == 130
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # cleaning up is not disturbed
+
+
+def test_ignored_signals_stay_ignored(folders):
+    """As nohup leaves them."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    main([*folders, "group", "--dry-run"])
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "neurofm_bids", "--help"], check=True, capture_output=True)
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_the_parser_is_public():
+    assert module.get_parser().prog == "neurofm"

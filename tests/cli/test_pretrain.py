@@ -1,0 +1,87 @@
+import pytest
+
+from neurofm_bids.cli.pretrain import add_commands
+from neurofm_bids.cli.tools import get_parser, main
+from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
+
+RUN = ["pretrain", "train", "RUN", "--maps", "MAPS"]
+
+
+@pytest.fixture
+def train_calls(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "neurofm_bids.pretrain.training.run.train",
+        lambda recipe, *args, **more: calls.append((recipe, args, more)),
+    )
+    return calls
+
+
+def test_options_become_the_recipe(train_calls):
+    options = ["--batch", "8", "--learning-rate", "0.1", "--held-out", "a", "b", "--workers", "0"]
+    assert main([*RUN, *options]) == 0
+    assert main([*RUN, "--smoke", "--steps", "6", "--seed", "3"]) == 0
+    (recipe, (maps, out), more), (smoke, *_) = train_calls
+    assert recipe == Recipe(batch_size=8, learning_rate=0.1, held_out=("a", "b"))
+    assert (str(maps), str(out), more["workers"], more["device"]) == ("MAPS", "RUN", 0, "cpu")
+    assert more["cache"].name == "RUN-maps"
+    assert smoke == Recipe(**{**SMOKE, "steps": 6, "seed": 3})
+
+
+def test_defaults_in_the_help_are_those_of_the_recipe(capsys):
+    with pytest.raises(SystemExit):
+        get_parser().parse_args(["pretrain", "train", "--help"])
+    text, recipe = " ".join(capsys.readouterr().out.split()), Recipe()
+    for value in (recipe.steps, recipe.batch_size, recipe.passes, recipe.learning_rate, recipe.seed):
+        assert f"(default: {value})" in text
+    assert callable(add_commands)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch", "0"], "0 is not 1 or more"),
+        (["--workers", "-1"], "--workers is -1. Give 0 or more."),
+        (["--device", "gpu"], "unknown device"),
+        (["--device", "cuda:7"], "device not available"),
+        (["--variant", "x"], "invalid choice"),
+    ],
+)
+def test_options_of_training_are_checked(tmp_path, caplog, options, message):
+    assert main(["pretrain", "train", str(tmp_path / "run"), "--maps", str(tmp_path), *options]) == 64
+    assert message in caplog.text
+
+
+def test_label_maps_come_from_the_option_or_the_environment(tmp_path, caplog, monkeypatch):
+    monkeypatch.delenv("NEUROFM_LABEL_MAPS", raising=False)
+    assert main(["pretrain", "synthesize", str(tmp_path / "out")]) == 64
+    assert "NEUROFM_LABEL_MAPS" in caplog.text
+    monkeypatch.setenv("NEUROFM_LABEL_MAPS", str(tmp_path))
+    assert main(["pretrain", "synthesize", str(tmp_path / "out")]) == 66
+
+
+def test_synthesis_options_are_passed_on(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "neurofm_bids.pretrain.synthesis.bids_dataset.write_dataset",
+        lambda *args, **more: calls.append((args, more)),
+    )
+    command = ["pretrain", "synthesize", str(tmp_path), "--maps", "MAPS", "--n", "2", "--seed", "4"]
+    assert main([*command, "--cache", "CACHE"]) == 0
+    (((maps, count, out), more),) = calls
+    assert (str(maps), count, out, str(more["cache"]), more["seed"]) == ("MAPS", 2, tmp_path, "CACHE", 4)
+
+
+def test_exit_codes_of_export(tmp_path, caplog):
+    assert main(["pretrain", "export", str(tmp_path), str(tmp_path / "weights.safetensors")]) == 66
+    assert main(["pretrain", "export", str(tmp_path), str(tmp_path / "weights.pt")]) == 64
+    assert "must end in .safetensors" in caplog.text
+
+
+def test_the_options_of_evaluation_are_checked(bids_dataset, tmp_path, caplog):
+    root = bids_dataset("sub-1/anat/sub-1_T1w.nii.gz")
+    command = ["pretrain", "evaluate", str(root), str(tmp_path / "out")]
+    assert main(command) == 66
+    assert "no participant has a known age, sex or volume" in caplog.text
+    assert main([*command[:3], str(root / "out")]) == 65
+    assert main([*command, "--views", "0"]) == 64

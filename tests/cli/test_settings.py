@@ -1,0 +1,85 @@
+"""From options to checked settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from neurofm_bids.cli.settings import make_config
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.resources import available_cpus, available_memory_gb
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that makes settings from values, with a dataset and an output folder."""
+    (tmp_path / "bids").mkdir()
+
+    def run(**values):
+        folders = {"bids_dir": tmp_path / "bids", "out_dir": tmp_path / "out"}
+        given = {**folders, "analysis_level": ["participant"], **values}
+        return make_config(given, command="neurofm bids out participant")
+
+    return run
+
+
+def test_what_is_not_given_has_its_default(make):
+    config = make()
+    assert config.levels == ("participant",)
+    assert config.command == "neurofm bids out participant"
+    assert config.processing.views == 8
+    assert config.selection.participant_label == ()
+    assert config.resources.nprocs == available_cpus()
+    assert config.resources.memory_gb == pytest.approx(available_memory_gb(), rel=0.01)
+    assert config.running.work_dir.name.startswith(f"neurofm-work-{os.geteuid()}-")
+
+
+def test_levels_are_in_their_order_and_once(make):
+    config = make(analysis_level=["group", "participant", "group"])
+    assert config.levels == ("participant", "group")
+
+
+@pytest.mark.parametrize("prefix", ["", "sub-"])
+def test_labels_with_and_without_prefix(make, prefix):
+    assert make(participant_label=[f"{prefix}01", "02"]).selection.participant_label == ("01", "02")
+
+
+def test_labels_from_a_file(make, tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("sub-01\n02\n")
+    assert make(participant_label=[str(path)]).selection.participant_label == ("01", "02")
+
+
+def test_paths_are_absolute_and_links_stay(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("out")
+    config = make(bids_dir=Path("bids"), out_dir=Path("link"), work_dir=Path("work"))
+    assert (config.bids_dir, config.out_dir) == (tmp_path / "bids", tmp_path / "link")
+    assert config.running.work_dir == tmp_path / "work"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"out_dir": "bids"}, r"the output folder is the dataset itself: .*derivatives/neurofm, for example"),
+        ({"work_dir": "bids/work"}, "the work folder lies inside the dataset: .*--work-dir"),
+        ({"force": True, "reports_only": True}, "--force and --reports-only exclude each other. Use one"),
+        ({"bids_filter_file": "missing.json"}, "the filter file cannot be read"),
+    ],
+)
+def test_settings_that_exclude_each_other(make, tmp_path, values, message):
+    paths = {key: tmp_path / value if isinstance(value, str) else value for key, value in values.items()}
+    with pytest.raises(NeuroFMError, match=message) as error:
+        make(**paths)
+    assert error.value.code is Exit.USAGE
+
+
+def test_output_folder_may_be_a_derivative(make, tmp_path):
+    out = tmp_path / "bids" / "derivatives" / "neurofm"
+    assert make(out_dir=out).out_dir == out
+
+
+def test_filter_file_reaches_the_settings(make, tmp_path):
+    path = tmp_path / "filter.json"
+    path.write_text('{"t1w": {"acquisition": "mprage"}}')
+    assert make(bids_filter_file=path).selection.bids_filter_file == path

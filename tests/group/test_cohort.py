@@ -1,0 +1,143 @@
+import json
+
+import pytest
+
+from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.cohort import collect
+from tests.samples import prediction, write_scan
+
+
+@pytest.fixture
+def collected(tmp_path):
+    """Return a function that writes scans and participants.tsv and collects them."""
+
+    def make(*stems, participants="", **changes):
+        for number, stem in enumerate(stems):
+            write_scan(tmp_path / "out", stem, seed=number, **changes)
+        if participants:
+            (tmp_path / "participants.tsv").write_text(participants)
+        return collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+
+    return make
+
+
+def test_members_are_ordered_and_have_their_own_features(collected):
+    cohort = collected("sub-10", "sub-02_ses-b", "sub-02_ses-a_run-2", "sub-02_ses-a_run-1")
+    assert [member.scan.stem for member in cohort.members] == [
+        "sub-02_ses-a_run-1",
+        "sub-02_ses-a_run-2",
+        "sub-02_ses-b",
+        "sub-10",
+    ]
+    ages = [member.predictions["predicted_age_years"] for member in cohort.members]
+    assert ages == [43.0, 42.0, 41.0, 40.0]  # by the seed that also made the features
+    assert cohort.features.shape == (4, 12)
+    assert cohort.features[0, 0] != cohort.features[3, 0]
+    assert (cohort.weights_sha256, cohort.warnings) == (("ab" * 32,), ())
+
+
+@pytest.mark.parametrize(
+    ("row", "known", "gap", "sex"),
+    [
+        ("38\tF", 38.0, 2.0, "F"),
+        ("89+\tmale", 89.0, -49.0, "M"),
+        ("n/a\tn/a", None, None, None),
+        ("old\t?", None, None, None),
+    ],
+)
+def test_recorded_age_and_sex_are_joined(collected, row, known, gap, sex):
+    cohort = collected("sub-01", participants=f"participant_id\tage\tsex\nsub-01\t{row}\n")
+    cells = cohort.members[0].predictions
+    assert cells["chronological_age_years"] == known
+    assert cells["age_gap_years"] == gap
+    assert cells["recorded_sex"] == sex
+
+
+def test_a_model_that_predicts_no_age_has_no_gap(collected):
+    grip = {"grip": prediction(30.0, "kg", in_range=False)}
+    cohort = collected("sub-01", participants="participant_id\tage\nsub-01\t38\n", predictions=grip)
+    cells = cohort.members[0].predictions
+    assert (cells["chronological_age_years"], cells["age_gap_years"]) == (38.0, None)
+    assert cohort.members[0].out_of_range == ("predicted_grip",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("ParametersHash", "0" * 64, "settings"),
+        ("PipelineVersion", 9, "pipeline version of NeuroFM-BIDS"),
+        ("Model", "0" * 64, "weights"),
+    ],
+)
+def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, value, what):
+    collected("sub-01", "sub-02", "sub-03")
+    for path in (tmp_path / "out" / "sub-02" / "anat").glob("*.json"):
+        values = json.loads(path.read_text())
+        made = values.get("NeuroFM") or values["Provenance"]
+        made[key] = {**made[key], "WeightsSHA256": value} if key == "Model" else value
+        path.write_text(json.dumps(values))
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    (warning,) = cohort.warnings
+    assert warning.startswith(f"The scans were not all made with the same {what} (")
+    assert "1 with " in warning
+    assert "2 with " in warning
+    assert warning in caplog.text
+    assert len(cohort.weights_sha256) == (2 if key == "Model" else 1)
+
+
+def test_scans_with_another_number_of_features_are_missing(collected, tmp_path):
+    collected("sub-01", "sub-02", "sub-03")
+    (tmp_path / "out" / "sub-01" / "anat" / "sub-01_desc-openS_features.tsv").write_text("f000\n1\n")
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    assert [member.scan.stem for member in cohort.members] == ["sub-02", "sub-03"]
+    assert [(m.stem, m.reason) for m in cohort.missing] == [
+        ("sub-01", "1 features where the other scans have 12")
+    ]
+
+
+def write_failures(out, run, *rows):
+    folder = out / "logs" / run
+    folder.mkdir(parents=True)
+    (folder / "failed.tsv").write_text("scan\tstep\treason\tfix\n" + "".join(f"{row}\n" for row in rows))
+
+
+def test_failed_scans_are_missing_with_the_reason_of_the_latest_run(collected, tmp_path):
+    out = tmp_path / "out"
+    write_failures(out, "2026-a", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\told\t", "sub-03_T1w.nii\t\t\t")
+    write_failures(out, "2026-b", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\tnew\t", "\tload\tno scan\t")
+    (out / "logs" / "2026-c").mkdir()
+    (out / "logs" / "2026-c" / "failed.tsv").mkdir()  # cannot be read
+    cohort = collected("sub-01")
+    assert [(m.stem, m.reason) for m in cohort.missing] == [
+        ("sub-02_run-1", "failed in load: new"),
+        ("sub-03", "failed in a step: no reason given"),
+    ]
+
+
+def test_an_empty_folder_has_no_members(collected, tmp_path):
+    (tmp_path / "out").mkdir()
+    cohort = collected()
+    assert (cohort.members, cohort.missing, cohort.example, cohort.features.shape) == ((), (), None, (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "message"),
+    [
+        ("no such", Exit.USAGE, "letters and digits only: no such"),
+        ("../x", Exit.USAGE, "letters and digits only"),
+        ("openS", Exit.NO_INPUT, "output folder not found: .*nothing. Run the participant level first."),
+    ],
+)
+def test_wrong_folder_or_label(tmp_path, label, code, message):
+    with pytest.raises(NeuroFMError, match=message) as caught:
+        collect(tmp_path / "nothing", label, read_covariates(tmp_path))
+    assert caught.value.code == code
+
+
+def test_what_the_columns_of_all_members_mean(collected):
+    cohort = collected("sub-01", "sub-02")
+    assert cohort.metrics == ("snr_brain", "contrast", "voxel_mm3")
+    member = cohort.members[0]
+    for name in {**member.predictions, **member.quality, **member.flag_cells}:
+        assert cohort.columns[name]["Description"], name

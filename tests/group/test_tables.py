@@ -1,0 +1,121 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.group.cohort import collect
+from neurofm_bids.group.statistics import compute
+from neurofm_bids.group.tables import make_tables
+from tests.samples import scan_record, write_scan
+
+
+def tables_of(root):
+    covariates = read_covariates(root)
+    cohort = collect(root / "out", "openS", covariates)
+    nobody = np.full(len(cohort.members), np.nan)
+    return make_tables(cohort, covariates, compute({}, (nobody, nobody), cohort.features))
+
+
+def rows(table):
+    return list(csv.DictReader(io.StringIO(table.text()), delimiter="\t"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    for number, stem in enumerate(("sub-01_ses-a", "sub-01_ses-b", "sub-02")):
+        write_scan(tmp_path / "out", stem, seed=number)
+    return tmp_path
+
+
+def test_names_of_the_tables(root):
+    scans = ["features", "predictions", "quality", "covariates"]
+    assert list(tables_of(root)) == [*scans, "statistics", "components", "phenotype"]
+    assert {len(rows(tables_of(root)[name])) for name in scans} == {3}
+
+
+def test_features_tell_any_two_float32_apart(root):
+    table = tables_of(root)["features"]
+    features = np.array([[row[f"f{i:03d}"] for i in range(12)] for row in rows(table)], dtype=np.float32)
+    written = np.random.default_rng(2).normal(size=12).astype(np.float32)
+    assert features[2] == pytest.approx(written, rel=1e-7)
+    assert rows(table)[2]["f003"] == f"{features[2, 3]:.9g}"
+    assert table.sidecar()["f003"]["LongName"] == "Feature 3"
+
+
+def test_order_of_the_columns(root):
+    tables = tables_of(root)
+    identity, flags = ["participant_id", "session_id", "scan"], list(tables["quality"].frame.columns)[-4:]
+    assert flags == ["mask_volume_mm3", "n_flags", "n_serious_flags", "flags"]
+    names = list(tables["predictions"].frame.columns)
+    assert names[:4] == [*identity, "predicted_age_years"]
+    assert names[-8:] == ["views", "chronological_age_years", "age_gap_years", "recorded_sex", *flags]
+    quality = list(tables["quality"].frame.columns)
+    assert quality == [*identity, "snr_brain", "contrast", "voxel_mm3", *flags]
+
+
+def test_metrics_and_readouts_of_some_scans_only(root):
+    write_scan(root / "out", "sub-03", image_quality={"odd name": 1.5}, readouts={"grip": 2.5})
+    tables = tables_of(root)
+    assert [row["odd_name"] for row in rows(tables["quality"])] == ["n/a", "n/a", "n/a", "1.5"]
+    assert [row["readout_grip"] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "2.5"]
+    assert "odd_name" in tables["quality"].sidecar()["odd_name"]["Description"]
+
+
+def test_covariates_keep_their_own_dictionary(root):
+    (root / "participants.tsv").write_text("participant_id\tage\tsite\nsub-02\t40\tA\n")
+    (root / "participants.json").write_text('{"age": {"LongName": "Age", "Units": "year"}}')
+    table = tables_of(root)["covariates"]
+    assert [row["age"] for row in rows(table)] == ["n/a", "n/a", "40"]
+    about = table.sidecar()
+    assert about["age"] == {"LongName": "Age", "Units": "year"}
+    assert about["site"]["Description"] == "Column site of the source dataset, not described there"
+    assert about["MagneticFieldStrength"]["Units"] == "T"
+
+
+def test_no_covariate_takes_the_place_of_another_column(root):
+    head = "participant_id\tscan\tDescription\tMagneticFieldStrength\tNeuroFM"
+    (root / "participants.tsv").write_text(f"{head}\nsub-02\tmorning\ttall\t7\tyes\n")
+    table = tables_of(root)["covariates"]
+    row = rows(table)[2]
+    assert row["scan"] == "sub-02/anat/sub-02_T1w.nii.gz"
+    assert (row["scan_2"], row["Description_2"], row["NeuroFM_2"]) == ("morning", "tall", "yes")
+    assert (row["MagneticFieldStrength"], row["MagneticFieldStrength_2"]) == ("7", "3")
+    assert table.sidecar()["Description"] == "Covariates and acquisition parameters, one row per scan"
+    assert table.sidecar()["MagneticFieldStrength_2"]["Units"] == "T"
+
+
+def test_long_numbers_and_lists_stay_as_they_are(root):
+    acquisition = {"EchoTime": [0.001, 0.002], "RepetitionTime": 2.3, "Manufacturer": "=1+1"}
+    write_scan(root / "out", "sub-03", acquisition=acquisition)
+    (root / "participants.tsv").write_text("participant_id\tnumber\nsub-03\t12345678901234\n")
+    row = rows(tables_of(root)["covariates"])[3]
+    assert row["number"] == "12345678901234"
+    assert row["EchoTime"] == "[0.001, 0.002]"
+    assert (row["RepetitionTime"], row["Manufacturer"]) == ("2.3", "'=1+1")
+
+
+def test_every_column_of_every_table_is_described(root):
+    for name, table in tables_of(root).items():
+        about = table.sidecar()
+        for column in table.frame.columns:
+            assert about[column]["LongName"], (name, column)
+            assert about[column]["Description"], (name, column)
+        assert about["NeuroFM"]["WeightsSHA256"] == scan_record().provenance.model.weights_sha256
+
+
+def test_phenotype_holds_the_first_scan_of_each_participant(root):
+    table = tables_of(root)["phenotype"]
+    assert [(row["participant_id"], row["session_id"], row["n_scans"]) for row in rows(table)] == [
+        ("sub-01", "ses-a", "2"),
+        ("sub-02", "n/a", "1"),
+    ]
+    about = table.sidecar()
+    assert about["Derivative"] is True
+    assert about["MeasurementToolMetadata"] == {"Description": "NeuroFM-BIDS, model open-s"}
+
+
+def test_too_few_scans_have_no_components(tmp_path):
+    write_scan(tmp_path / "out", "sub-01")
+    assert "components" not in tables_of(tmp_path)

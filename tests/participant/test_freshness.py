@@ -1,0 +1,121 @@
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from neurofm_bids.bids.discovery import find_scans
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.config import Config, Outputs, Processing
+from neurofm_bids.participant.freshness import Cause, why_process
+from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.records.scan import Input
+from neurofm_bids.storage.atomic import file_sha256
+from tests.samples import scan_record
+
+SHA = "ab" * 32
+
+
+@pytest.fixture
+def finished(bids_dataset):
+    """A scan with outputs that are up to date: scan, names, and the settings of the run."""
+    root = bids_dataset("sub-01/anat/sub-01_T1w.nii.gz")
+    config = Config(root, root.parent / "out")
+    (scan,) = find_scans(config).scans
+    out = Derivatives(config.out_dir, "openS")
+    for path in out.required(scan, False):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    status, made = scan.path.stat(), scan_record().provenance
+    source = Input(file_sha256(scan.path), status.st_size, status.st_mtime_ns)
+    processing = config.processing
+    write(
+        out.path(scan, "sidecar"),
+        replace(
+            made,
+            pipeline_version=PIPELINE_VERSION,
+            input=source,
+            parameters=processing.parameters,
+            parameters_hash=processing.parameters_hash,
+        ),
+    )
+    return scan, out, config
+
+
+def write(path, provenance):
+    values = replace(scan_record(), provenance=provenance).to_dict()["Provenance"]
+    path.write_text(json.dumps({"NeuroFM": values}))
+
+
+def reason(finished, **changes):
+    scan, out, config = finished
+    return why_process(scan, out, replace(config, **changes), SHA)
+
+
+def test_outputs_of_this_run_are_up_to_date(finished):
+    assert reason(finished) is None
+
+
+def test_another_version_of_the_package_does_not_matter(finished):
+    scan, out, _ = finished
+    path = out.path(scan, "sidecar")
+    values = json.loads(path.read_text())
+    values["NeuroFM"]["Version"] = "9.9"
+    path.write_text(json.dumps(values))
+    assert reason(finished) is None
+
+
+def test_another_version_of_the_pipeline_does(finished):
+    scan, out, _ = finished
+    path = out.path(scan, "sidecar")
+    values = json.loads(path.read_text())
+    values["NeuroFM"]["PipelineVersion"] = PIPELINE_VERSION - 1
+    path.write_text(json.dumps(values))
+    why = reason(finished)
+    assert (why.cause, why.cause.is_of_the_run) == (Cause.PIPELINE, True)
+    assert why.text == f"made by pipeline version {PIPELINE_VERSION - 1}, now {PIPELINE_VERSION}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "text"),
+    [
+        ({"processing": Processing(views=3)}, Cause.SETTINGS, "made with views=8, now 3"),
+        ({"processing": Processing(device="cpu", batch_size=4)}, None, ""),
+        ({"outputs": Outputs(output_images=True)}, Cause.DAMAGED, "an output is missing"),
+    ],
+)
+def test_settings(finished, changes, cause, text):
+    why = reason(finished, **changes)
+    assert (why and why.cause, why.text if why else "") == (cause, text)
+
+
+def test_other_weights(finished):
+    scan, out, config = finished
+    assert why_process(scan, out, config, "cd" * 32).cause is Cause.WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("mask", "", Cause.DAMAGED),
+        ("affine", None, Cause.DAMAGED),
+        ("predictions", "{", Cause.DAMAGED),
+        ("sidecar", "{}", Cause.DAMAGED),
+        ("sidecar", '{"NeuroFM": {}}', Cause.DAMAGED),
+        ("sidecar", None, Cause.NEW),
+    ],
+)
+def test_damaged_outputs(finished, name, text, cause):
+    scan, out, _ = finished
+    path = out.path(scan, name)
+    path.unlink() if text is None else path.write_text(text)
+    assert reason(finished).cause is cause
+    assert not cause.is_of_the_run
+
+
+def test_the_image_counts_by_its_bytes(finished):
+    scan, _, _ = finished
+    os.utime(scan.path, (1, 1))
+    assert reason(finished) is None
+    scan.path.write_bytes(scan.path.read_bytes() + b"\0")
+    assert reason(finished).cause is Cause.IMAGE

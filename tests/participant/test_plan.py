@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.config import Config, Outputs, Selection
+from neurofm_bids.participant.freshness import Cause
+from neurofm_bids.participant.plan import Job, make_job, make_plan
+
+IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
+
+
+def job(root, **groups):
+    return make_job(Config(root, root.parent / "out", **groups))
+
+
+def test_new_scans_are_processed_and_participants_without_any_are_skipped(bids_dataset):
+    root = bids_dataset(IMAGE)
+    (root / "sub-02").mkdir()
+    plan = make_plan(job(root))
+    assert [reason.cause for reason in plan.todo.values()] == [Cause.NEW]
+    assert plan.table() == [
+        ("run", IMAGE, "not processed yet"),
+        ("skip", "sub-02", "no T1w image is selected"),
+    ]
+
+
+def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):
+    root = bids_dataset(IMAGE)
+    (root / "sub-02").mkdir()
+    plan = make_plan(job(root, selection=Selection(participant_label=("01", "02"))))
+    assert [(failure.scan, failure.step) for failure in plan.failed] == [("sub-02", "select")]
+
+
+def test_force_is_a_reason(bids_dataset):
+    plan = make_plan(job(bids_dataset(IMAGE), outputs=Outputs(force=True)))
+    assert [reason.cause for reason in plan.todo.values()] == [Cause.FORCED]
+
+
+def test_a_task_has_what_the_steps_need(bids_dataset):
+    root = bids_dataset(IMAGE)
+    (root / "T1w.json").write_text(json.dumps({"EchoTime": 0.004, "PatientName": "X"}))
+    made = job(root)
+    (scan,) = make_plan(made).todo
+    task = made.task(scan)
+    assert (task.scan.path, task.scan.subject, task.scan.stem) == (IMAGE, "01", "sub-01")
+    assert task.acquisition == {"EchoTime": 0.004}
+    assert task.destination.out_dir == root.parent / "out"
+
+
+@pytest.mark.parametrize(("force", "expected"), [(False, True), (True, False)])
+def test_force_processes_again_what_was_finished_before(bids_dataset, monkeypatch, force, expected):
+    """What another run finished since this one began is done; with --force what is older is not."""
+    root = bids_dataset(IMAGE)
+    made = job(root, outputs=Outputs(force=force))
+    (scan,) = make_plan(made).todo
+    sidecar = made.out.path(scan, "sidecar")
+    sidecar.parent.mkdir(parents=True)
+    sidecar.write_text("{}")
+    monkeypatch.setattr(Job, "why", lambda self, scan: None)
+    started = made.started([scan])
+    assert started.is_done(scan) is expected
+    sidecar.unlink()
+    sidecar.write_text('{"new": 1}')
+    assert started.is_done(scan) is True
+
+
+def test_forgetting_a_scan_removes_what_says_that_it_is_finished(tmp_path, bids_dataset):
+    made = job(bids_dataset(IMAGE))
+    (scan,) = make_plan(made).todo
+    sidecar = made.out.path(scan, "sidecar")
+    sidecar.parent.mkdir(parents=True)
+    sidecar.write_text("{}")
+    made.forget(scan)
+    assert not sidecar.exists()
+    assert isinstance(made.out, Derivatives)
+    assert made.out.out_dir == Path(tmp_path / "out")

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
+from neurofm_bids.config import Processing
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.participant.reports import Reports, write_citation
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.storage.locks import Locks
+from tests.report.test_participant import record
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A finished scan, and what writes its report."""
+    out, made = Derivatives(tmp_path / "out", "openS"), record()
+    out.folder(made.scan).mkdir(parents=True)
+    out.path(made.scan, "predictions").write_text(json.dumps(made.to_dict()))
+    out.path(made.scan, "sidecar").write_text("{}")
+    bids = tmp_path / "bids"
+    bids.mkdir()
+    (bids / "participants.tsv").write_text("participant_id\tage\nsub-01\t30\n")
+    with Locks(tmp_path / "lock") as locks:
+        yield Reports(out, read_covariates(bids), "neurofm a b", locks)
+
+
+def test_a_report_is_written_once(reports):
+    path = reports.out.report("01")
+    assert reports.refresh(["01", "01"]) == {path}
+    assert "recorded age 30" in path.read_text()
+    assert reports.refresh(["01"]) == set()
+
+
+def test_another_age_or_record_makes_a_report_stale(reports, tmp_path):
+    reports.refresh(["01"])
+    (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tage\nsub-01\t31\n")
+    again = Reports(reports.out, read_covariates(tmp_path / "bids"), "neurofm a b", reports.locks)
+    assert again.refresh(["01"])
+    assert "recorded age 31" in reports.out.report("01").read_text()
+    reports.out.path(record().scan, "predictions").write_text(json.dumps(record(views=4).to_dict()))
+    assert again.refresh(["01"])
+
+
+def test_failures_have_a_report_and_unfinished_scans_none(reports):
+    reports.out.path(record().scan, "sidecar").unlink()
+    assert reports.write(["01"]) == set()
+    failure = Failure("s", "01", "sub-01", "registration", "it failed", "Look.")
+    assert reports.write(["01"], [failure]) == {reports.out.report("01")}
+    assert "failed in registration: it failed" in reports.out.report("01").read_text()
+
+
+def test_the_citation_is_of_what_is_run(reports):
+    write_citation(reports.out, Processing(template="MNI152NLin6Asym", views=1), model_spec("open-s"))
+    text = (reports.out.out_dir / DATASET_OUTPUTS["citation"]).read_text()
+    assert "MNI152NLin6Asym [@mni6]" in text
+    assert "@incollection{mni6" in (reports.out.out_dir / DATASET_OUTPUTS["bibliography"]).read_text()

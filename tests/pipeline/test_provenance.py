@@ -1,0 +1,67 @@
+import hashlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neurofm_bids.config import Processing
+from neurofm_bids.pipeline.provenance import identify_input, make_record, software
+from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.scan import Identity
+from tests.samples import AGE, MEASUREMENTS
+
+OLD = Prediction(99.0, None, None, "year", (18.0, 95.0), False, "Predicted age", "Age of the brain")
+
+
+def made(prediction):
+    encoding = SimpleNamespace(
+        predictions={"age": prediction}, views=1, zscore_mean=1.0, zscore_sd=2.0, features=np.zeros(3)
+    )
+    task = Task("x", Identity(), {"EchoTime": 0.004}, Processing(views=1), "ab" * 32)
+    return make_record(
+        task,
+        encoding,
+        7,
+        input=None,
+        brain_extraction=MEASUREMENTS.brain_extraction,
+        bias_correction=MEASUREMENTS.bias_correction,
+        registration=MEASUREMENTS.registration,
+        model_grid=MEASUREMENTS.model_grid,
+        image_quality={"snr_brain": 3.0},
+        quality_flags=(Flag("coarse_voxels", "The voxels are coarse"),),
+    )
+
+
+def test_the_record_says_how_it_was_made():
+    record = made(AGE)
+    made_by = record.provenance
+    assert (made_by.pipeline_version, made_by.parameters["views"], made_by.input) == (7, 1, None)
+    assert (made_by.model.label, made_by.model.weights_sha256) == ("openS", "ab" * 32)
+    assert (record.measurements.standardisation.mean, record.measurements.standardisation.sd) == (1.0, 2.0)
+    assert record.acquisition == {"EchoTime": 0.004}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "names"), [(AGE, ["coarse_voxels"]), (OLD, ["coarse_voxels", "age_out_of_range"])]
+)
+def test_predictions_out_of_range_are_flagged(prediction, names):
+    assert [flag.name for flag in made(prediction).flags] == names
+
+
+def test_an_image_is_known_by_its_bytes(tmp_path):
+    path = tmp_path / "x.nii"
+    path.write_bytes(b"abc")
+    source = identify_input(path)
+    assert source.hash == hashlib.sha256(b"abc").hexdigest()
+    assert (source.size, source.modified) == (3, path.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize("source", [object(), "gone.nii"])
+def test_images_without_a_file_have_no_identity(source):
+    assert identify_input(source) is None
+
+
+def test_versions_are_those_of_what_shapes_the_results():
+    assert {"neurofm-bids", "torch", "antspyx", "deepbet"} <= software().keys()

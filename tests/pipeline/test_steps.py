@@ -1,0 +1,35 @@
+import pytest
+
+from neurofm_bids.pipeline.steps import STEPS, most_memory_gb, producer
+
+
+def test_every_input_is_an_output_of_an_earlier_step():
+    made = set()
+    for step in STEPS:
+        assert set(step.inputs) <= made, step.name
+        made |= set(step.outputs)
+
+
+def test_names_are_used_once():
+    assert len({step.name for step in STEPS}) == len(STEPS)
+    outputs = [name for step in STEPS for name in step.outputs]
+    assert len(set(outputs)) == len(outputs)
+
+
+def test_every_output_but_the_last_is_used():
+    used = {name for step in STEPS for name in step.inputs}
+    assert {name for step in STEPS for name in step.outputs} - used == {"sidecar"}
+
+
+def test_only_the_network_runs_on_a_gpu_and_only_brain_extraction_takes_more_threads():
+    assert [step.name for step in STEPS if step.gpu] == ["encode"]
+    assert [step.name for step in STEPS if step.parallel] == ["brain_extraction"]
+
+
+@pytest.mark.parametrize("output", ["mask", "registration", "record", "sidecar"])
+def test_the_producer_of_an_output_has_it(output):
+    assert output in producer(output).outputs
+
+
+def test_memory_grows_with_the_image():
+    assert 1.0 < most_memory_gb(10**7) < most_memory_gb(5 * 10**7) < 4.0

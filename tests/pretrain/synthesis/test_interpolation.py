@@ -1,0 +1,19 @@
+import torch
+from torch.nn.functional import grid_sample
+
+from neurofm_bids.pretrain.synthesis.interpolation import Interpolator
+
+
+def test_interpolation_is_linear_and_extends_the_faces():
+    generator = torch.Generator().manual_seed(0)
+    volume = torch.rand((7, 6, 9, 3), generator=generator)
+    shape = torch.tensor(volume.shape[:3])[:, None, None, None]
+    points = torch.rand((3, 4, 5, 6), generator=generator) * (shape + 2) - 1.5  # some outside
+    grid = (2 * points / (shape - 1) - 1).flip(0).movedim(0, -1)[None]
+    expected = grid_sample(volume.movedim(-1, 0)[None], grid, padding_mode="border", align_corners=True)[0]
+    interpolator = Interpolator(points, volume.shape[:3])
+    assert torch.allclose(interpolator.interpolate(volume), expected, atol=4e-3)  # faces: 0.001 voxels inside
+    labels = torch.randint(0, 3, volume.shape[:3], generator=generator, dtype=torch.uint8)
+    values = torch.tensor([0.5, 2.0, -1.0])
+    expected = interpolator.interpolate(values[labels.int()][..., None])[0]
+    assert torch.allclose(interpolator.interpolate_labels(labels, values), expected, atol=1e-6)

@@ -1,0 +1,152 @@
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from neurofm_bids.cli.tools import main
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.network import NeuroFMNet
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.model.weights import load_network, save_network
+from neurofm_bids.pretrain.training.checkpoint import read_checkpoint
+from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
+from neurofm_bids.pretrain.training.run import export, train
+from neurofm_bids.pretrain.training.trainer import Trainer
+from neurofm_bids.storage.atomic import file_sha256
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def test_training_resumes_to_the_step(recipe, initial, run_folder, maps, cache, tmp_path):
+    settings = {"cache": cache, "initial": initial, "workers": 0, "every": 1}
+    train(recipe, maps, tmp_path, **settings, stop_after=0)
+    assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 1
+    resumed = train(recipe, maps, tmp_path, **settings)
+    assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
+    rows = [json.loads(row) for row in (tmp_path / "training.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert "brain_mae" in rows[-1]
+
+
+@pytest.mark.slow
+def test_a_killed_training_resumes_with_the_same_result(recipe, initial, run_folder, maps, cache, tmp_path):
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from neurofm_bids.pretrain.training.recipe import Recipe\n"
+        "from neurofm_bids.pretrain.training.run import train\n"
+        "from neurofm_bids.pretrain.training.trainer import Trainer\n"
+        "save = Trainer.save\n"
+        "def save_and_die(self, path, metadata):\n"
+        "    save(self, path, metadata)\n"
+        "    if self.step_number == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Trainer.save = save_and_die\n"
+        "maps, cache, initial, out = map(pathlib.Path, sys.argv[1:])\n"
+        f"train({recipe!r}, maps, out, cache=cache, initial=initial, workers=0, every=1)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code, maps, cache, initial, tmp_path], check=False)
+    assert result.returncode == -9
+    assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 2
+    resumed = train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=1)
+    assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 1.0}, "different recipe"),
+        ({"held_out": ("one", "two")}, "needed both for training and to hold out"),
+        ({"held_out": ("three",)}, "no label map named three"),
+    ],
+)
+def test_other_recipes_and_unusable_maps_are_refused(
+    recipe, initial, run_folder, maps, cache, changes, message
+):
+    with pytest.raises(NeuroFMError, match=message) as error:
+        train(replace(recipe, **changes), maps, run_folder, cache=cache, initial=initial, workers=0)
+    assert error.value.code == Exit.USAGE
+
+
+def test_a_batch_that_the_processes_cannot_share_is_refused(maps, cache, tmp_path, monkeypatch):
+    @contextmanager
+    def three(device):
+        yield ProcessGroup(torch.device("cpu"), 0, 3)
+
+    monkeypatch.setattr("neurofm_bids.pretrain.training.run.join_process_group", three)
+    with pytest.raises(NeuroFMError, match="3 processes cannot share a batch of 4"):
+        train(Recipe(), maps, tmp_path, cache=cache)
+
+
+def test_averaged_weights_are_exported(run_folder, tmp_path):
+    assert main(["pretrain", "export", str(run_folder), str(tmp_path / "weights.safetensors")]) == 0
+    network = load_network(tmp_path / "weights.safetensors", model_spec("open-s"))
+    average = read_checkpoint(run_folder / CHECKPOINT)[0]["ema"]
+    for name, value in network.state_dict().items():
+        assert not value.ndim or torch.equal(value, average[f"module.{name}"]), name
+    with pytest.raises(NeuroFMError, match="no checkpoint found") as error:
+        export(tmp_path, tmp_path / "weights.safetensors")
+    assert error.value.code == Exit.NO_INPUT
+
+
+def test_training_starts_from_initial_weights(recipe, maps, cache, tmp_path):
+    network = NeuroFMNet(ARCHITECTURES["s"])
+    save_network(network, tmp_path / "initial.safetensors", {})
+    one_step = replace(recipe, steps=1, warmup_steps=10**9)
+    initial = tmp_path / "initial.safetensors"
+    path = train(one_step, maps, tmp_path / "run", cache=cache, initial=initial, workers=0)
+    groups, metadata = read_checkpoint(path)
+    assert metadata["recipe"]["initial_sha256"] == file_sha256(initial)
+    for name, value in network.state_dict().items():
+        assert torch.allclose(value.float(), groups["ema"][f"module.{name}"].float(), atol=1e-4), name
+    with pytest.raises(NeuroFMError, match="different recipe"):
+        train(one_step, maps, tmp_path / "run", cache=cache, workers=0)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_checkpoint(
+    recipe, initial, maps, cache, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Trainer, "step", lambda self, _: setattr(self, "step_number", 1) or float("nan"))
+    with pytest.raises(NeuroFMError, match="not finite at step 1"):
+        train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=0, every=1)
+    assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 0
+
+
+def test_rows_of_the_log_after_the_checkpoint_are_dropped(recipe, initial, maps, cache, run_folder, tmp_path):
+    for name in (CHECKPOINT, "training.jsonl"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    with (tmp_path / "training.jsonl").open("a") as stream:
+        stream.write('{"step": 4}\n')
+    train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=0)
+    assert (tmp_path / "training.jsonl").read_bytes() == (run_folder / "training.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
+    command = ["pretrain", "train", "--maps", str(maps), "--cache", str(cache), "--smoke"]
+    command += ["--held-out", "two", "--workers", "0", "--precision", "float32"]
+    assert main([*command, str(tmp_path / "one")]) == 0
+    torchrun, tools = (str(Path(sys.executable).with_name(n)) for n in ("torchrun", "neurofm-tools"))
+    options = ["--standalone", "--nproc-per-node=2", "--no-python"]
+    result = subprocess.run(
+        [torchrun, *options, tools, *command, str(tmp_path / "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    one, two = (read_checkpoint(tmp_path / n / CHECKPOINT)[0]["model"] for n in ("one", "two"))
+    initial = Trainer(Recipe(**SMOKE), ProcessGroup(torch.device("cpu"))).model.named_parameters()
+    change, difference = 0.0, 0.0
+    for name, start in initial:
+        change += float((one[name] - start).detach().square().sum())
+        difference += float((one[name] - two[name]).square().sum())
+    assert change > 0
+    assert difference < 0.1**2 * change  # AdamW turns rounding errors of tiny gradients into whole steps

@@ -1,0 +1,82 @@
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.network import NeuroFMNet
+from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.trainer import Trainer
+
+CPU = ProcessGroup(torch.device("cpu"))
+
+
+def test_training_lowers_the_loss_of_its_example(small_example):
+    trainer = Trainer(Recipe(warmup_steps=2, learning_rate=2e-4, target_weight=(0.1, 0.1, 1)), CPU)
+    trainer.calibrate([small_example])
+    norm = trainer.model.network.blocks[0].bn1
+    assert not norm.training
+    assert norm.running_var.ne(1).all()
+    losses = [trainer.step([small_example]) for _ in range(10)]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_the_average_starts_as_a_mean_and_becomes_exponential():
+    torch.manual_seed(0)
+    trainer = Trainer(Recipe(ema_update=0.3), CPU)
+    trainer.initialise(NeuroFMNet(ARCHITECTURES["s"]))
+    parameter, average = (
+        trainer.model.network.heads["age"].bias,
+        trainer.ema.module.heads["age"].bias.detach(),
+    )
+    expected = []
+    for step, value in enumerate((1.0, 2.0, 3.0, 4.0, 5.0)):
+        with torch.no_grad():
+            start = float(average)
+            parameter.fill_(value)
+        trainer.ema.update_parameters(trainer.model.network)
+        expected.append(start + (value - start) * max(0.3, 1 / (2 + step)))
+        assert float(average) == pytest.approx(expected[-1])
+
+
+def metadata(recipe, **maps):
+    return {"recipe": asdict(recipe), "maps": maps}
+
+
+def saved(recipe, step, path):
+    trainer = Trainer(recipe, CPU)
+    trainer.initialise(trainer.model.network)
+    trainer.step_number = step
+    trainer.save(path, metadata(recipe, one="1"))
+    return path
+
+
+def test_steps_can_change_until_the_learning_rate_decays(tmp_path):
+    recipe = Recipe(steps=8)
+    path = saved(recipe, 5, tmp_path / "constant")
+    longer = replace(recipe, steps=10)
+    trainer = Trainer(longer, CPU)
+    trainer.load(path, metadata(longer, one="1"))
+    assert trainer.step_number == 5
+    path = saved(longer, 8, tmp_path / "decaying")
+    with pytest.raises(NeuroFMError, match="cannot change once the learning rate decays") as error:
+        Trainer(replace(recipe, steps=20), CPU).load(path, metadata(replace(recipe, steps=20), one="1"))
+    assert error.value.fix == "Give --steps 10."
+
+
+@pytest.mark.parametrize(
+    ("changes", "maps", "message"),
+    [
+        ({"learning_rate": 1.0}, {"one": "1"}, "different recipe"),
+        ({}, {"one": "2"}, "different set of label maps"),
+    ],
+)
+def test_another_training_is_refused(tmp_path, changes, maps, message):
+    recipe = Recipe()
+    path = saved(recipe, 0, tmp_path / "checkpoint")
+    other = replace(recipe, **changes)
+    with pytest.raises(NeuroFMError, match=message):
+        Trainer(other, CPU).load(path, metadata(other, **maps))

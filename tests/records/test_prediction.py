@@ -1,0 +1,15 @@
+import pytest
+
+from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.schema import from_json, to_json
+from tests.samples import AGE, prediction
+
+
+@pytest.mark.parametrize("made", [AGE, prediction(1.0, sd=None, interval95=None, in_range=False)])
+def test_a_prediction_survives_its_file(made):
+    assert from_json(Prediction, to_json(made)) == made
+
+
+def test_keys_of_the_file():
+    keys = "Value SD Interval95 Units Range InRange LongName Description"
+    assert list(to_json(AGE)) == keys.split()

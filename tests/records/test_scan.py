@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Identity, ScanRecord
+from tests.samples import scan_record
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        scan_record(),
+        scan_record(session="a", flags=(Flag("x", "Look", "serious"),), readouts={"grip": 1.5}),
+        scan_record(scan=Identity(), acquisition={}, predictions={}, image_quality={}),
+    ],
+)
+def test_a_record_survives_its_file(record):
+    text = json.dumps(record.to_dict(), allow_nan=False)
+    assert ScanRecord.from_dict(json.loads(text)) == record
+
+
+def test_the_sections_of_the_file():
+    sections = "Scan Acquisition Measurements ImageQuality Views Predictions Flags Provenance Readouts"
+    assert list(scan_record().to_dict()) == sections.split()
+    assert scan_record().to_dict()["Provenance"]["Model"]["WeightsSHA256"] == "ab" * 32
+    assert scan_record().to_dict()["Scan"]["URI"].startswith("bids:raw:")
+
+
+def test_keys_of_later_versions_are_ignored():
+    assert ScanRecord.from_dict({**scan_record().to_dict(), "Later": 1}) == scan_record()
+
+
+@pytest.mark.parametrize("key", ["Scan", "Views", "Provenance"])
+def test_an_absent_section_is_named(key):
+    values = scan_record().to_dict()
+    del values[key]
+    with pytest.raises(NeuroFMError, match=f"{key} is absent"):
+        ScanRecord.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("scan", "path"),
+    [
+        (Identity("bids:raw:sub-01/anat/sub-01_T1w.nii", "sub-01", "01"), "sub-01/anat/sub-01_T1w.nii"),
+        (Identity(), "image"),
+    ],
+)
+def test_path_of_a_scan(scan, path):
+    assert scan.path == path

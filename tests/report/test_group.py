@@ -1,0 +1,151 @@
+import re
+
+import numpy as np
+import pytest
+
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary
+from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report, write_group_report
+from tests.samples import scan_record
+
+COLUMNS = {
+    "predicted_age_years": {"LongName": "Predicted age", "Units": "year", "Description": "Age <of> it"},
+    "chronological_age_years": {"LongName": "Chronological age", "Units": "year"},
+    "age_gap_years": {"LongName": "Age gap", "Units": "year"},
+    "mask_volume_mm3": {"LongName": "Mask volume", "Units": "mm^3"},
+    "predicted_ventricular_volume_mm3": {"LongName": "Ventricles", "Units": "mm^3"},
+}
+
+
+def scan(number, *flags, known=True, **changes):
+    values = {
+        "predicted_age_years": 40.0 + number,
+        "predicted_age_years_lower95": 39.0 + number,
+        "predicted_age_years_upper95": 41.0 + number,
+        "predicted_ventricular_volume_mm3": 15200.0,
+        "mask_volume_mm3": 1.5e6,
+        **({"chronological_age_years": 42.0, "age_gap_years": -2.0 + number} if known else {}),
+    }
+    return ReportScan(f"sub-{number:02d}", f"{number:02d}", None, values, flags=flags, **changes)
+
+
+def report(*scans, agreement=None, components=None, summaries=None, **changes):
+    given = {
+        "label": "openS",
+        "model": scan_record().provenance.model,
+        "scans": scans,
+        "missing": (),
+        "warnings": (),
+        "statistics": Statistics(summaries or {}, agreement, components),
+        "n_features": 4,
+        "columns": COLUMNS,
+        "predictions": ("predicted_age_years", "predicted_ventricular_volume_mm3"),
+        "quality": (),
+        "versions": {"torch": "2.13.0"},
+    }
+    return GroupReport(**{**given, **changes})
+
+
+def text(page):
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def cells(page):
+    """Return the cells of the table of scans, one list per row."""
+    table = re.search(r'<section id="scans">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)[1]
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [[text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
+
+
+def test_the_table_of_scans_has_units_and_intervals():
+    page = render_group_report(report(scan(1, Flag("low_snr", "Look <here>", "serious"))))
+    assert cells(page) == [["sub-01", "41.0", "42.0", "-1.0", "15.2", "1,500", "low snr"]]
+    assert 'title="95 % over passes: 40.0 to 42.0"' in page
+    assert 'class="serious" title="Look &lt;here&gt;"' in page
+    assert 'title="Age &lt;of&gt; it"' in page
+
+
+def test_columns_of_known_ages_are_left_out_where_no_age_is_known():
+    page = render_group_report(report(scan(1, known=False)))
+    assert cells(page) == [["sub-01", "41.0", "15.2", "1,500", ""]]
+    assert "No chronological ages are known" in page
+
+
+def test_values_outside_their_range_and_unknown_values_are_marked():
+    outside = scan(1, out_of_range=("predicted_age_years",))
+    page = render_group_report(report(outside, scan(2, known=False)))
+    assert page.count('class="number outside"') == 1
+    assert cells(page)[1][2:4] == ["n/a", "n/a"]
+
+
+@pytest.mark.parametrize(
+    ("agreement", "shown"),
+    [
+        (Agreement(30, 2.34, -1.2, 2.0, 0.9), ["2.3 years", "-1.2 years", "2.0 years", "0.90"]),
+        (Agreement(1, 2.0, 2.0, None, None), ["needs two scans", "needs three scans", "of little use"]),
+    ],
+)
+def test_agreement_is_shown_as_given(agreement, shown):
+    page = render_group_report(report(scan(1), scan(2), agreement=agreement))
+    assert all(words in page for words in shown)
+    assert "Not calibrated" in page
+    assert ("of little use" in page) is (agreement.n < 20)
+
+
+def test_figures_name_the_outliers_that_the_statistics_name():
+    scans = [scan(number, known=number != 0) for number in range(4)]
+    gaps = Summary("year", np.array([np.nan, 1, 2, 3]))
+    page = render_group_report(report(*scans, summaries={"age_gap_years": gaps}, quality=("age_gap_years",)))
+    assert not re.search(r"<text[^>]*>sub-", page)  # fewer than eight scans have no outliers
+    many = [scan(number, known=number != 0) for number in range(10)]
+    many[9].values["age_gap_years"] = 99.0
+    gaps = Summary("year", np.array([s.values.get("age_gap_years", np.nan) for s in many]))
+    page = render_group_report(report(*many, summaries={"age_gap_years": gaps}, quality=("age_gap_years",)))
+    assert re.findall(r"<text[^>]*>(sub-[^<]*)<", page) == ["sub-09"]
+
+
+def test_agreement_and_components_name_their_outliers():
+    scans = [scan(number) for number in range(4)]
+    agreement = Agreement(4, 1.0, 1.0, 1.0, 1.0, outliers=(2,))
+    components = Components(np.array([[0.0, 1], [1, 2], [2, 0], [9, 9]]), (0.6, 0.2), (3,))
+    page = render_group_report(report(*scans, agreement=agreement, components=components))
+    assert re.findall(r"<text[^>]*>(sub-[^<]*)<", page) == ["sub-02", "sub-03"]
+    assert "the 4 features" in page
+
+
+def test_every_metric_is_drawn():
+    names = tuple(f"metric_{number}" for number in range(11))
+    page = render_group_report(report(scan(1), quality=names))
+    drawn = re.findall(r"<text[^>]*>(metric_\d+)<", page)
+    assert set(drawn) == set(names)
+
+
+def test_flags_are_counted_by_name_and_severity():
+    low, odd = Flag("low_snr", "a", "serious"), Flag("odd", "b")
+    page = render_group_report(report(scan(1, low, odd), scan(2, low, low), scan(3)))
+    rows = re.findall(r'<tr><td>([^<]*)</td><td[^>]*>(\w+)</td><td class="number">(\d+)</td></tr>', page)
+    assert rows == [("low snr", "serious", "2"), ("odd", "warning", "1")]
+    assert "2 with flags, 2 serious" in text(page)
+
+
+def test_a_large_cohort_shows_flagged_scans_first():
+    scans = [scan(number, *([Flag("odd", "b")] if number == 2004 else [])) for number in range(2005)]
+    page = render_group_report(report(*scans))
+    rows = cells(page)
+    assert (len(rows), rows[0][0], rows[1][0]) == (2000, "sub-2004", "sub-00")
+    assert "The table shows 2,000 of 2,005 scans, those with flags first." in page
+
+
+def test_missing_scans_and_warnings_are_listed():
+    missing = (("sub-09", "failed in load: <no> scan"),)
+    page = render_group_report(report(scan(1), missing=missing, warnings=("Look <out>.",)))
+    assert "failed in load: &lt;no&gt; scan" in page
+    assert "1 scan was found or attempted but has no row" in page
+    assert "Look &lt;out&gt;." in page
+
+
+def test_equal_reports_give_equal_files(tmp_path):
+    for name in ("a", "b"):
+        write_group_report(report(scan(1), scan(2), tables=("x.tsv",)), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert b"<code>x.tsv</code>" in (tmp_path / "a").read_bytes()

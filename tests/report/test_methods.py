@@ -1,0 +1,76 @@
+import re
+
+import pytest
+
+from neurofm_bids.report.methods import bibliography, methods_of, methods_text, plain_citations
+from tests.samples import scan_record
+
+PARAMETERS = {
+    "skull_strip": "auto",
+    "bias_correction": "n4",
+    "encode_space": "rigid",
+    "template": "T",
+    "views": 8,
+    "random_seed": 1,
+}
+VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), "9.9")
+
+
+@pytest.mark.parametrize(
+    ("changes", "present", "absent"),
+    [
+        ({}, ("[@deepbet]", "[@n4]", "mean of 8 passes"), ()),
+        ({"template": "MNI152NLin6Asym"}, ("MNI152NLin6Asym [@mni6]",), ("mni2009c",)),
+        ({"template": "MNI152NLin2009cAsym"}, ("MNI152NLin2009cAsym [@mni2009c]",), ("templateflow",)),
+        ({"template": "OASIS30ANTs"}, ("OASIS30ANTs [@templateflow]",), ("mni",)),
+        ({"skull_strip": "skip"}, ("already skull-stripped",), ("deepbet",)),
+        ({"bias_correction": "none"}, ("No bias correction",), ("@n4",)),
+        (
+            {"encode_space": "native", "views": 1},
+            ("own orientation", "a single pass"),
+            ("intervals", "float"),
+        ),
+        (
+            {"views": 16, "precision": "bfloat16"},
+            ("mean of 16 passes", "rotations and shifts", "in bfloat16"),
+            (),
+        ),
+    ],
+)
+def test_methods_and_references_are_of_what_was_run(changes, present, absent):
+    parameters = {**PARAMETERS, **changes}
+    text = methods_text(parameters, model="open-s", notice="Notice.", versions=VERSIONS)
+    assert all(words in text for words in present)
+    assert not any(words in text for words in absent)
+    keys = set(re.findall(r"@([a-z0-9]+)[\];]", text))
+    defined = set(re.findall(r"^@\w+\{(\w+),", bibliography(parameters), re.MULTILINE))
+    assert keys == defined
+
+
+def test_no_key_of_a_reference_is_left_in_a_page():
+    text = methods_text(PARAMETERS, model="open-s", notice="Notice.", versions=VERSIONS)
+    plain = plain_citations(text)
+    assert "@" not in plain
+    assert "(Gorgolewski 2016; Gorgolewski 2011)" in plain
+    assert not re.search(r"\([^()]*\(", plain)  # none stands within other parentheses
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("N4 [@n4]", "N4 (Tustison 2010)"),
+        ("[@n4;@mni6]", "(Tustison 2010; Grabner 2006)"),
+        ("[@nobody]", "(@nobody)"),
+        ("a@b, [x]", "a@b, [x]"),
+    ],
+)
+def test_citations_of_author_and_year(text, plain):
+    assert plain_citations(text) == plain
+
+
+def test_scans_made_alike_are_described_once():
+    made = scan_record().provenance
+    made = type(made)(**{**vars(made), "parameters": PARAMETERS, "software": VERSIONS})
+    once, references = methods_of([made])
+    assert methods_of([made, made]) == (once, references)
+    assert once.count("# Methods") == 1
