@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
@@ -157,6 +158,13 @@ class Processing:
         default_text="1 on a CPU, 8 on a GPU",
         help="number of passes that the network computes together",
     )
+
+    def __post_init__(self) -> None:
+        for item, declared in options_of(type(self)):
+            value = getattr(self, item.name)
+            if declared.choices and value not in declared.choices:
+                allowed = ", ".join(declared.choices)
+                raise NeuroFMError(f"{item.name} is {value!r}", fix=f"Use one of {allowed}.", code=Exit.USAGE)
 
     @property
     def parameters(self) -> dict[str, Any]:

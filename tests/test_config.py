@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.config import GROUPS, Config, Processing
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import options_of
 
 OPTIONS = [(group, field, option) for group in GROUPS.values() for field, option in options_of(group)]
@@ -70,3 +71,10 @@ def test_the_hash_of_the_defaults_has_not_changed():
     """It would make every finished scan stale."""
     expected = "7d8d5f9265d287898f4b2855435ce80544997b9afd5eb2e18e7ae1601918a07c"
     assert Processing().parameters_hash == expected
+
+
+@pytest.mark.parametrize("name", ["skull_strip", "bias_correction", "encode_space", "precision"])
+def test_a_choice_that_does_not_exist_is_refused(name):
+    with pytest.raises(NeuroFMError, match=f"{name} is 'other'") as error:
+        Processing(**{name: "other"})
+    assert error.value.code is Exit.USAGE

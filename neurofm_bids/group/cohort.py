@@ -21,7 +21,7 @@ from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
-from neurofm_bids.records.scan import Identity, Provenance, ScanRecord
+from neurofm_bids.records.scan import Identity, ScanRecord
 from neurofm_bids.storage.tables import read_tsv
 
 __all__ = ["RECORDED_COLUMNS", "Cohort", "Member", "Missing", "collect"]
@@ -82,7 +82,11 @@ class Cohort:
     features
         Shape (n, d), float32; row i belongs to ``members[i]``.
     example
-        Record of one scan, for what all scans share: model, predictions, package versions, settings.
+        Record of one scan, for what all scans share: model, package versions, settings.
+    entries
+        Data dictionary of the columns made from the records.
+    predicted
+        Columns of the predicted values that any scan has.
     weights_sha256
         SHA-256 of all weights in use: more than one where scans differ.
     warnings
@@ -94,6 +98,8 @@ class Cohort:
     missing: tuple[Missing, ...]
     features: _Features
     example: ScanRecord | None = None
+    entries: Mapping[str, dictionary.Entry] = field(default_factory=dict)
+    predicted: tuple[str, ...] = ()
     weights_sha256: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -106,8 +112,7 @@ class Cohort:
     def columns(self) -> dict[str, dictionary.Entry]:
         """Data dictionary of the columns of the members."""
         recorded = {name: dictionary.column(name) for name in RECORDED_COLUMNS}
-        metrics = {name: dictionary.metric(name) for name in self.metrics}
-        return {**(entries(self.example) if self.example else {}), **recorded, **metrics}
+        return {**self.entries, **recorded}
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,16 @@ class _Alike:
     weights: Counter[str] = field(default_factory=Counter)
     settings: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
+    entries: dict[str, dictionary.Entry] = field(default_factory=dict)
+    predicted: dict[str, None] = field(default_factory=dict)  # in order
 
-    def add(self, member: Member, features: _Features, made: Provenance) -> None:
+    def add(self, member: Member, features: _Features, record: ScanRecord) -> None:
+        made = record.provenance
         self.members.append((member, features))
+        if {*member.predictions, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
+            self.entries.update(entries(record))
+        predictions = record.predictions.items()
+        self.predicted.update(dict.fromkeys(prediction_column(name, p.units) for name, p in predictions))
         self.weights[made.model.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
         self.versions[str(made.pipeline_version)] += 1
@@ -191,6 +203,8 @@ def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
         missing=missing,
         features=np.stack([row for _, row in pairs]),
         example=alike.example,
+        entries=alike.entries,
+        predicted=tuple(alike.predicted),
         weights_sha256=tuple(sorted(alike.weights)),
         warnings=warnings,
     )
@@ -207,7 +221,7 @@ def _read(out: Derivatives, covariates: Covariates) -> tuple[dict[int, _Alike], 
             missing[stored.stem] = error.reason
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(_member(record, covariates.person(record.scan)), features, record.provenance)
+        alike.add(_member(record, covariates.person(record.scan)), features, record)
     return by_size, missing
 
 

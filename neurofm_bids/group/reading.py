@@ -48,14 +48,16 @@ def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featu
     sidecar, values = _json(paths["sidecar"]), _json(paths["predictions"])
     try:
         record = ScanRecord.from_dict(values)
-        _check(stored, out.label, record, sidecar)
+        _check(stored, out.label, record)
+        if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
+            raise NeuroFMError("features and predictions come from different runs")
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
     return record, _features(paths["features"])
 
 
-def _check(stored: StoredScan, label: str, record: ScanRecord, sidecar: Any) -> None:
-    """Raise if a record does not belong to its place or to its sidecar."""
+def _check(stored: StoredScan, label: str, record: ScanRecord) -> None:
+    """Raise if a record does not belong to its place."""
     scan, model = record.scan, record.provenance.model
     if (scan.subject, scan.session, scan.stem) != (stored.subject, stored.session, stored.stem):
         raise NeuroFMError(f"the record is of another scan ({scan.stem})")
@@ -63,8 +65,6 @@ def _check(stored: StoredScan, label: str, record: ScanRecord, sidecar: Any) -> 
         raise NeuroFMError("the files lie in the folder of another participant or session")
     if model.label != label:
         raise NeuroFMError(f"the record belongs to the model {model.label}")
-    if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != record.to_dict()["Provenance"]:
-        raise NeuroFMError("features and predictions come from different runs")
 
 
 def _prefix(stored: StoredScan) -> str:

@@ -18,7 +18,6 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import Cohort, Member, Missing, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
-from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
@@ -105,17 +104,10 @@ def _values(cohort: Cohort, column: str) -> npt.NDArray[np.float64]:
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
 
 
-def _predicted(cohort: Cohort) -> tuple[str, ...]:
-    """Return the columns of the predicted values."""
-    assert cohort.example is not None
-    predictions = cohort.example.predictions.items()
-    return tuple(prediction_column(name, prediction.units) for name, prediction in predictions)
-
-
 def _statistics(cohort: Cohort) -> Statistics:
     columns, names = (
         cohort.columns,
-        (*_predicted(cohort), *cohort.metrics, "age_gap_years", "mask_volume_mm3"),
+        (*cohort.predicted, *cohort.metrics, "age_gap_years", "mask_volume_mm3"),
     )
     values = {name: (columns[name]["Units"], _values(cohort, name)) for name in names}
     ages = _values(cohort, "chronological_age_years"), _values(cohort, _AGE)
@@ -133,9 +125,17 @@ def _write(
         write_json(path.with_suffix(".json"), table.sidecar())
         paths += [path, path.with_suffix(".json")]
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
+    _remove_absent(out, tables)
     report = _report(out, cohort, statistics)
     write_group_report(replace(report, command=command, tables=written), out.group("report"))
     return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
+
+
+def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:
+    """Remove tables of an earlier run that this cohort does not have."""
+    for name in GROUP_OUTPUTS.keys() - {*tables, "report"}:
+        for path in (out.group(name), out.group(name).with_suffix(".json")):
+            path.unlink(missing_ok=True)
 
 
 def _report(out: Derivatives, cohort: Cohort, statistics: Statistics) -> GroupReport:
@@ -152,7 +152,7 @@ def _report(out: Derivatives, cohort: Cohort, statistics: Statistics) -> GroupRe
         statistics=statistics,
         n_features=cohort.features.shape[1],
         columns=cohort.columns,
-        predictions=_predicted(cohort),
+        predictions=cohort.predicted,
         quality=cohort.metrics,
         versions={**made.software, "NeuroFM-BIDS (group level)": __version__},
     )

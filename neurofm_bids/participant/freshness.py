@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -13,9 +12,10 @@ from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
-from neurofm_bids.records.scan import Provenance
+from neurofm_bids.records.scan import Provenance, ScanRecord
 from neurofm_bids.records.schema import from_json
 from neurofm_bids.storage.atomic import file_sha256
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["Cause", "Reason", "why_process"]
 
@@ -53,12 +53,13 @@ def why_process(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
     if not out.path(scan, "sidecar").is_file():
         return Reason(Cause.NEW, "not processed yet")
     try:
-        if not all(path.stat().st_size for path in out.required(scan, config.outputs.output_images)):
-            return Reason(Cause.DAMAGED, "an output is empty")
-        json.loads(out.path(scan, "predictions").read_text())
-        sidecar = json.loads(out.path(scan, "sidecar").read_text())
-        made = from_json(Provenance, sidecar["NeuroFM"])
-        return _other_run(made, config, weights_sha256) or _other_image(made, scan)
+        stored = read_json(out.path(scan, "sidecar"))["NeuroFM"]
+        made = from_json(Provenance, stored)
+        return (
+            _other_run(made, config, weights_sha256)
+            or _damage(scan, out, config, stored)
+            or _other_image(made, scan)
+        )
     except FileNotFoundError:
         return Reason(Cause.DAMAGED, "an output is missing")
     except (OSError, ValueError, KeyError, TypeError, NeuroFMError):
@@ -75,6 +76,17 @@ def _other_run(made: Provenance, config: Config, weights_sha256: str) -> Reason 
         return Reason(Cause.WEIGHTS, "made with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
+    return None
+
+
+def _damage(scan: Scan, out: Derivatives, config: Config, provenance: Any) -> Reason | None:
+    """Return what is wrong with the files of one run of a scan."""
+    if not all(path.stat().st_size for path in out.required(scan, config.outputs.output_images)):
+        return Reason(Cause.DAMAGED, "an output is empty")
+    values = read_json(out.path(scan, "predictions"))
+    ScanRecord.from_dict(values)
+    if values["Provenance"] != provenance:
+        return Reason(Cause.DAMAGED, "its outputs come from different runs")
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
 from neurofm_bids.config import Processing
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.records.failure import Failure
@@ -20,8 +22,11 @@ from neurofm_bids.report.methods import bibliography, methods_text
 from neurofm_bids.report.participant import ScanReport, contents_comment, write_participant_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_text
 from neurofm_bids.storage.locks import Locks
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["Reports", "write_citation"]
+
+_log = logging.getLogger(__name__)
 
 _ENDING = 200  # bytes at the end of a report that hold the hash of what it shows
 
@@ -62,23 +67,35 @@ class Reports:
 
     def _write(self, subject: str, failures: Sequence[Failure]) -> set[Path]:
         failed = {failure.stem for failure in failures}
-        scans = [scan for scan in self._finished(subject) if scan.record.scan.stem not in failed]
+        finished = list(self._finished(subject))
+        scans = [scan for scan in finished if scan.record.scan.stem not in failed]
         if not (scans or failures):
             return set()
         path = self.out.report(subject)
         remove_leftovers([path])
-        contents = _hash(self._finished(subject))
         write_participant_report(
-            path, subject, scans, failures, command=self.command, software=software(), contents=contents
+            path,
+            subject,
+            scans,
+            failures,
+            command=self.command,
+            software=software(),
+            contents=_hash(finished),
         )
         return {path}
 
     def _finished(self, subject: str) -> Iterator[ScanReport]:
-        """Yield the finished scans of a participant: those that have a sidecar."""
+        """Yield the finished scans of a participant: those that have a sidecar and a readable record."""
         for scan in self.out.stored(subject):
-            if self.out.path(scan, "sidecar").is_file():
-                record = ScanRecord.from_dict(json.loads(self.out.path(scan, "predictions").read_text()))
-                yield ScanReport(record, self.covariates.person(record.scan), self.out.figures(scan))
+            path = self.out.path(scan, "predictions")
+            if not self.out.path(scan, "sidecar").is_file():
+                continue
+            try:
+                record = ScanRecord.from_dict(read_json(path))
+            except (OSError, ValueError, NeuroFMError):
+                _log.warning("The record of %s cannot be read: the report does not show it.", scan.stem)
+                continue
+            yield ScanReport(record, self.covariates.person(record.scan), self.out.figures(scan))
 
     def _is_current(self, subject: str) -> bool:
         """Tell whether the report of a participant was made from the current outputs and covariates."""

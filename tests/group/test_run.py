@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,17 @@ def test_every_scan_found_has_a_row_in_every_table(cohort):
         rows = read(cohort / name)
         assert [row["participant_id"] for row in rows] == ["sub-01", "sub-01", "sub-02", "sub-10"]
         assert [row["session_id"] for row in rows] == ["ses-a", "ses-b", "n/a", "n/a"]
+
+
+def test_tables_of_an_earlier_run_do_not_stay(cohort):
+    group(cohort)
+    table = cohort / "group_desc-openS_components.tsv"
+    assert table.is_file()
+    for subject in ("sub-02", "sub-10"):
+        shutil.rmtree(cohort / subject)
+    group(cohort)
+    assert not table.exists()
+    assert not table.with_suffix(".json").exists()
 
 
 def test_values_come_from_the_records(cohort):

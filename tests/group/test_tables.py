@@ -8,7 +8,8 @@ from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import make_tables
-from tests.samples import scan_record, write_scan
+from neurofm_bids.records.dictionary import prediction_column
+from tests.samples import prediction, scan_record, write_scan
 
 
 def tables_of(root):
@@ -61,6 +62,16 @@ def test_metrics_and_readouts_of_some_scans_only(root):
     assert [row["odd_name"] for row in rows(tables["quality"])] == ["n/a", "n/a", "n/a", "1.5"]
     assert [row["readout_grip"] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "2.5"]
     assert "odd_name" in tables["quality"].sidecar()["odd_name"]["Description"]
+    assert tables["predictions"].sidecar()["readout_grip"]["Description"]
+
+
+def test_a_target_that_the_first_scan_lacks(root):
+    write_scan(root / "out", "sub-03", predictions={"grip": prediction(3.5, "kg")})
+    tables = tables_of(root)
+    column = prediction_column("grip", "kg")
+    assert [row[column] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "3.5"]
+    assert tables["predictions"].sidecar()[column]["Units"] == "kg"
+    assert column in collect(root / "out", "openS", read_covariates(root)).predicted
 
 
 def test_covariates_keep_their_own_dictionary(root):

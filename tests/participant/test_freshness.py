@@ -29,7 +29,7 @@ def finished(bids_dataset):
     status, made = scan.path.stat(), scan_record().provenance
     source = Input(file_sha256(scan.path), status.st_size, status.st_mtime_ns)
     processing = config.processing
-    write(
+    values = write(
         out.path(scan, "sidecar"),
         replace(
             made,
@@ -39,12 +39,14 @@ def finished(bids_dataset):
             parameters_hash=processing.parameters_hash,
         ),
     )
+    out.path(scan, "predictions").write_text(json.dumps(values))
     return scan, out, config
 
 
 def write(path, provenance):
-    values = replace(scan_record(), provenance=provenance).to_dict()["Provenance"]
-    path.write_text(json.dumps({"NeuroFM": values}))
+    values = replace(scan_record(), provenance=provenance).to_dict()
+    path.write_text(json.dumps({"NeuroFM": values["Provenance"]}))
+    return values
 
 
 def reason(finished, **changes):
@@ -58,10 +60,10 @@ def test_outputs_of_this_run_are_up_to_date(finished):
 
 def test_another_version_of_the_package_does_not_matter(finished):
     scan, out, _ = finished
-    path = out.path(scan, "sidecar")
-    values = json.loads(path.read_text())
-    values["NeuroFM"]["Version"] = "9.9"
-    path.write_text(json.dumps(values))
+    for name, key in (("sidecar", "NeuroFM"), ("predictions", "Provenance")):
+        values = json.loads(out.path(scan, name).read_text())
+        values[key]["Version"] = "9.9"
+        out.path(scan, name).write_text(json.dumps(values))
     assert reason(finished) is None
 
 
@@ -80,6 +82,11 @@ def test_another_version_of_the_pipeline_does(finished):
     ("changes", "cause", "text"),
     [
         ({"processing": Processing(views=3)}, Cause.SETTINGS, "made with views=8, now 3"),
+        (
+            {"processing": Processing(template="MNI152NLin6Asym")},
+            Cause.SETTINGS,
+            "made with template=MNI152NLin2009cAsym, now MNI152NLin6Asym",
+        ),
         ({"processing": Processing(device="cpu", batch_size=4)}, None, ""),
         ({"outputs": Outputs(output_images=True)}, Cause.DAMAGED, "an output is missing"),
     ],
@@ -100,6 +107,9 @@ def test_other_weights(finished):
         ("mask", "", Cause.DAMAGED),
         ("affine", None, Cause.DAMAGED),
         ("predictions", "{", Cause.DAMAGED),
+        ("predictions", "{}", Cause.DAMAGED),
+        ("predictions", "[" * 100_000, Cause.DAMAGED),
+        ("predictions", json.dumps(scan_record().to_dict()), Cause.DAMAGED),  # of another run
         ("sidecar", "{}", Cause.DAMAGED),
         ("sidecar", '{"NeuroFM": {}}', Cause.DAMAGED),
         ("sidecar", None, Cause.NEW),

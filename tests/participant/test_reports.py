@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,20 @@ def test_another_age_or_record_makes_a_report_stale(reports, tmp_path):
     assert "recorded age 31" in reports.out.report("01").read_text()
     reports.out.path(record().scan, "predictions").write_text(json.dumps(record(views=4).to_dict()))
     assert again.refresh(["01"])
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[" * 100_000])
+def test_a_record_that_cannot_be_read_costs_its_own_part_only(reports, caplog, text):
+    uri = "bids:raw:sub-01/anat/sub-01_run-2_T1w.nii.gz"
+    good = record(scan=replace(record().scan, stem="sub-01_run-2", uri=uri))
+    reports.out.path(good.scan, "predictions").write_text(json.dumps(good.to_dict()))
+    reports.out.path(good.scan, "sidecar").write_text("{}")
+    reports.out.path(record().scan, "predictions").write_text(text)
+    assert reports.refresh(["01"]) == {reports.out.report("01")}
+    page = reports.out.report("01").read_text()
+    assert "sub-01_run-2" in page
+    assert "The record of sub-01 cannot be read" in caplog.text
+    assert reports.refresh(["01"]) == set()
 
 
 def test_failures_have_a_report_and_unfinished_scans_none(reports):
