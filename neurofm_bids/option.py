@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Option", "memory_gb", "option", "options_of", "whole_number"]
@@ -82,7 +83,7 @@ class Option:
         elif isinstance(value, bool | int | float) and not self.unit:
             plain = value
         else:
-            plain = f"{value}{self.unit}"
+            plain = f"{value.absolute() if isinstance(value, Path) else value}{self.unit}"
         return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -101,10 +101,19 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
         [],
         ["--participant-label", "01", "02", "--session-label", "a", "--skip-bids-validation"],
         ["--mem", "12.3456789GB", "--nprocs", "3", "--omp-nthreads", "2", "--resource-monitor"],
-        ["--views", "3", "--skull-strip", "force", "--encode-space", "native", "--weights", 'w "1"\n\x07.h5'],
+        [
+            "--views",
+            "3",
+            "--skull-strip",
+            "force",
+            "--encode-space",
+            "native",
+            "--weights",
+            '/w "1"\n\x07.h5',
+        ],
         ["--batch-size", "2", "--device", "cuda:1", "--precision", "bfloat16", "--random-seed", "7"],
         ["--force", "--output-images", "--keep-work", "-vv", "--stop-on-first-crash", "-w", "work ü"],
-        ["--reports-only", "--dry-run", "--use-plugin", "plugin.yml", "--bias-correction", "none"],
+        ["--reports-only", "--dry-run", "--use-plugin", "/plugin.yml", "--bias-correction", "none"],
     ],
 )
 def test_the_settings_of_a_run_are_a_settings_file(tmp_path, options):
