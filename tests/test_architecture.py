@@ -37,6 +37,7 @@ WITHOUT_OWN_TEST = {
     "records/__main__.py": "tests/records/test_schema.py runs it",
     "cli/arguments.py": "tests/cli/test_tools.py and test_pretrain.py: usage errors of both",
     "pipeline/network.py": "tests/participant/test_run.py: every run loads it in a worker",
+    "pipeline/resource_usage.py": "its test runs it in a process of its own",
     "participant/run.py": "its test runs the command",
 }
 
