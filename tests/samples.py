@@ -28,6 +28,16 @@ MEASUREMENTS = Measurements(
 )
 AGE = Prediction(34.5, 0.2, (34.1, 34.9), "year", (18.0, 95.0), True, "Predicted age", "Age of the brain")
 
+# Settings of a record, for what the reports say of them.
+PARAMETERS = {
+    "skull_strip": "auto",
+    "bias_correction": "n4",
+    "encode_space": "rigid",
+    "template": "T",
+    "views": 8,
+    "random_seed": 1,
+}
+
 
 def scan_record(subject="01", session=None, **changes):
     """Return the record of one scan; ``changes`` replace its fields."""

@@ -1,41 +1,13 @@
 import h5py
 import numpy as np
 import pytest
-import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 from safetensors.torch import save_file
 
-from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model import keras_h5
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.registry import model_spec
-from neurofm_bids.model.weights import (
-    load_model,
-    load_network,
-)
-from tests.keras_layout import keras_bytes
-
-KERAS = keras_bytes(load_model("open-s").network)
-
-
-@pytest.fixture
-def keras(tmp_path):
-    """The weights of open-s as the published layout has them."""
-    path = tmp_path / "keras.h5"
-    path.write_bytes(KERAS)
-    return path
-
-
-SPECS = {variant: model_spec(f"neurofm-{variant}") for variant in "sml"}
-
-
-def refused(path, message, variant="s"):
-    with pytest.raises(NeuroFMError, match=message) as error:
-        load_network(path, SPECS[variant])
-    assert error.value.where == path
-    assert error.value.fix
+from tests.model.damage import KERAS, QUIETLY, SEEDS, damaged, loads_or_is_refused, refused
 
 
 def _group(file, name, weight, shape):
@@ -123,32 +95,6 @@ def test_a_file_on_which_the_hdf5_library_hangs_or_crashes_is_refused(keras, mon
     refused(keras, message)
 
 
-seeds = st.integers(0, 2**32 - 1)
-
-
-quietly = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
-
-
-def damaged(data, seed, first, end):
-    """Return data with one to five bytes of a range changed, in one of five cases cut short as well."""
-    rng = np.random.default_rng(seed)
-    data = bytearray(data)
-    for place in rng.integers(first, end, rng.integers(1, 6)):
-        data[place] = rng.choice([0, 1, 255, data[place] ^ 1, data[place] ^ 128, rng.integers(256)])
-    return bytes(data[: rng.integers(len(data))] if rng.random() < 0.2 else data)
-
-
-def loads_or_is_refused(path):
-    try:
-        network = load_network(path, SPECS["s"])
-    except NeuroFMError as error:
-        where = error.where
-    else:
-        where = path
-        assert all(torch.isfinite(value).all() for value in network.state_dict().values())
-    assert where == path
-
-
 def fuzz_h5(tmp_path, monkeypatch, seed):
     whole = KERAS
     spots = [whole.find(name) for name in (b"TREE", b"HEAP", b"SNOD", b"weight_names", b"conv3d_4")]
@@ -158,14 +104,14 @@ def fuzz_h5(tmp_path, monkeypatch, seed):
     loads_or_is_refused(tmp_path / "a")
 
 
-@settings(max_examples=10, **quietly)
-@given(seed=seeds)
+@settings(max_examples=10, **QUIETLY)
+@given(seed=SEEDS)
 def test_damaged_h5_loads_whole_or_is_refused(tmp_path, monkeypatch, seed):
     fuzz_h5(tmp_path, monkeypatch, seed)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, **quietly)
-@given(seed=seeds)
+@settings(max_examples=150, **QUIETLY)
+@given(seed=SEEDS)
 def test_much_damaged_h5_loads_whole_or_is_refused(tmp_path, monkeypatch, seed):
     fuzz_h5(tmp_path, monkeypatch, seed)

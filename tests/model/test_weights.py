@@ -3,10 +3,9 @@ import json
 import pickle
 import zipfile
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 
@@ -16,27 +15,7 @@ from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, convert, find_weights, identify, load_model, load_network
 from neurofm_bids.storage.atomic import file_sha256
-from tests.keras_layout import keras_bytes
-
-KERAS = keras_bytes(load_model("open-s").network)
-
-
-@pytest.fixture
-def keras(tmp_path):
-    """The weights of open-s as the published layout has them."""
-    path = tmp_path / "keras.h5"
-    path.write_bytes(KERAS)
-    return path
-
-
-SPECS = {variant: model_spec(f"neurofm-{variant}") for variant in "sml"}
-
-
-def refused(path, message, variant="s"):
-    with pytest.raises(NeuroFMError, match=message) as error:
-        load_network(path, SPECS[variant])
-    assert error.value.where == path
-    assert error.value.fix
+from tests.model.damage import KERAS, QUIETLY, SEEDS, SPECS, damaged, loads_or_is_refused, refused
 
 
 def _zip():
@@ -145,32 +124,6 @@ def test_conversion_of_a_bad_file_writes_nothing(tmp_path):
     assert tools.main(arguments) == Exit.USAGE
 
 
-seeds = st.integers(0, 2**32 - 1)
-
-
-quietly = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
-
-
-def damaged(data, seed, first, end):
-    """Return data with one to five bytes of a range changed, in one of five cases cut short as well."""
-    rng = np.random.default_rng(seed)
-    data = bytearray(data)
-    for place in rng.integers(first, end, rng.integers(1, 6)):
-        data[place] = rng.choice([0, 1, 255, data[place] ^ 1, data[place] ^ 128, rng.integers(256)])
-    return bytes(data[: rng.integers(len(data))] if rng.random() < 0.2 else data)
-
-
-def loads_or_is_refused(path):
-    try:
-        network = load_network(path, SPECS["s"])
-    except NeuroFMError as error:
-        where = error.where
-    else:
-        where = path
-        assert all(torch.isfinite(value).all() for value in network.state_dict().values())
-    assert where == path
-
-
 def fuzz_safetensors(tmp_path, seed, header):
     whole = save(load_model("open-s").network.state_dict())
     end = int.from_bytes(whole[:8], "little") + 8 if header else len(whole)
@@ -178,15 +131,15 @@ def fuzz_safetensors(tmp_path, seed, header):
     loads_or_is_refused(tmp_path / "a")
 
 
-@settings(max_examples=30, **quietly)
-@given(seed=seeds, header=st.booleans())
+@settings(max_examples=30, **QUIETLY)
+@given(seed=SEEDS, header=st.booleans())
 def test_damaged_safetensors_load_whole_or_are_refused(tmp_path, seed, header):
     fuzz_safetensors(tmp_path, seed, header)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, **quietly)
-@given(seed=seeds, header=st.booleans())
+@settings(max_examples=150, **QUIETLY)
+@given(seed=SEEDS, header=st.booleans())
 def test_much_damaged_safetensors_load_whole_or_are_refused(tmp_path, seed, header):
     fuzz_safetensors(tmp_path, seed, header)
 

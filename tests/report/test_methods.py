@@ -3,16 +3,8 @@ import re
 import pytest
 
 from neurofm_bids.report.methods import bibliography, methods_of, methods_text, plain_citations
-from tests.samples import scan_record
+from tests.samples import PARAMETERS, scan_record
 
-PARAMETERS = {
-    "skull_strip": "auto",
-    "bias_correction": "n4",
-    "encode_space": "rigid",
-    "template": "T",
-    "views": 8,
-    "random_seed": 1,
-}
 VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), "9.9")
 
 

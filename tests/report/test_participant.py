@@ -10,17 +10,9 @@ from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.report.figures import mask_figure
 from neurofm_bids.report.participant import ScanReport, contents_comment, write_participant_report
-from tests.samples import prediction, scan_record
+from tests.samples import PARAMETERS, prediction, scan_record
 
 VERSIONS = {"neurofm-bids": "9.9"}
-PARAMETERS = {
-    "skull_strip": "auto",
-    "bias_correction": "n4",
-    "encode_space": "rigid",
-    "template": "T",
-    "views": 8,
-    "random_seed": 1,
-}
 MADE = {"antspyx": "1", "deepbet": "1", "neurofm-bids": "9.9", "torch": "2"}
 
 
