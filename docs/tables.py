@@ -102,7 +102,7 @@ def _models() -> str:
         )
         facts = (
             f"- label in file names: `{spec.label}`\n- variant: {spec.variant}\n"
-            f"- licence of the weights: {spec.licence}\n- weights: {source}\n\n"
+            f"- license of the weights: {spec.license}\n- weights: {source}\n\n"
         )
         table = _table(("Prediction", "Units", "Supported range", "Description"), rows)
         parts.append(f"### {name}\n\n{facts}> {spec.notice}\n\n{table}")

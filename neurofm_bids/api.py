@@ -167,10 +167,10 @@ class NeuroFM:
         """
         if isinstance(brains, str | Path | np.ndarray) or hasattr(brains, "dataobj"):
             raise NeuroFMError(
-                "encode takes several brains", fix="Give one in a list: [brain].", code=Exit.USAGE
+                "encode takes a sequence of brains", fix="Use a list: [brain].", code=Exit.USAGE
             )
-        found = self._encoder.encode_many(brains, read_brain, self._views(views), errors="return")
-        return (_checked(number, item, errors) for number, item in enumerate(found))
+        results = self._encoder.encode_many(brains, read_brain, self._views(views), errors="return")
+        return (_checked(number, item, errors) for number, item in enumerate(results))
 
     def predict(
         self,
@@ -243,10 +243,10 @@ def read_brain(source: Source) -> NDArray[Any]:
     return np.asarray(grid.dataobj)
 
 
-def _checked(number: int, found: Encoding | Exception, errors: str) -> Encoding | Exception:
-    """Say in an error which brain it is about, and raise it if that was asked for."""
-    if isinstance(found, NeuroFMError) and found.where is None:
-        found = NeuroFMError(found.what, where=f"brain {number}", fix=found.fix, code=found.code)
-    if isinstance(found, Exception) and errors == "raise":
-        raise found
-    return found
+def _checked(number: int, result: Encoding | Exception, errors: str) -> Encoding | Exception:
+    """Name the brain in an error, and raise the error if requested."""
+    if isinstance(result, NeuroFMError) and result.where is None:
+        result = NeuroFMError(result.what, where=f"brain {number}", fix=result.fix, code=result.code)
+    if isinstance(result, Exception) and errors == "raise":
+        raise result
+    return result

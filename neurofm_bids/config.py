@@ -57,13 +57,13 @@ class Selection:
         section=_QUERIES,
         convert=Path,
         metavar="FILE",
-        help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" matches any value, null none',
+        help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" is any value, null is none',
     )
     skip_bids_validation: bool = option(
         "--skip-bids-validation",
         default=False,
         section=_QUERIES,
-        help="do not check dataset_description.json (the check is light: nothing is downloaded or executed)",
+        help="do not check dataset_description.json",
     )
 
 
@@ -144,7 +144,7 @@ class Processing:
         section=_MODEL,
         choices=("float32", "bfloat16"),
         changes_results=True,
-        help="precision of the network; bfloat16 is less exact, and faster on GPUs that support it",
+        help="precision of the network; bfloat16 is faster where supported, but less exact",
     )
     device: str = option(
         "--device", default="auto", section=_MODEL, metavar="NAME", help="auto, cpu, cuda, cuda:N or mps"
@@ -156,7 +156,7 @@ class Processing:
         convert=whole_number(),
         metavar="N",
         default_text="1 on a CPU, 8 on a GPU",
-        help="number of passes that the network computes together",
+        help="number of passes computed together",
     )
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ class Outputs:
         "--reports-only",
         default=False,
         section=_OUTPUTS,
-        help="only write the reports again, from existing outputs",
+        help="only regenerate the reports, from existing outputs",
     )
 
 
@@ -263,7 +263,7 @@ class Running:
         convert=Path,
         metavar="DIR",
         default_text="a folder in the temporary directory",
-        help="folder for intermediate files, emptied as scans finish",
+        help="folder for intermediate files, which are removed as scans finish",
     )
     keep_work: bool = option("--keep-work", default=False, section=_OTHER, help="keep the intermediate files")
     dry_run: bool = option(

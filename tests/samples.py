@@ -35,6 +35,7 @@ PARAMETERS = {
     "encode_space": "rigid",
     "template": "T",
     "views": 8,
+    "precision": "float32",
     "random_seed": 1,
 }
 

@@ -89,7 +89,7 @@ def test_a_bad_brain_is_named_and_the_others_go_on(model, bad, message):
     "single", [BRAIN, nib.Nifti1Image(np.zeros((2, 2, 2)), np.eye(4)), np.zeros((2, 2, 2))]
 )
 def test_one_brain_instead_of_several_is_said_at_once(model, single):
-    with pytest.raises(NeuroFMError, match="several brains") as error:
+    with pytest.raises(NeuroFMError, match="a sequence of brains") as error:
         model.encode(single)
     assert error.value.code is Exit.USAGE
 

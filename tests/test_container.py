@@ -1,4 +1,4 @@
-"""The image as its users run it: an ordinary user, a read-only root, no network, no rights.
+"""The container image as users run it: unprivileged user, read-only root, no network, no capabilities.
 
 ``NEUROFM_IMAGE`` names a built image; without it one is built here. ``NEUROFM_BUILD`` holds options for that,
 such as ``--network host --build-arg TORCH_INDEX=URL``.
@@ -116,7 +116,9 @@ open('/tmp/x', 'w')
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.parametrize(("options", "uid"), [((), 1000), (("-u", "4321:4321"), 4321)])
-@pytest.mark.fault("code that gets to run in the container", "no rights, no network, no place to write")
+@pytest.mark.fault(
+    "malicious code runs in the container", "it has no privileges, no network and no place to write"
+)
 def test_processes_in_the_image_have_no_rights(inside, options, uid):
     assert json.loads(inside(STATUS, *options)) == {"uid": uid, "caps": "0" * 16, "new": "1"}
     assert set(inside(WRITE, *options).split()) <= {"13", "30"}  # permission denied, read-only

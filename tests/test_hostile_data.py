@@ -1,4 +1,4 @@
-"""Texts in data that would run in a browser or be computed by a spreadsheet: shown as they are, and inert."""
+"""Texts in data that a browser would execute or a spreadsheet would evaluate: shown as plain text."""
 
 import csv
 import re
@@ -319,7 +319,7 @@ POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 
 
 @pytest.mark.browser
-@pytest.mark.fault("a report opened in a browser although its data is hostile", "nothing in it runs")
+@pytest.mark.fault("a report on hostile data is opened in a browser", "nothing in it is executed")
 @pytest.mark.parametrize("policy", [True, False], ids=["as written", "without its policy"])
 def test_nothing_runs_in_a_browser(hostile_page, browse, tmp_path, policy):
     """Also without the policy, so that escaping alone is seen to hold."""
@@ -377,7 +377,9 @@ BREAKS = (
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-@pytest.mark.fault("a cell that a spreadsheet would compute", "an apostrophe before it makes it text")
+@pytest.mark.fault(
+    "a table cell that a spreadsheet would evaluate", "a leading apostrophe turns it into text"
+)
 def test_formulas_are_inert(text):
     assert cell(text) == "'" + text.strip()
 
@@ -397,7 +399,7 @@ def table(path):
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *BREAKS])
-@pytest.mark.fault("a tab, line end or quotation mark in data", "each scan keeps its row and its columns")
+@pytest.mark.fault("a tab, line end or quotation mark in data", "each scan keeps its row and columns")
 def test_group_tables_keep_their_shape(tmp_path, text):
     bids = tmp_path / "bids"
     bids.mkdir()

@@ -1,3 +1,5 @@
+"""Limits of processors and memory."""
+
 import os
 
 import pytest
@@ -19,7 +21,8 @@ def root(folder, files):
 
 
 @pytest.mark.fault(
-    "The job may use fewer processors than the node has", "limits of cgroup v1, v2 and SLURM count"
+    "The job may use fewer processors than the node has",
+    "the limits of cgroup v1, v2 and SLURM are respected",
 )
 @pytest.mark.parametrize(
     ("files", "environ", "expected"),
@@ -54,7 +57,9 @@ def test_cpus_follow_the_tightest_limit(tmp_path, files, environ, expected):
     assert available_cpus(environ, root(tmp_path, files)) == expected
 
 
-@pytest.mark.fault("The job may use less memory than the node has", "limits of cgroup v1, v2 and SLURM count")
+@pytest.mark.fault(
+    "The job may use less memory than the node has", "the limits of cgroup v1, v2 and SLURM are respected"
+)
 @pytest.mark.parametrize(
     ("files", "environ", "gigabytes"),
     [

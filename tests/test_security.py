@@ -1,4 +1,4 @@
-"""What data, weights and packages from elsewhere could do to whoever runs this or opens its results."""
+"""What data, weights and packages from elsewhere could do to users and readers of the results."""
 
 import ast
 import dataclasses
@@ -102,7 +102,7 @@ def call_offences(name, call):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-@pytest.mark.fault("a file that runs code when it is read", "no pickle, eval or shell is in the source")
+@pytest.mark.fault("a file that executes code when it is loaded", "the source uses no pickle, eval or shell")
 def test_source_runs_nothing_that_is_data(path):
     assert list(offences(path.read_text(), path.relative_to(PACKAGE).as_posix())) == []
 
@@ -193,7 +193,7 @@ def test_the_check_of_the_templates_finds(template, fault):
 
 
 @pytest.mark.fault(
-    "a Python file beside the data that is named like a library",
+    "a Python file in the data folder that is named like a library",
     "child processes do not import from the current folder",
 )
 def test_the_reader_of_weights_does_not_import_from_the_current_folder(tmp_path):
@@ -245,7 +245,10 @@ def test_scans_of_names_that_lead_elsewhere_are_refused(bids_dataset):
 
 @pytest.mark.parametrize("label", ["../../x", "/etc", "x/../../../etc", ".."])
 @pytest.mark.parametrize("option", ["--participant-label", "--session-label"])
-@pytest.mark.fault("a label with ../ on the command line", "nothing is selected and nothing written beside")
+@pytest.mark.fault(
+    "a label with ../ on the command line",
+    "nothing is selected, and nothing is written outside the output folder",
+)
 def test_labels_that_lead_elsewhere_select_nothing(bids_dataset, tmp_path, option, label):
     root = bids_dataset("sub-01/anat/sub-01_T1w.nii.gz")
     arguments = [str(root), str(tmp_path / "a" / "out"), "participant", "-w", str(tmp_path / "work")]
@@ -336,7 +339,7 @@ def test_holes_are_named():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("service", ["pypi", "osv"])
-@pytest.mark.fault("a package with a known hole", "pip-audit over requirements.lock names it")
+@pytest.mark.fault("a package with a known vulnerability", "pip-audit of requirements.lock names it")
 def test_the_lock_has_no_known_holes(service, tmp_path):
     """pip-audit calls a package clean that it knows nothing of: without an answer for all this skips."""
     tool = shutil.which("pip-audit", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")

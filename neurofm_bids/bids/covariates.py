@@ -195,7 +195,9 @@ def _read_table(path: Path, *keys: str) -> _Table:
         named = ", ".join(list(repeated)[:5]) + (
             f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         )
-        _log.warning("%s has several rows for %s: the first is used. Remove the others.", path.name, named)
+        _log.warning(
+            "%s has several rows for %s: the first is used. Remove the other rows.", path.name, named
+        )
     return table
 
 

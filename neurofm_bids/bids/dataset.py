@@ -21,7 +21,7 @@ class ModelText(Protocol):
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
-    def licence(self) -> str: ...  # noqa: D102
+    def license(self) -> str: ...  # noqa: D102
     @property
     def notice(self) -> str: ...  # noqa: D102
 
@@ -95,7 +95,7 @@ def write_dataset(out: Derivatives, bids_dir: Path, *, version: str, model: Mode
     version
         Version of this program.
     model
-        Name, licence and notice of the model.
+        Name, license and notice of the model.
     """
     root, names = out.out_dir, DATASET_OUTPUTS
     remove_leftovers(root / name for name in names.values())
@@ -118,7 +118,7 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) 
     generated: dict[str, Any] = {
         "Name": "NeuroFM-BIDS",
         "Version": version,
-        "Description": f"Features and predictions of {model.name} ({model.licence})",
+        "Description": f"Features and predictions of {model.name} ({model.license})",
     }
     container = _container()
     if container:

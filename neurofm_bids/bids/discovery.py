@@ -203,12 +203,12 @@ def _scan(path: Path, root: Path) -> Scan:
     return Scan(path, root, subject, entities.get("ses"), tuple(entities.items()))
 
 
-def _examined(found: Sequence[Path], root: Path) -> list[Scan | Refused]:
+def _examined(images: Sequence[Path], root: Path) -> list[Scan | Refused]:
     """Return each image as a scan with its metadata, or as refused."""
     cache: dict[Path, list[Path]] = {}
     first: dict[tuple[Path, str], str] = {}
     examined: list[Scan | Refused] = []
-    for path in sorted(found):
+    for path in sorted(images):
         scan = _scan(path, root)
         other = first.setdefault((path.parent, scan.stem), path.name)
         problem = name_problem(path, root) or _twin_problem(path, other) or file_problem(path)
@@ -235,8 +235,8 @@ def _refused(path: Path, root: Path, problem: Problem) -> Refused:
     return Refused(shown, replace(scan, subject=short), *problem)
 
 
-def _without_scans(root: Path, subjects: Sequence[str], found: Sequence[Path]) -> list[Refused]:
-    having = {path.relative_to(root).parts[0] for path in found}
+def _without_scans(root: Path, subjects: Sequence[str], images: Sequence[Path]) -> list[Refused]:
+    having = {path.relative_to(root).parts[0] for path in images}
     names = [f"sub-{label}" for label in subjects if f"sub-{label}" not in having]
     return [
         Refused(root / printable(name), None, "no T1w image is selected", "Check the dataset.")

@@ -92,7 +92,7 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
 def _section(filters: Any) -> dict[str, Any]:
     section = filters.get("t1w", {}) if isinstance(filters, dict) else None
     if not isinstance(section, dict):
-        raise ValueError("it must be a JSON object, and its section t1w too")
+        raise ValueError("the file and its section t1w must be JSON objects")
     return section
 
 

@@ -75,9 +75,9 @@ class Output:
     desc: str = ""
 
 
-# The sidecar is written last: it says that a scan is finished.
+# The sidecar is written last: it marks the scan as finished.
 SCAN_OUTPUTS = {
-    "mask": Output("desc-brain_mask.nii.gz", desc="Brain mask; with T1w, the brain on the model grid"),
+    "mask": Output("desc-brain_mask.nii.gz", desc="Brain mask; for T1w images, the brain on the model grid"),
     "preproc": Output("desc-preproc_T1w.nii.gz", is_image=True, desc="Bias-corrected T1w on its own grid"),
     "model_grid": Output("space-{label}_desc-brain_T1w.nii.gz", is_image=True),
     "affine": Output("from-T1w_to-{template}_mode-image_xfm.txt", is_bids=False),
@@ -180,7 +180,9 @@ class Derivatives:
         inside = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.out_dir))
         if inside and "\0" not in str(path):
             return path
-        raise NeuroFMError("a label leads out of the output folder", where=repr(str(path)), fix="Rename it.")
+        raise NeuroFMError(
+            "a label points outside the output folder", where=repr(str(path)), fix="Rename it."
+        )
 
     def figures(self, scan: Named) -> dict[str, Path]:
         """Return the figures of a scan that exist, by name without ``_figure``."""

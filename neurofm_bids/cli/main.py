@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.error("Interrupted. Finished scans are kept; run the same command again to resume.")
         return 130
     except Exception:
-        _log.exception("This is a bug in NeuroFM-BIDS; please report it with the lines below.")
+        _log.exception("This is a bug in NeuroFM-BIDS. Please report it with the lines below.")
         return int(Exit.SOFTWARE)
 
 
@@ -79,11 +79,11 @@ def _set_verbosity(verbose: int) -> None:
 
 def _run(config: Config) -> Exit:
     if "participant" not in config.levels and config.selection.participant_label:
-        _log.warning("The group level uses every scan of the output folder: the labels are ignored.")
+        _log.warning("The group level uses all scans in the output folder: --participant-label is ignored.")
     if config.running.dry_run and "participant" in config.levels:
         return _dry_run(config)
     if config.running.dry_run:
-        _log.info("The group level would write its tables from the finished scans in %s.", config.out_dir)
+        _log.info("The group level would use the finished scans in %s.", config.out_dir)
         return Exit.OK
     codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
     return max(codes)
@@ -110,7 +110,7 @@ def _participant(config: Config) -> Exit:
 def _summary(config: Config, result: RunResult) -> None:
     if not (result.done or result.failed or config.outputs.reports_only):
         _log.info(
-            "Nothing to do: all %d scans are up to date (--force processes them again).",
+            "Nothing to do. Scans up to date: %d (use --force to process them again).",
             len(result.up_to_date),
         )
     if result.failed and result.log_folder:
@@ -138,6 +138,6 @@ def _group(config: Config) -> Exit:
     result = write_group(config.out_dir, spec.label, bids_dir=config.bids_dir, command=config.command)
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
-    _log.info("Group: %d scans in the tables, %d missing.", result.rows, len(result.missing))
+    _log.info("Scans: %d in the group tables, %d missing.", result.rows, len(result.missing))
     _log.info("Report: %s", result.paths[-1])
     return Exit.SOME_FAILED if result.missing else Exit.OK

@@ -37,7 +37,9 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     work_dir = _absolute(given["work_dir"]) if "work_dir" in given else _default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     if given.get("reports_only") and given.get("force"):
-        raise NeuroFMError("--force and --reports-only exclude each other", fix="Use one.", code=Exit.USAGE)
+        raise NeuroFMError(
+            "--force and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
+        )
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
     values = {**given, "work_dir": work_dir}

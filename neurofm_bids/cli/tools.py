@@ -34,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of ``neurofm-tools``."""
-    parser = Parser(prog="neurofm-tools", description="Helpers around neurofm.")
+    parser = Parser(
+        prog="neurofm-tools",
+        description="Tools for NeuroFM-BIDS: demonstration data, model weights and pretraining.",
+    )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="write a small BIDS dataset with one real T1w")
@@ -42,25 +45,25 @@ def get_parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     weights = commands.add_parser("weights", help="list, fetch, convert and verify the weights of models")
     _add_weights(weights.add_subparsers(dest="action", required=True))
-    pretrain = commands.add_parser("pretrain", help="make synthetic brains and train networks on them")
+    pretrain = commands.add_parser("pretrain", help="generate synthetic brains and train networks on them")
     add_pretraining(pretrain.add_subparsers(dest="action", required=True))
     return parser
 
 
 def _add_weights(actions: argparse._SubParsersAction[Parser]) -> None:
     listing = actions.add_parser(
-        "list", help="what each model is, its licence, and whether its weights are available"
+        "list", help="describe the models and show whether their weights are available"
     )
     listing.set_defaults(run=_list)
     fetch = actions.add_parser("fetch", help="download published weights from Hugging Face")
-    fetch.add_argument("model", help="such as neurofm-s")
-    fetch.add_argument("--accept-license", action="store_true", help="accept the licence without a prompt")
+    fetch.add_argument("model", help="name of the model, such as neurofm-s")
+    fetch.add_argument("--accept-license", action="store_true", help="accept the license without a prompt")
     fetch.add_argument("--revision", default="main", help="branch, tag or commit of the repository")
     fetch.set_defaults(run=_fetch)
-    convert = actions.add_parser("convert", help="write weights as safetensors, with their provenance")
-    convert.add_argument("source", type=Path, help=".h5 or .safetensors")
-    convert.add_argument("target", type=Path, help="a .safetensors file to write")
-    convert.add_argument("--model", required=True, help="the model whose weights the source holds")
+    convert = actions.add_parser("convert", help="convert weights to safetensors, with their provenance")
+    convert.add_argument("source", type=Path, help=".h5 or .safetensors file to convert")
+    convert.add_argument("target", type=Path, help=".safetensors file to write")
+    convert.add_argument("--model", required=True, help="model to which the weights belong")
     convert.set_defaults(run=_convert)
     verify = actions.add_parser("verify", help="check weights and installation")
     verify.add_argument("model", nargs="?", default="open-s", help="default: open-s")
@@ -69,7 +72,7 @@ def _add_weights(actions: argparse._SubParsersAction[Parser]) -> None:
         "--image",
         type=Path,
         metavar="FILE",
-        help="the T1w of the published example (default: TemplateFlow's, which may download it)",
+        help="T1w of the published example (default: from TemplateFlow, which may download it)",
     )
     verify.set_defaults(run=_verify)
 
@@ -96,7 +99,7 @@ def _list(options: argparse.Namespace) -> Exit:
             place = str(find_weights(spec))
         except NeuroFMError:
             place = f"not found: {fetch_command(spec)}"
-        _say(f"{name}\tvariant {spec.variant}, {spec.latent_size} features, {spec.licence}")
+        _say(f"{name}\tvariant {spec.variant}, {spec.latent_size} features, {spec.license}")
         _say(f"\ttrained on: {spec.training}\n\tvalidated: {spec.validated}")
         _say(f"\tSHA-256: {spec.sha256 or 'not known'}\n\tfile: {place}")
     return Exit.OK
@@ -108,28 +111,28 @@ def _fetch(options: argparse.Namespace) -> Exit:
     from neurofm_bids.model.weights import load_network
 
     spec = model_spec(options.model)
-    if spec.repository and not hub.is_licence_accepted(spec):
-        _ask_for_licence(spec.licence, spec.repository, accepted=options.accept_license)
-        hub.accept_licence(spec)
+    if spec.repository and not hub.is_license_accepted(spec):
+        _ask_for_license(spec.license, spec.repository, accepted=options.accept_license)
+        hub.accept_license(spec)
     path = hub.fetch(spec, options.revision)
     load_network(path, spec)
-    against = "the known SHA-256" if spec.sha256 else "the SHA-256 that the hub states, if it states one"
+    against = "the known SHA-256" if spec.sha256 else "the SHA-256 reported by the Hub, if any"
     _log.info("Checked against %s; the file holds exactly the weights of %s.", against, spec.variant)
     _say(str(path))
     return Exit.OK
 
 
-def _ask_for_licence(licence: str, repository: str, *, accepted: bool) -> None:
+def _ask_for_license(license: str, repository: str, *, accepted: bool) -> None:
     sys.stderr.write(
-        f"The weights are published under {licence}: name the authors, do not use them commercially, and\n"
-        f"share derived work under the same licence. Terms: https://huggingface.co/{repository}\n"
+        f"The weights are published under {license}: name the authors, do not use them commercially, and\n"
+        f"share derived work under the same license. Terms: https://huggingface.co/{repository}\n"
     )
     if accepted:
         return
     if not sys.stdin.isatty():
-        raise NeuroFMError("the licence has not been accepted", fix="Pass --accept-license.", code=Exit.USAGE)
+        raise NeuroFMError("the license has not been accepted", fix="Use --accept-license.", code=Exit.USAGE)
     if input("Do you accept these terms? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise NeuroFMError("the licence was not accepted", fix="Nothing was downloaded.", code=Exit.USAGE)
+        raise NeuroFMError("the license was not accepted; nothing was downloaded", code=Exit.USAGE)
 
 
 def _convert(options: argparse.Namespace) -> Exit:
@@ -155,6 +158,6 @@ def _verify(options: argparse.Namespace) -> Exit:
     failed = False
     for check in verify(options.model, options.weights, options.image):
         mark = {True: "passed", False: "FAILED", None: "not proven"}[check.passed]
-        _say(f"{mark:12}{check.name}: {check.found}\n{'':12}{check.proves}")
+        _say(f"{mark:12}{check.name}: {check.result}\n{'':12}{check.proves}")
         failed = failed or check.passed is False
     return Exit.DATA if failed else Exit.OK

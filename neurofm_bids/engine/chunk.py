@@ -92,7 +92,12 @@ class Chunk:
     def retried(self, node: Any, death: NeuroFMError) -> None:
         """Log that a step lost its worker and is tried again."""
         index, step = _place(node)
-        _log.warning("%s %s: %s; trying once more, alone.", self._scans[index].stem, step, death.reason)
+        _log.warning(
+            "%s %s: %s. Trying once more while nothing else is running.",
+            self._scans[index].stem,
+            step,
+            death.reason,
+        )
         self._time(index, step, "killed")
         self.started(node)
 

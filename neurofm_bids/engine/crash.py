@@ -47,7 +47,7 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
         f"(this run: {config.resources.nprocs}, {config.resources.memory_gb:.1f} GB)",
     }
     text = "\n".join(f"{key}: {value}" for key, value in lines.items())
-    return _SECRET.sub(lambda found: f"{found.group(1) or ''}***", f"{text}\n\n{trace}".rstrip() + "\n")
+    return _SECRET.sub(lambda secret: f"{secret.group(1) or ''}***", f"{text}\n\n{trace}".rstrip() + "\n")
 
 
 def _header(path: Path) -> str:

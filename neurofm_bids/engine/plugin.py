@@ -20,7 +20,7 @@ __all__ = ["IDLE_GB", "MAIN_GB", "Observer", "SurvivingPlugin", "execute"]
 
 IDLE_GB = 0.8  # what a worker keeps between steps
 MAIN_GB = 0.4  # what the command itself takes
-_KEYS = "Use the keys plugin and plugin_args only."
+_KEYS = "Use only the keys plugin and plugin_args."
 _PLACE = {step.name: place for place, step in enumerate(STEPS)}
 
 

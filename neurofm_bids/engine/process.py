@@ -94,7 +94,7 @@ def process(
 
 @contextmanager
 def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, bool]]:
-    """Give workers, work folder, and whether the network runs on a GPU.
+    """Yield workers, work folder, and whether the network runs on a GPU.
 
     What is missing for all scans ends the run here, before any work.
     """
@@ -122,7 +122,8 @@ def _warn_of_little_memory(available_gb: float) -> None:
     needed = MAIN_GB + most_memory_gb()
     if available_gb < needed:
         _log.warning(
-            "An image of 256^3 voxels needs up to %.1f GB, %.1f GB are available: steps run one at a time.",
+            "An image of 256^3 voxels needs up to %.1f GB, and only %.1f GB is available: "
+            "steps run one at a time.",
             needed,
             available_gb,
         )

@@ -62,7 +62,7 @@ def _check(stored: StoredScan, label: str, record: ScanRecord) -> None:
     if (scan.subject, scan.session, scan.stem) != (stored.subject, stored.session, stored.stem):
         raise NeuroFMError(f"the record is of another scan ({scan.stem})")
     if not f"{stored.stem}_".startswith(_prefix(stored)):
-        raise NeuroFMError("the files lie in the folder of another participant or session")
+        raise NeuroFMError("the files are in the folder of another participant or session")
     if model.label != label:
         raise NeuroFMError(f"the record belongs to the model {model.label}")
 
@@ -76,7 +76,7 @@ def _features(path: Path) -> _Features:
         columns, rows = read_tsv(path)
         expected = [f"f{i:03d}" for i in range(len(columns))]
         if len(rows) != 1 or list(columns) != expected or "" in rows[0].values():
-            raise ValueError("the table is not one row with a value for each of f000 onwards")
+            raise ValueError("the table does not have exactly one row with the columns f000, f001, ...")
         values = np.array(list(rows[0].values()), dtype=np.float32)
         if not np.isfinite(values).all():
             raise ValueError("a feature is not finite")

@@ -27,8 +27,8 @@ __all__ = ["GroupResult", "write_group"]
 
 _log = logging.getLogger(__name__)
 _ACTIVE = (
-    "A participant run was active in this folder: the tables hold the scans that were finished when they "
-    "were made. Run the group level again when it has ended."
+    "A participant run was active in this folder: the tables contain only the scans that were "
+    "finished by then. Run the group level again when that run has ended."
 )
 _AGE = "predicted_age_years"
 
@@ -65,7 +65,7 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
         No scan has usable outputs of this model, or a file cannot be written.
     """
     if not bids_dir.is_dir():
-        _log.warning("The dataset %s was not found: no covariates are joined.", bids_dir)
+        _log.warning("The dataset %s was not found: the tables have no covariates.", bids_dir)
     covariates = read_covariates(bids_dir)
     with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
         active = _is_active(locks)
@@ -90,7 +90,7 @@ def _is_active(locks: Locks) -> bool:
 
 def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
     first = cohort.missing[0] if cohort.missing else None
-    why = f" ({len(cohort.missing)} missing; {first.stem}: {first.reason})" if first else ""
+    why = f" (missing: {len(cohort.missing)}; {first.stem}: {first.reason})" if first else ""
     return NeuroFMError(
         f"no scan has usable outputs of the model {cohort.label}{why}",
         where=out_dir,

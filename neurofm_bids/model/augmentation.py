@@ -83,10 +83,10 @@ def read_volume(volume: NDArray[np.generic], zscore: Literal["float32", "float64
     """
     if volume.shape != _SHAPE:
         raise NeuroFMError(
-            f"the network reads 256x256x256 voxels, not {volume.shape}", fix="Bring it to the model grid."
+            f"the network reads 256x256x256 voxels, not {volume.shape}", fix="Resample it to the model grid."
         )
     if volume.dtype.kind not in "iuf":
-        raise NeuroFMError(f"the voxels are {volume.dtype}, not real numbers", fix="Give float32.")
+        raise NeuroFMError(f"the voxels are {volume.dtype}, not real numbers", fix="Convert them to float32.")
     values = np.asarray(volume, dtype=np.float32)
     background = values[0, 0, 0]
     brain = values != background
@@ -94,7 +94,7 @@ def read_volume(volume: NDArray[np.generic], zscore: Literal["float32", "float64
     for axis in range(3):
         inside = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
         if not len(inside):
-            raise NeuroFMError("the volume is constant", fix="Check how it was made.")
+            raise NeuroFMError("the volume is constant", fix="Check how the volume was made.")
         spans.append((int(inside[0]) // 2 * 2, int(inside[-1]) // 2 * 2 + 2))
     box = values[tuple(slice(*span) for span in spans)].copy()
     start = (spans[0][0], spans[1][0], spans[2][0])
@@ -144,17 +144,17 @@ def lattices(volume: Volume, views: int) -> tuple[NDArray[np.float32], tuple[int
     """
     if not 1 <= views <= MAX_VIEWS:
         raise NeuroFMError(f"{views} views", fix=f"Choose 1 to {MAX_VIEWS}.")
-    found = [volume.box[x::2, y::2, z::2] for x, y, z in PHASES[:views]]
+    boxes = [volume.box[x::2, y::2, z::2] for x, y, z in PHASES[:views]]
     start = np.array(volume.start) // 2
     if views > len(PHASES):
         wide = [(_MARGIN // 2, _MARGIN // 2)] * 3
-        found = [np.pad(view, wide, constant_values=volume.background) for view in found]
-        found += list(_jittered(volume, views - len(PHASES)))
+        boxes = [np.pad(view, wide, constant_values=volume.background) for view in boxes]
+        boxes += list(_jittered(volume, views - len(PHASES)))
         start = start - _MARGIN // 2
         inside = tuple(slice(max(0, -first), LATTICE_SIZE - first) for first in start)
-        found = [view[inside] for view in found]
+        boxes = [view[inside] for view in boxes]
         start = np.maximum(start, 0)
-    return volume.standardise(np.stack(found)), (int(start[0]), int(start[1]), int(start[2]))
+    return volume.standardise(np.stack(boxes)), (int(start[0]), int(start[1]), int(start[2]))
 
 
 def _jittered(volume: Volume, count: int) -> Iterator[NDArray[np.float32]]:

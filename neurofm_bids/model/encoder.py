@@ -101,7 +101,7 @@ class Encoder:
         if batch_size is None:
             batch_size = 1 if self._device.type == "cpu" else 8
         if batch_size < 1:
-            raise NeuroFMError(f"a batch of {batch_size} views", fix="Give 1 or more.", code=Exit.USAGE)
+            raise NeuroFMError(f"the batch size is {batch_size}", fix="Use 1 or more.", code=Exit.USAGE)
         self._batch_size = batch_size
 
     @property
@@ -164,16 +164,16 @@ class Encoder:
             Views to average per volume.
         errors
             ``raise`` ends at the first volume that cannot be encoded; ``return`` yields the exception in
-            its place and goes on.
+            its place and continues.
         """
         scans: deque[_Scan | Exception] = deque()
         todo: deque[tuple[_Scan, int]] = deque()
-        for found in chain(_ahead(lambda source: self._prepare(read(source), views), sources), [None]):
-            if found is not None:
-                scans.append(found)
-            if isinstance(found, _Scan):
-                todo.extend((found, view) for view in range(len(found.boxes)))
-            while todo and (found is None or len(todo) >= self._batch_size):
+        for scan in chain(_ahead(lambda source: self._prepare(read(source), views), sources), [None]):
+            if scan is not None:
+                scans.append(scan)
+            if isinstance(scan, _Scan):
+                todo.extend((scan, view) for view in range(len(scan.boxes)))
+            while todo and (scan is None or len(todo) >= self._batch_size):
                 self._run(todo)
             while scans and (isinstance(scans[0], Exception) or scans[0].is_done()):
                 yield self._result(scans.popleft(), errors)
@@ -221,10 +221,10 @@ class Encoder:
     def _halve(self) -> None:
         if self._batch_size == 1:
             raise NeuroFMError(
-                "the device has too little memory for one view", fix="Use --device cpu.", code=Exit.TRY_AGAIN
+                "the device has too little memory for one pass", fix="Use --device cpu.", code=Exit.TRY_AGAIN
             )
         self._batch_size //= 2
-        _log.warning("The device ran out of memory; the batch is now %d views.", self._batch_size)
+        _log.warning("The device ran out of memory: the batch size is now %d.", self._batch_size)
 
     def _result(self, scan: _Scan | Exception, errors: str) -> Encoding | Exception:
         if isinstance(scan, Exception):

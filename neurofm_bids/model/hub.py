@@ -1,4 +1,4 @@
-"""Fetching published weights from Hugging Face, and the acceptance of their licence.
+"""Fetching published weights from Hugging Face, and the acceptance of their license.
 
 ``HF_TOKEN``, ``HF_HOME``, ``HF_ENDPOINT`` and ``HF_HUB_OFFLINE`` are honoured by huggingface_hub, which keeps
 files in its cache: a file is there whole or not at all.
@@ -15,7 +15,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.storage.atomic import file_sha256, write_json
 
-__all__ = ["accept_licence", "fetch", "fetched", "is_licence_accepted"]
+__all__ = ["accept_license", "fetch", "fetched", "is_license_accepted"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -24,8 +24,8 @@ def fetched(spec: ModelSpec) -> Path | None:
     """Return a model's weights in the cache, or None; nothing is downloaded."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(spec.repository, spec.file_on_hub)
-    return Path(found) if isinstance(found, str) else None
+    path = try_to_load_from_cache(spec.repository, spec.file_on_hub)
+    return Path(path) if isinstance(path, str) else None
 
 
 def fetch(spec: ModelSpec, revision: str = "main") -> Path:
@@ -74,33 +74,39 @@ def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
         return NeuroFMError(
             "Hugging Face cannot be reached",
             where=where,
-            fix="Fetch where there is a network, and set HF_HOME to the same folder here; "
-            "or give the file with --weights.",
+            fix="Fetch them on a computer with network access and set HF_HOME to the same folder here, "
+            "or use a file with --weights.",
             code=Exit.TRY_AGAIN,
         )
     if isinstance(error, errors.EntryNotFoundError | errors.RevisionNotFoundError):
         return NeuroFMError(
             "Hugging Face has no such file or revision",
             where=where,
-            fix=f"Look at {page}/tree/main, download the file there and give it with --weights.",
+            fix=f"Download the file from {page}/tree/main and use it with --weights.",
             code=Exit.NO_INPUT,
         )
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.RepositoryNotFoundError) or status in {401, 403}:
         return NeuroFMError(
-            "Hugging Face refuses: the weights are gated",
+            "Hugging Face denies access to the weights",
             where=where,
-            fix=f"Log in, accept the terms at {page}, make a token with read access at "
+            fix=f"Log in, accept the terms at {page}, create a token with read access at "
             "https://huggingface.co/settings/tokens and set HF_TOKEN to it.",
             code=Exit.NO_INPUT,
         )
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return NeuroFMError(
-            "the disk is full", where=_home(), fix="Make room, or set HF_HOME elsewhere.", code=Exit.IO
+            "the disk is full",
+            where=_home(),
+            fix="Free some space, or set HF_HOME to another folder.",
+            code=Exit.IO,
         )
     if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
         return NeuroFMError(
-            "the cache cannot be written", where=_home(), fix="Set HF_HOME elsewhere.", code=Exit.CANT_CREATE
+            "the cache cannot be written",
+            where=_home(),
+            fix="Set HF_HOME to another folder.",
+            code=Exit.CANT_CREATE,
         )
     return NeuroFMError(
         f"the download failed ({type(error).__name__}: {_first_line(error)})",
@@ -124,18 +130,18 @@ def _acceptances() -> Path:
     return _home() / "neurofm" / "accepted-licences.json"
 
 
-def is_licence_accepted(spec: ModelSpec) -> bool:
-    """Tell whether the licence of a model was accepted on this machine before."""
+def is_license_accepted(spec: ModelSpec) -> bool:
+    """Tell whether the license of a model was accepted on this machine before."""
     try:
-        return spec.licence in json.loads(_acceptances().read_text(encoding="utf-8"))
+        return spec.license in json.loads(_acceptances().read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
 
 
-def accept_licence(spec: ModelSpec) -> None:
-    """Note that the licence of a model was accepted."""
+def accept_license(spec: ModelSpec) -> None:
+    """Note that the license of a model was accepted."""
     try:
         known = json.loads(_acceptances().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = []
-    write_json(_acceptances(), sorted({*known, spec.licence}))
+    write_json(_acceptances(), sorted({*known, spec.license}))

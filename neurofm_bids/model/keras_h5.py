@@ -72,7 +72,7 @@ def read_keras_h5(
 
 def _read_apart(path: Path, architecture: Architecture, heads: Sequence[Head]) -> Arrays:
     with tempfile.TemporaryDirectory(prefix="neurofm-") as folder:
-        found = Path(folder) / "weights.npz"
+        arrays_file = Path(folder) / "weights.npz"
         command = [
             sys.executable,
             "-P",  # else a file in the current folder, named like a library, would run
@@ -81,7 +81,7 @@ def _read_apart(path: Path, architecture: Architecture, heads: Sequence[Head]) -
             str(path),
             architecture.name,
             json.dumps([(head.name, head.keras) for head in heads]),
-            str(found),
+            str(arrays_file),
         ]
         try:
             done = subprocess.run(
@@ -90,7 +90,7 @@ def _read_apart(path: Path, architecture: Architecture, heads: Sequence[Head]) -
         except subprocess.TimeoutExpired as error:
             raise _refusal(path, "the HDF5 library hangs on the file: it is damaged") from error
         if done.returncode == 0:
-            with np.load(found, allow_pickle=False) as arrays:
+            with np.load(arrays_file, allow_pickle=False) as arrays:
                 return dict(arrays)
         if done.returncode == Exit.DATA:
             raise _refusal(path, done.stdout.strip())
@@ -120,13 +120,15 @@ def _read(file: Any, path: Path, architecture: Architecture, heads: Sequence[Hea
     for group, names in layout(architecture, heads, groups):
         arrays |= _named(path, group, groups.pop(group, None), names)
     if groups:
-        raise _refusal(path, f"weights that this variant does not have ({', '.join(sorted(groups))})")
+        raise _refusal(
+            path, f"the file has weights that this variant does not have ({', '.join(sorted(groups))})"
+        )
     return arrays
 
 
 def _refusal(path: Path, what: str) -> NeuroFMError:
     return NeuroFMError(
-        what, where=path, fix="Fetch the weights again, or choose the --model they belong to."
+        what, where=path, fix="Fetch the weights again, or choose the --model that they belong to."
     )
 
 
@@ -135,14 +137,14 @@ def _weights(file: Any, name: str, path: Path) -> list[tuple[str, Any]]:
     import h5py
 
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise _refusal(path, f"{name} is a link to somewhere else")
+        raise _refusal(path, f"{name} is a link to another place")
     if not isinstance(file[name], h5py.Group):
         return []
-    found = []
+    datasets = []
     for raw in file[name].attrs.get("weight_names", ()):
         weight = raw.decode() if isinstance(raw, bytes) else str(raw)
-        found.append((weight, _dataset(file[name], weight, path)))
-    return found
+        datasets.append((weight, _dataset(file[name], weight, path)))
+    return datasets
 
 
 def _dataset(group: Any, name: str, path: Path) -> Any:
@@ -154,7 +156,7 @@ def _dataset(group: Any, name: str, path: Path) -> Any:
         if not isinstance(folder, h5py.Group) or part in {"", ".", ".."} or part not in folder:
             raise _refusal(path, f"the weight {name} is missing")
         if not isinstance(folder.get(part, getlink=True), h5py.HardLink):
-            raise _refusal(path, f"the weight {name} is a link to somewhere else")
+            raise _refusal(path, f"the weight {name} is a link to another place")
         folder = folder[part]
     if not isinstance(folder, h5py.Dataset) or folder.dtype != np.float32:
         raise _refusal(path, f"the weight {name} is not float32")
@@ -205,7 +207,9 @@ def _named(path: Path, group: str, weights: list[tuple[str, Any]] | None, names:
     if weights is None:
         raise _refusal(path, f"the weights of {group} are missing")
     if len(weights) != len(names):
-        raise _refusal(path, f"{group} has {len(weights)} weights instead of {len(names)}")
+        raise _refusal(
+            path, f"{group} has the wrong number of weights: {len(weights)} instead of {len(names)}"
+        )
     arrays = {}
     for name, (source, dataset) in zip(names, weights, strict=True):
         array = np.asarray(dataset[()])

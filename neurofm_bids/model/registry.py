@@ -1,4 +1,4 @@
-"""The registry of models: name, heads, licence, and what users must know about each."""
+"""The registry of models: name, heads, license, and what users must know about each."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ModelSpec:
     label: str
     variant: str
     latent_size: int
-    licence: str
+    license: str
     training: str
     validated: str
     notice: str

@@ -31,15 +31,15 @@ class Check:
     ----------
     passed
         None if it could not be done.
-    found
-        What was found.
+    result
+        What was measured.
     proves
         What follows from it, and what does not.
     """
 
     name: str
     passed: bool | None
-    found: str
+    result: str
     proves: str
 
 
@@ -68,13 +68,13 @@ def verify(model: str, weights: Path | None = None, image: Path | None = None) -
 
 def _file(loaded: LoadedModel) -> Check:
     spec = loaded.spec
-    found = f"SHA-256 {loaded.sha256}"
+    digest = f"SHA-256 {loaded.sha256}"
     if loaded.sha256 == spec.sha256:
-        return Check("file", True, found, f"This is the file that was published as {spec.name}.")
+        return Check("file", True, digest, f"This is the file that was published as {spec.name}.")
     return Check(
         "file",
         None,
-        f"{found}; {'the known one is ' + spec.sha256 if spec.sha256 else 'none is known'}",
+        f"{digest}; {'expected ' + spec.sha256 if spec.sha256 else 'the published one is not known'}",
         f"It holds finite weights of the shapes of variant {spec.variant}; their origin is not verified.",
     )
 
@@ -102,7 +102,8 @@ def _arithmetic(loaded: LoadedModel) -> Check:
         "arithmetic",
         _agrees(fast, plain),
         f"largest difference of the {len(plain)} features {np.abs(fast - plain).max():.1g}",
-        "The fast computation equals the plain network on this machine. It says nothing about the weights.",
+        "If it passes, the optimised encoder equals the plain network on this machine. "
+        "It does not check the weights.",
     )
 
 
@@ -117,31 +118,31 @@ def _example(loaded: LoadedModel, image: Path | None) -> Check:
         source = image or _template_image()
     except NeuroFMError as error:
         return Check(name, None, str(error), "Not checked.")
-    found = _published_run(loaded, source)
-    difference = np.abs(found - np.array(expected["Features"])).max()
+    features = _published_run(loaded, source)
+    difference = np.abs(features - np.array(expected["Features"])).max()
     return Check(
         name,
-        _agrees(found, np.array(expected["Features"])),
-        f"largest difference of the {len(found)} features {difference:.1g} ({expected['Image']})",
-        "Where it passes, weights, loader, network and the older published preprocessing give what the "
-        "authors published for this image. It does not prove that predictions are right for a scan.",
+        _agrees(features, np.array(expected["Features"])),
+        f"largest difference of the {len(features)} features {difference:.1g} ({expected['Image']})",
+        "If it passes, weights, loader, network and the preprocessing of the example reproduce the features "
+        "that the authors published for this image. It does not prove that predictions are accurate.",
     )
 
 
-def _agrees(found: NDArray[Any], expected: NDArray[Any]) -> bool:
-    return bool(np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE))
+def _agrees(values: NDArray[Any], expected: NDArray[Any]) -> bool:
+    return bool(np.allclose(values, expected, rtol=_TOLERANCE, atol=_TOLERANCE))
 
 
 def _template_image() -> Path:
     from templateflow import api
 
     try:
-        found = api.get(TEMPLATE, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
+        path = api.get(TEMPLATE, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
     except Exception as error:
         raise _no_template(f"{type(error).__name__}") from error
-    if not found or isinstance(found, list):
+    if not path or isinstance(path, list):
         raise _no_template("TemplateFlow has none")
-    return Path(found)
+    return Path(path)
 
 
 def _no_template(why: str) -> NeuroFMError:
@@ -165,7 +166,7 @@ def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
         raise NeuroFMError(
             f"an image of {brain.shape} voxels is not that of the published example ({_IMAGE_SHAPE})",
             where=image,
-            fix=f"Give TemplateFlow's {TEMPLATE}, resolution 1, desc-brain T1w.",
+            fix=f"Use TemplateFlow's {TEMPLATE}, resolution 1, desc-brain T1w.",
         )
     turn = ornt_transform(io_orientation(brain.affine), axcodes2ornt("LIA"))
     grid = conform(brain.as_reoriented(turn), out_shape=(256,) * 3, order=1, orientation="LIA")

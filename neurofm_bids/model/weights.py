@@ -61,7 +61,7 @@ def identify(name: str, weights: Path | None = None) -> tuple[ModelSpec, str]:
     path = find_weights(spec, weights)
     digest = file_sha256(path)
     if weights is None and spec.sha256 and digest != spec.sha256:
-        fix = "Install the package again." if spec.file else f"Run {fetch_command(spec)} again."
+        fix = "Reinstall the package." if spec.file else f"Run {fetch_command(spec)} again."
         raise NeuroFMError(f"the weights of {name} are damaged", where=path, fix=fix, code=Exit.IO)
     return spec, digest
 
@@ -101,7 +101,7 @@ def find_weights(spec: ModelSpec, weights: Path | None = None) -> Path:
         return path
     raise NeuroFMError(
         f"weights for {spec.name} not found",
-        fix=f"Run {fetch_command(spec)}, or give a file with --weights. open-s is bundled.",
+        fix=f"Run {fetch_command(spec)}, or use a file with --weights. open-s is bundled.",
         code=Exit.NO_INPUT,
     )
 
@@ -198,7 +198,7 @@ def convert(source: Path, target: Path, spec: ModelSpec) -> None:
     """
     provenance = {
         "model": spec.name,
-        "licence": spec.licence,
+        "licence": spec.license,
         "source": source.name,
         "source_sha256": file_sha256(source),
         "converted_by": f"NeuroFM-BIDS {__version__}",
@@ -221,13 +221,15 @@ def save_network(network: NeuroFMNet, target: Path, provenance: Mapping[str, Any
     write_bytes(target, save(state, {PROVENANCE: json.dumps(about, sort_keys=True)}))
 
 
-def _check(path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
-    problems = [f"{name} is missing" for name in expected if name not in found]
-    problems += [f"{name} is unknown" for name in found if name not in expected]
+def _check(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    problems = [f"{name} is missing" for name in expected if name not in shapes]
+    problems += [f"{name} is unknown" for name in shapes if name not in expected]
     problems += [
-        f"{name} has shape {found[name]} instead of {shape}"
+        f"{name} has shape {shapes[name]} instead of {shape}"
         for name, shape in expected.items()
-        if name in found and found[name] != shape
+        if name in shapes and shapes[name] != shape
     ]
     if problems:
         raise NeuroFMError(

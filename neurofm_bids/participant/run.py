@@ -74,7 +74,7 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
     todo = {} if config.outputs.reports_only else plan.todo
     _log.info("NeuroFM-BIDS %s, model %s: %s", __version__, job.spec.name, config.command)
     _log.info(
-        "%d scans to process, %d up to date, %d cannot be used; %d processors, %.1f GB; log: %s",
+        "Scans: %d to process, %d up to date, %d cannot be used. Processors: %d. Memory: %.1f GB. Log: %s",
         len(todo),
         len(plan.done),
         len(plan.failed),
@@ -84,7 +84,7 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
     )
     again = Counter(reason.text for reason in todo.values() if reason.cause.is_of_the_run)
     for text, count in again.items():
-        _log.info("%d scans are processed again: %s.", count, text)
+        _log.info("Scans to process again: %d (%s).", count, text)
 
 
 def _log_end(result: RunResult) -> None:
@@ -93,7 +93,7 @@ def _log_end(result: RunResult) -> None:
     for refused in result.skipped:
         _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
     _log.info(
-        "Scans: %d done, %d up to date, %d failed; %d participants without T1w; %d reports written.",
+        "Scans: %d done, %d up to date, %d failed. Participants without T1w: %d. Reports written: %d.",
         len(result.done),
         len(result.up_to_date),
         len(result.failed),
@@ -123,12 +123,12 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
 
 @contextmanager
 def _run_log(config: Config) -> Iterator[RunLog]:
-    """Give the log of a run; unexpected errors are written to a crash file in it."""
+    """Yield the log of a run; unexpected errors are written to a crash file in it."""
     log = RunLog(config.out_dir, config)
     try:
         yield log
     except (NeuroFMError, KeyboardInterrupt) as error:
-        log.note(f"The run ends: {str(error) or 'interrupted'}")
+        log.note(f"Run stopped: {str(error) or 'interrupted'}")
         raise
     except Exception as error:
         path = log.crashed("", "run", f"{type(error).__name__}: {error}", traceback.format_exc())

@@ -96,7 +96,7 @@ def _provenance(task: Task, source: Input | None, pipeline_version: int) -> Prov
     return Provenance(
         version=__version__,
         pipeline_version=pipeline_version,
-        model=Model(spec.name, spec.label, task.weights_sha256, spec.licence, spec.notice),
+        model=Model(spec.name, spec.label, task.weights_sha256, spec.license, spec.notice),
         input=source,
         parameters=task.processing.parameters,
         parameters_hash=task.processing.parameters_hash,

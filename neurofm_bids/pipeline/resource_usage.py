@@ -36,6 +36,6 @@ class Meter:
 
     def _peak(self) -> float | None:
         with contextlib.suppress(OSError):
-            found = re.search(r"VmHWM:\s+(\d+) kB", (_SELF / "status").read_text())
-            return round(int(found.group(1)) * 1024 / 1e6, 1) if found else None
+            peak = re.search(r"VmHWM:\s+(\d+) kB", (_SELF / "status").read_text())
+            return round(int(peak.group(1)) * 1024 / 1e6, 1) if peak else None
         return None

@@ -168,7 +168,7 @@ _RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
 _MESSAGES = {
     "low_overlap": "The overlap of the brain mask with the template is low (Dice {template_dice:.2f})",
     "low_correlation": "The correlation with the template is low ({template_correlation:.2f}): "
-    "check brain mask, contrast and orientation",
+    "check the brain mask, contrast and orientation",
     "inverted_contrast": "The inner brain is darker than its rim: the image may not be T1-weighted",
     "unusual_brain_size": "The brain mask volume of {mask_volume_ml:.0f} ml is outside the usual range of "
     "1000 to 2000 ml",
@@ -176,9 +176,9 @@ _MESSAGES = {
     "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
     "check its orientation",
     "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",
-    "no_orientation": "The header has neither a qform nor an sform: the orientation is assumed",
-    "voxel_size_disagrees": "qform and sform give different voxel sizes ({qform_sizes} and {sform_sizes}): "
-    "volumes follow the sform",
-    "orientation_disagrees": "Axes of qform and sform differ by up to {axis_angle:.0f} degrees: "
+    "no_orientation": "The codes of qform and sform are both 0: the orientation is assumed",
+    "voxel_size_disagrees": "The qform and sform give different voxel sizes "
+    "({qform_sizes} and {sform_sizes}): volumes follow the sform",
+    "orientation_disagrees": "The axes of qform and sform differ by up to {axis_angle:.0f} degrees: "
     "the sform is used",
 }

@@ -21,7 +21,7 @@ __all__ = ["load_t1w"]
 _MAX_AXIS = 1024
 _MAX_VOXELS = 2**28
 _MAX_OFFSET = 2**26  # bytes before the first voxel: header and its extensions
-_MAX_REST = 2**24  # bytes behind the last voxel
+_MAX_REST = 2**24  # bytes after the last voxel
 _MAX_VALUE = 1e15  # squares of float32 values beyond overflow when they are summed
 _FEW_VALUES, _MANY_VALUES = 20, 256  # at most so many in a mask; more than so many in no label map
 _FLAT = 0.7  # share of equal neighbours: 0.83 to 1 in label maps, up to 0.25 in T1w
@@ -77,7 +77,7 @@ def _named_damage() -> Iterator[None]:
             raise
         if error.errno in {errno.EIO, errno.ESTALE}:
             message = f"the image cannot be read ({error.strerror})"
-            fix = "The disk or file server failed: run the same command again."
+            fix = "Check the disk or file server, and run the same command again."
             raise NeuroFMError(message, fix=fix) from error
         raise _damaged(" ".join(str(error).split())) from error
     except Exception as error:
@@ -140,7 +140,9 @@ def _check_matrix(whole: tuple[int, ...]) -> None:
             f"the image has shape {_plain(whole)}, not one 3-D volume", fix="Split or average it."
         )
     if max(shape) > _MAX_AXIS or min(shape) < 10 or math.prod(map(int, shape)) > _MAX_VOXELS:
-        raise NeuroFMError(f"a matrix of {_plain(shape)} voxels cannot be a T1w", fix="Check the header.")
+        raise NeuroFMError(
+            f"a matrix of {_plain(shape)} voxels is not plausible for a T1w", fix="Check the header."
+        )
 
 
 def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -172,7 +174,7 @@ def _inflated(path: Path, promised: int) -> int:
 
 def _check_image(image: Any) -> None:
     if not isinstance(image, nib.spatialimages.SpatialImage):
-        raise NeuroFMError("this is not a volumetric image", fix="Give a path or a nibabel image.")
+        raise NeuroFMError("this is not a volumetric image", fix="Use a path or a nibabel image.")
     _check_matrix(image.shape)
     if image.get_data_dtype().kind not in "iufb":
         raise NeuroFMError("the voxel values are not real scalars", fix="Export a greyscale image.")
@@ -220,7 +222,9 @@ def _check_variety(data: NDArray[np.float32]) -> None:
 def _unusable(data: NDArray[Any]) -> NeuroFMError:
     count = int(np.count_nonzero(~np.isfinite(data)))
     if count:
-        return NeuroFMError(f"{count} voxels are NaN or infinite", fix="Check how the image was made.")
+        return NeuroFMError(
+            f"the image has NaN or infinite voxels ({count})", fix="Check how the image was made."
+        )
     largest = float(np.abs(data).max())
     return NeuroFMError(
         f"the voxel values are too large, up to {largest:.3g}",

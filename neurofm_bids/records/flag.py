@@ -27,5 +27,5 @@ def range_flag(name: str, prediction: Prediction) -> Flag | None:
         return None
     low, high = prediction.range
     units = {"year": "years"}.get(prediction.units, prediction.units)
-    message = f"{prediction.long_name} is outside the trained range of {low:g} to {high:g} {units}"
+    message = f"{prediction.long_name} is outside the training range of {low:g} to {high:g} {units}"
     return Flag(f"{name}_out_of_range", message)

@@ -116,7 +116,7 @@ def write_name(axes: Axes, text: str, point: tuple[float, float], middle: float,
 
 @contextmanager
 def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
-    """Give an empty figure, size in inches, in the style of the reports."""
+    """Yield an empty figure, size in inches, in the style of the reports."""
     from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as NewFigure

@@ -156,7 +156,7 @@ def _figures(report: GroupReport) -> dict[str, Any]:
             [name for name, has in zip(names, both, strict=True) if has],
             ("chronological age (years)", "predicted age (years)"),
             "ages",
-            f"Predicted against chronological age of {agreement.n} scans",
+            f"Predicted against chronological age (n = {agreement.n})",
             agreement.outliers,
         ),
         "components_figure": components
@@ -256,7 +256,7 @@ def _cell(report: GroupReport, scan: ReportScan, column: str) -> tuple[str, str,
         form = ",.1f"
     limits = [scan.values.get(f"{column}_{end}") for end in ("lower95", "upper95")]
     spread = [f"{limit * factor:{form}}" for limit in limits if limit is not None]
-    title = f"95 % over passes: {spread[0]} to {spread[1]}" if len(spread) == 2 else ""
+    title = f"95% interval over passes: {spread[0]} to {spread[1]}" if len(spread) == 2 else ""
     return f"{scan.values[column] * factor:{form}}", title, outside
 
 

@@ -87,7 +87,7 @@ def methods_text(
     parameters
         :attr:`neurofm_bids.config.Config.parameters`.
     model, notice
-        Name of the model and what has to be said of it.
+        Name of the model, and its notice.
     versions
         Versions by package name.
     """
@@ -99,7 +99,7 @@ def methods_text(
         f" transform [@ants] (antspyx {versions['antspyx']}, one thread, seed {parameters['random_seed']}).",
         _grid(parameters["encode_space"]),
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
-        f" predictions from {_views(parameters['views'])}{_precision(parameters)}.",
+        f" predictions from {_views(parameters['views'])}, in {parameters['precision']}.",
         notice,
     ]
     return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
@@ -132,11 +132,6 @@ def _views(count: int) -> str:
         return "a single pass of each scan"
     views = f"the mean of {count} passes of each scan (phases of the 2 mm lattice that the network reads"
     return f"{views}, and rotations and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
-
-
-def _precision(parameters: Mapping[str, Any]) -> str:
-    precision = parameters.get("precision", "float32")  # older outputs do not name it
-    return "" if precision == "float32" else f", in {precision}"
 
 
 def _template(parameters: Mapping[str, Any]) -> str:

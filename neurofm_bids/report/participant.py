@@ -22,14 +22,14 @@ __all__ = ["ScanReport", "contents_comment", "write_participant_report"]
 _CAPTIONS = {
     "mask": (
         "Brain mask",
-        "Red: the brain mask on the T1w as scanned. It follows the inside of the skull and keeps the "
+        "Red: the brain mask on the T1w as scanned. It follows the inside of the skull and includes the "
         "cerebrospinal fluid; it should neither cut into the brain nor include eyes, neck or dura.",
     ),
     "registration": (
         "Registration to the template (affine)",
         "Top: the T1w aligned to the template, with the template's contours. Bottom: the template with the "
         "contours of the aligned T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
-        "matter. The affine serves this check only and never changes the image that the network reads.",
+        "matter. The affine is used only for this check: the image that the network reads is not scaled.",
     ),
     "grid": (
         "What the network reads",

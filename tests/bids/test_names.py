@@ -1,3 +1,5 @@
+"""Output names, and partial files."""
+
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,7 @@ def named(stem, root=Path("/bids")):
 
 
 @pytest.mark.fault(
-    "A run was killed while it wrote a file", "the rest of it is cleared when the scan is processed again"
+    "A run is killed while it writes a file", "the partial file is removed when the scan is processed again"
 )
 def test_leftovers_of_a_scan_are_removed_and_no_others(tmp_path):
     out, one, other = Derivatives(tmp_path, "openS"), named("sub-01"), named("sub-01_run-1")
@@ -104,5 +106,5 @@ def test_the_sidecar_of_an_image_lies_beside_it():
 
 @pytest.mark.parametrize("subject", ["x/../../../y", "a\0b"])
 def test_labels_never_lead_out_of_the_folder(subject):
-    with pytest.raises(NeuroFMError, match="leads out of the output folder"):
+    with pytest.raises(NeuroFMError, match="points outside the output folder"):
         Derivatives(Path("/out"), "openS").path(StoredScan(subject, None, "sub-01"), "mask")

@@ -63,7 +63,10 @@ def test_paths_are_absolute_and_links_stay(make, tmp_path, monkeypatch):
     [
         ({"out_dir": "bids"}, r"the output folder is the dataset itself: .*derivatives/neurofm, for example"),
         ({"work_dir": "bids/work"}, "the work folder lies inside the dataset: .*--work-dir"),
-        ({"force": True, "reports_only": True}, "--force and --reports-only exclude each other. Use one"),
+        (
+            {"force": True, "reports_only": True},
+            "--reports-only cannot be combined. Use only one",
+        ),
         ({"bids_filter_file": "missing.json"}, "the filter file cannot be read"),
     ],
 )

@@ -169,7 +169,10 @@ def test_killed_steps_are_tried_again_and_then_fail(make, caplog):
     case = make()
     case.chunk.started(node(2, FIRST))
     case.chunk.retried(node(2, FIRST), DEATH)
-    assert f"sub-2 {FIRST}: the worker process was killed; trying once more, alone." in caplog.text
+    assert (
+        f"sub-2 {FIRST}: the worker process was killed. Trying once more while nothing else is running."
+        in caplog.text
+    )
     case.chunk.killed(node(2, FIRST), DEATH)
     assert (case.failed["sub-2"].reason, case.failed["sub-2"].fix) == (DEATH.what, DEATH.fix)
     assert [row["outcome"] for row in case.table("timing.tsv")] == ["killed", "killed"]

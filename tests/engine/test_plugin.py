@@ -1,4 +1,4 @@
-"""Graphs whose workers die, fail and share memory; and what this rests on in nipype."""
+"""Graphs whose workers die, fail or share memory, and the nipype hooks used."""
 
 import errno
 import inspect
@@ -138,7 +138,7 @@ def run_graph(tmp_path):
     return run
 
 
-@pytest.mark.fault("A worker is killed (SIGKILL)", "only its scan fails, and says that memory ran short")
+@pytest.mark.fault("A worker is killed (SIGKILL)", "only its scan fails, with a message about memory")
 def test_a_killed_worker_costs_only_its_node(run_graph):
     recorder = run_graph(
         {"bad": (die, {"number": 9}), "one": (work, {"number": 1}), "two": (work, {"number": 2})}
@@ -149,7 +149,9 @@ def test_a_killed_worker_costs_only_its_node(run_graph):
     assert "--mem" in recorder.reasons["bad"]
 
 
-@pytest.mark.fault("A library crashes (SIGSEGV, SIGABRT)", "only its scan fails, and names the signal")
+@pytest.mark.fault(
+    "A library crashes (SIGSEGV, SIGABRT)", "only its scan fails, and the message names the signal"
+)
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
 def test_a_crash_in_a_library_names_its_signal(run_graph, number):
     recorder = run_graph({"bad": (die, {"number": int(number)}), "one": (work, {"number": 1})})
@@ -157,7 +159,7 @@ def test_a_crash_in_a_library_names_its_signal(run_graph, number):
     assert recorder.nodes("end") == {"one"}
 
 
-@pytest.mark.fault("A worker is killed once, by chance", "the step is tried once more, alone")
+@pytest.mark.fault("A worker is killed once", "the step is tried once more, on its own")
 def test_a_worker_killed_once_is_tried_again(run_graph, tmp_path):
     marker = str(tmp_path / "marker")
     recorder = run_graph({"once": (die_once, {"marker": marker})})
@@ -186,7 +188,7 @@ def test_second_tries_are_alone(run_graph, tmp_path):
     assert (tmp_path / "died").exists()
 
 
-@pytest.mark.fault("Libraries that start a thread per core", "each keeps to the bound")
+@pytest.mark.fault("Libraries that start one thread per core", "each respects the thread limit")
 def test_no_library_of_a_worker_has_more_threads_than_it_should(run_graph, tmp_path):
     from nipype.utils.filemanip import loadpkl
 
@@ -195,7 +197,7 @@ def test_no_library_of_a_worker_has_more_threads_than_it_should(run_graph, tmp_p
     assert result.outputs.out == 1
 
 
-@pytest.mark.fault("--mem is less than the steps at hand need together", "they run one after another")
+@pytest.mark.fault("--mem is less than the waiting steps need together", "they run one after another")
 @pytest.mark.parametrize(("memory_gb", "together"), [(2.0, False), (4.0, True)])
 def test_steps_are_admitted_by_their_need(run_graph, tmp_path, memory_gb, together):
     from nipype.utils.filemanip import loadpkl

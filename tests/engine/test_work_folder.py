@@ -1,4 +1,4 @@
-"""The folder of intermediate files, and what other runs left."""
+"""The work folder, and what other runs left in it."""
 
 import errno
 import tempfile
@@ -17,7 +17,9 @@ def left_behind(folder, name):
     return path
 
 
-@pytest.mark.fault("A run that was killed left its work folder", "the next run clears it, and no live one")
+@pytest.mark.fault(
+    "A killed run left its work folder", "the next run removes it, but not that of an active run"
+)
 def test_folders_of_dead_runs_are_cleared(tmp_path):
     dead, live = left_behind(tmp_path, "dead"), left_behind(tmp_path, "live")
     kept, other = tmp_path / "neurofm-kept-older", tmp_path / "neurofm-run-othernode-1"

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or gone: real ones, in a mount namespace, and what the kernel can say."""
+"""Full, read-only and vanished disks: real ones in a mount namespace, and errors of the kernel."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ def inside_mounts(script, command):
     return [*unshare, "sh", "-c", f'set -e; {script}; exec "$@"', "sh", *command]
 
 
-@pytest.mark.fault("The disk of the output folder is full", "the run ends with exit code 74 and says so")
+@pytest.mark.fault("The disk of the output folder is full", "exit code 74, with the reason")
 def test_full_output(dataset, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -47,7 +47,7 @@ def test_full_output(dataset, tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.fault("The disk of the work folder is full", "the run ends with exit code 74 and says so")
+@pytest.mark.fault("The disk of the work folder is full", "exit code 74, with the reason")
 @pytest.mark.parametrize("size", ["1m", "9m", "16m"])
 def test_full_work_folder(dataset, tmp_path, size):
     work = tmp_path / "work"
@@ -61,7 +61,7 @@ def test_full_work_folder(dataset, tmp_path, size):
 
 @pytest.mark.slow
 @pytest.mark.fault(
-    "Space is made and the same command run again", "only what is missing is done, exit code 0"
+    "Space is freed and the same command is run again", "only missing scans are processed, exit code 0"
 )
 def test_nothing_is_lost_when_the_disk_was_full(dataset, tmp_path):
     out, work = tmp_path / "out", tmp_path / "work"
@@ -76,7 +76,7 @@ def test_nothing_is_lost_when_the_disk_was_full(dataset, tmp_path):
     assert (out / "sub-00/anat/sub-00_desc-openS_features.tsv").read_bytes() == before
 
 
-@pytest.mark.fault("The output folder is read-only", "exit code 73, nothing is begun")
+@pytest.mark.fault("The output folder is read-only", "exit code 73, nothing is started")
 def test_read_only_output(dataset, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -86,7 +86,7 @@ def test_read_only_output(dataset, tmp_path):
     assert "read-only" in said
 
 
-@pytest.mark.fault("The work folder is read-only", "exit code 73, nothing is begun")
+@pytest.mark.fault("The work folder is read-only", "exit code 73, nothing is started")
 def test_read_only_work_folder(dataset, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
@@ -105,7 +105,7 @@ def remove_when_at_work(command, folder):
     return process.returncode, said
 
 
-@pytest.mark.fault("The output folder vanishes during the run", "exit code 74; it is not made anew elsewhere")
+@pytest.mark.fault("The output folder vanishes during the run", "exit code 74; it is not created elsewhere")
 def test_output_folder_vanishes(dataset, tmp_path):
     out = tmp_path / "out"
     code, said = remove_when_at_work(arguments(dataset, out), out)
@@ -115,7 +115,7 @@ def test_output_folder_vanishes(dataset, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The work folder vanishes during the run", "exit code 74; the same command goes on")
+@pytest.mark.fault("The work folder vanishes during the run", "exit code 74; the same command resumes")
 def test_work_folder_vanishes(dataset, tmp_path):
     out, work = tmp_path / "out", tmp_path / "work"
     command = arguments(dataset, out, work=work)
@@ -137,13 +137,13 @@ def test_input_vanishes(brain_image, tmp_path):
     assert is_complete(out, "00")
 
 
-@pytest.mark.fault("The network file system loses the folder (stale handle)", "exit code 74 and what to do")
+@pytest.mark.fault("The network file system loses the folder (stale handle)", "exit code 74, with advice")
 @pytest.mark.parametrize(
     ("number", "words", "code"),
     [
         (errno.ESTALE, "stale file handle", Exit.IO),
         (errno.ENOSPC, "the disk is full", Exit.IO),
-        (errno.EDQUOT, "the quota is used up", Exit.IO),
+        (errno.EDQUOT, "the quota is exceeded", Exit.IO),
         (errno.EIO, "Input/output error", Exit.IO),
         (errno.EROFS, "read-only", Exit.CANT_CREATE),
         (errno.EACCES, "not permitted", Exit.CANT_CREATE),
@@ -163,7 +163,8 @@ def test_what_the_system_says_of_a_write(tmp_path, monkeypatch, number, words, c
 
 @pytest.mark.slow
 @pytest.mark.fault(
-    "The job's time is over (SIGTERM) or Ctrl-C", "exit code 130, no process or file is left behind"
+    "The time limit of the job is reached (SIGTERM), or Ctrl-C",
+    "exit code 130, no process or file is left behind",
 )
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_interruption_is_said_in_one_line(dataset, tmp_path, number):

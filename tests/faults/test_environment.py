@@ -1,4 +1,4 @@
-"""A bare environment: no home, no network, no names, no place for temporary files, clocks that are wrong."""
+"""Bare environments: no home, network, user name or temporary folder, and wrong clocks."""
 
 import os
 import time
@@ -17,8 +17,8 @@ def dataset(brain_image, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.fault(
-    "No home, no network, no USER, TMPDIR that is not there, environment empty",
-    "the run is done, exit code 0",
+    "No home, network or USER, TMPDIR does not exist, empty environment",
+    "the run succeeds, exit code 0",
 )
 def test_bare_environment_without_network(dataset, tmp_path):
     unshare, why_not = needs_namespaces("-n")
@@ -30,7 +30,7 @@ def test_bare_environment_without_network(dataset, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("Everything is read-only but the output and work folders", "the run is done, exit code 0")
+@pytest.mark.fault("Everything but the output and work folders is read-only", "the run succeeds, exit code 0")
 def test_everything_else_is_read_only(dataset, tmp_path):
     unshare, why_not = needs_namespaces("-m", "-n")
     if unshare is None:
@@ -51,7 +51,9 @@ def test_everything_else_is_read_only(dataset, tmp_path):
     assert is_complete(out, "00")
 
 
-@pytest.mark.fault("There is no temporary folder and no --work-dir", "exit code 73, names --work-dir")
+@pytest.mark.fault(
+    "There is no temporary folder and no --work-dir", "exit code 73, the message names --work-dir"
+)
 def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
     import tempfile
 
@@ -64,7 +66,7 @@ def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The times of files are wrong by decades", "what is finished stays finished")
+@pytest.mark.fault("Modification times are wrong by decades", "finished scans stay finished")
 @pytest.mark.parametrize("shift", [-40 * 365 * 86400, 60 * 365 * 86400], ids=["1986", "2086"])
 def test_wrong_clocks(dataset, tmp_path, shift):
     out = tmp_path / "out"
@@ -84,9 +86,7 @@ def test_wrong_clocks(dataset, tmp_path, shift):
         os.utime(image, (before, before))
 
 
-@pytest.mark.fault(
-    "The default work folder was made by another user", "exit code 73: nothing in it is trusted"
-)
+@pytest.mark.fault("The default work folder was made by another user", "exit code 73: the folder is not used")
 def test_work_folder_of_another_user(dataset, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to another user")
@@ -111,7 +111,7 @@ SECRETS = (
 )
 
 
-@pytest.mark.fault("A fault that nobody foresaw", "a crash file to mail, without secrets")
+@pytest.mark.fault("An unexpected error", "a crash file for a bug report, without secrets")
 def test_crash_file_holds_no_secrets(dataset, tmp_path, monkeypatch):
     from neurofm_bids.cli.main import main
 

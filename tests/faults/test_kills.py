@@ -1,4 +1,4 @@
-"""Workers and the command itself are killed, out of the blue and by a limit of memory."""
+"""Workers and the command itself are killed, at random and by a memory limit."""
 
 import csv
 import os
@@ -81,7 +81,8 @@ def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
 
 
 @pytest.mark.fault(
-    "More scans than the work folder could hold", "it holds those at work only, and is left empty"
+    "More scans than the work folder could hold",
+    "it contains only scans in progress, and is empty at the end",
 )
 def test_the_work_folder_holds_what_is_at_work(killed_in_every_step):
     _, out, most = killed_in_every_step
@@ -90,7 +91,9 @@ def test_the_work_folder_holds_what_is_at_work(killed_in_every_step):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The process that starts workers (forkserver) is killed", "the run goes on with a new one")
+@pytest.mark.fault(
+    "The process that starts workers (forkserver) is killed", "the run continues with a new one"
+)
 def test_the_forkserver_is_killed(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 2), tmp_path / "out"
     process = start(arguments(root, out))

@@ -1,4 +1,4 @@
-"""Real limits of memory: of a control group, and of the address space of a process."""
+"""Real memory limits: of a control group, and of the address space of a process."""
 
 import resource
 from pathlib import Path

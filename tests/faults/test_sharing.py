@@ -41,7 +41,7 @@ def timing_rows(out):
 
 
 @pytest.mark.fault(
-    "Eight runs work on overlapping participants of one output folder", "each scan is done once"
+    "Eight runs work on overlapping participants of one output folder", "each scan is processed once"
 )
 def test_eight_runs_share_the_work(eight):
     _, out, codes, said = eight
@@ -65,7 +65,7 @@ def test_eight_runs_leave_what_one_run_leaves(eight, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The other run on a scan is killed", "this one takes the scan over")
+@pytest.mark.fault("Another run is killed while it processes a scan", "this run processes the scan")
 def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
     root, out = make_dataset(tmp_path / "bids", brain_image, 1), tmp_path / "out"
     first = start(arguments(root, out))
@@ -83,7 +83,9 @@ def test_a_scan_of_a_dead_run_is_taken_over(brain_image, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("The group level runs while participants are processed", "whole rows only, and a warning")
+@pytest.mark.fault(
+    "The group level runs while participants are processed", "only complete rows, and a warning"
+)
 def test_group_while_participants_run(eight, tmp_path):
     root, finished, _, _ = eight
     out = tmp_path / "out"

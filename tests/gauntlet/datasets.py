@@ -54,7 +54,7 @@ class DatasetCase:
     def expected(self) -> str:
         """The outcome in words, for the documentation."""
         if self.code == 1:
-            return f"taken: {self.says}, exit code 1, since its only scan is empty"
+            return f"accepted: {self.says}, exit code 1, since its only scan is empty"
         return f"refused: {self.says}, exit code {self.code}"
 
 
@@ -120,7 +120,7 @@ _SKIP = ("--skip-bids-validation",)
 _HEAD = b"participant_id\tage\n"
 
 DATASETS = (
-    DatasetCase("sound", "a sound dataset whose only scan is empty", bool, 1, _EMPTY),
+    DatasetCase("sound", "a valid dataset whose only scan is empty", bool, 1, _EMPTY),
     # dataset_description.json
     DatasetCase(
         "nodescription",
@@ -129,16 +129,21 @@ DATASETS = (
         16,
         _BROKEN,
     ),
-    DatasetCase("badjson", "dataset_description.json cut off", description(b'{"Name": '), 16, _BROKEN),
+    DatasetCase("badjson", "a truncated dataset_description.json", description(b'{"Name": '), 16, _BROKEN),
     DatasetCase(
-        "badjsonskip", "the same with --skip-bids-validation", description(b'{"Name": '), 1, _EMPTY, _SKIP
+        "badjsonskip",
+        "a truncated dataset_description.json and --skip-bids-validation",
+        description(b'{"Name": '),
+        1,
+        _EMPTY,
+        _SKIP,
     ),
     DatasetCase(
         "deep", "dataset_description.json nested 100,000 deep", description(b"[" * 100_000), 16, _BROKEN
     ),
     DatasetCase(
         "deepskip",
-        "the same with --skip-bids-validation",
+        "dataset_description.json nested 100,000 deep and --skip-bids-validation",
         description(b"[" * 100_000),
         16,
         "pybids cannot index the dataset",
@@ -150,7 +155,7 @@ DATASETS = (
     DatasetCase("list", "dataset_description.json is a list", description(b"[]"), 16, _LACKS),
     DatasetCase(
         "listskip",
-        "the same with --skip-bids-validation",
+        "dataset_description.json is a list and --skip-bids-validation",
         description(b"[1]"),
         16,
         "pybids cannot index the dataset",
@@ -187,7 +192,12 @@ DATASETS = (
         "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _BROKEN
     ),
     DatasetCase(
-        "pipeskip", "the same with --skip-bids-validation", description(os.mkfifo), 16, _BROKEN, _SKIP
+        "pipeskip",
+        "a pipe named dataset_description.json and --skip-bids-validation",
+        description(os.mkfifo),
+        16,
+        _BROKEN,
+        _SKIP,
     ),
     # participants.tsv
     DatasetCase(
@@ -199,7 +209,7 @@ DATASETS = (
     ),
     DatasetCase(
         "twice",
-        "participants.tsv with a participant twice",
+        "participants.tsv with a duplicate participant",
         table(_HEAD + b"sub-01\t30\n01\t40\n"),
         1,
         "has several rows for 01: the first is used",
@@ -218,15 +228,15 @@ DATASETS = (
         _EMPTY,
     ),
     # folders
-    DatasetCase("noimages", "no T1w at all", without_images, 18, _NOTHING),
-    DatasetCase("noparticipants", "no participant at all", without_participants, 18, _NOTHING),
+    DatasetCase("noimages", "no T1w image", without_images, 18, _NOTHING),
+    DatasetCase("noparticipants", "no participants", without_participants, 18, _NOTHING),
     DatasetCase("anatfile", "a file named anat", anat_file, 18, _NOTHING),
     DatasetCase(
         "linkcircle", "a participant that is a link to itself", with_link("sub-02"), 1, "link is circular"
     ),
     DatasetCase(
         "linknowhere",
-        "a participant that is a link to nothing",
+        "a participant that is a broken link",
         with_link("/nowhere/sub-02"),
         1,
         "link is broken",
@@ -242,18 +252,16 @@ DATASETS = (
     # labels
     DatasetCase(
         "labels16",
-        "a file of labels that is not UTF-8",
+        "a label file that is not UTF-8",
         labels(b"\xff\xfe0\x001\x00"),
         64,
         "the label file cannot be read",
         _FILE,
     ),
     DatasetCase(
-        "labelsempty", "a file of labels without any", labels(b"\n"), 64, "the file contains no labels", _FILE
+        "labelsempty", "an empty label file", labels(b"\n"), 64, "the file contains no labels", _FILE
     ),
-    DatasetCase(
-        "labelsmissing", "a file of labels that is not there", bool, 18, "no such participant", _FILE
-    ),
+    DatasetCase("labelsmissing", "a label file that does not exist", bool, 18, "no such participant", _FILE),
     DatasetCase(
         "labellong",
         "a label of 5,000 letters",
@@ -264,7 +272,7 @@ DATASETS = (
     ),
     DatasetCase(
         "labeldots",
-        "a label that leads out of the dataset",
+        "a label that points outside the dataset",
         bool,
         18,
         "no such participant",

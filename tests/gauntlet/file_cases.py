@@ -19,16 +19,18 @@ _ODD_VALUES = (
 FILES = (
     Case("good", "a good scan", files.good, "processed"),
     Case("empty", "an empty file", files.empty, "refused", "the file is empty"),
-    Case("folder", "a folder named as an image", files.folder, "refused", _NO_FILE),
+    Case("folder", "a folder named like an image", files.folder, "refused", _NO_FILE),
     Case("circle", "a link to itself", files.circle, "refused", "link is circular"),
-    Case("nowhere", "a link to nothing", files.nowhere, "refused", "link is broken"),
+    Case("nowhere", "a broken link", files.nowhere, "refused", "link is broken"),
     Case("fifo", "a pipe", files.fifo, "refused", _NO_FILE),
     Case("annexfile", "a git-annex pointer", files.annex_file, "refused", _UNFETCHED),
     Case("annexlink", "a git-annex link without content", files.annex_link, "refused", _UNFETCHED),
     Case("lfs", "a git-lfs pointer", files.lfs_pointer, "refused", _UNFETCHED),
-    Case("Case", "participants sub-case and sub-Case: one", files.empty, "refused", "the file is empty"),
     Case(
-        "case", "participants sub-case and sub-Case: the other", files.empty, "refused", "the file is empty"
+        "Case", "participants sub-case and sub-Case: the first", files.empty, "refused", "the file is empty"
+    ),
+    Case(
+        "case", "participants sub-case and sub-Case: the second", files.empty, "refused", "the file is empty"
     ),
     Case(
         "unicode",
@@ -48,7 +50,7 @@ FILES = (
     ),
     Case(
         "dots",
-        "a label that leads out of the folder",
+        "a label that points outside the folder",
         files.in_folder("sub-..", "sub-.._T1w.nii.gz"),
         "refused",
         _NAME,
@@ -88,7 +90,7 @@ FILES = (
     ),
     Case(
         "verylong",
-        "a name that leaves no room for those of outputs",
+        "a name that is too long for the outputs",
         files.named(f"sub-verylong_acq-{_LONG}_T1w.nii.gz"),
         "refused",
         "too long",
@@ -128,7 +130,7 @@ FILES = (
     ),
     Case(
         "derived",
-        "an entity of derivatives",
+        "an entity for derivatives only",
         files.named("sub-derived_desc-x_T1w.nii.gz"),
         "refused",
         "derivatives",
@@ -136,14 +138,14 @@ FILES = (
     ),
     Case(
         "twin",
-        "one scan as .nii and as .nii.gz: the second",
+        "the same scan as .nii and .nii.gz: the second file",
         files.both(files.empty, files.named("sub-twin_T1w.nii", files.empty)),
         "refused",
         "would overwrite those of sub-twin_T1w.nii",
     ),
     Case(
         "runs",
-        "two runs of the same image: both",
+        "two runs of the same image",
         files.both(files.named("sub-runs_run-1_T1w.nii.gz"), files.named("sub-runs_run-2_T1w.nii.gz")),
         "processed",
         "",
@@ -153,7 +155,7 @@ FILES = (
 )
 
 SIDECARS = (
-    Case("jsoncut", "a sidecar that is cut off", files.sidecar(b'{"EchoTime": '), "refused", _JSON),
+    Case("jsoncut", "a truncated sidecar", files.sidecar(b'{"EchoTime": '), "refused", _JSON),
     Case("jsonlist", "a sidecar that is a list", files.sidecar(b"[1, 2]"), "refused", "is not a JSON object"),
     Case(
         "jsonbytes",
@@ -169,7 +171,7 @@ SIDECARS = (
         "refused",
         _JSON,
     ),
-    Case("jsonfifo", "a pipe in place of the sidecar", files.sidecar(files.fifo), "refused", "the sidecar"),
+    Case("jsonfifo", "a pipe instead of a sidecar", files.sidecar(files.fifo), "refused", "the sidecar"),
     Case(
         "jsonlink",
         "a sidecar that has not been downloaded",

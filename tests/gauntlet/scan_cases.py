@@ -8,34 +8,34 @@ from tests.gauntlet.case import Case
 __all__ = ["CONTENT", "DAMAGED", "GEOMETRY"]
 
 _READ = "the image cannot be read"
-_MATRIX = "voxels cannot be a T1w"
+_MATRIX = "voxels is not plausible for a T1w"
 _AFFINE = "the affine of the image is singular or not finite"
 _SIZES = "the header has a voxel size of"
-_FINITE = "voxels are NaN or infinite"
+_FINITE = "NaN or infinite voxels"
 
 DAMAGED = (
-    Case("cutstart", "cut off after 1 % of its bytes", headers.cut(0.01), "refused", _READ),
-    Case("cutmiddle", "cut off in the middle", headers.cut(0.5), "refused", _READ),
-    Case("cutend", "without the last 8 bytes, the check sum", headers.cut(-8), "refused", _READ),
+    Case("cutstart", "truncated to 1% of its bytes", headers.cut(0.01), "refused", _READ),
+    Case("cutmiddle", "truncated to half of its bytes", headers.cut(0.5), "refused", _READ),
+    Case("cutend", "without the last 8 bytes (the checksum)", headers.cut(-8), "refused", _READ),
     Case("bitstart", "one bit flipped near the start", headers.flipped(0.01), "refused", _READ),
     Case("bitmiddle", "one bit flipped in the middle", headers.flipped(0.5), "refused", _READ),
     Case("bits", "bits flipped at four places", headers.flipped(0.1, 0.3, 0.6, 0.9), "refused", _READ),
     Case("plain", "named .nii.gz but not compressed", headers.plain_inside, "refused", _READ),
-    Case("html", "a page of HTML", headers.text(b"<html>404</html>" * 100), "refused", _READ),
+    Case("html", "an HTML page", headers.text(b"<html>404</html>" * 100), "refused", _READ),
     Case("magic", "wrong magic", headers.patched((headers.MAGIC, "4s", b"xyz")), "refused", _READ),
     Case("datatype", "unknown data type", headers.patched((headers.DATATYPE, "h", 777)), "refused", _READ),
     Case("ndim", "0 dimensions", headers.patched((headers.NDIM, "h", 0)), "refused", "not one 3-D volume"),
     Case("negative", "a negative dimension", headers.patched((headers.DIM, "h", -97)), "refused", _MATRIX),
     Case(
         "taller",
-        "more slices than voxels follow",
+        "more slices in the header than in the file",
         headers.patched((headers.DIM, "3h", 97, 115, 300)),
         "refused",
         _READ,
     ),
     Case(
         "offset",
-        "voxels said to begin at 10^9 bytes",
+        "voxel data that starts at byte 10^9",
         headers.patched((headers.OFFSET, "f", 1e9)),
         "refused",
         _READ,
@@ -51,7 +51,7 @@ DAMAGED = (
     Case("bomb", "1000^3 zeros in 2 MB", headers.of_zeros((1000,) * 3), "refused", _MATRIX),
     Case(
         "swollen",
-        "4 GB of zeros behind the voxels",
+        "4 GB of zeros after the voxel data",
         headers.swollen,
         "refused",
         "longer than its header implies",
@@ -106,7 +106,7 @@ GEOMETRY = (
     ),
     Case(
         "qformlarger",
-        "qform and sform with other voxel sizes",
+        "qform and sform with different voxel sizes",
         images.qform_too(images.LARGER),
         "flagged",
         "voxel_size_disagrees",
@@ -117,21 +117,21 @@ GEOMETRY = (
     Case("toothick", "slices of 8 mm", images.sampled((1, 1, 8)), "refused", "cannot hold a brain"),
     Case("long", "280 voxels along an axis", images.placed(images.long_axis), "processed", slow=True),
     Case(
-        "faraway", "the origin 5 m away from the head", images.placed(images.far_away), "processed", slow=True
+        "faraway", "an origin 5 m away from the head", images.placed(images.far_away), "processed", slow=True
     ),
     Case(
-        "honest", "upside down, and the header says so", images.placed(images.over(honest=True)), "processed"
+        "honest", "upside down, with a correct header", images.placed(images.over(honest=True)), "processed"
     ),
     Case(
         "lying",
-        "upside down, and the header says upright",
+        "upside down, but the header says upright",
         images.placed(images.over(honest=False)),
         "flagged",
         "low_correlation",
     ),
     Case(
         "swapped",
-        "slices first, and the header says last",
+        "slice axis first, but the header says last",
         images.placed(images.axes_swapped),
         "flagged",
         "low_correlation",
@@ -139,7 +139,7 @@ GEOMETRY = (
     ),
     Case(
         "mirrored",
-        "left and right swapped; this cannot be seen",
+        "left and right swapped (cannot be detected)",
         images.placed(images.mirrored),
         "processed",
         slow=True,
@@ -181,9 +181,13 @@ CONTENT = (
     Case("nanoutside", "NaN outside the brain", images.voxels(images.nan_outside), "refused", _FINITE),
     Case("overflow", "a voxel of 1e300", images.one_voxel(1e300, np.float64), "refused", "too large"),
     Case("spike", "a voxel a million times too bright", images.one_voxel(1e9), "flagged", "extreme_voxels"),
-    Case("zeros", "zeros only", images.voxels(np.zeros_like), "refused", "all voxels are zero"),
+    Case("zeros", "all zeros", images.voxels(np.zeros_like), "refused", "all voxels are zero"),
     Case(
-        "constant", "one value only", images.voxels(lambda d: np.full_like(d, 7)), "refused", "the same value"
+        "constant",
+        "a constant image",
+        images.voxels(lambda d: np.full_like(d, 7)),
+        "refused",
+        "the same value",
     ),
     Case("noise", "noise only", images.voxels(images.noise), "refused", "brain mask volume"),
     Case("inverted", "inverted contrast", images.voxels(images.inverted), "flagged", "inverted_contrast"),
@@ -208,7 +212,7 @@ CONTENT = (
     ),
     Case(
         "gadolinium",
-        "bright vessels and a lesion, as after gadolinium",
+        "bright vessels and a lesion, as with gadolinium",
         images.voxels(images.enhanced),
         "processed",
         slow=True,

@@ -1,4 +1,4 @@
-"""Datasets that are wrong as a whole, each run by itself, and files without read permission."""
+"""Invalid datasets, and files without read permission."""
 
 import os
 import shutil
@@ -62,9 +62,9 @@ def unprivileged():
     [
         pytest.param(path, what, marks=pytest.mark.fault(fault, f"refused: {what}, exit code 1"))
         for path, what, fault in (
-            (ONE, "no read permission for the image", "an image without permission to read"),
-            ("sub-01/anat", "no read permission for the folder", "an anat folder without permission to read"),
-            ("sub-01", "no read permission for the folder", "a participant without permission to read"),
+            (ONE, "no read permission for the image", "an image without read permission"),
+            ("sub-01/anat", "no read permission for the folder", "an anat folder without read permission"),
+            ("sub-01", "no read permission for the folder", "a participant without read permission"),
         )
     ],
 )

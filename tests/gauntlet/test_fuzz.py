@@ -1,4 +1,4 @@
-"""Random damage to headers, compressed streams, sidecars, tables and names: an answer or one sentence."""
+"""Random damage to headers, compressed streams, sidecars, tables and names."""
 
 import gzip
 import json
@@ -70,7 +70,7 @@ def loaded(path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.fault("random bytes in the header of an image", "read, or refused with a sentence")
+@pytest.mark.fault("random bytes in the header of an image", "read, or refused with a message")
 @settings(max_examples=250, deadline=None)
 @given(
     changes=st.lists(_CHANGE, min_size=1, max_size=6),
@@ -93,9 +93,7 @@ def test_headers(folder, changes, kind, packed):
         assert (zooms > 0).all()  # nibabel takes 1 mm for 0
 
 
-@pytest.mark.fault(
-    "random changes to the compressed stream", "the image as it was, or refused with a sentence"
-)
+@pytest.mark.fault("random changes to the compressed stream", "the original image, or refused with a message")
 @settings(max_examples=150, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=4),
@@ -124,7 +122,7 @@ def sidecar_of(folder, content):
         return error
 
 
-@pytest.mark.fault("random bytes as a sidecar", "read, or refused with a sentence")
+@pytest.mark.fault("random bytes as a sidecar", "read, or refused with a message")
 @settings(max_examples=200, deadline=None)
 @given(content=st.binary(max_size=200))
 @example(content=b"[" * 100_000)
@@ -134,7 +132,7 @@ def test_sidecars_of_bytes(folder, content):
     assert isinstance(found, dict) or "the sidecar sub-01_T1w.json is" in found.what
 
 
-@pytest.mark.fault("random JSON as a sidecar", "read so that it can be written again")
+@pytest.mark.fault("random JSON as a sidecar", "read as values that can be written again")
 @settings(max_examples=200, deadline=None)
 @given(value=st.dictionaries(st.text(), _JSON, max_size=5))
 @example(value={"EchoTime": float("nan"), "Manufacturer": "\ud800"})
@@ -193,9 +191,7 @@ _PART = st.tuples(st.sampled_from(["sub", "ses", "acq", "run", "desc", "", ".."]
 )
 
 
-@pytest.mark.fault(
-    "random file names", "outputs in their folder under names the file system takes, or refused"
-)
+@pytest.mark.fault("random file names", "outputs in their folder under valid names, or refused")
 @settings(max_examples=300, deadline=None)
 @given(parts=st.lists(_PART, max_size=4), ending=st.sampled_from(["_T1w.nii.gz", "_T1w.nii", "T1w.nii", ""]))
 @example(parts=["sub-01"], ending="_T1w.nii.gz")

@@ -1,4 +1,4 @@
-"""What a small brain without skull cannot show: a real head turned, cut, and with other contrasts."""
+"""A real head: rotated, cropped, and with other contrasts."""
 
 import nibabel as nib
 import numpy as np
@@ -68,16 +68,16 @@ def as_it_is(data, affine):
 
 HEADS = (
     ("a whole head", as_it_is, "processed", ""),
-    ("a head upside down, and the header says so", images.over(honest=True), "processed", ""),
+    ("a head upside down, with a correct header", images.over(honest=True), "processed", ""),
     (
-        "a head upside down, and the header says upright",
+        "a head upside down, but the header says upright",
         images.over(honest=False),
         "refused",
         "brain mask volume",
     ),
-    ("a head turned to face back, and the header says front", rolled, "refused", "brain mask volume"),
+    ("a head facing backwards, but the header says forwards", rolled, "refused", "brain mask volume"),
     (
-        "a head lying on its side, and the header says upright",
+        "a head lying on its side, but the header says upright",
         images.axes_swapped,
         "refused",
         "brain mask volume",
@@ -88,7 +88,7 @@ HEADS = (
     ("a head without its top", without_top, "refused", "the registration to the template failed"),
     ("a head with inverted contrast", inverted, "flagged", "inverted_contrast"),
     ("a head with the contrast of a T2w", like_t2w, "flagged", "inverted_contrast"),
-    ("a head after gadolinium", enhanced, "processed", ""),
+    ("a head with gadolinium contrast", enhanced, "processed", ""),
 )
 
 

@@ -37,9 +37,9 @@ def test_record_and_features_of_a_scan(out):
     ("damage", "reason"),
     [
         (lambda path: path.unlink(), "a file is missing"),
-        (lambda path: path.write_bytes(b""), "a file cannot be used|the table is not one row"),
+        (lambda path: path.write_bytes(b""), "a file cannot be used|the table does not have exactly one row"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "a file cannot be used"),
-        (lambda path: path.write_text("{"), "invalid JSON|not one row"),
+        (lambda path: path.write_text("{"), "invalid JSON|not have exactly one row"),
         (lambda path: path.write_text("[" * 100_000), "a file cannot be used"),
     ],
 )
@@ -85,9 +85,9 @@ def test_records_that_do_not_belong_together_are_refused(out, name, change, reas
     [
         ("f000\tf001\n1\tnan\n", "a feature is not finite"),
         ("f000\tf001\n1\tx\n", "could not convert"),
-        ("f000\tf001\n1\n", "not one row with a value for each"),
-        ("f000\tf001\n1\t2\n3\t4\n", "not one row"),
-        ("f000\tf002\n1\t2\n", "not one row"),
+        ("f000\tf001\n1\n", "exactly one row with the columns"),
+        ("f000\tf001\n1\t2\n3\t4\n", "not have exactly one row"),
+        ("f000\tf002\n1\t2\n", "not have exactly one row"),
     ],
 )
 def test_tables_that_are_not_features_are_refused(out, text, reason):

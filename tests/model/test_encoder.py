@@ -97,7 +97,7 @@ def test_batch_halves_when_memory_runs_out_and_says_so(loaded, monkeypatch, capl
 
 
 def test_a_batch_of_no_views_is_refused(loaded):
-    with pytest.raises(NeuroFMError, match="a batch of 0 views"):
+    with pytest.raises(NeuroFMError, match="the batch size is 0"):
         Encoder(loaded, "cpu", batch_size=0)
 
 
@@ -108,7 +108,7 @@ def test_memory_that_does_not_hold_one_view_is_an_error(loaded, monkeypatch):
         raise torch.OutOfMemoryError("CUDA")
 
     monkeypatch.setattr(encoder.network, "forward", full_up)
-    with pytest.raises(NeuroFMError, match="too little memory for one view") as caught:
+    with pytest.raises(NeuroFMError, match="too little memory for one pass") as caught:
         encoder.encode(volume())
     assert caught.value.code is Exit.TRY_AGAIN
 

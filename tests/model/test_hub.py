@@ -238,7 +238,7 @@ def test_offline_is_try_again(tool):
     assert "cannot be reached" in done.stderr
 
 
-def test_licence_has_to_be_accepted(tool, server):
+def test_license_has_to_be_accepted(tool, server):
     done = tool("fetch", "neurofm-m")
     assert done.returncode == Exit.USAGE
     assert "--accept-license" in done.stderr

@@ -57,9 +57,9 @@ def _spoiled(file, name):
         ),
         (
             lambda f: _linked(f, "enc_conv_5_1", h5py.ExternalLink("/etc/passwd", "/x")),
-            "link to somewhere else",
+            "link to another place",
         ),
-        (lambda f: _linked(f, "enc_conv_5_1", h5py.SoftLink("/enc_conv_4_1")), "link to somewhere else"),
+        (lambda f: _linked(f, "enc_conv_5_1", h5py.SoftLink("/enc_conv_4_1")), "link to another place"),
         (lambda f: f.__setitem__("enc_x", h5py.ExternalLink("other.h5", "/")), "enc_x is a link"),
         (lambda f: _spoiled(f, "enc_conv_1_1"), "not finite"),
     ],

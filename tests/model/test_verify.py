@@ -75,4 +75,4 @@ def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none
     monkeypatch.setattr("templateflow.api.get", lambda *_, **__: [])
     check = verify._example(loaded, None)
     assert check.passed is None
-    assert "pass the file with --image" in check.found
+    assert "pass the file with --image" in check.result

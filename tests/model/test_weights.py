@@ -152,7 +152,7 @@ def test_registry():
         spec = model_spec(name)
         assert spec.latent_size == ARCHITECTURES[spec.variant].latent_size
         assert bool(spec.file) != bool(spec.repository)
-        assert all((spec.licence, spec.training, spec.validated, spec.notice))
+        assert all((spec.license, spec.training, spec.validated, spec.notice))
     with pytest.raises(
         NeuroFMError, match="weights fetch neurofm-l`, or give a file with --weights"
     ) as error:

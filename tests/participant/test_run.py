@@ -84,7 +84,7 @@ def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
     reasons = {scan.split("/")[0]: row["reason"] for scan, row in rows.items()}
     assert set(reasons) == {"sub-corrupt", "sub-nan", "sub-zero"}
     assert "cannot be read" in reasons["sub-corrupt"]
-    assert re.search(r"\d+ voxels are NaN or infinite", reasons["sub-nan"])
+    assert re.search(r"NaN or infinite voxels \(\d+\)", reasons["sub-nan"])
     assert "all voxels are zero" in reasons["sub-zero"]
     assert all(row["fix"] for row in rows.values())
     assert (out / "sub-good/anat/sub-good_desc-openS_features.tsv").is_file()
@@ -180,11 +180,13 @@ def test_second_run_does_nothing(dataset, alone, capsys):
     _, out = alone
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
     assert run(dataset, out, "participant", "--participant-label", "good", *QUICK) == 0
-    assert "Nothing to do: all 1 scans are up to date" in capsys.readouterr().err
+    assert "Nothing to do. Scans up to date: 1 " in capsys.readouterr().err
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
 
 
-@pytest.mark.fault("An output is empty or cut, though its sidecar stands", "the scan is processed again")
+@pytest.mark.fault(
+    "An output is empty or truncated, although its sidecar exists", "the scan is processed again"
+)
 @pytest.mark.parametrize(
     "name", ["desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.nii.gz"]
 )
@@ -269,7 +271,7 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
     assert max(float(row["work_mb"]) for row in rows) > 50
 
 
-@pytest.mark.fault("stderr is closed during the run (a dead terminal or pipe)", "the run goes on")
+@pytest.mark.fault("stderr is closed during the run (closed terminal or pipe)", "the run continues")
 def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(alone[1], out)
@@ -283,7 +285,7 @@ def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("One participant's output folder may not be written", "only its scans fail")
+@pytest.mark.fault("No write permission for the output folder of one participant", "only its scans fail")
 def test_a_closed_folder_of_one_participant_costs_its_scans_only(dataset, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -323,7 +325,7 @@ def test_the_log_tells_beginning_and_end(mixed):
     assert "model open-s: neurofm" in text
     assert "4 scans to process" in text
     assert "failed: sub-zero/anat" in text
-    assert "Scans: 1 done, 0 up to date, 3 failed; 1 participants without T1w" in text
+    assert "Scans: 1 done, 0 up to date, 3 failed. Participants without T1w: 1." in text
 
 
 @pytest.mark.parametrize("text", ["plugin: Foo\n", "plugin: MultiProc\nplugin_args: 3\n"])
@@ -481,7 +483,7 @@ def test_the_python_interface_gives_what_the_command_writes(dataset, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("An image is replaced while it is processed", "the outputs name the image that was read")
+@pytest.mark.fault("An image is replaced while it is processed", "the outputs record the image that was read")
 def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatch):
     from neurofm_bids.engine import chunk
 

@@ -127,13 +127,13 @@ def test_doubtful_headers_raise_a_flag(scan, expected):
         (
             with_forms(np.diag([1, 1, 1.03, 1])),
             {},
-            "qform and sform give different voxel sizes (1.4 x 1.4 x 1.44 mm and 1.4 x 1.4 x 1.4 mm): "
+            "The qform and sform give different voxel sizes (1.4 x 1.4 x 1.44 mm and 1.4 x 1.4 x 1.4 mm): "
             "volumes follow the sform",
         ),
         (
             with_forms(TURNED),
             {},
-            "Axes of qform and sform differ by up to 6 degrees: the sform is used",
+            "The axes of qform and sform differ by up to 6 degrees: the sform is used",
         ),
     ],
 )

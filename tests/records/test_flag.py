@@ -8,7 +8,7 @@ from tests.samples import prediction
 def test_a_prediction_outside_its_range_is_flagged():
     flag = range_flag("age", prediction(120.0, in_range=False, long_name="Predicted age"))
     assert flag == Flag(
-        "age_out_of_range", "Predicted age is outside the trained range of 0 to 100 years", "warning"
+        "age_out_of_range", "Predicted age is outside the training range of 0 to 100 years", "warning"
     )
     assert range_flag("age", prediction(20.0)) is None
 

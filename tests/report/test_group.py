@@ -60,7 +60,7 @@ def cells(page):
 def test_the_table_of_scans_has_units_and_intervals():
     page = render_group_report(report(scan(1, Flag("low_snr", "Look <here>", "serious"))))
     assert cells(page) == [["sub-01", "41.0", "42.0", "-1.0", "15.2", "1,500", "low snr"]]
-    assert 'title="95 % over passes: 40.0 to 42.0"' in page
+    assert 'title="95% interval over passes: 40.0 to 42.0"' in page
     assert 'class="serious" title="Look &lt;here&gt;"' in page
     assert 'title="Age &lt;of&gt; it"' in page
 

@@ -19,8 +19,8 @@ VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), "9.9")
         ({"bias_correction": "none"}, ("No bias correction",), ("@n4",)),
         (
             {"encode_space": "native", "views": 1},
-            ("own orientation", "a single pass"),
-            ("intervals", "float"),
+            ("own orientation", "a single pass", "in float32"),
+            ("intervals",),
         ),
         (
             {"views": 16, "precision": "bfloat16"},

@@ -57,7 +57,7 @@ def test_report_shows_numbers_with_units_and_escapes(tmp_path):
 def test_report_without_intervals_or_age(tmp_path):
     one = prediction(41.0, sd=None, interval95=None)
     text = page(tmp_path, scan(Person(), predictions={"age": one}, views=1))
-    assert "95 % over 1 pass<" in text
+    assert "95% interval over 1 pass<" in text
     assert "age unknown, sex unknown" in text
     assert "gap" not in text
 
@@ -70,7 +70,7 @@ def test_report_of_failures_only(tmp_path):
     for section in ("summary", "predictions", "anatomical", "quality", "methods", "about", "errors"):
         assert text.count(f'id="{section}"') == 1
     assert text.index('id="errors"') < text.index('id="predictions"')  # they stand first
-    assert text.count("No scan was finished.") == 4
+    assert text.count("No scan was processed.") == 4
 
 
 def test_errors_stand_last_where_there_are_none(tmp_path):
