@@ -57,7 +57,7 @@ class Selection:
         section=_QUERIES,
         convert=Path,
         metavar="FILE",
-        help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" is any value, null is none',
+        help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" matches any value, null its absence',
     )
     skip_bids_validation: bool = option(
         "--skip-bids-validation",
