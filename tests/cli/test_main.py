@@ -56,7 +56,7 @@ def raising(error):
             130,
             "Interrupted. Finished scans are kept; run the same command again to resume.",
         ),
-        (KeyError("x"), 70, "This is a bug in NeuroFM-BIDS; please report it with the lines below."),
+        (KeyError("x"), 70, "This is a bug in NeuroFM-BIDS. Please report it with the lines below."),
     ],
 )
 def test_exit_codes_and_messages(folders, monkeypatch, capsys, error, code, message):

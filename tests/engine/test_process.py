@@ -94,7 +94,7 @@ def test_the_first_failure_may_stop_the_run(run, caplog):
 
 def test_little_memory_is_a_warning(run, caplog):
     run(memory_gb=1.0)
-    assert "1.0 GB are available: steps run one at a time" in caplog.text
+    assert "only 1.0 GB is available: steps run one at a time" in caplog.text
 
 
 def test_errors_of_the_work_folder_name_it(run, monkeypatch, tmp_path):

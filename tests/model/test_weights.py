@@ -153,9 +153,7 @@ def test_registry():
         assert spec.latent_size == ARCHITECTURES[spec.variant].latent_size
         assert bool(spec.file) != bool(spec.repository)
         assert all((spec.license, spec.training, spec.validated, spec.notice))
-    with pytest.raises(
-        NeuroFMError, match="weights fetch neurofm-l`, or give a file with --weights"
-    ) as error:
+    with pytest.raises(NeuroFMError, match="weights fetch neurofm-l`, or use a file with --weights") as error:
         identify("neurofm-l")
     assert error.value.code is Exit.NO_INPUT
 

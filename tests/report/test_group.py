@@ -82,14 +82,14 @@ def test_values_outside_their_range_and_unknown_values_are_marked():
     ("agreement", "shown"),
     [
         (Agreement(30, 2.34, -1.2, 2.0, 0.9), ["2.3 years", "-1.2 years", "2.0 years", "0.90"]),
-        (Agreement(1, 2.0, 2.0, None, None), ["needs two scans", "needs three scans", "of little use"]),
+        (Agreement(1, 2.0, 2.0, None, None), ["needs two scans", "needs three scans", "unreliable"]),
     ],
 )
 def test_agreement_is_shown_as_given(agreement, shown):
     page = render_group_report(report(scan(1), scan(2), agreement=agreement))
     assert all(words in page for words in shown)
     assert "Not calibrated" in page
-    assert ("of little use" in page) is (agreement.n < 20)
+    assert ("unreliable" in page) is (agreement.n < 20)
 
 
 def test_figures_name_the_outliers_that_the_statistics_name():

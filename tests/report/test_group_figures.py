@@ -56,7 +56,7 @@ def test_components_are_coloured_by_age_where_it_is_known(ages, shown):
     components = Components(np.array([[0.0, 1], [2, 3], [4, -5]]), (0.61, 0.2), (2,))
     drawing = plot_components(components, np.array(ages, dtype=float), ["a", "b", "farthest"], "d")
     labels = texts(drawing)
-    assert {"component 1 (61 % of variance)", "component 2 (20 % of variance)"} <= set(labels)
+    assert {"component 1 (61% of variance)", "component 2 (20% of variance)"} <= set(labels)
     assert [text for text in ("chronological age (years)", "age not known") if text in labels] == shown
     assert "farthest" in labels
     assert "a" not in labels

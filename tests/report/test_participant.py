@@ -62,6 +62,14 @@ def test_report_without_intervals_or_age(tmp_path):
     assert "gap" not in text
 
 
+@pytest.mark.parametrize("method", ["none", "deepbet"])
+def test_report_names_images_that_were_skull_stripped_before(tmp_path, method):
+    made = record().measurements
+    made = replace(made, brain_extraction=replace(made.brain_extraction, method=method))
+    text = page(tmp_path, scan(measurements=made))
+    assert ("treated as already skull-stripped" in text) is (method == "none")
+
+
 def test_report_of_failures_only(tmp_path):
     failure = Failure("s", "01", "sub-01_run-1", "brain_extraction", "no <brain> was found", "Look at it.")
     text = page(tmp_path, failures=[failure])
