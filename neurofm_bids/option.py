@@ -32,7 +32,7 @@ class Option:
     counts
         A switch whose repetitions are counted.
     unit
-        Unit of the value, written behind the number in a settings file.
+        Unit of the value, written after the number in a settings file.
     section
         Heading in the help.
     changes_results
@@ -57,12 +57,12 @@ class Option:
         return self.default_text or ("" if isinstance(default, bool) or not default else str(default))
 
     def from_toml(self, value: Any, default: Any) -> Any:
-        """Return the value that an entry of a settings file stands for.
+        """Return the value of an entry of a settings file.
 
         Raises
         ------
         ValueError
-            It stands for none.
+            It is not a valid value.
         """
         if isinstance(default, bool) or self.counts:
             allowed = bool if isinstance(default, bool) else int
@@ -77,7 +77,7 @@ class Option:
         return converted
 
     def to_toml(self, value: Any) -> str:
-        """Return the entry of a settings file that stands for a value."""
+        """Return a value as an entry of a settings file."""
         if self.many:
             plain: Any = [str(item) for item in value]
         elif isinstance(value, bool | int | float) and not self.unit:

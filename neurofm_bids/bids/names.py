@@ -220,7 +220,7 @@ class Derivatives:
             raise os_error(error, self.out_dir) from error
 
     def forget(self, scan: Named) -> None:
-        """Remove the sidecar of a scan, which says that it is finished, and files of interrupted writes.
+        """Remove the sidecar, which marks the scan as finished, and files of interrupted writes.
 
         Only the run that holds the scan's lock may do this.
         """

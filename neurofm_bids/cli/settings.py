@@ -85,7 +85,7 @@ def _check_folders(bids_dir: Path, out_dir: Path, work_dir: Path) -> None:
         )
     if work_dir.resolve().is_relative_to(bids_dir.resolve()):
         raise NeuroFMError(
-            "the work folder lies inside the dataset",
+            "the work folder is inside the dataset",
             where=work_dir,
             fix="Choose another with --work-dir.",
             code=Exit.USAGE,

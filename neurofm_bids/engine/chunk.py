@@ -90,7 +90,7 @@ class Chunk:
             self._close(index, self._failure(index, step, trace, errno))
 
     def retried(self, node: Any, death: NeuroFMError) -> None:
-        """Log that a step lost its worker and is tried again."""
+        """Log that the worker of a step died and the step is tried again."""
         index, step = _place(node)
         _log.warning(
             "%s %s: %s. Trying once more while nothing else is running.",
@@ -138,7 +138,7 @@ class Chunk:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
 
     def _forget(self, scan: Scan) -> None:
-        """Remove what says that a scan is finished, as it failed now."""
+        """Remove the file that marks a scan as finished, as the scan failed."""
         try:
             self._forget_outputs(scan)
         except NeuroFMError as error:

@@ -181,7 +181,7 @@ def execute(graph: Any, resources: Resources, workers: Workers, observer: Observ
 
 
 def _execute_with(settings_file: Path, graph: Any) -> str:
-    """Run a graph with another plugin of nipype, which notifies nobody."""
+    """Run a graph with another nipype plugin, which sends no notifications."""
     try:
         graph.run(**_plugin_settings(settings_file))
     except RuntimeError as error:

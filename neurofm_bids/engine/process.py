@@ -46,7 +46,7 @@ class Job(Protocol):
         """Tell whether another run has finished a scan."""
 
     def forget(self, scan: Scan) -> None:
-        """Remove what says that a scan is finished."""
+        """Remove the file that marks a scan as finished."""
 
 
 @dataclass

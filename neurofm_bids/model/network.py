@@ -119,7 +119,7 @@ class NeuroFMNet(nn.Module):
         )
 
     def copy(self, dropout: float = 0.0) -> NeuroFMNet:
-        """Return a network of its own with the same weights, in eval mode on the CPU."""
+        """Return an independent network with the same weights, in eval mode on the CPU."""
         network = NeuroFMNet(self.architecture, self.outputs, dropout)
         network.load_state_dict(self.state_dict())
         return network.eval()

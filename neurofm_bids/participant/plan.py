@@ -57,7 +57,7 @@ class Job:
         return self.why(scan) is None
 
     def forget(self, scan: Scan) -> None:
-        """Remove what says that a scan is finished."""
+        """Remove the file that marks a scan as finished."""
         self.out.forget(scan)
 
     def started(self, scans: Iterable[Scan]) -> Job:

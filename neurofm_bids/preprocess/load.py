@@ -65,7 +65,7 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
 
 @contextmanager
 def _named_damage() -> Iterator[None]:
-    """Turn any exception raised while reading a damaged file into one that says so."""
+    """Turn any exception raised while reading a damaged file into a NeuroFMError."""
     try:
         yield
     except (NeuroFMError, MemoryError):

@@ -129,7 +129,7 @@ def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def svg(figure: Figure, name: str, description: str) -> str:
-    """Return the figure as an SVG element: no date, no outside address, names of its own."""
+    """Return the figure as an SVG element: without date or external addresses, with unique names."""
     stream = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(stream, format="svg", dpi=150, metadata=nothing)

@@ -91,7 +91,7 @@ def write_participant_report(
     software
         Versions by package.
     contents
-        Hash of what the report shows; it stands in a comment at its end.
+        Hash of what the report shows; written in a comment at its end.
     """
     methods, references = methods_of([scan.record.provenance for scan in scans])
     context = {

@@ -62,7 +62,7 @@ def test_paths_are_absolute_and_links_stay(make, tmp_path, monkeypatch):
     ("values", "message"),
     [
         ({"out_dir": "bids"}, r"the output folder is the dataset itself: .*derivatives/neurofm, for example"),
-        ({"work_dir": "bids/work"}, "the work folder lies inside the dataset: .*--work-dir"),
+        ({"work_dir": "bids/work"}, "the work folder is inside the dataset: .*--work-dir"),
         (
             {"force": True, "reports_only": True},
             "--reports-only cannot be combined. Use only one",
