@@ -92,7 +92,7 @@ def test_batch_halves_when_memory_runs_out_and_says_so(loaded, monkeypatch, capl
     with caplog.at_level(logging.WARNING):
         found = encoder.encode(volume())
     assert sizes == [8, 4, 2, 2, 2, 2]
-    assert "the batch is now 4 views" in caplog.text
+    assert "the batch size is now 4" in caplog.text
     np.testing.assert_allclose(found.features, expected.features, atol=1e-4, rtol=1e-4)
 
 
