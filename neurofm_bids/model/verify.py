@@ -17,7 +17,7 @@ from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.weights import LoadedModel, load_model
 
-__all__ = ["Check", "verify"]
+__all__ = ["Check", "published_run", "verify"]
 
 _TOLERANCE = 1e-4  # absolute, and relative
 _IMAGE_SHAPE = (193, 229, 193)
@@ -117,7 +117,7 @@ def _example(loaded: LoadedModel, image: Path | None) -> Check:
         source = image or _template_image()
     except NeuroFMError as error:
         return Check(name, None, str(error), "Not checked.")
-    found = _published_run(loaded, source)
+    found = published_run(loaded, source)
     difference = np.abs(found - np.array(expected["Features"])).max()
     return Check(
         name,
@@ -152,8 +152,14 @@ def _no_template(why: str) -> NeuroFMError:
     )
 
 
-def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
-    """Return the features after the preprocessing of the published example: reordered, then conformed."""
+def published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
+    """Return the features after the preprocessing of the published example: reordered, then conformed.
+
+    Raises
+    ------
+    NeuroFMError
+        ``image`` is not the T1w of the published example.
+    """
     from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
     from nibabel.processing import conform
 

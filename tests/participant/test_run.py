@@ -1,6 +1,5 @@
 """The command as a user runs it, on small brains made from the bundled template."""
 
-import csv
 import json
 import os
 import re
@@ -18,20 +17,17 @@ import psutil
 import pytest
 
 from neurofm_bids.cli.main import main
+from neurofm_bids.cli.options import parse
+from neurofm_bids.participant.plan import make_job, make_plan
+from neurofm_bids.participant.run import run_participant
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
-from tests.conftest import write_dataset_files
+from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
+from tests.tables import failed_rows, read_rows
 
 PARTICIPANTS = "participant_id\tage\tsex\nsub-good\t34\tF\nsub-corrupt\t20\tM\n"
 QUICK = ("--views", "2", "--nprocs", "2")
-
-
-def save(root, subject, image):
-    path = root / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz"
-    path.parent.mkdir(parents=True)
-    nib.save(image, path)
-    return path
 
 
 def like(image, data):
@@ -42,14 +38,14 @@ def like(image, data):
 def dataset(tmp_path_factory, brain_image):
     """One good scan among a corrupt, a NaN and an all-zero one, and a participant without any."""
     root = write_dataset_files(tmp_path_factory.mktemp("in") / "bids", PARTICIPANTS)
-    save(root, "good", brain_image)
+    write_t1w(root, "good", brain_image)
     (root / "T1w.json").write_text('{"MagneticFieldStrength": 3, "EchoTime": 0.003}')
     (root / "sub-good" / "anat" / "sub-good_T1w.json").write_text('{"EchoTime": 0.004}')
-    path = save(root, "corrupt", brain_image)
+    path = write_t1w(root, "corrupt", brain_image)
     path.write_bytes(path.read_bytes()[:5000])
     data = np.asarray(brain_image.dataobj, dtype=np.float32)
-    save(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
-    save(root, "zero", like(brain_image, np.zeros_like(data)))
+    write_t1w(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
+    write_t1w(root, "zero", like(brain_image, np.zeros_like(data)))
     (root / "sub-none" / "anat").mkdir(parents=True)
     return root
 
@@ -69,12 +65,6 @@ def alone(dataset, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone") / "out"
     code = run(dataset, out, "participant", "--participant-label", "sub-good", *QUICK, "--output-images")
     return code, out
-
-
-def failed_rows(out):
-    table = next(out.glob("logs/*/failed.tsv"))
-    with table.open(newline="") as stream:
-        return {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
 
 
 def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
@@ -111,8 +101,7 @@ def test_reports_need_no_other_file(mixed):
 
 def test_group_names_the_missing(mixed):
     _, out = mixed
-    with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_rows(out / "group_desc-openS_predictions.tsv")
     assert [row["participant_id"] for row in rows] == ["sub-good"]
     assert float(rows[0]["chronological_age_years"]) == 34
     page = (out / "group_desc-openS.html").read_text()
@@ -167,8 +156,7 @@ def test_transform_takes_the_t1w_to_the_template(dataset, alone):
 
     _, out = alone
     template = load_template()
-    folder = Path(str(template.image.get_filename())).parent
-    fixed = ants.image_read(str(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"))
+    fixed = ants.image_read(str(TEMPLATE_BRAIN))
     moving = ants.image_read(str(dataset / "sub-good/anat/sub-good_T1w.nii.gz"))
     name = "sub-good/anat/sub-good_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt"
     moved = ants.apply_transforms(fixed, moving, [str(out / name)]).numpy()
@@ -262,8 +250,7 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
     assert (kept / "0/chunk/scan_0/brain_extraction/mask.nii").is_file()
     assert kept.stat().st_mode & 0o077 == 0  # it shows a brain
     (path,) = (tmp_path / "out").glob("logs/*/resources.tsv")
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_rows(path)
     assert max(int(row["processes"]) for row in rows) >= 3
     assert max(int(row["memory_mb"]) for row in rows) > 200
     assert max(float(row["work_mb"]) for row in rows) > 50
@@ -298,7 +285,8 @@ def test_reports_only_takes_outputs_of_other_settings(dataset, alone, tmp_path):
     shutil.copytree(alone[1], out)
     (out / "sub-good.html").unlink()
     options = ("--participant-label", "good", "--views", "3", "--reports-only")
-    assert run(dataset, out, "participant", *options) == 0
+    result = run_participant(parse([str(dataset), str(out), "participant", *options]))
+    assert (result.done, result.failed, result.reports) == ([], [], {out / "sub-good.html"})
     assert (out / "sub-good.html").is_file()
     assert run(dataset, out, "participant", *options, "--force") == 64
 
@@ -504,7 +492,4 @@ def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatc
 
 
 def plan_of(root, out, *options):
-    from neurofm_bids.cli.options import parse
-    from neurofm_bids.participant.plan import make_job, make_plan
-
     return make_plan(make_job(parse([str(root), str(out), *options]))).table()
