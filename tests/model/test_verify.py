@@ -1,5 +1,6 @@
 import json
 from importlib.resources import files
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -48,30 +49,23 @@ def test_verify_finds_out_that_weights_are_not_the_published_ones(example, capsy
     assert "the known one is 8015a055" in said
 
 
-def last_check(*arguments):
-    *_, check = verify.verify("neurofm-s", *arguments)
-    return check
-
-
 @pytest.mark.parametrize(("error", "passed"), [(0.0, True), (3e-4, False)])
-def test_verify_compares_with_the_published_figures(example, tmp_path, monkeypatch, error, passed):
+def test_features_are_compared_with_the_published_ones(example, monkeypatch, error, passed):
     weights, image = example
-    folder = tmp_path / "data" / "verification"
-    folder.mkdir(parents=True)
-    values = json.loads((files("neurofm_bids") / "data/verification/neurofm-s.json").read_text())
-    figures = verify.published_run(load_model("neurofm-s", weights), image)
-    assert len(values["Features"]) == len(figures) == 160
-    values["Features"] = [float(figure) + error for figure in figures]
-    (folder / "neurofm-s.json").write_text(json.dumps(values))
-    monkeypatch.setattr(verify, "files", lambda _: tmp_path)
-    assert last_check(weights, image).passed is passed
+    published = json.loads((files("neurofm_bids") / "data/verification/neurofm-s.json").read_text())
+    encoding = SimpleNamespace(features=np.array(published["Features"]) + error)
+    monkeypatch.setattr("neurofm_bids.model.encoder.Encoder.encode", lambda *_, **__: encoding)
+    check = verify.published_example(load_model("neurofm-s", weights), image)
+    assert check.passed is passed
+    assert "of the 160 features" in check.found
 
 
 def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none(example, monkeypatch):
     weights, _ = example
+    loaded = load_model("neurofm-s", weights)
     with pytest.raises(NeuroFMError, match="not that of the published example"):
-        last_check(weights, TEMPLATE_BRAIN)
+        verify.published_example(loaded, TEMPLATE_BRAIN)
     monkeypatch.setattr("templateflow.api.get", lambda *_, **__: [])
-    check = last_check(weights)
+    check = verify.published_example(loaded)
     assert check.passed is None
     assert "pass the file with --image" in check.found
