@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,16 @@ def shared():
     if not folder.is_dir():
         pytest.skip("the shared real scans and fixtures are not beside the project")
     return folder
+
+
+def refuse_download(*_, **__):
+    raise subprocess.CalledProcessError(1, "pip")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Let the download of the demo fail."""
+    monkeypatch.setattr(subprocess, "run", refuse_download)
 
 
 @pytest.fixture(scope="session")
