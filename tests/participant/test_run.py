@@ -67,6 +67,12 @@ def alone(dataset, tmp_path_factory):
     return code, out
 
 
+@pytest.fixture
+def out(alone, tmp_path):
+    """A copy of finished outputs, to change."""
+    return Path(shutil.copytree(alone[1], tmp_path / "out"))
+
+
 def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
     code, out = mixed
     assert code == 1
@@ -176,21 +182,16 @@ def test_second_run_does_nothing(dataset, alone, capsys):
 @pytest.mark.parametrize(
     "name", ["desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.nii.gz"]
 )
-def test_a_damaged_output_is_not_up_to_date(dataset, alone, tmp_path, capsys, name):
-    _, finished = alone
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
+def test_a_damaged_output_is_not_up_to_date(dataset, out, capsys, name):
     path = out / "sub-good" / "anat" / f"sub-good_{name}"
     path.write_bytes(path.read_bytes()[:40] if path.suffix == ".json" else b"")
     assert run(dataset, out, "participant", "--participant-label", "good", *QUICK, "--dry-run") == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("run ")
 
 
-def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, tmp_path):
-    _, finished = alone
-    root, out = tmp_path / "bids", tmp_path / "out"
+def test_new_age_and_lost_report_are_written_without_computing(dataset, out, tmp_path):
+    root = tmp_path / "bids"
     shutil.copytree(dataset, root, copy_function=shutil.copy2)
-    shutil.copytree(finished, out)
     (root / "participants.tsv").write_text("participant_id\tage\nsub-good\t70\n")
     (out / "sub-good.html").unlink()
     assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
@@ -210,11 +211,9 @@ def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, 
     assert not list(out.glob("sub-good/anat/*"))
 
 
-def test_a_failure_takes_back_outputs_of_an_older_image(dataset, alone, tmp_path):
-    _, finished = alone
-    root, out = tmp_path / "bids", tmp_path / "out"
+def test_a_failure_takes_back_outputs_of_an_older_image(dataset, out, tmp_path):
+    root = tmp_path / "bids"
     shutil.copytree(dataset, root)
-    shutil.copytree(finished, out)
     image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
     image.write_bytes(image.read_bytes()[:4000])
     assert run(root, out, "participant", "group", "--participant-label", "good", *QUICK) == 18
@@ -228,10 +227,7 @@ def test_work_folder_that_cannot_be_made(dataset, tmp_path, capsys):
     assert "the work folder cannot be created" in capsys.readouterr().err
 
 
-def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
-    _, finished = alone
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
+def test_reports_only_computes_nothing(dataset, out, monkeypatch):
     page = (out / "sub-good.html").read_text()
     (out / "sub-good.html").unlink()
     monkeypatch.setattr("neurofm_bids.participant.run.process", lambda *_: pytest.fail("computed"))
@@ -257,9 +253,7 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
 
 
 @pytest.mark.fault("stderr is closed during the run (a dead terminal or pipe)", "the run goes on")
-def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(alone[1], out)
+def test_a_closed_stderr_does_not_end_the_run(dataset, out, tmp_path):
     command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(out), "participant", *QUICK]
     reading, writing = os.pipe()
     os.close(reading)
@@ -280,9 +274,7 @@ def test_a_closed_folder_of_one_participant_costs_its_scans_only(dataset, tmp_pa
     assert failed_rows(out)["sub-good/anat/sub-good_T1w.nii.gz"]["step"] == "write"
 
 
-def test_reports_only_takes_outputs_of_other_settings(dataset, alone, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(alone[1], out)
+def test_reports_only_takes_outputs_of_other_settings(dataset, out):
     (out / "sub-good.html").unlink()
     options = ("--participant-label", "good", "--views", "3", "--reports-only")
     result = run_participant(parse([str(dataset), str(out), "participant", *options]))
@@ -386,19 +378,11 @@ def test_runs_without_network_and_without_a_home(dataset, tmp_path):
         "    return real(self, address)\n"
         "socket.socket.connect = connect\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "neurofm_bids",
-        str(dataset),
-        str(tmp_path / "out"),
-        "participant",
-        "group",
-    ]
-    options = ["--participant-label", "good", "--views", "1", "-w", str(tmp_path / "work")]
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(tmp_path / "out")]
+    options = ["participant", "group", "--participant-label", "good", "--views", "1", "-w"]
     nowhere = {"HOME": "/nonexistent", "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": "/nonexistent"}
     done = subprocess.run(
-        [*command, *options],
+        [*command, *options, str(tmp_path / "work")],
         env={**os.environ, **nowhere},
         cwd=Path(__file__).parents[2],
         capture_output=True,
