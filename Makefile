@@ -36,7 +36,7 @@ faults: $(VENV)/.installed
 # The lower bounds of pyproject.toml, in an environment of their own.
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest
-	sed -n 's/^    "\([a-z0-9]*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > .venv-lowest/constraints.txt
+	sed -n 's/^    "\([a-z0-9-]*\)>=\([0-9.]*\).*",$$/\1==\2/p' pyproject.toml > .venv-lowest/constraints.txt
 	.venv-lowest/bin/python -m pip install -q "$(TORCH)"
 	.venv-lowest/bin/python -m pip install -q -c .venv-lowest/constraints.txt -e ".[test]"
 	.venv-lowest/bin/python -m pytest -m "$(QUICK)" $(PARALLEL)

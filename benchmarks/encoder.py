@@ -61,33 +61,43 @@ def brain_volume(path):
     return np.asarray(model_grid(image, mask, space="native")[0].dataobj)
 
 
-def plain_call(network, volume, device):
+def first_row(outputs):
+    """Return the outputs of the first view, float64."""
+    return [np.asarray(value[:1].double().cpu()) for value in (outputs.latent, *outputs.heads.values())]
+
+
+def plain_call(model, volume, device):
     import torch
 
     from neurofm_bids.model.augmentation import read_volume
 
-    standard = torch.from_numpy(read_volume(volume).standardise(volume))[None, None]
-    network.to(device)
+    standard = torch.from_numpy(read_volume(volume, model.spec.zscore).standardise(volume))[None, None]
+    network = model.network.to(device)
 
     def call():
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            return [np.asarray(value.double().cpu()) for value in network(standard.to(device))]
+            return first_row(network(standard.to(device)))
 
     return call
 
 
 def fast_call(model, volume, device, path):
+    import torch
+
+    from neurofm_bids.model.augmentation import lattices, read_volume
     from neurofm_bids.model.encoder import Encoder
 
     views, batch, precision = PATHS[path]
-    encoder = Encoder(model, device, batch_size=batch, precision=precision)
+    network = Encoder(model, device, precision=precision).network
 
     def call():
-        scan = encoder._prepare(volume, views)
-        todo = [(scan, view) for view in range(views)]
-        batches = [todo[first : first + batch] for first in range(0, views, batch)]
-        outputs = [encoder._forward(part) for part in batches]
-        return [np.asarray(value[:1].double().cpu()) for value in outputs[0]]
+        checked = read_volume(volume, model.spec.zscore)
+        boxes, start = lattices(checked, views)
+        background = torch.full((batch,), checked.standard_background, device=device)
+        with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
+            parts = torch.from_numpy(boxes).split(batch)
+            outputs = [network(part.to(device), start, background) for part in parts]
+        return first_row(outputs[0])
 
     return call
 
@@ -99,7 +109,7 @@ def measure(path, variant, volume, device, threads, target):
     torch.set_num_threads(threads)
     model = loaded(variant)
     if path == "plain":
-        call = plain_call(model.network, np.load(volume), device)
+        call = plain_call(model, np.load(volume), device)
     else:
         call = fast_call(model, np.load(volume), device, path)
     outputs = call()

@@ -1,5 +1,8 @@
 import json
 import os
+import shutil
+import subprocess
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +14,10 @@ from hypothesis import settings
 settings.register_profile("loaded machines", deadline=None)
 settings.load_profile("loaded machines")
 
+TEMPLATE_BRAIN = Path(
+    str(files("neurofm_bids") / "data" / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+)
+
 # ITK reads it once, when it first starts threads: several tests use antspyx before the code that sets it.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
@@ -21,6 +28,35 @@ def shared():
     if not folder.is_dir():
         pytest.skip("the shared real scans and fixtures are not beside the project")
     return folder
+
+
+def refuse_download(*_, **__):
+    raise subprocess.CalledProcessError(1, "pip")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Let the download of the demo fail."""
+    monkeypatch.setattr(subprocess, "run", refuse_download)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+    return path or pytest.skip("no chromium is installed")
+
+
+@pytest.fixture
+def no_temporary_folder(monkeypatch):
+    """Leave the process without a temporary folder, unless it sets one."""
+
+    def gettempdir():
+        if tempfile.tempdir is None:
+            raise FileNotFoundError
+        return tempfile.tempdir
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "gettempdir", gettempdir)
 
 
 def small_image():
@@ -35,6 +71,14 @@ def write_dataset_files(root, participants=""):
     if participants:
         (root / "participants.tsv").write_text(participants)
     return root
+
+
+def write_t1w(root, subject, image, ending=".nii.gz"):
+    """Write the T1w of a participant and return its path."""
+    path = root / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w{ending}"
+    path.parent.mkdir(parents=True)
+    nib.save(image, path)
+    return path
 
 
 @pytest.fixture
@@ -55,8 +99,7 @@ def bids_dataset(tmp_path):
 @pytest.fixture(scope="session")
 def brain_image():
     """A skull-stripped brain at 2 mm, turned and smaller than the template: quick to process."""
-    folder = Path(str(files("neurofm_bids") / "data"))
-    image = nib.load(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+    image = nib.load(TEMPLATE_BRAIN)
     data = np.asarray(image.dataobj, dtype=np.float32)
     noise = np.random.default_rng(1).normal(0, 0.02 * data.max(), data.shape)
     data = np.where(data > 0, np.maximum(data + noise, 1), 0).astype(np.int16)

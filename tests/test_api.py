@@ -1,20 +1,21 @@
-"""The library: encode, module and the scikit-learn step; predict is tested with the command line."""
-
-import pickle
-from importlib.resources import files
+"""The library: encode and module; predict is tested with the command line."""
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
 
-from neurofm_bids import NeuroFM, NeuroFMFeatures
+import neurofm_bids
+from neurofm_bids.api import NeuroFM, read_brain
 from neurofm_bids.errors import Exit, NeuroFMError
+from tests.conftest import TEMPLATE_BRAIN
 
-BRAIN = str(files("neurofm_bids") / "data" / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+BRAIN = str(TEMPLATE_BRAIN)
+
+
+@pytest.mark.parametrize("name", neurofm_bids.__all__)
+def test_public_names_are_found(name):
+    assert getattr(neurofm_bids, name)
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +23,10 @@ def model():
     return NeuroFM("open-s", device="cpu", views=2)
 
 
-def grid():
-    from neurofm_bids.api import read_brain
-
-    return read_brain(BRAIN)
-
-
 def test_paths_images_and_arrays_of_one_brain_are_the_same(model, tmp_path):
     image = nib.load(BRAIN)
     nib.save(image, tmp_path / "brain.nii.gz")
-    path, other, img, array = model.encode([BRAIN, tmp_path / "brain.nii.gz", image, grid()])
+    path, other, img, array = model.encode([BRAIN, tmp_path / "brain.nii.gz", image, read_brain(BRAIN)])
     for found in (other, img, array):
         assert np.array_equal(found.features, path.features)
     assert (path.features.shape, path.features.dtype) == ((160,), np.float32)
@@ -40,7 +35,7 @@ def test_paths_images_and_arrays_of_one_brain_are_the_same(model, tmp_path):
 
 
 def test_one_view_is_the_plain_forward_pass_of_the_module(model):
-    volume = grid()
+    volume = read_brain(BRAIN)
     standard = (volume - volume.mean(dtype=np.float64)) / volume.std(dtype=np.float64)
     with torch.inference_mode():
         outputs = model.module()(torch.from_numpy(standard.astype(np.float32))[None, None])
@@ -112,27 +107,3 @@ def test_fine_tuning_a_module_does_not_change_the_model_and_can_be_loaded_back(m
     tuned = NeuroFM("open-s", weights=tmp_path / "tuned.safetensors", device="cpu", views=1)
     (changed,) = tuned.encode([BRAIN])
     assert not np.array_equal(before.features, changed.features)
-
-
-def test_features_in_a_pipeline(model):
-    volume = grid()
-    brains = [volume, volume[::-1].copy(), np.roll(volume, 3, axis=1), np.roll(volume, 5, axis=2)]
-    step = NeuroFMFeatures(device="cpu", views=1, prepared=True)
-    pipeline = make_pipeline(clone(step), Ridge())
-    pipeline.fit(brains, [1.0, 2.0, 3.0, 4.0])
-    assert pipeline.predict(brains).shape == (4,)
-    features = step.fit(brains).transform(brains[:2])
-    expected = np.stack([found.features for found in model.encode(brains[:2], views=1)])
-    assert np.array_equal(features, expected)
-    assert len(step.get_feature_names_out()) == features.shape[1]
-    assert step.transform([]).shape == (0, 160)
-
-
-def test_a_pickled_step_holds_no_network_and_works_again():
-    step = NeuroFMFeatures(device="cpu", views=1, prepared=True)
-    features = step.transform([BRAIN])
-    data = pickle.dumps(step)
-    assert len(data) < 10_000
-    assert np.array_equal(pickle.loads(data).transform([BRAIN]), features)
-    step.set_params(views=2)
-    assert not np.array_equal(step.transform([BRAIN]), features)

@@ -30,16 +30,8 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
-# Modules that the tests of others cover.
-WITHOUT_OWN_TEST = {
-    "__main__.py": "tests/participant/test_run.py runs it",
-    "transformer.py": "tests/test_api.py",
-    "records/__main__.py": "tests/records/test_schema.py runs it",
-    "cli/arguments.py": "tests/cli/test_tools.py and test_pretrain.py: usage errors of both",
-    "pipeline/network.py": "tests/participant/test_run.py: every run loads it in a worker",
-    "pipeline/resource_usage.py": "its test runs it in a process of its own",
-    "participant/run.py": "its test runs the command",
-}
+# What runs when it is imported: the test that runs it with ``python -m``.
+RUN_BY = {"__main__.py": "participant/test_run.py", "records/__main__.py": "records/test_schema.py"}
 
 
 def part(path):
@@ -116,19 +108,84 @@ def test_modules_say_what_is_public(path):
 )
 def test_every_module_is_imported_by_the_test_of_its_name(path):
     place = path.relative_to(ROOT)
-    test = TESTS / place.with_name(f"test_{place.name}")
-    if place.as_posix() in WITHOUT_OWN_TEST:
-        assert not test.is_file() or named(path) not in imported(test), "it needs no exemption"
+    if place.name == "__main__.py":
+        test = ast.parse((TESTS / RUN_BY[place.as_posix()]).read_text())
+        commands = [ast.unparse(node) for node in ast.walk(test) if isinstance(node, ast.List)]
+        assert any(f"'-m', '{named(path.parent)}'" in command for command in commands)
         return
-    assert test.is_file(), f"write {test.relative_to(TESTS.parent)}, or say here why not"
-    assert named(path) in set(imported(test)), f"{test.name} does not import {named(path)}"
+    test = TESTS / place.with_name(f"test_{place.name}")
+    assert test.is_file(), f"write {test.relative_to(TESTS.parent)}"
+    assert worked_with(ast.parse(test.read_text()), named(path)), f"{test.name} does not use {named(path)}"
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
-def test_tests_use_public_names_only(path):
-    private = {name for name in imported(path) if name.rsplit(".", 1)[1].startswith("_")}
-    assert private - {"neurofm_bids.__version__"} == set()
-    assert re.findall(r'setattr\((?!tempfile)[^)]*"_\w+', path.read_text()) == []
+def worked_with(tree, module):
+    """Return the names that a test imports of a module, or as it, and calls, indexes or looks into."""
+    room, _, last = module.rpartition(".")
+    names = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if node.module == module or (node.module == room and alias.name == last)
+    }
+    tests = [node for node in tree.body if getattr(node, "name", "").startswith("test_")]
+    nodes = list(ast.walk(tree)) if tests else []
+    uses = [node.func for node in nodes if isinstance(node, ast.Call)]
+    uses += [node.value for node in nodes if isinstance(node, ast.Attribute | ast.Subscript)]
+    return names & {node.id for node in uses if isinstance(node, ast.Name)}
+
+
+IMPORT, TEST = "from neurofm_bids.storage import text\n", "def test_x():\n    assert "
+
+
+@pytest.mark.parametrize(
+    ("source", "holds"),
+    [
+        (f"{IMPORT}{TEST}text.printable('a')", True),
+        (f"from neurofm_bids.storage.text import printable as p\n{TEST}p('a')", True),
+        (f"{IMPORT}{TEST}callable(text)", False),
+        (f"{IMPORT}def helper():\n    text.printable('a')", False),
+        (f"from neurofm_bids.storage import tables as text\n{TEST}text.cell(1)", False),
+        (f"{TEST}'from neurofm_bids.storage.text import printable'", False),
+    ],
+)
+def test_an_import_that_is_not_used_does_not_count(source, holds):
+    assert bool(worked_with(ast.parse(source), "neurofm_bids.storage.text")) is holds
+
+
+def private_names(tree):
+    """Yield the private names that a linter overlooks: in imports, in ``setattr``, in code as text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurofm_bids"):
+            yield from (alias.name for alias in node.names if re.match("_(?!_)", alias.name))
+        elif isinstance(node, ast.Call) and re.search(r"\b(set|get|del)attr$", ast.unparse(node.func)):
+            texts = (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+            yield from (text for text in texts if re.match("_(?!_)", str(text)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"\b[a-z]\w*\._[a-z]\w*|\bimport _[a-z]\w*", node.value)
+
+
+OUTSIDE = sorted({*TESTS.rglob("*.py"), *(TESTS.parent / "benchmarks").glob("*.py")} - {Path(__file__)})
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(TESTS.parent)))
+def test_tests_and_benchmarks_use_public_names_only(path):
+    """Ruff's SLF finds the private attributes."""
+    assert list(private_names(ast.parse(path.read_text()))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from neurofm_bids.api import _x",
+        "monkeypatch.setattr(api, '_x', 1)",
+        "monkeypatch.setattr('neurofm_bids.api._x', 1)",
+        "CODE = 'api._x()'",
+        "CODE = 'from neurofm_bids.api import _x'",
+    ],
+)
+def test_private_names_are_found(source):
+    assert list(private_names(ast.parse(source)))
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

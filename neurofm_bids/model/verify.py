@@ -17,7 +17,7 @@ from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.weights import LoadedModel, load_model
 
-__all__ = ["Check", "verify"]
+__all__ = ["Check", "published_example", "verify"]
 
 _TOLERANCE = 1e-4  # absolute, and relative
 _IMAGE_SHAPE = (193, 229, 193)
@@ -63,7 +63,7 @@ def verify(model: str, weights: Path | None = None, image: Path | None = None) -
     loaded = load_model(model, weights)
     yield _file(loaded)
     yield _arithmetic(loaded)
-    yield _example(loaded, image)
+    yield published_example(loaded, image)
 
 
 def _file(loaded: LoadedModel) -> Check:
@@ -107,8 +107,19 @@ def _arithmetic(loaded: LoadedModel) -> Check:
     )
 
 
-def _example(loaded: LoadedModel, image: Path | None) -> Check:
-    """Repeat the authors' published run on the MNI template, if it is of this model."""
+def published_example(loaded: LoadedModel, image: Path | None = None) -> Check:
+    """Repeat the authors' published run on the MNI template, if it is of this model.
+
+    Parameters
+    ----------
+    image
+        The T1w of the published example, if it should not come from TemplateFlow.
+
+    Raises
+    ------
+    NeuroFMError
+        ``image`` is another one.
+    """
     path = files("neurofm_bids") / "data" / "verification" / f"{loaded.spec.name}.json"
     name = "published example"
     if not path.is_file():

@@ -15,12 +15,6 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
 
-@pytest.fixture
-def folders(tmp_path):
-    (tmp_path / "bids").mkdir()
-    return [str(tmp_path / "bids"), str(tmp_path / "out")]
-
-
 @pytest.fixture(autouse=True)
 def undisturbed():
     """Leave signals, logging and environment as they were."""

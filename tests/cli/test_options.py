@@ -1,5 +1,6 @@
 """The command line and settings files, parsed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,6 @@ from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import options_of
-
-
-@pytest.fixture
-def folders(tmp_path):
-    (tmp_path / "bids").mkdir()
-    return [str(tmp_path / "bids"), str(tmp_path / "out")]
 
 
 def setting(config, name):
@@ -53,11 +48,6 @@ def test_wrong_options_are_usage_errors(folders, wrong, capsys):
     assert "neurofm --help" in str(error.value)
 
 
-@pytest.mark.parametrize("spelling", ["--nprocs", "--n-cpus", "--nthreads"])
-def test_processor_spellings(folders, spelling):
-    assert parse([*folders, "participant", spelling, "3"]).resources.nprocs == 3
-
-
 def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text('skull-strip = "skip"\nviews = 1\nparticipant_label = ["01"]\nforce = true\n')
@@ -85,39 +75,57 @@ def test_settings_file_errors(folders, tmp_path, text, message):
     assert error.value.code is Exit.USAGE
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name", "value"),
-    [
-        (["--omp-nthreads", "3"], "omp_nthreads", 3),
-        (["--verbose", "--verbose"], "verbose", 2),
-        (["--skip-bids-validation"], "skip_bids_validation", True),
-        (["--skull-strip", "force"], "skull_strip", "force"),
-        (["--bias-correction", "none"], "bias_correction", "none"),
-        (["--encode-space", "native"], "encode_space", "native"),
-        (["--template", "MNI152NLin6Asym"], "template", "MNI152NLin6Asym"),
-        (["--random-seed", "7"], "random_seed", 7),
-        (["--model", "neurofm-l"], "model", "neurofm-l"),
-        (["--views", "1"], "views", 1),
-        (["--device", "cuda:1"], "device", "cuda:1"),
-        (["--batch-size", "4"], "batch_size", 4),
-        (["--output-images"], "output_images", True),
-        (["--force"], "force", True),
-        (["--reports-only"], "reports_only", True),
-        (["--stop-on-first-crash"], "stop_on_first_crash", True),
-        (["--mem", "8GB"], "memory_gb", 8.0),
-        (["--session-label", "ses-a", "b"], "session_label", ("a", "b")),
-        (["--notrack"], "verbose", 0),
-        (["--resource-monitor"], "resource_monitor", True),
-        (["--keep-work"], "keep_work", True),
-        (["--dry-run"], "dry_run", True),
-        (["--use-plugin", "plugin.yml"], "use_plugin", Path("plugin.yml")),
-        (["--weights", "w.h5"], "weights", Path("w.h5")),
-        (["--precision", "bfloat16"], "precision", "bfloat16"),
-        (["-vv"], "verbose", 2),
-    ],
-)
-def test_options_reach_the_settings(folders, arguments, name, value):
-    assert setting(parse([*folders, "participant", *arguments]), name) == value
+REACHED = [
+    (["--participant-label", "01", "sub-02"], "participant_label", ("01", "02")),
+    (["--participant_label", "01"], "participant_label", ("01",)),
+    (["--bids-filter-file", "{folder}/filter.json"], "bids_filter_file", "{folder}/filter.json"),
+    (["--nprocs", "3"], "nprocs", 3),
+    (["--n-cpus", "3"], "nprocs", 3),
+    (["--nthreads", "3"], "nprocs", 3),
+    (["--work-dir", "{folder}/w"], "work_dir", "{folder}/w"),
+    (["-w", "{folder}/w"], "work_dir", "{folder}/w"),
+    (["--omp-nthreads", "3"], "omp_nthreads", 3),
+    (["--verbose", "--verbose"], "verbose", 2),
+    (["--skip-bids-validation"], "skip_bids_validation", True),
+    (["--skull-strip", "force"], "skull_strip", "force"),
+    (["--bias-correction", "none"], "bias_correction", "none"),
+    (["--encode-space", "native"], "encode_space", "native"),
+    (["--template", "MNI152NLin6Asym"], "template", "MNI152NLin6Asym"),
+    (["--random-seed", "7"], "random_seed", 7),
+    (["--model", "neurofm-l"], "model", "neurofm-l"),
+    (["--views", "1"], "views", 1),
+    (["--device", "cuda:1"], "device", "cuda:1"),
+    (["--batch-size", "4"], "batch_size", 4),
+    (["--output-images"], "output_images", True),
+    (["--force"], "force", True),
+    (["--reports-only"], "reports_only", True),
+    (["--stop-on-first-crash"], "stop_on_first_crash", True),
+    (["--mem", "8GB"], "memory_gb", 8.0),
+    (["--mem_mb", "8000"], "memory_gb", 8.0),
+    (["--mem-mb", "8000"], "memory_gb", 8.0),
+    (["--session-label", "ses-a", "b"], "session_label", ("a", "b")),
+    (["--session-id", "a"], "session_label", ("a",)),
+    (["--resource-monitor"], "resource_monitor", True),
+    (["--keep-work"], "keep_work", True),
+    (["--dry-run"], "dry_run", True),
+    (["--use-plugin", "plugin.yml"], "use_plugin", Path("plugin.yml")),
+    (["--weights", "w.h5"], "weights", Path("w.h5")),
+    (["--precision", "bfloat16"], "precision", "bfloat16"),
+    (["-v", "-v"], "verbose", 2),
+]
+
+
+@pytest.mark.parametrize(("arguments", "name", "value"), REACHED)
+def test_options_reach_the_settings(folders, tmp_path, arguments, name, value):
+    (tmp_path / "filter.json").write_text("{}")
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    expected = Path(value.format(folder=tmp_path)) if "{" in str(value) else value
+    assert setting(parse([*folders, "participant", *given]), name) == expected
+
+
+def test_every_spelling_of_every_option_is_in_this_table():
+    declared = {flag for kind in GROUPS.values() for _, option in options_of(kind) for flag in option.flags}
+    assert {arguments[0] for arguments, *_ in REACHED} == declared
 
 
 def test_every_option_has_help_and_shows_its_default():
@@ -134,7 +142,10 @@ def test_abbreviations_are_not_options(folders):
         parse([*folders, "participant", "--view", "1"])
 
 
-def test_notrack_may_stand_in_a_settings_file(folders, tmp_path):
+def test_notrack_changes_nothing_on_the_command_line_and_in_a_settings_file(folders, tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text("notrack = true\n")
-    assert parse([*folders, "participant", "--config-file", str(path)]).outputs.force is False
+    usual, *others = (
+        parse([*folders, "participant", *more]) for more in ([], ["--notrack"], ["--config-file", str(path)])
+    )
+    assert [replace(other, command=usual.command) for other in others] == [usual, usual]

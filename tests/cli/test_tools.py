@@ -1,16 +1,6 @@
-import subprocess
-
 import pytest
 
 from neurofm_bids.cli import tools
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    def refuse(*_, **__):
-        raise subprocess.CalledProcessError(1, "pip")
-
-    monkeypatch.setattr(subprocess, "run", refuse)
 
 
 def test_demo_prints_the_folder_of_the_dataset(offline, tmp_path, capsys):

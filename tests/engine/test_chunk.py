@@ -1,6 +1,5 @@
 """What becomes of the scans of a chunk when their nodes end, fail, die, or are never heard of."""
 
-import csv
 import errno
 import json
 import logging
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import Config, Running
 from neurofm_bids.engine.chunk import Chunk
 from neurofm_bids.engine.progress import Progress
@@ -19,13 +17,11 @@ from neurofm_bids.pipeline.nipype_graph import TIMING, step_folder
 from neurofm_bids.pipeline.steps import STEPS
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import to_text
+from tests.engine.scans import scan
+from tests.tables import read_rows
 
 FIRST, LAST = STEPS[0].name, STEPS[-1].name
 DEATH = NeuroFMError("the worker process was killed", fix="Use a lower --mem.", code=Exit.TRY_AGAIN)
-
-
-def scan(number):
-    return Scan(Path(f"/bids/sub-{number}/anat/sub-{number}_T1w.nii"), Path("/bids"), str(number), None, ())
 
 
 def node(index, step):
@@ -61,8 +57,7 @@ class Case:
         self.write(index, step, "failure.json", to_text(failure, Failure))
 
     def table(self, name):
-        with (self.log.folder / name).open(newline="") as stream:
-            return list(csv.DictReader(stream, delimiter="\t"))
+        return read_rows(self.log.folder / name)
 
     @property
     def failed(self):

@@ -1,11 +1,9 @@
 """Which scans a run takes when others work on the same ones."""
 
-from pathlib import Path
-
 import pytest
 
-from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.engine.claims import claimed_chunks, lock_name
+from tests.engine.scans import scan
 
 
 class Elsewhere:
@@ -23,10 +21,6 @@ class Elsewhere:
 
     def release(self, name):
         self.held.remove(name)
-
-
-def scan(number):
-    return Scan(Path(f"/bids/sub-{number}/anat/sub-{number}_T1w.nii"), Path("/bids"), str(number), None, ())
 
 
 def name(number):

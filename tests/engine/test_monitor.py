@@ -1,15 +1,10 @@
 """The table of what a run takes."""
 
-import csv
 import threading
 import time
 
 from neurofm_bids.engine.monitor import monitored
-
-
-def read(path):
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
+from tests.tables import read_rows
 
 
 def test_nothing_is_written_unless_it_is_wanted(tmp_path):
@@ -24,7 +19,7 @@ def test_a_row_has_processes_memory_and_disk(tmp_path):
     (work / "file").write_bytes(bytes(3_000_000))
     with monitored(True, tmp_path, work, interval=0.05):
         time.sleep(0.5)
-    rows = read(tmp_path / "resources.tsv")
+    rows = read_rows(tmp_path / "resources.tsv")
     assert list(rows[-1]) == ["seconds", "processes", "memory_mb", "cpu_percent", "work_mb"]
     assert int(rows[-1]["processes"]) >= 1
     assert int(rows[-1]["memory_mb"]) > 10
@@ -48,9 +43,9 @@ def test_it_outlives_folders_that_vanish(tmp_path):
     try:
         with monitored(True, tmp_path, work, interval=0.01):
             time.sleep(1)
-            before = len(read(tmp_path / "resources.tsv"))
+            before = len(read_rows(tmp_path / "resources.tsv"))
             time.sleep(1)
-        assert len(read(tmp_path / "resources.tsv")) > before > 2
+        assert len(read_rows(tmp_path / "resources.tsv")) > before > 2
     finally:
         stop.set()
         thread.join()

@@ -6,19 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import Config, Resources, Running
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pipeline.steps import STEPS
 from neurofm_bids.storage.locks import Locks
+from tests.engine.scans import scan
 
 LAST = STEPS[-1].name
-
-
-def scan(number):
-    return Scan(Path(f"/bids/sub-{number}/anat/sub-{number}_T1w.nii"), Path("/bids"), str(number), None, ())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The log folder of a run, and its settings as a settings file."""
 
-import csv
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.engine.run_log import RunLog, Timing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.failure import Failure
+from tests.tables import read_rows
 
 FAILURE = Failure("sub-1/anat/sub-1_T1w.nii", "1", "sub-1", "encode", "it\tis\nbad", "=Fix it.")
 
@@ -21,11 +21,6 @@ def log(tmp_path):
     log = RunLog(tmp_path, Config(tmp_path, tmp_path, command="neurofm in out"))
     yield log
     log.close()
-
-
-def rows(path):
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
 
 
 def test_messages_are_in_the_log_until_it_is_closed(log):
@@ -40,7 +35,7 @@ def test_messages_are_in_the_log_until_it_is_closed(log):
 
 def test_timing_is_written_at_once(log):
     log.timed(Timing("sub-1", "encode", "killed", 1.5, None, None))
-    (row,) = rows(log.folder / "timing.tsv")
+    (row,) = read_rows(log.folder / "timing.tsv")
     assert row.pop("finished").endswith("+00:00")
     assert row == {
         "scan": "sub-1",
@@ -55,7 +50,7 @@ def test_timing_is_written_at_once(log):
 def test_failures_are_listed_and_unexpected_ones_leave_crash_files(log):
     log.failed(FAILURE)
     log.failed(replace(FAILURE, stem="sub-2", scan="sub-2/anat/sub-2_T1w.nii", traceback="Traceback"))
-    table = rows(log.folder / "failed.tsv")
+    table = read_rows(log.folder / "failed.tsv")
     assert [row["scan"] for row in table] == [FAILURE.scan, "sub-2/anat/sub-2_T1w.nii"]
     assert (table[0]["step"], table[0]["reason"], table[0]["fix"]) == ("encode", "it is bad", "'=Fix it.")
     assert [path.name for path in log.folder.glob("crash-*")] == ["crash-sub-2-encode.txt"]

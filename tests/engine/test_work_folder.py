@@ -75,9 +75,7 @@ def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     assert error.value.code is Exit.CANT_CREATE
 
 
-def test_sockets_have_a_place_without_a_temporary_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+def test_sockets_have_a_place_without_a_temporary_folder(tmp_path, no_temporary_folder):
     with work_folder(tmp_path):
         assert tempfile.gettempdir() == "/dev/shm"
     assert tempfile.tempdir is None

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import psutil
 
-from tests.conftest import write_dataset_files
+from tests.conftest import write_dataset_files, write_t1w
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--views", "1", "--nprocs", "2")
@@ -25,9 +25,7 @@ def make_dataset(root, brain_image, count):
     for number in range(count):
         noise = np.random.default_rng(number).normal(0, 0.01 * brain.max(), brain.shape)
         data = np.where(brain > 0, np.maximum(brain + noise, 1), 0).astype(np.int16)
-        path = root / f"sub-{number:02d}" / "anat" / f"sub-{number:02d}_T1w.nii.gz"
-        path.parent.mkdir(parents=True)
-        nib.save(nib.Nifti1Image(data, brain_image.affine), path)
+        write_t1w(root, f"{number:02d}", nib.Nifti1Image(data, brain_image.affine))
     return root
 
 

@@ -54,13 +54,9 @@ def test_everything_else_is_read_only(dataset, tmp_path):
 @pytest.mark.fault(
     "There is no temporary folder and no --work-dir", "exit code 73, the message names --work-dir"
 )
-def test_no_temporary_folder(dataset, tmp_path, monkeypatch, capsys):
-    import tempfile
-
+def test_no_temporary_folder(dataset, tmp_path, no_temporary_folder, capsys):
     from neurofm_bids.cli.main import main
 
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError()))
     assert main([str(dataset), str(tmp_path / "out"), "participant"]) == 73
     assert "--work-dir" in capsys.readouterr().err
 

@@ -1,6 +1,5 @@
 """Workers and the command itself are killed, at random and by a memory limit."""
 
-import csv
 import os
 import random
 import shutil
@@ -22,20 +21,13 @@ from tests.faults.command import (
     tree,
     wait_until_at_work,
 )
+from tests.tables import failed_rows, read_rows
 
 pytestmark = pytest.mark.slow
 
 ALL_STEPS = tuple(step.name for step in pipeline.STEPS)
 # Writing takes less than the time between two looks at the processes: it cannot be hit from outside.
 STEPS = tuple(name for name in ALL_STEPS if name != "write")
-
-
-def failed_rows(out):
-    rows = {}
-    for table in sorted(out.glob("logs/*/failed.tsv")):
-        with table.open(newline="") as stream:
-            rows |= {row["scan"].split("/")[0]: row for row in csv.DictReader(stream, delimiter="\t")}
-    return rows
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +53,7 @@ def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
     code, out, _ = killed_in_every_step
     assert code == 1
     rows = failed_rows(out)
-    assert {name: row["step"] for name, row in rows.items()} == {
+    assert {scan.split("/")[0]: row["step"] for scan, row in rows.items()} == {
         f"sub-{number:02d}": step for number, step in enumerate(STEPS)
     }
     assert all("memory" in row["reason"] and "--mem" in row["fix"] for row in rows.values())
@@ -71,8 +63,7 @@ def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
 
 def test_a_killed_step_is_in_the_table_of_times(killed_in_every_step):
     _, out, _ = killed_in_every_step
-    with next(out.glob("logs/*/timing.tsv")).open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_rows(next(out.glob("logs/*/timing.tsv")))
     killed = {(row["scan"], row["step"]) for row in rows if row["outcome"] == "killed"}
     assert killed == {(f"sub-{number:02d}", step) for number, step in enumerate(STEPS)}
     done = [row for row in rows if row["scan"] == f"sub-{len(STEPS):02d}"]

@@ -7,8 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.conftest import write_t1w
 from tests.faults.command import arguments, is_complete, make_dataset, run
-from tests.faults.test_kills import failed_rows
+from tests.tables import failed_rows
 
 GROUP_BYTES = 1_300_000_000  # enough for a small brain, not for one of 70 million voxels
 ADDRESS_BYTES = 2_000_000_000  # likewise, with all that the libraries map and never touch
@@ -21,9 +22,7 @@ def dataset(brain_image, tmp_path_factory):
     root = make_dataset(tmp_path_factory.mktemp("memory") / "bids", brain_image, 1)
     fine = np.asarray(brain_image.dataobj).repeat(4, 0).repeat(4, 1).repeat(4, 2)
     fine += np.random.default_rng(0).integers(0, 4, fine.shape, dtype=np.int16) * (fine > 0)
-    path = root / f"sub-{BIG}" / "anat" / f"sub-{BIG}_T1w.nii"
-    path.parent.mkdir(parents=True)
-    nib.save(nib.Nifti1Image(fine, brain_image.affine @ np.diag([0.25, 0.25, 0.25, 1])), path)
+    write_t1w(root, BIG, nib.Nifti1Image(fine, brain_image.affine @ np.diag([0.25, 0.25, 0.25, 1])), ".nii")
     return root
 
 

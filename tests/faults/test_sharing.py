@@ -1,6 +1,5 @@
 """Several runs share one output folder."""
 
-import csv
 import shutil
 import signal
 import sys
@@ -16,6 +15,7 @@ from tests.faults.command import (
     tree,
     wait_until_at_work,
 )
+from tests.tables import read_rows
 
 pytestmark = pytest.mark.slow
 
@@ -34,19 +34,14 @@ def eight(brain_image, tmp_path_factory):
     return root, out, [process.returncode for process in runs], said
 
 
-def timing_rows(out):
-    for path in out.glob("logs/*/timing.tsv"):
-        with path.open(newline="") as stream:
-            yield from csv.DictReader(stream, delimiter="\t")
-
-
 @pytest.mark.fault(
     "Eight runs work on overlapping participants of one output folder", "each scan is processed once"
 )
 def test_eight_runs_share_the_work(eight):
     _, out, codes, said = eight
     assert codes == [0] * 8, "\n".join(said)
-    encoded = [row["scan"] for row in timing_rows(out) if row["step"] == "encode"]
+    rows = (row for table in out.glob("logs/*/timing.tsv") for row in read_rows(table))
+    encoded = [row["scan"] for row in rows if row["step"] == "encode"]
     assert sorted(encoded) == [f"sub-{number:02d}" for number in range(4)]
 
 
@@ -99,8 +94,7 @@ def test_group_while_participants_run(eight, tmp_path):
         if other.poll() is None:
             assert "A participant run was active" in said
             assert "A participant run was active" in (out / "group_desc-openS.html").read_text()
-        with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
-            counts.append(len(list(csv.DictReader(stream, delimiter="\t"))))
+        counts.append(len(read_rows(out / "group_desc-openS_predictions.tsv")))
     assert counts
     assert all(2 <= count <= 4 for count in counts)  # two at most were just being written
     other.communicate()

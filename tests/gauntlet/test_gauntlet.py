@@ -1,6 +1,5 @@
 """One run of the command over every bad scan of the table, beside good ones."""
 
-import csv
 import json
 
 import pytest
@@ -10,6 +9,7 @@ from tests.conftest import write_dataset_files
 from tests.gauntlet.case import params
 from tests.gauntlet.file_cases import FILES, SIDECARS
 from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
+from tests.tables import failed_rows
 
 CASES = (*DAMAGED, *GEOMETRY, *CONTENT, *FILES, *SIDECARS)
 RUNS = ["quick", pytest.param("slow", marks=pytest.mark.slow)]
@@ -53,10 +53,7 @@ class Ran:
             str(self.out.parent / "work"),
         )
         self.code = main([str(self.root), str(self.out), *options])
-        self.failed = {}
-        for path in self.out.glob("logs/*/failed.tsv"):
-            with path.open(newline="") as stream:
-                self.failed |= {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        self.failed = failed_rows(self.out)
         return self
 
     def outputs(self, scan):

@@ -1,6 +1,5 @@
 """The group level on output folders written by hand."""
 
-import csv
 import json
 import re
 import shutil
@@ -14,16 +13,12 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
 from tests.samples import write_scan
+from tests.tables import read_rows
 
 TABLES = [
     f"group_desc-openS_{name}.tsv"
     for name in ("features", "predictions", "quality", "covariates", "components")
 ]
-
-
-def read(path):
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
 
 
 @pytest.fixture
@@ -46,7 +41,7 @@ def test_every_scan_found_has_a_row_in_every_table(cohort):
     result = group(cohort, "openS")
     assert (result.rows, result.missing) == (4, ())
     for name in TABLES:
-        rows = read(cohort / name)
+        rows = read_rows(cohort / name)
         assert [row["participant_id"] for row in rows] == ["sub-01", "sub-01", "sub-02", "sub-10"]
         assert [row["session_id"] for row in rows] == ["ses-a", "ses-b", "n/a", "n/a"]
 
@@ -64,7 +59,7 @@ def test_tables_of_an_earlier_run_do_not_stay(cohort):
 
 def test_values_come_from_the_records(cohort):
     group(cohort, "openS")
-    row = read(cohort / TABLES[1])[2]
+    row = read_rows(cohort / TABLES[1])[2]
     assert row["scan"] == "sub-02/anat/sub-02_T1w.nii.gz"
     assert (row["predicted_age_years"], row["chronological_age_years"], row["age_gap_years"]) == (
         "42",
@@ -72,16 +67,16 @@ def test_values_come_from_the_records(cohort):
         "10",
     )
     assert row["predicted_ventricular_volume_mm3"] == "15002"
-    ages = [row["chronological_age_years"] for row in read(cohort / TABLES[1])]
+    ages = [row["chronological_age_years"] for row in read_rows(cohort / TABLES[1])]
     assert ages == ["n/a", "31", "32", "33"]
-    assert read(cohort / TABLES[2])[3]["snr_brain"] == "15"
-    feature = float(read(cohort / TABLES[0])[1]["f003"])
+    assert read_rows(cohort / TABLES[2])[3]["snr_brain"] == "15"
+    feature = float(read_rows(cohort / TABLES[0])[1]["f003"])
     assert feature == pytest.approx(np.random.default_rng(1).normal(size=12)[3], rel=1e-6)
 
 
 def test_phenotype_has_one_row_per_participant(cohort):
     group(cohort, "openS")
-    rows = read(cohort / "phenotype" / "neurofm.tsv")
+    rows = read_rows(cohort / "phenotype" / "neurofm.tsv")
     assert [(row["participant_id"], row["n_scans"]) for row in rows] == [
         ("sub-01", "2"),
         ("sub-02", "1"),
@@ -94,7 +89,7 @@ def test_every_column_is_in_the_dictionary(cohort):
     group(cohort, "openS")
     for path in (*(cohort / name for name in TABLES), cohort / "phenotype" / "neurofm.tsv"):
         about = json.loads(path.with_suffix(".json").read_text())
-        for column in read(path)[0]:
+        for column in read_rows(path)[0]:
             assert about[column]["Description"], column
             assert about[column].get("LongName") or column in {"age", "site", "MagneticFieldStrength"}, column
 
@@ -172,7 +167,7 @@ def test_report_of_one_scan_without_age(tmp_path):
 
 def test_all_covariates_and_acquisition_parameters_have_a_table(cohort):
     group(cohort)
-    rows = read(cohort / "group_desc-openS_covariates.tsv")
+    rows = read_rows(cohort / "group_desc-openS_covariates.tsv")
     assert [row["age"] for row in rows] == ["n/a", "31", "32", "33"]
     assert [row["site"] for row in rows] == ["n/a", "n/a", "A", "B"]
     assert {row["MagneticFieldStrength"] for row in rows} == {"3"}
@@ -180,7 +175,7 @@ def test_all_covariates_and_acquisition_parameters_have_a_table(cohort):
 
 def test_statistics_reach_a_table(cohort):
     group(cohort)
-    rows = read(cohort / "group_desc-openS_statistics.tsv")
+    rows = read_rows(cohort / "group_desc-openS_statistics.tsv")
     found = {(row["measure"], row["statistic"]): (row["value"], row["n"]) for row in rows}
     gap = "predicted against chronological age"
     assert found["predicted_age_years", "mean"] == ("41.5", "4")
@@ -189,7 +184,7 @@ def test_statistics_reach_a_table(cohort):
     assert found["snr_brain", "maximum"] == ("15", "4")
     shares = [float(found[f"component_{number}", "explained_variance"][0]) for number in (1, 2)]
     assert 0 < shares[1] <= shares[0] <= 1
-    scores = [float(row["component_1"]) for row in read(cohort / "group_desc-openS_components.tsv")]
+    scores = [float(row["component_1"]) for row in read_rows(cohort / "group_desc-openS_components.tsv")]
     assert sum(scores) == pytest.approx(0, abs=1e-3)
 
 

@@ -3,13 +3,7 @@ import pytest
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.augmentation import lattices, read_volume
-
-
-def volume(start=(90, 81, 70), shape=(80, 99, 110), seed=0):
-    data = np.zeros((256, 256, 256), np.float32)
-    where = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-    data[where] = np.random.default_rng(seed).uniform(50, 100, shape)
-    return data
+from tests.model.volumes import volume
 
 
 def test_volume_is_its_box_and_the_statistics_of_the_cube():

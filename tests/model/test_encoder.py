@@ -8,13 +8,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.device import choose_precision
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
-
-
-def volume(start=(90, 81, 70), shape=(80, 99, 110), seed=0):
-    data = np.zeros((256, 256, 256), np.float32)
-    where = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-    data[where] = np.random.default_rng(seed).uniform(50, 100, shape)
-    return data
+from tests.model.volumes import volume
 
 
 @pytest.fixture(scope="module")

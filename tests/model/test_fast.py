@@ -121,13 +121,6 @@ def test_folding_does_not_touch_the_network_and_its_mode_does_not_matter(network
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def volume(start=(90, 81, 70), shape=(80, 99, 110), seed=0):
-    data = np.zeros((256, 256, 256), np.float32)
-    where = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-    data[where] = np.random.default_rng(seed).uniform(50, 100, shape)
-    return data
-
-
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     "scan", ["ds002748/sub-01/anat/sub-01_T1w.nii.gz", "ds002748/sub-29/anat/sub-29_T1w.nii.gz"]

@@ -133,11 +133,12 @@ def test_fetch_brings_the_file_and_checks_it(tool, tmp_path, server, monkeypatch
 
 FETCH = """
 import dataclasses, sys
-from neurofm_bids.model import registry as models
+from neurofm_bids.model import registry
 from huggingface_hub import constants
 constants.DOWNLOAD_CHUNK_SIZE = 2**16
-registry = models._registry()
-registry["neurofm-s"] = dataclasses.replace(registry["neurofm-s"], sha256="{sha256}")
+specs = {{name: registry.model_spec(name) for name in registry.model_names()}}
+specs["neurofm-s"] = dataclasses.replace(specs["neurofm-s"], sha256="{sha256}")
+registry.model_spec = specs.get  # before any other module imports it
 from neurofm_bids.cli.tools import main
 sys.exit(main())
 """

@@ -1,6 +1,6 @@
 import json
 from importlib.resources import files
-from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -13,9 +13,8 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model import verify
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.weights import (
-    load_model,
-)
+from neurofm_bids.model.weights import load_model
+from tests.conftest import TEMPLATE_BRAIN
 
 
 def test_verify_of_the_bundled_weights_passes_and_claims_no_more(capsys):
@@ -29,8 +28,7 @@ def test_verify_of_the_bundled_weights_passes_and_claims_no_more(capsys):
 @pytest.fixture
 def example(tmp_path):
     """An image of the size of the published example, and random weights of neurofm-s."""
-    folder = Path(str(files("neurofm_bids") / "data"))
-    small = nib.load(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
+    small = nib.load(TEMPLATE_BRAIN)
     data = np.zeros((193, 229, 193), np.float32)
     block = np.asarray(small.dataobj).repeat(2, 0).repeat(2, 1).repeat(2, 2)[:193, :229, :193]
     data[: block.shape[0], : block.shape[1], : block.shape[2]] = block
@@ -51,28 +49,23 @@ def test_verify_finds_out_that_weights_are_not_the_published_ones(example, capsy
     assert "expected 8015a055" in said
 
 
-def test_verify_passes_when_the_published_figures_come_out(example, monkeypatch):
+@pytest.mark.parametrize(("error", "passed"), [(0.0, True), (3e-4, False)])
+def test_features_are_compared_with_the_published_ones(example, monkeypatch, error, passed):
     weights, image = example
-    loaded = load_model("neurofm-s", weights)
-    figures = verify._published_run(loaded, image)
-    real = json.loads((files("neurofm_bids") / "data/verification/neurofm-s.json").read_text())
-    assert len(real["Features"]) == len(figures) == 160
-    monkeypatch.setattr(verify.json, "loads", lambda text: {**real, "Features": [float(f) for f in figures]})
-    assert verify._example(loaded, image).passed
-    monkeypatch.setattr(
-        verify.json, "loads", lambda text: {**real, "Features": [float(f) + 3e-4 for f in figures]}
-    )
-    assert verify._example(loaded, image).passed is False
+    published = json.loads((files("neurofm_bids") / "data/verification/neurofm-s.json").read_text())
+    encoding = SimpleNamespace(features=np.array(published["Features"]) + error)
+    monkeypatch.setattr("neurofm_bids.model.encoder.Encoder.encode", lambda *_, **__: encoding)
+    check = verify.published_example(load_model("neurofm-s", weights), image)
+    assert check.passed is passed
+    assert "of the 160 features" in check.found
 
 
 def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none(example, monkeypatch):
     weights, _ = example
     loaded = load_model("neurofm-s", weights)
     with pytest.raises(NeuroFMError, match="not that of the published example"):
-        verify._example(
-            loaded, files("neurofm_bids") / "data/tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"
-        )
+        verify.published_example(loaded, TEMPLATE_BRAIN)
     monkeypatch.setattr("templateflow.api.get", lambda *_, **__: [])
-    check = verify._example(loaded, None)
+    check = verify.published_example(loaded)
     assert check.passed is None
     assert "pass the file with --image" in check.result

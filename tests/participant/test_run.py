@@ -1,6 +1,5 @@
 """The command as a user runs it, on small brains made from the bundled template."""
 
-import csv
 import json
 import os
 import re
@@ -18,20 +17,17 @@ import psutil
 import pytest
 
 from neurofm_bids.cli.main import main
+from neurofm_bids.cli.options import parse
+from neurofm_bids.participant.plan import make_job, make_plan
+from neurofm_bids.participant.run import run_participant
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
-from tests.conftest import write_dataset_files
+from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
+from tests.tables import failed_rows, read_rows
 
 PARTICIPANTS = "participant_id\tage\tsex\nsub-good\t34\tF\nsub-corrupt\t20\tM\n"
 QUICK = ("--views", "2", "--nprocs", "2")
-
-
-def save(root, subject, image):
-    path = root / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz"
-    path.parent.mkdir(parents=True)
-    nib.save(image, path)
-    return path
 
 
 def like(image, data):
@@ -42,14 +38,14 @@ def like(image, data):
 def dataset(tmp_path_factory, brain_image):
     """One good scan among a corrupt, a NaN and an all-zero one, and a participant without any."""
     root = write_dataset_files(tmp_path_factory.mktemp("in") / "bids", PARTICIPANTS)
-    save(root, "good", brain_image)
+    write_t1w(root, "good", brain_image)
     (root / "T1w.json").write_text('{"MagneticFieldStrength": 3, "EchoTime": 0.003}')
     (root / "sub-good" / "anat" / "sub-good_T1w.json").write_text('{"EchoTime": 0.004}')
-    path = save(root, "corrupt", brain_image)
+    path = write_t1w(root, "corrupt", brain_image)
     path.write_bytes(path.read_bytes()[:5000])
     data = np.asarray(brain_image.dataobj, dtype=np.float32)
-    save(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
-    save(root, "zero", like(brain_image, np.zeros_like(data)))
+    write_t1w(root, "nan", like(brain_image, np.where(data == data.max(), np.nan, data)))
+    write_t1w(root, "zero", like(brain_image, np.zeros_like(data)))
     (root / "sub-none" / "anat").mkdir(parents=True)
     return root
 
@@ -71,10 +67,10 @@ def alone(dataset, tmp_path_factory):
     return code, out
 
 
-def failed_rows(out):
-    table = next(out.glob("logs/*/failed.tsv"))
-    with table.open(newline="") as stream:
-        return {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+@pytest.fixture
+def out(alone, tmp_path):
+    """A copy of finished outputs, to change."""
+    return Path(shutil.copytree(alone[1], tmp_path / "out"))
 
 
 def test_bad_scans_are_listed_and_the_good_one_is_done(mixed):
@@ -111,8 +107,7 @@ def test_reports_need_no_other_file(mixed):
 
 def test_group_names_the_missing(mixed):
     _, out = mixed
-    with (out / "group_desc-openS_predictions.tsv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_rows(out / "group_desc-openS_predictions.tsv")
     assert [row["participant_id"] for row in rows] == ["sub-good"]
     assert float(rows[0]["chronological_age_years"]) == 34
     page = (out / "group_desc-openS.html").read_text()
@@ -167,8 +162,7 @@ def test_transform_takes_the_t1w_to_the_template(dataset, alone):
 
     _, out = alone
     template = load_template()
-    folder = Path(str(template.image.get_filename())).parent
-    fixed = ants.image_read(str(folder / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"))
+    fixed = ants.image_read(str(TEMPLATE_BRAIN))
     moving = ants.image_read(str(dataset / "sub-good/anat/sub-good_T1w.nii.gz"))
     name = "sub-good/anat/sub-good_from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt"
     moved = ants.apply_transforms(fixed, moving, [str(out / name)]).numpy()
@@ -190,21 +184,16 @@ def test_second_run_does_nothing(dataset, alone, capsys):
 @pytest.mark.parametrize(
     "name", ["desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.nii.gz"]
 )
-def test_a_damaged_output_is_not_up_to_date(dataset, alone, tmp_path, capsys, name):
-    _, finished = alone
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
+def test_a_damaged_output_is_not_up_to_date(dataset, out, capsys, name):
     path = out / "sub-good" / "anat" / f"sub-good_{name}"
     path.write_bytes(path.read_bytes()[:40] if path.suffix == ".json" else b"")
     assert run(dataset, out, "participant", "--participant-label", "good", *QUICK, "--dry-run") == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("run ")
 
 
-def test_new_age_and_lost_report_are_written_without_computing(dataset, alone, tmp_path):
-    _, finished = alone
-    root, out = tmp_path / "bids", tmp_path / "out"
+def test_new_age_and_lost_report_are_written_without_computing(dataset, out, tmp_path):
+    root = tmp_path / "bids"
     shutil.copytree(dataset, root, copy_function=shutil.copy2)
-    shutil.copytree(finished, out)
     (root / "participants.tsv").write_text("participant_id\tage\nsub-good\t70\n")
     (out / "sub-good.html").unlink()
     assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
@@ -224,11 +213,9 @@ def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, 
     assert not list(out.glob("sub-good/anat/*"))
 
 
-def test_a_failure_takes_back_outputs_of_an_older_image(dataset, alone, tmp_path):
-    _, finished = alone
-    root, out = tmp_path / "bids", tmp_path / "out"
+def test_a_failure_takes_back_outputs_of_an_older_image(dataset, out, tmp_path):
+    root = tmp_path / "bids"
     shutil.copytree(dataset, root)
-    shutil.copytree(finished, out)
     image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
     image.write_bytes(image.read_bytes()[:4000])
     assert run(root, out, "participant", "group", "--participant-label", "good", *QUICK) == 18
@@ -242,10 +229,7 @@ def test_work_folder_that_cannot_be_made(dataset, tmp_path, capsys):
     assert "the work folder cannot be created" in capsys.readouterr().err
 
 
-def test_reports_only_computes_nothing(dataset, alone, tmp_path, monkeypatch):
-    _, finished = alone
-    out = tmp_path / "out"
-    shutil.copytree(finished, out)
+def test_reports_only_computes_nothing(dataset, out, monkeypatch):
     page = (out / "sub-good.html").read_text()
     (out / "sub-good.html").unlink()
     monkeypatch.setattr("neurofm_bids.participant.run.process", lambda *_: pytest.fail("computed"))
@@ -264,17 +248,14 @@ def test_work_is_kept_and_resources_are_watched_when_asked_for(dataset, tmp_path
     assert (kept / "0/chunk/scan_0/brain_extraction/mask.nii").is_file()
     assert kept.stat().st_mode & 0o077 == 0  # it shows a brain
     (path,) = (tmp_path / "out").glob("logs/*/resources.tsv")
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_rows(path)
     assert max(int(row["processes"]) for row in rows) >= 3
     assert max(int(row["memory_mb"]) for row in rows) > 200
     assert max(float(row["work_mb"]) for row in rows) > 50
 
 
 @pytest.mark.fault("stderr is closed during the run (closed terminal or pipe)", "the run continues")
-def test_a_closed_stderr_does_not_end_the_run(dataset, alone, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(alone[1], out)
+def test_a_closed_stderr_does_not_end_the_run(dataset, out, tmp_path):
     command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(out), "participant", *QUICK]
     reading, writing = os.pipe()
     os.close(reading)
@@ -295,12 +276,11 @@ def test_a_closed_folder_of_one_participant_costs_its_scans_only(dataset, tmp_pa
     assert failed_rows(out)["sub-good/anat/sub-good_T1w.nii.gz"]["step"] == "write"
 
 
-def test_reports_only_takes_outputs_of_other_settings(dataset, alone, tmp_path):
-    out = tmp_path / "out"
-    shutil.copytree(alone[1], out)
+def test_reports_only_takes_outputs_of_other_settings(dataset, out):
     (out / "sub-good.html").unlink()
     options = ("--participant-label", "good", "--views", "3", "--reports-only")
-    assert run(dataset, out, "participant", *options) == 0
+    result = run_participant(parse([str(dataset), str(out), "participant", *options]))
+    assert (result.done, result.failed, result.reports) == ([], [], {out / "sub-good.html"})
     assert (out / "sub-good.html").is_file()
     assert run(dataset, out, "participant", *options, "--force") == 64
 
@@ -400,19 +380,11 @@ def test_runs_without_network_and_without_a_home(dataset, tmp_path):
         "    return real(self, address)\n"
         "socket.socket.connect = connect\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "neurofm_bids",
-        str(dataset),
-        str(tmp_path / "out"),
-        "participant",
-        "group",
-    ]
-    options = ["--participant-label", "good", "--views", "1", "-w", str(tmp_path / "work")]
+    command = [sys.executable, "-m", "neurofm_bids", str(dataset), str(tmp_path / "out")]
+    options = ["participant", "group", "--participant-label", "good", "--views", "1", "-w"]
     nowhere = {"HOME": "/nonexistent", "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": "/nonexistent"}
     done = subprocess.run(
-        [*command, *options],
+        [*command, *options, str(tmp_path / "work")],
         env={**os.environ, **nowhere},
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -506,7 +478,4 @@ def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatc
 
 
 def plan_of(root, out, *options):
-    from neurofm_bids.cli.options import parse
-    from neurofm_bids.participant.plan import make_job, make_plan
-
     return make_plan(make_job(parse([str(root), str(out), *options]))).table()

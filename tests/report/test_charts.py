@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 
 from neurofm_bids.report.charts import FAR, MANY, MAX_NAMES, new_figure, plot_agreement, svg
+from tests.report.drawing import texts
 
 
 def agreement(n=10, far=(), **options):
     known = np.linspace(20, 80, n)
     names = [f"scan {place}" for place in range(n)]
     return plot_agreement(known, known + 5, names, ("known (kg)", "predicted (kg)"), "n", "A figure", far)
-
-
-def texts(drawing):
-    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
 
 
 def test_agreement_names_axes_and_the_line_of_identity():

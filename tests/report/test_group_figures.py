@@ -6,10 +6,7 @@ import pytest
 from neurofm_bids.records.statistics import Components
 from neurofm_bids.report.charts import FAR, MANY
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
-
-
-def texts(drawing):
-    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+from tests.report.drawing import texts
 
 
 def strip(values, title="Metric", unit="1", **options):

@@ -92,15 +92,11 @@ def test_a_report_ends_with_the_hash_of_what_it_shows(tmp_path):
 
 
 @pytest.mark.browser
-def test_pages_render_in_a_browser(brain_and_mask, tmp_path):
-    import shutil
+def test_pages_render_in_a_browser(brain_and_mask, browser, tmp_path):
     import subprocess
 
     from PIL import Image
 
-    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
-    if browser is None:
-        pytest.skip("no chromium is installed")
     (tmp_path / "mask.svg").write_text(mask_figure(*brain_and_mask))
     page(tmp_path, scan(figures={"mask": tmp_path / "mask.svg"}))
     shot = tmp_path / "page.png"
