@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -13,6 +12,7 @@ from typing import Any
 
 from neurofm_bids.bids.filters import matches, read_filter_file
 from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.names import t1w_stem
 from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
@@ -22,8 +22,6 @@ from neurofm_bids.storage.text import printable, read_json
 __all__ = ["Refused", "Scan", "Selection", "find_scans", "scan_at"]
 
 _log = logging.getLogger(__name__)
-
-_ENDING = re.compile(r"_T1w\.nii(\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Scan:
     @property
     def stem(self) -> str:
         """File name without ``_T1w`` and extension."""
-        return _ENDING.sub("", self.path.name)
+        return t1w_stem(self.path.name)
 
     @property
     def relative(self) -> PurePosixPath:
@@ -124,7 +122,7 @@ def scan_at(path: Path) -> Scan | None:
     """
     path = path.absolute()
     root = next((p for p in path.parents if (p / "dataset_description.json").is_file()), None)
-    if root is None or name_problem(path, root) is not None or not _ENDING.search(path.name):
+    if root is None or name_problem(path, root) is not None:
         return None
     return replace(_scan(path, root), metadata=read_metadata(path, root))
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from neurofm_bids.bids.names import T1W
 from neurofm_bids.bids.problems import Problem, folder_problem
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import printable
 
 __all__ = ["list_images"]
 
-_T1W = re.compile(r"T1w\.nii(\.gz)?$")
-_INDEXED = re.compile(r"(sub-[^/]*)(/ses-[^/]*)?(/anat(/[^/]*T1w\.nii(\.gz)?)?)?")
+_INDEXED = re.compile(rf"(sub-[^/]*)(/ses-[^/]*)?(/anat(/[^/]*{T1W.pattern})?)?")
 
 
 def list_images(root: Path, subjects: Sequence[str]) -> tuple[list[Path], list[tuple[Path, Problem]]]:
@@ -43,7 +43,7 @@ def list_images(root: Path, subjects: Sequence[str]) -> tuple[list[Path], list[t
         if problem is not None:
             closed.append((folder, problem))
         elif folder.name == "anat" and folder.is_dir():
-            seen |= {path for path in folder.iterdir() if _T1W.search(path.name)}
+            seen |= {path for path in folder.iterdir() if T1W.search(path.name)}
     indexed = _indexed(root, subjects, [path for path, _ in closed])
     return sorted(seen.union(indexed)), closed
 
@@ -74,7 +74,7 @@ def _indexed(root: Path, subjects: Sequence[str], closed: Sequence[Path]) -> lis
             fix="Fix dataset_description.json.",
             code=Exit.INVALID_BIDS,
         ) from error
-    return [path for path in map(Path, layout.files) if _T1W.search(path.name)]
+    return [path for path in map(Path, layout.files) if T1W.search(path.name)]
 
 
 class _Ignored:

@@ -7,6 +7,7 @@ again, ``.bidsignore`` and ``descriptions.tsv``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,13 @@ from neurofm_bids.storage.atomic import remove_leftovers
 
 __all__ = [
     "DATASET_OUTPUTS",
+    "FAILED",
     "GROUP_OUTPUTS",
+    "LOCK",
+    "LOGS",
+    "REPORT",
     "SCAN_OUTPUTS",
+    "T1W",
     "Derivatives",
     "Named",
     "Output",
@@ -27,7 +33,12 @@ __all__ = [
     "descriptions",
     "ignored",
     "image_sidecar",
+    "t1w_stem",
 ]
+
+
+T1W = re.compile(r"T1w\.nii(\.gz)?$")  # the end of the name of an image
+_ENDING = re.compile(r"(_T1w)?\.(nii(\.gz)?|mgz)$")
 
 
 class Named(Protocol):
@@ -109,13 +120,17 @@ GROUP_OUTPUTS = {
     "report": "group_desc-{label}.html",
 }
 
+REPORT = "sub-{}.html"  # of a participant
+LOGS = "logs"  # a folder per run
+LOCK = f"{LOGS}/.lock"
+FAILED = "failed.tsv"  # in the folder of a run
 DATASET_OUTPUTS = {
     "description": "dataset_description.json",
     "bidsignore": ".bidsignore",
     "readme": "README.md",
     "descriptions": "descriptions.tsv",
-    "citation": "logs/CITATION.md",
-    "bibliography": "logs/CITATION.bib",
+    "citation": f"{LOGS}/CITATION.md",
+    "bibliography": f"{LOGS}/CITATION.bib",
 }
 
 
@@ -200,7 +215,7 @@ class Derivatives:
 
     def report(self, subject: str) -> Path:
         """Return the report of one participant."""
-        return self._inside(self.out_dir / f"sub-{subject}.html")
+        return self._inside(self.out_dir / REPORT.format(subject))
 
     def group(self, name: str) -> Path:
         """Return one of :data:`GROUP_OUTPUTS`."""
@@ -244,9 +259,17 @@ class Derivatives:
         for root in _folders(self.out_dir, "sub-") if subject is None else [self.out_dir / f"sub-{subject}"]:
             label = root.name.removeprefix("sub-")
             for session in (None, *(path.name for path in _folders(root, "ses-"))):
-                session_label = session and session.removeprefix("ses-")
                 for stem in _stems((root / session if session else root) / "anat", endings):
-                    yield StoredScan(label, session_label, stem)
+                    yield StoredScan(label, session and session.removeprefix("ses-"), stem)
+
+
+def t1w_stem(name: str) -> str:
+    """Return the name of an image without ``_T1w`` and its extension.
+
+    >>> t1w_stem("sub-01_T1w.nii.gz"), t1w_stem("head.mgz")
+    ('sub-01', 'head')
+    """
+    return _ENDING.sub("", name)
 
 
 def image_sidecar(path: Path) -> Path:

@@ -8,11 +8,13 @@ import re
 import stat
 from pathlib import Path
 
+from neurofm_bids.bids.names import T1W, t1w_stem
+
 __all__ = ["Problem", "file_problem", "folder_problem", "name_problem"]
 
 Problem = tuple[str, str]  # what is wrong, what to do
 
-_NAME = re.compile(r"sub-[A-Za-z0-9+]+(?:_[a-z]+-[A-Za-z0-9+]+)*_T1w\.nii(?:\.gz)?")
+_NAME = re.compile(rf"sub-[A-Za-z0-9+]+(?:_[a-z]+-[A-Za-z0-9+]+)*_{T1W.pattern}")
 _RENAME = (
     "Rename it to sub-<label>[_ses-<label>][_<entity>-<label>]_T1w.nii.gz; labels are letters, digits and +."
 )
@@ -31,7 +33,7 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
     """
     if not _NAME.fullmatch(path.name):
         return "the file name is not valid in BIDS", _RENAME
-    stem = path.name.split(".")[0].removesuffix("_T1w")
+    stem = t1w_stem(path.name)
     keys, labels = zip(*(part.split("-") for part in stem.split("_")), strict=True)
     derived = [key for key in _DERIVED if key in keys]
     if derived:

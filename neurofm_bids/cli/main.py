@@ -108,17 +108,18 @@ def _participant(config: Config) -> Exit:
 
 
 def _summary(config: Config, result: RunResult) -> None:
+    from neurofm_bids.bids.names import FAILED, REPORT
+
     if not (result.done or result.failed or config.outputs.reports_only):
         _log.info(
             "Nothing to do. Scans up to date: %d (use --force to process them again).",
             len(result.up_to_date),
         )
     if result.failed and result.log_folder:
-        _log.info("Failed scans and reasons: %s", result.log_folder / "failed.tsv")
+        _log.info("Failed scans and reasons: %s", result.log_folder / FAILED)
     if result.reports:
-        _log.info(
-            "Reports: %s", config.out_dir / "sub-*.html" if len(result.reports) > 1 else min(result.reports)
-        )
+        many = len(result.reports) > 1
+        _log.info("Reports: %s", config.out_dir / REPORT.format("*") if many else min(result.reports))
 
 
 def _group(config: Config) -> Exit:

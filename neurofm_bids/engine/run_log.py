@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from neurofm_bids.bids.names import FAILED, LOGS, t1w_stem
 from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
@@ -58,7 +59,7 @@ class RunLog:
 
     def __init__(self, out_dir: Path, config: Config) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        self.folder = out_dir / "logs" / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        self.folder = out_dir / LOGS / f"{stamp}-{uuid.uuid4().hex[:8]}"
         self._config, self._failures = config, list[Failure]()
         write_text(self.folder / "config.toml", _toml(config))
         try:
@@ -85,7 +86,7 @@ class RunLog:
             for failure in failures:
                 if failure.traceback:
                     self.crashed(failure.scan, failure.step, failure.reason, failure.traceback)
-            write_text(self.folder / "failed.tsv", _table(self._failures))
+            write_text(self.folder / FAILED, _table(self._failures))
         except NeuroFMError as error:
             _log.warning("The list of failed scans is not up to date: %s", error)
 
@@ -95,7 +96,7 @@ class RunLog:
 
     def crashed(self, scan: str, step: str, reason: str, trace: str) -> Path:
         """Write a file that can be attached to a bug report, and return its path."""
-        stem = Path(scan).name.split(".")[0].removesuffix("_T1w")
+        stem = t1w_stem(Path(scan).name)
         name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
         write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
         return self.folder / name

@@ -14,21 +14,27 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates, Person
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.names import FAILED, LOGS, Derivatives, t1w_stem
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_scan
 from neurofm_bids.records import dictionary
-from neurofm_bids.records.columns import Row, entries, flag_row, prediction_row, quality_row
+from neurofm_bids.records.columns import (
+    RECORDED_COLUMNS,
+    Row,
+    entries,
+    flag_row,
+    prediction_row,
+    quality_row,
+)
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, ScanRecord
 from neurofm_bids.storage.tables import read_tsv
 
-__all__ = ["RECORDED_COLUMNS", "Cohort", "Member", "Missing", "collect"]
+__all__ = ["Cohort", "Member", "Missing", "collect"]
 
 _log = logging.getLogger(__name__)
 
-RECORDED_COLUMNS = ("chronological_age_years", "age_gap_years", "recorded_sex")
 _Features = npt.NDArray[np.float32]
 
 
@@ -260,9 +266,9 @@ def _order(scan: Identity) -> tuple[str, str, str]:
 def _failed(out_dir: Path, done: set[str]) -> dict[str, str]:
     """Return the reasons of scans that runs listed as failed and that are not done, the latest run first."""
     reasons: dict[str, str] = {}
-    for path in sorted(out_dir.glob("logs/*/failed.tsv"), reverse=True):
+    for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
         for row in _rows(path):
-            stem = _stem_of(row.get("scan", ""))
+            stem = t1w_stem(PurePosixPath(row.get("scan", "")).name)
             if stem and stem not in done:
                 step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
                 reasons.setdefault(stem, f"failed in {step}: {reason}")
@@ -275,13 +281,6 @@ def _rows(path: Path) -> Sequence[Mapping[str, str]]:
     except (OSError, ValueError):
         _log.warning("A list of failed scans cannot be read and is ignored: %s", path)
         return []
-
-
-def _stem_of(scan: str) -> str:
-    name = PurePosixPath(scan).name
-    for ending in (".gz", ".nii", "_T1w"):
-        name = name.removesuffix(ending)
-    return name
 
 
 def _difference(what: str, counts: Counter[str]) -> str:

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
-from neurofm_bids.bids.names import GROUP_OUTPUTS, Derivatives
+from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import Cohort, Member, Missing, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
@@ -30,7 +31,6 @@ _ACTIVE = (
     "A participant run was active in this folder: the tables contain only the scans that were "
     "finished by then. Run the group level again when that run has ended."
 )
-_AGE = "predicted_age_years"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
     if not bids_dir.is_dir():
         _log.warning("The dataset %s was not found: the tables have no covariates.", bids_dir)
     covariates = read_covariates(bids_dir)
-    with Locks(out_dir / "logs" / ".lock") as locks, locks.held("group"):
+    with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
         cohort = collect(out_dir, label, covariates)
         if active or _is_active(locks):
@@ -107,10 +107,10 @@ def _values(cohort: Cohort, column: str) -> npt.NDArray[np.float64]:
 def _statistics(cohort: Cohort) -> Statistics:
     columns, names = (
         cohort.columns,
-        (*cohort.predicted, *cohort.metrics, "age_gap_years", "mask_volume_mm3"),
+        (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME),
     )
     values = {name: (columns[name]["Units"], _values(cohort, name)) for name in names}
-    ages = _values(cohort, "chronological_age_years"), _values(cohort, _AGE)
+    ages = _values(cohort, KNOWN_AGE), _values(cohort, AGE)
     return compute(values, ages, cohort.features)
 
 
@@ -166,5 +166,5 @@ def _scan(member: Member, *, linked: bool) -> ReportScan:
         for name, value in cells.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-    link = quote(f"sub-{subject}.html", errors="replace") if linked else None
+    link = quote(REPORT.format(subject), errors="replace") if linked else None
     return ReportScan(member.scan.stem, subject, link, numbers, member.out_of_range, member.flags)

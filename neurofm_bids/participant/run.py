@@ -14,6 +14,7 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
+from neurofm_bids.bids.names import LOCK
 from neurofm_bids.config import Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
@@ -53,7 +54,7 @@ def run_participant(config: Config) -> RunResult:
     plan = make_plan(job)
     check_output(config.out_dir)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
-    with Locks(config.out_dir / "logs" / ".lock") as locks, locks.held("participants", shared=True):
+    with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(job.out, read_covariates(config.bids_dir), config.command, locks)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
             result.reports |= reports.refresh(scan.subject for scan in plan.done)

@@ -9,8 +9,13 @@ from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Identity, ScanRecord
 
 __all__ = [
+    "AGE",
+    "AGE_GAP",
     "FLAG_COLUMNS",
     "IDENTITY_COLUMNS",
+    "KNOWN_AGE",
+    "MASK_VOLUME",
+    "RECORDED_COLUMNS",
     "Row",
     "entries",
     "flag_row",
@@ -22,7 +27,10 @@ __all__ = [
 Row = dict[str, object]
 
 IDENTITY_COLUMNS = ("participant_id", "session_id", "scan")
-FLAG_COLUMNS = ("mask_volume_mm3", "n_flags", "n_serious_flags", "flags")
+AGE, MASK_VOLUME = dictionary.prediction_column("age", "year"), "mask_volume_mm3"
+KNOWN_AGE, AGE_GAP = "chronological_age_years", "age_gap_years"
+RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, "recorded_sex")
+FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 
 

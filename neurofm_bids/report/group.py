@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Model
 from neurofm_bids.records.statistics import Agreement, Statistics
@@ -23,12 +24,6 @@ __all__ = ["GroupReport", "ReportScan", "render_group_report", "write_group_repo
 _Array = npt.NDArray[np.float64]
 
 _MAX_ROWS = 2000
-_AGE, _KNOWN_AGE, _GAP, _MASK = (
-    "predicted_age_years",
-    "chronological_age_years",
-    "age_gap_years",
-    "mask_volume_mm3",
-)
 
 
 @dataclass(frozen=True)
@@ -143,11 +138,11 @@ def _figures(report: GroupReport) -> dict[str, Any]:
     from markupsafe import Markup
 
     names = tuple(scan.stem for scan in report.scans)
-    known, predicted = _values(report, _KNOWN_AGE), _values(report, _AGE)
+    known, predicted = _values(report, KNOWN_AGE), _values(report, AGE)
     both = np.isfinite(known) & np.isfinite(predicted)
     agreement, components = report.statistics.agreement, report.statistics.components
     pictures = {
-        "predictions_figure": _draw_strips(report, (*report.predictions, _MASK), "predictions"),
+        "predictions_figure": _draw_strips(report, (*report.predictions, MASK_VOLUME), "predictions"),
         "quality_figure": _draw_strips(report, report.quality, "quality"),
         "age_figure": agreement
         and plot_agreement(
@@ -230,9 +225,9 @@ def _shown(scans: Sequence[ReportScan]) -> list[ReportScan]:
 
 
 def _table_columns(report: GroupReport) -> tuple[str, ...]:
-    known = any(_KNOWN_AGE in scan.values for scan in report.scans)
+    known = any(KNOWN_AGE in scan.values for scan in report.scans)
     first, rest = report.predictions[:1], report.predictions[1:]
-    return (*first, *((_KNOWN_AGE, _GAP) if known else ()), *rest, _MASK)
+    return (*first, *((KNOWN_AGE, AGE_GAP) if known else ()), *rest, MASK_VOLUME)
 
 
 def _head(report: GroupReport, column: str) -> tuple[str, str, str]:
@@ -251,7 +246,7 @@ def _cell(report: GroupReport, scan: ReportScan, column: str) -> tuple[str, str,
     if column not in scan.values:
         return "n/a", "not known", outside
     unit, factor = _unit(report, column)
-    form = {"ml": ",.0f", "years": "+.1f" if column == _GAP else ".1f"}.get(unit, ".2f")
+    form = {"ml": ",.0f", "years": "+.1f" if column == AGE_GAP else ".1f"}.get(unit, ".2f")
     if unit == "ml" and abs(scan.values[column] * factor) < 100:
         form = ",.1f"
     limits = [scan.values.get(f"{column}_{end}") for end in ("lower95", "upper95")]
