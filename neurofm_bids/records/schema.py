@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ def to_json(record: Any) -> dict[str, Any]:
 
 
 def from_json(kind: type[_Record], values: Any) -> _Record:
-    """Return the record that plain values describe.
+    """Return the record that plain values describe; no value is converted, such as text to a number.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def from_json(kind: type[_Record], values: Any) -> _Record:
         A value is absent, has another type, or is not finite; the message names its key.
     """
     try:
-        record: _Record = _adapter(kind).validate_python(values)
+        record: _Record = _adapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or kind.__name__

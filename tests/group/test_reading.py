@@ -69,6 +69,7 @@ def test_numbers_that_json_does_not_have_are_refused(out, token):
         ("predictions", lambda v: v["Provenance"].update(ParametersHash="x"), "different runs"),
         ("predictions", lambda v: v["Predictions"]["age"].pop("Value"), "Predictions.age.Value is absent"),
         ("predictions", lambda v: v.update(Views="many"), "Views: "),
+        ("predictions", lambda v: v["Predictions"]["age"].update(Value="70"), "a valid number"),
         ("predictions", lambda v: v.clear(), "Scan is absent"),
         ("sidecar", lambda v: v["NeuroFM"]["Model"].update(WeightsSHA256="0"), "different runs"),
         ("sidecar", lambda v: v.clear(), "different runs"),

@@ -123,6 +123,13 @@ def test_damaged_outputs(finished, name, text, cause):
     assert not cause.is_of_the_run
 
 
+def test_a_record_with_a_value_of_another_type_is_damaged(finished):
+    scan, out, _ = finished
+    path = out.path(scan, "predictions")
+    path.write_text(path.read_text().replace('"Views": 8', '"Views": "8"'))
+    assert reason(finished).cause is Cause.DAMAGED
+
+
 def test_the_image_counts_by_its_bytes(finished):
     scan, _, _ = finished
     os.utime(scan.path, (1, 1))

@@ -96,6 +96,14 @@ def test_no_record_holds_what_json_cannot(value):
             {"Method": "none", "Version": "", "VolumeMm3": "much", "BorderFraction": 0.0},
             "the record cannot be used (VolumeMm3: ",
         ),
+        (
+            {"Method": "none", "Version": "", "VolumeMm3": "70", "BorderFraction": 0.0},
+            "the record cannot be used (VolumeMm3: Input should be a valid number)",
+        ),
+        (
+            {"Method": "none", "Version": "", "VolumeMm3": 1.0, "BorderFraction": True},
+            "the record cannot be used (BorderFraction: Input should be a valid number)",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_record_is_said(values, reason):
