@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives, descriptions, ignored
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["BIDS_VERSION", "ModelText", "check_output", "write_dataset"]
 
@@ -77,7 +77,7 @@ def check_output(out_dir: Path) -> None:
 
 def _generators(path: Path) -> list[str]:
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
         return [str(entry.get("Name")) for entry in description.get("GeneratedBy", [])]
     except (ValueError, AttributeError, TypeError):
         return []
@@ -139,7 +139,7 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) 
 
 def _raw_description(bids_dir: Path) -> dict[str, Any]:
     try:
-        raw = json.loads((bids_dir / "dataset_description.json").read_text(encoding="utf-8-sig"))
+        raw = read_json(bids_dir / "dataset_description.json")
     except (OSError, ValueError):
         return {}
     return raw if isinstance(raw, dict) else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
-from neurofm_bids.storage.text import read_text
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["read_scan"]
 
@@ -87,13 +87,9 @@ def _features(path: Path) -> _Features:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(read_text(path), parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json(path)
+    except (OSError, ValueError) as error:
         raise _unusable(path, error) from error
-
-
-def _refuse(token: str) -> NoReturn:
-    raise ValueError(f"{token} is not a finite number")
 
 
 def _unusable(path: Path, error: Exception) -> NeuroFMError:

@@ -13,7 +13,6 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.scan import Provenance, ScanRecord
-from neurofm_bids.records.schema import from_json
 from neurofm_bids.storage.atomic import file_sha256
 from neurofm_bids.storage.text import read_json
 
@@ -53,41 +52,29 @@ def why_process(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
     if not out.path(scan, "sidecar").is_file():
         return Reason(Cause.NEW, "not processed yet")
     try:
-        stored = read_json(out.path(scan, "sidecar"))["NeuroFM"]
-        made = from_json(Provenance, stored)
-        return (
-            _other_run(made, config, weights_sha256)
-            or _damage(scan, out, config, stored)
-            or _other_image(made, scan)
-        )
+        return _difference(scan, out, config, weights_sha256)
     except FileNotFoundError:
         return Reason(Cause.DAMAGED, "an output is missing")
     except (OSError, ValueError, KeyError, TypeError, NeuroFMError):
         return Reason(Cause.DAMAGED, "its outputs cannot be read")
 
 
-def _other_run(made: Provenance, config: Config, weights_sha256: str) -> Reason | None:
+def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> Reason | None:
     """Return in what the outputs differ from those that this run would make."""
-    processing = config.processing
-    if made.pipeline_version != PIPELINE_VERSION:
-        text = f"made by pipeline version {made.pipeline_version}, now {PIPELINE_VERSION}"
-        return Reason(Cause.PIPELINE, text)
+    provenance = read_json(out.path(scan, "sidecar"))["NeuroFM"]
+    if (then := provenance["PipelineVersion"]) != PIPELINE_VERSION:  # its record may have another form
+        return Reason(Cause.PIPELINE, f"made by pipeline version {then}, now {PIPELINE_VERSION}")
+    values = read_json(out.path(scan, "predictions"))
+    if values["Provenance"] != provenance:
+        return Reason(Cause.DAMAGED, "its outputs come from different runs")
+    made, processing = ScanRecord.from_dict(values).provenance, config.processing
     if made.model.weights_sha256 != weights_sha256:
         return Reason(Cause.WEIGHTS, "made with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
-    return None
-
-
-def _damage(scan: Scan, out: Derivatives, config: Config, provenance: Any) -> Reason | None:
-    """Return what is wrong with the files of one run of a scan."""
     if not all(path.stat().st_size for path in out.required(scan, config.outputs.output_images)):
         return Reason(Cause.DAMAGED, "an output is empty")
-    values = read_json(out.path(scan, "predictions"))
-    ScanRecord.from_dict(values)
-    if values["Provenance"] != provenance:
-        return Reason(Cause.DAMAGED, "its outputs come from different runs")
-    return None
+    return _other_image(made, scan)
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -52,24 +52,26 @@ class Reports:
     command: str
     locks: Locks
 
-    def write(self, subjects: Iterable[str], failures: Sequence[Failure] = ()) -> set[Path]:
+    def write(
+        self, subjects: Iterable[str], failures: Sequence[Failure] = (), *, only_stale: bool = False
+    ) -> set[Path]:
         """Write the report of each participant from the outputs that exist and the failures of this run."""
         written = set()
-        for subject in sorted(subjects):
+        for subject in sorted(set(subjects)):
             mine = [failure for failure in failures if failure.subject == subject]
             with self.locks.held(f"report {subject}"):
-                written |= self._write(subject, mine)
+                written |= self._write(subject, mine, only_stale)
         return written
 
     def refresh(self, subjects: Iterable[str]) -> set[Path]:
         """Write the reports that are absent or were made from other outputs or covariates."""
-        return self.write(subject for subject in set(subjects) if not self._is_current(subject))
+        return self.write(subjects, only_stale=True)
 
-    def _write(self, subject: str, failures: Sequence[Failure]) -> set[Path]:
+    def _write(self, subject: str, failures: Sequence[Failure], only_stale: bool) -> set[Path]:
         failed = {failure.stem for failure in failures}
         finished = list(self._finished(subject))
-        scans = [scan for scan in finished if scan.record.scan.stem not in failed]
-        if not (scans or failures):
+        scans, contents = [scan for scan in finished if scan.record.scan.stem not in failed], _hash(finished)
+        if not (scans or failures) or (only_stale and self._is_current(subject, contents)):
             return set()
         path = self.out.report(subject)
         remove_leftovers([path])
@@ -80,7 +82,7 @@ class Reports:
             failures,
             command=self.command,
             software=software(),
-            contents=_hash(finished),
+            contents=contents,
         )
         return {path}
 
@@ -97,12 +99,12 @@ class Reports:
                 continue
             yield ScanReport(record, self.covariates.person(record.scan), self.out.figures(scan))
 
-    def _is_current(self, subject: str) -> bool:
-        """Tell whether the report of a participant was made from the current outputs and covariates."""
+    def _is_current(self, subject: str, contents: str) -> bool:
+        """Tell whether the report of a participant shows contents of this hash."""
         try:
             with self.out.report(subject).open("rb") as stream:
                 stream.seek(-_ENDING, os.SEEK_END)
-                return contents_comment(_hash(self._finished(subject))).encode() in stream.read()
+                return contents_comment(contents).encode() in stream.read()
         except OSError:  # there is none, or it is too short to be one
             return False
 

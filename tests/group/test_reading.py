@@ -56,7 +56,7 @@ def test_damaged_files_are_named(out, name, damage, reason):
 def test_numbers_that_json_does_not_have_are_refused(out, token):
     path = out.path(SCAN, "predictions")
     path.write_text(path.read_text().replace("12.0", token))
-    with pytest.raises(NeuroFMError, match=f"{token} is not a finite number"):
+    with pytest.raises(NeuroFMError, match="finite number"):
         read_scan(out, SCAN)
 
 

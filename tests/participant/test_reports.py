@@ -7,9 +7,11 @@ from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
 from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.participant import reports as module
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.locks import Locks
+from neurofm_bids.storage.text import read_json
 from tests.report.test_participant import record
 
 
@@ -32,6 +34,13 @@ def test_a_report_is_written_once(reports):
     assert reports.refresh(["01", "01"]) == {path}
     assert "recorded age 30" in path.read_text()
     assert reports.refresh(["01"]) == set()
+
+
+def test_records_are_read_once(reports, monkeypatch):
+    read = []
+    monkeypatch.setattr(module, "read_json", lambda path: read.append(path) or read_json(path))
+    assert reports.refresh(["01"])
+    assert read == [reports.out.path(record().scan, "predictions")]
 
 
 def test_another_age_or_record_makes_a_report_stale(reports, tmp_path):
