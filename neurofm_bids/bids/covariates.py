@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,8 +92,7 @@ class Covariates:
     def __init__(self, bids_dir: Path) -> None:
         self._root = bids_dir
         self._participants = _read_table(bids_dir / "participants.tsv", "participant_id")
-        self._sessions = lru_cache(maxsize=None)(self._read_sessions)
-        self._scans = lru_cache(maxsize=None)(self._read_scans)
+        self._tables: dict[Path, _Table] = {}
 
     def person(self, scan: Located) -> Person:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
@@ -140,17 +139,18 @@ class Covariates:
         subject, session, image = scan.subject or "", scan.session or "", _label("filename", str(scan.path))
         yield self._participants.get((subject,), {})
         if _FOLDER.fullmatch(subject + session):
-            yield self._sessions(subject).get((session,), {})
-            for table in dict.fromkeys(("", session)):
-                yield self._scans(subject, table).get((image,), {})
+            folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
+            yield self._table(folders[:1], "session_id").get((session,), {})
+            for depth in range(1, len(folders) + 1):
+                yield self._table(folders[:depth], "filename").get((image,), {})
 
-    def _read_sessions(self, subject: str) -> _Table:
-        name = f"sub-{subject}"
-        return _read_table(self._root / name / f"{name}_sessions.tsv", "session_id")
-
-    def _read_scans(self, subject: str, session: str) -> _Table:
-        folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
-        return _read_table(self._root.joinpath(*folders, "_".join([*folders, "scans.tsv"])), "filename")
+    def _table(self, folders: Sequence[str], key: str) -> _Table:
+        """Return the table of sessions or scans in a folder, read when it is first needed."""
+        name = "_".join([*folders, {"session_id": "sessions.tsv", "filename": "scans.tsv"}[key]])
+        path = self._root.joinpath(*folders, name)
+        if path not in self._tables:
+            self._tables[path] = _read_table(path, key)
+        return self._tables[path]
 
     @cached_property
     def _phenotype(self) -> list[_Table]:
