@@ -98,11 +98,11 @@ class Covariates:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
         values = {name.lower(): value for name, value in _merged(self._rows(scan)).items()}
         age = values.get("age", "")
-        sex = values.get("sex", values.get("gender", ""))
+        sex = values.get("sex") or values.get("gender", "")
         return Person(_age(age), age or None, _SEX.get(sex.lower()))
 
     def values(self, scan: Located) -> dict[str, str]:
-        """Return the known values of a scan by column, as written; ``n/a`` is not known.
+        """Return the values of a scan by column, as written; one that is not known (``n/a``) is empty.
 
         Columns of a phenotype table are named ``<file>.<column>``.
         """
@@ -118,7 +118,7 @@ class Covariates:
         """
         import pandas as pd
 
-        frame = pd.DataFrame([self.values(scan) for scan in scans], index=range(len(scans)))
+        frame = pd.DataFrame([self.values(scan) for scan in scans], index=range(len(scans))).replace("", None)
         for name in frame:
             if all(map(_NUMBER.fullmatch, frame[name].dropna())):
                 frame[name] = pd.to_numeric(frame[name])
@@ -163,13 +163,14 @@ def read_covariates(bids_dir: Path) -> Covariates:
 
 
 def _merged(rows: Iterable[_Row]) -> dict[str, str]:
-    """Return the known values by column, of columns with the same name the last one's."""
+    """Return the last known value by column, empty where there is none."""
     names: dict[str, str] = {}
     values: dict[str, str] = {}
     for row in rows:
-        for name, value in row.items():
-            if value.lower() not in _MISSING and name not in _PREFIXES:
-                values[names.setdefault(name.lower(), name)] = value
+        for column, value in row.items():
+            name = names.setdefault(column.lower(), column)
+            if column not in _PREFIXES:
+                values[name] = values.get(name, "") if value.lower() in _MISSING else value
     return values
 
 

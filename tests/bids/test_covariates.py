@@ -163,6 +163,15 @@ def test_all_columns_are_joined_to_the_scans(dataset):
     assert table["quality"].notna().tolist() == [False, True, False]
 
 
+def test_columns_without_any_known_value_stay(tmp_path):
+    write(tmp_path / "participants.tsv", "participant_id\tage\tsex\tgender\nsub-01\tn/a\tn/a\tF\n")
+    covariates = read_covariates(tmp_path)
+    table = covariates.table([Scan("01"), Scan("02")])
+    assert list(table) == ["age", "sex", "gender"]
+    assert table[["age", "sex"]].isna().all(axis=None)
+    assert covariates.person(Scan("01")).sex == "F"
+
+
 def test_a_column_is_the_same_in_upper_and_lower_case(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id\tAge\tSite\nsub-01\t30\tA\n")
     write(tmp_path / "sub-01/sub-01_sessions.tsv", "Session_ID\tAGE\tsite\nses-a\t31\tn/a\n")

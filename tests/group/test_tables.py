@@ -85,6 +85,17 @@ def test_covariates_keep_their_own_dictionary(root):
     assert about["MagneticFieldStrength"]["Units"] == "T"
 
 
+def test_covariates_that_nobody_has_keep_their_column(root):
+    (root / "participants.tsv").write_text("participant_id\tage\tsite\nsub-02\tn/a\tA\n")
+    table = tables_of(root)["covariates"]
+    assert [(row["age"], row["site"]) for row in rows(table)] == [
+        ("n/a", "n/a"),
+        ("n/a", "n/a"),
+        ("n/a", "A"),
+    ]
+    assert table.sidecar()["age"]["Description"]
+
+
 def test_no_covariate_takes_the_place_of_another_column(root):
     head = "participant_id\tscan\tDescription\tMagneticFieldStrength\tNeuroFM"
     (root / "participants.tsv").write_text(f"{head}\nsub-02\tmorning\ttall\t7\tyes\n")
