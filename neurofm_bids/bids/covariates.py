@@ -91,7 +91,7 @@ class Covariates:
 
     def __init__(self, bids_dir: Path) -> None:
         self._root = bids_dir
-        self._participants = _read_table(bids_dir / "participants.tsv", "participant_id")
+        self._participants = _read_people(bids_dir / "participants.tsv", "participant_id")
         self._tables: dict[Path, _Table] = {}
 
     def person(self, scan: Located) -> Person:
@@ -149,7 +149,7 @@ class Covariates:
         name = "_".join([*folders, {"session_id": "sessions.tsv", "filename": "scans.tsv"}[key]])
         path = self._root.joinpath(*folders, name)
         if path not in self._tables:
-            self._tables[path] = _read_table(path, key)
+            self._tables[path] = _read_people(path, key)
         return self._tables[path]
 
     @cached_property
@@ -193,13 +193,35 @@ def _read_table(path: Path, *keys: str) -> _Table:
         elif labels[0]:
             table[labels] = row
     if repeated:
-        named = ", ".join(list(repeated)[:5]) + (
-            f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
-        )
+        named = _listed(list(repeated))
         _log.warning(
             "%s has several rows for %s: the first is used. Remove the other rows.", path.name, named
         )
     return table
+
+
+def _read_people(path: Path, key: str) -> _Table:
+    """Return the rows of a table that may hold ages, and log those that cannot be used."""
+    table = _read_table(path, key)
+    unusable = [
+        f"{labels[0]}: {value[:20]}"
+        for labels, row in table.items()
+        for name, value in row.items()
+        if name.lower() == "age" and value.lower() not in _MISSING and _age(value) is None
+    ]
+    if unusable:
+        _log.warning(
+            "Ages in %s that cannot be used: %d (%s). Write years from 0 to 130, such as 34.5 or 89+.",
+            path.name,
+            len(unusable),
+            _listed(unusable),
+        )
+    return table
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
+    return ", ".join(items[:5]) + more
 
 
 def _usable_rows(path: Path, key: str) -> Iterable[dict[str, str]]:

@@ -70,6 +70,24 @@ def test_ages(tmp_path, age, years):
     assert covariates.person(Scan("02")).age_years == 40
 
 
+def test_ages_that_cannot_be_used_are_counted_and_named(tmp_path, caplog):
+    ages = ["999", "-1", "30", "n/a", "89+", "x" * 10**6]
+    rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
+    write(tmp_path / "participants.tsv", f"participant_id\tAge\n{rows}")
+    write(tmp_path / "phenotype/iq.tsv", "participant_id\tage\nsub-2\t9999\n")
+    covariates = read_covariates(tmp_path)
+    assert list(covariates.table([Scan("2")])) == ["Age", "iq.age"]
+    expected = f"Ages in participants.tsv that cannot be used: 3 (0: 999, 1: -1, 5: {'x' * 20})"
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == f"{expected}. Write years from 0 to 130, such as 34.5 or 89+."
+
+
+def test_ages_of_sessions_that_cannot_be_used_are_named(tmp_path, caplog):
+    write(tmp_path / "sub-01/sub-01_sessions.tsv", "session_id\tage\nses-a\t340\nses-b\t34\n")
+    assert read_covariates(tmp_path).person(Scan("01", "a")).age_years is None
+    assert "Ages in sub-01_sessions.tsv that cannot be used: 1 (a: 340)." in caplog.text
+
+
 def test_the_first_row_counts_and_the_others_are_named(tmp_path, caplog):
     write(tmp_path / "participants.tsv", "participant_id\tage\nsub-01\t30\n01\t40\nsub-02\n")
     covariates = read_covariates(tmp_path)
