@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ _ENTITIES = {
     "part": "part",
     "chunk": "chunk",
 }
+# As in the filter files of fMRIPrep and related programs; all but t1w are for other images.
+_SECTIONS = ("t1w", "t2w", "pdw", "flair", "bold", "sbref", "fmap", "roi", "dwi", "asl", "m0scan", "pet")
 _FIXED = {"datatype": "anat", "suffix": "T1w"}
 
 
@@ -71,10 +75,11 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     Raises
     ------
     NeuroFMError
-        The file is not JSON, or a filter has an unknown name or a value of another type.
+        The file is not JSON, a section or filter has an unknown name, or a filter a value of another type.
     """
     try:
-        filters = _section(read_json(path))
+        sections = read_json(path)
+        filters = _section(sections)
     except (OSError, ValueError) as error:
         raise NeuroFMError(
             f"the filter file cannot be read ({error})",
@@ -82,8 +87,8 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
             fix='Use a file such as {"t1w": {"acquisition": "mprage"}}.',
             code=Exit.USAGE,
         ) from error
-    for key, value in filters.items():
-        problem = _filter_problem(key, value)
+    problems = [*map(_section_problem, sections), *starmap(_filter_problem, filters.items())]
+    for problem in problems:
         if problem:
             raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE)
     return tuple(sorted((key, value) for key, value in filters.items() if key in _ENTITIES))
@@ -94,6 +99,13 @@ def _section(filters: Any) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise ValueError("the file and its section t1w must be JSON objects")
     return section
+
+
+def _section_problem(name: str) -> Problem | None:
+    if name in _SECTIONS:
+        return None
+    nearest = get_close_matches(name.lower(), _SECTIONS, 1) or _SECTIONS
+    return f"unknown section {name}", f"Did you mean {nearest[0]}?"
 
 
 def _filter_problem(key: str, value: Any) -> Problem | None:

@@ -60,6 +60,18 @@ def test_filters_that_cannot_be_used_are_usage_errors_with_their_name(
 
 
 @pytest.mark.parametrize(
+    ("section", "nearest"),
+    [("T1w", "t1w"), ("T1W", "t1w"), ("Bold", "bold"), ("anatomy", "t1w"), ("", "t1w")],
+)
+def test_an_unknown_section_is_a_usage_error_that_names_the_nearest(tmp_path, section, nearest):
+    path = tmp_path / "filter.json"
+    path.write_text(json.dumps({"t1w": {}, section: {"acquisition": "mprage"}}))
+    with pytest.raises(NeuroFMError, match=f"unknown section {section}") as error:
+        read_filter_file(path)
+    assert (error.value.code, error.value.fix) == (Exit.USAGE, f"Did you mean {nearest}?")
+
+
+@pytest.mark.parametrize(
     ("t1w", "runs"),
     [
         ({"run": [1, 2]}, {"1", "02"}),
