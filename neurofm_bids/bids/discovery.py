@@ -17,6 +17,7 @@ from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, na
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import options_of
 from neurofm_bids.storage.text import printable, read_json
 
 __all__ = ["Refused", "Scan", "Selection", "find_scans", "scan_at"]
@@ -99,12 +100,7 @@ def find_scans(config: Config) -> Selection:
     filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
     selected = [path for path in listed if matches(_entities(path), selection.session_label, filters)]
     if not selected and not closed:
-        raise NeuroFMError(
-            "no T1w image is selected",
-            where=root,
-            fix="Check labels and filters.",
-            code=Exit.NOTHING_SELECTED,
-        )
+        raise _nothing_selected(config, len(listed), len(subjects))
     refused = [_refused(path, root, problem) for path, problem in closed]
     refused += _without_scans(root, subjects, [*selected, *(path for path, _ in unlisted)])
     examined = _examined(selected, root)
@@ -147,6 +143,23 @@ def _check_dataset(config: Config) -> None:
             fix="Fix it, or use --skip-bids-validation.",
             code=Exit.INVALID_BIDS,
         )
+
+
+def _nothing_selected(config: Config, n_images: int, n_participants: int) -> NeuroFMError:
+    """Return the error for a selection without images, with what was found and which options were in use."""
+    options = [
+        f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
+        for item, declared in options_of(type(config.selection))
+        if (value := getattr(config.selection, item.name)) and value is not True
+    ]
+    used = ", ".join(text if len(text) <= 200 else f"{text[:200]}..." for text in options)
+    found = f"{n_images} in {n_participants} participants" + (f"; {used}" if used else "")
+    return NeuroFMError(
+        f"no T1w image is selected ({found})",
+        where=config.bids_dir,
+        fix=f"Check the {'options' if n_images else 'dataset'}.",
+        code=Exit.NOTHING_SELECTED,
+    )
 
 
 def _description_problem(description: Any) -> str:

@@ -67,13 +67,30 @@ def test_selection(bids_dataset, settings, expected):
     ("settings", "message"),
     [
         ({"participant_label": ("01", "77")}, "no such participant: 77"),
-        ({"session_label": ("zz",)}, "no T1w image is selected"),
+        (
+            {"session_label": ("zz", "y")},
+            r"no T1w image is selected \(1 in 1 participants; --session-label zz y\): .*/bids. Check",
+        ),
+        (
+            {"participant_label": ("01",), "t1w": {"run": 7}},
+            r"\(1 in 1 participants; --participant-label 01, --bids-filter-file .*/filter.json\): ",
+        ),
     ],
 )
 def test_nothing_selected(bids_dataset, settings, message):
     with pytest.raises(NeuroFMError, match=message) as error:
         select(bids_dataset(ONE), **settings)
     assert error.value.code is Exit.NOTHING_SELECTED
+
+
+@pytest.mark.parametrize(("labels", "used"), [((), ""), (("01",), "; --participant-label 01")])
+def test_no_image_at_all(bids_dataset, labels, used):
+    root = bids_dataset()
+    (root / "sub-01" / "func").mkdir(parents=True)
+    with pytest.raises(NeuroFMError) as error:
+        select(root, participant_label=labels)
+    assert error.value.what == f"no T1w image is selected (0 in 1 participants{used})"
+    assert error.value.fix == "Check the dataset."
 
 
 def test_missing_dataset(tmp_path):
