@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import Field
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 from neurofm_bids.bids.filters import parse_labels, read_filter_file
 from neurofm_bids.config import GROUPS, Config
+from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import Option, options_of
 
@@ -34,7 +32,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
         Folders that must not coincide (exit code 64), or a label or filter file that cannot be read.
     """
     bids_dir, out_dir = _absolute(given["bids_dir"]), _absolute(given["out_dir"])
-    work_dir = _absolute(given["work_dir"]) if "work_dir" in given else _default_work_dir(out_dir)
+    work_dir = _absolute(given["work_dir"]) if "work_dir" in given else default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     if given.get("reports_only") and given.get("force"):
         raise NeuroFMError(
@@ -61,18 +59,6 @@ def _value(item: Field[Any], option: Option, values: Mapping[str, Any]) -> Any:
 def _absolute(path: Path) -> Path:
     """Make a path absolute without resolving links."""
     return Path(path).expanduser().absolute()
-
-
-def _default_work_dir(out_dir: Path) -> Path:
-    name = hashlib.sha256(str(out_dir).encode()).hexdigest()[:8]
-    try:
-        return Path(tempfile.gettempdir()) / f"neurofm-work-{os.geteuid()}-{name}"
-    except FileNotFoundError as error:
-        raise NeuroFMError(
-            "no writable temporary folder found",
-            fix="Choose a folder for intermediate files with --work-dir.",
-            code=Exit.CANT_CREATE,
-        ) from error
 
 
 def _check_folders(bids_dir: Path, out_dir: Path, work_dir: Path) -> None:

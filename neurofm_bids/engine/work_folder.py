@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 import platform
@@ -18,9 +19,10 @@ from pathlib import Path
 from neurofm_bids.errors import ENDS_THE_RUN, Exit, NeuroFMError
 from neurofm_bids.storage.locks import Locks
 
-__all__ = ["disk_errno", "run_prefix", "work_folder"]
+__all__ = ["default_work_dir", "disk_errno", "run_prefix", "work_folder"]
 
 _log = logging.getLogger(__name__)
+_SHARED = "neurofm-work-"
 _KEPT = "neurofm-kept-"
 _PROBE = 2**16  # bytes: more than a step writes when it fails
 
@@ -42,9 +44,7 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
     number = uuid.uuid4().hex[:12]
     folder, new = work_dir / f"{run_prefix()}{number}", work_dir / f"neurofm-new-{number}"
     try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        _check_owner(work_dir)
-        new.mkdir(mode=0o700)
+        _create(new)
     except OSError as error:
         raise NeuroFMError(
             f"the work folder cannot be created ({error.strerror})",
@@ -61,6 +61,37 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
         finally:
             _end(folder, keep=keep)
             _clear(work_dir, but=folder)  # of a run that was killed in the meantime
+            if work_dir.name.startswith(_SHARED):
+                with contextlib.suppress(OSError):  # another run or a kept folder is in it
+                    work_dir.rmdir()
+
+
+def default_work_dir(out_dir: Path) -> Path:
+    """Return the folder in the temporary directory for the runs of one output folder; the last removes it.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no temporary directory.
+    """
+    name = hashlib.sha256(str(out_dir).encode()).hexdigest()[:8]
+    try:
+        return Path(tempfile.gettempdir()) / f"{_SHARED}{os.geteuid()}-{name}"
+    except FileNotFoundError as error:
+        raise NeuroFMError(
+            "no writable temporary folder found",
+            fix="Choose a folder for intermediate files with --work-dir.",
+            code=Exit.CANT_CREATE,
+        ) from error
+
+
+def _create(new: Path) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _check_owner(new.parent)
+        new.mkdir(mode=0o700)
+    except FileNotFoundError:  # a run that ended in this moment removed the empty folder
+        _create(new)
 
 
 def _end(folder: Path, *, keep: bool) -> None:

@@ -2,10 +2,11 @@
 
 import errno
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from neurofm_bids.engine.work_folder import disk_errno, run_prefix, work_folder
+from neurofm_bids.engine.work_folder import default_work_dir, disk_errno, run_prefix, work_folder
 from neurofm_bids.errors import Exit, NeuroFMError
 from tests.faults.command import hold
 
@@ -54,6 +55,39 @@ def test_kept_folders_are_kept(tmp_path):
     (kept,) = tmp_path.iterdir()
     assert kept.name.startswith("neurofm-kept-")
     assert (kept / "file").is_file()
+
+
+def test_the_default_folder_is_removed_by_the_last_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    work = default_work_dir(tmp_path / "out")
+    assert work.parent == tmp_path
+    with work_folder(work):
+        (work / "neurofm-run-other").mkdir()
+    assert [path.name for path in work.iterdir()] == ["neurofm-run-other"]
+    (work / "neurofm-run-other").rmdir()
+    with work_folder(work):
+        assert len(list(work.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_given_stays(tmp_path):
+    with work_folder(tmp_path / "work"):
+        pass
+    assert list(tmp_path.iterdir()) == [tmp_path / "work"]
+
+
+def test_a_folder_that_another_run_removes_meanwhile_is_made_again(tmp_path, monkeypatch):
+    mkdir, removed = Path.mkdir, []
+
+    def racing(path, *args, **options):
+        if path.name.startswith("neurofm-new-") and not removed:
+            removed.append(path.parent.rmdir())
+        mkdir(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    with work_folder(tmp_path / "work") as folder:
+        assert folder.parent == tmp_path / "work"
+    assert removed == [None]
 
 
 def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
