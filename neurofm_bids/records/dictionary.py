@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.prediction import Prediction, class_of
 
 __all__ = [
     "Entry",
@@ -26,7 +26,6 @@ __all__ = [
 Entry = dict[str, Any]
 
 _SUFFIXES = {"year": "_years", "mm^3": "_mm3", "mm": "_mm"}
-_PROBABILITY = "probability of "
 
 
 @cache
@@ -107,15 +106,16 @@ def prediction_column(name: str, units: str) -> str:
     >>> prediction_column("age", "year"), prediction_column("sex", "probability of male")
     ('predicted_age_years', 'predicted_male_probability')
     """
-    if units.startswith(_PROBABILITY):
-        return f"predicted_{_safe(units.removeprefix(_PROBABILITY))}_probability"
+    of_class = class_of(units)
+    if of_class is not None:
+        return f"predicted_{_safe(of_class)}_probability"
     return f"predicted_{_safe(name)}{_SUFFIXES.get(units, '')}"
 
 
 def prediction(name: str, about: Prediction) -> dict[str, Entry]:
     """Return the entries of a prediction's columns: its value, then ``_sd``, ``_lower95``, ..."""
     column, (low, high) = prediction_column(name, about.units), about.range
-    units = "1" if about.units.startswith(_PROBABILITY) else about.units
+    units = about.units if class_of(about.units) is None else "1"
     text = f"{about.description}. Supported range: {low:g} to {high:g}"
     entries = {column: {"LongName": about.long_name, "Description": text, "Units": units}}
     for part, entry in _dictionary()["parts"].items():

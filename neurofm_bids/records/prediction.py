@@ -6,7 +6,9 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Prediction"]
+__all__ = ["Prediction", "class_of"]
+
+_PROBABILITY = "probability of "
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -33,3 +35,12 @@ class Prediction:
     in_range: bool
     long_name: str
     description: str
+
+
+def class_of(units: str) -> str | None:
+    """Return the class in the units of a probability, or None for other units.
+
+    >>> class_of("probability of male"), class_of("year")
+    ('male', None)
+    """
+    return units.removeprefix(_PROBABILITY) if units.startswith(_PROBABILITY) else None

@@ -198,7 +198,7 @@ def _unit(report: GroupReport, column: str) -> tuple[str, float]:
     unit = str(report.columns.get(column, {}).get("Units", "arbitrary"))
     if unit == "mm^3" and column.endswith("volume_mm3"):
         return "ml", 1e-3
-    return {"year": "years", "probability of male": "1"}.get(unit, unit), 1.0
+    return {"year": "years"}.get(unit, unit), 1.0
 
 
 def _agreement_rows(agreement: Agreement) -> list[tuple[str, str]]:

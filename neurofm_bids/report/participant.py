@@ -11,7 +11,7 @@ from typing import Any
 from neurofm_bids.bids.covariates import Person
 from neurofm_bids.records.dictionary import metric
 from neurofm_bids.records.failure import Failure
-from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.prediction import Prediction, class_of
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.methods import methods_of, plain_citations
 from neurofm_bids.report.render import render
@@ -127,7 +127,7 @@ def _view(scan: ScanReport) -> dict[str, Any]:
 
 
 def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
-    scale, unit, form = _shown(prediction.units)
+    scale, unit, form = _shown(prediction)
     interval = ""
     if prediction.interval95 is not None:
         low, high = (format(limit * scale, form) for limit in prediction.interval95)
@@ -137,17 +137,16 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
         gap = prediction.value - person.age_years
         remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
-    return _Number(prediction.long_name, value, interval, "; ".join(remarks), prediction.description)
+    kind = "" if class_of(prediction.units) is None else f" ({prediction.units})"
+    return _Number(prediction.long_name + kind, value, interval, "; ".join(remarks), prediction.description)
 
 
-def _shown(units: str) -> tuple[float, str, str]:
+def _shown(prediction: Prediction) -> tuple[float, str, str]:
     """Return factor, unit and format in which people read a quantity."""
-    shown = {
-        "mm^3": (1e-3, "ml", ",.1f"),
-        "year": (1.0, "years", ".1f"),
-        "probability of male": (1.0, "", ".2f"),
-    }
-    return shown.get(units, (1.0, units, ".3g"))
+    if class_of(prediction.units) is not None:
+        return 1.0, "", ".2f"
+    shown = {"mm^3": (1e-3, "ml", ",.1f"), "year": (1.0, "years", ".1f")}
+    return shown.get(prediction.units, (1.0, prediction.units, ".3g"))
 
 
 def _metric(name: str, value: float | None) -> _Number:

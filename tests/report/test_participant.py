@@ -54,6 +54,14 @@ def test_report_shows_numbers_with_units_and_escapes(tmp_path):
     assert "@" not in text.split('id="methods"')[1].split("<details>")[0]
 
 
+@pytest.mark.parametrize("name", ["Predicted sex", "Another name"])
+def test_a_probability_says_of_what(tmp_path, name):
+    sex = prediction(0.4, "probability of female", interval95=(0.31, 0.5), long_name=name)
+    text = page(tmp_path, scan(predictions={"sex": sex}))
+    assert f'<td>{name} (probability of female)</td><td class="number">0.40</td>' in text
+    assert "0.31 to 0.50" in text
+
+
 def test_report_without_intervals_or_age(tmp_path):
     one = prediction(41.0, sd=None, interval95=None)
     text = page(tmp_path, scan(Person(), predictions={"age": one}, views=1))
