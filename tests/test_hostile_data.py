@@ -138,6 +138,7 @@ def participant_page(folder):
     provenance = replace(
         made.provenance,
         model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        weights_sha256=(HOSTILE, HOSTILE),
         input=Input(HOSTILE, 1, 1),
         parameters=parameters,
         software=versions,
@@ -195,6 +196,7 @@ def group_page(folder):
     report = GroupReport(
         label=HOSTILE,
         model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        weights_sha256=(HOSTILE, HOSTILE),
         scans=tuple(scans),
         missing=((HOSTILE, HOSTILE),),
         warnings=(HOSTILE,),
@@ -281,7 +283,7 @@ def test_figures_do_not_depend_on_a_matplotlibrc():
         assert mpl.rcParams["font.size"] == 9
 
 
-@pytest.mark.parametrize("subject", ["<img src=x onerror=alert(1)>", 'a"b', "a:b#c?d%2e&amp;", "\udcff"])
+@pytest.mark.parametrize("subject", ["<img src=x onerror=alert(1)>", 'a"b', "a:b#c?d%2e&amp;"])
 def test_a_participant_with_an_odd_folder_name_is_linked_and_shown(tmp_path, subject):
     write_scan(tmp_path, f"sub-{subject}")
     (tmp_path / f"sub-{subject}.html").touch()
@@ -292,6 +294,16 @@ def test_a_participant_with_an_odd_folder_name_is_linked_and_shown(tmp_path, sub
     assert [unquote(link, errors="surrogateescape") for link in links] == [
         f"sub-{subject}.html".encode(errors="replace").decode()
     ]
+
+
+def test_a_record_whose_text_is_not_unicode_is_missing(tmp_path):
+    write_scan(tmp_path, "sub-01")
+    write_scan(tmp_path, "sub-\udcff")
+    (missing,) = write_group(tmp_path, "openS", bids_dir=tmp_path).missing
+    assert (missing.stem, "the record cannot be used" in missing.reason) == ("sub-\udcff", True)
+    html = (tmp_path / "group_desc-openS.html").read_text()
+    assert list(faults(html)) == []
+    assert "<td>sub-?</td>" in html
 
 
 @pytest.fixture(scope="session")

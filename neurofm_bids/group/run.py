@@ -146,6 +146,7 @@ def _report(out: Derivatives, cohort: Cohort, statistics: Statistics) -> GroupRe
     return GroupReport(
         label=cohort.label,
         model=made.model,
+        weights_sha256=cohort.weights_sha256,
         scans=tuple(_scan(member, linked=member.scan.subject in pages) for member in cohort.members),
         missing=tuple((missing.stem, missing.reason) for missing in cohort.missing),
         warnings=cohort.warnings,

@@ -60,6 +60,8 @@ class GroupReport:
     ----------
     label, model
         Model label, and the model.
+    weights_sha256
+        SHA-256 of all weights in use.
     scans
         In the order of the tables.
     missing
@@ -84,6 +86,7 @@ class GroupReport:
 
     label: str
     model: Model
+    weights_sha256: tuple[str, ...]
     scans: tuple[ReportScan, ...]
     missing: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
-from tests.samples import write_scan
+from tests.samples import scan_record, write_scan
 from tests.tables import read_rows
 
 TABLES = [
@@ -147,6 +148,16 @@ def test_report_shows_the_cohort_and_needs_no_other_file(cohort):
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:|sub-)""", page)
     assert not re.search(r"https?://", page)
     assert "<script" not in page
+
+
+def test_report_states_the_weights_of_all_scans(cohort):
+    made = scan_record().provenance
+    write_scan(
+        cohort, "sub-66", provenance=replace(made, model=replace(made.model, weights_sha256="cd" * 32))
+    )
+    group(cohort)
+    page = (cohort / "group_desc-openS.html").read_text()
+    assert f"<code>{'ab' * 32}</code>, <code>{'cd' * 32}</code>" in page
 
 
 def test_report_escapes_what_records_say(cohort):

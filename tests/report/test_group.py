@@ -34,6 +34,7 @@ def report(*scans, agreement=None, components=None, summaries=None, **changes):
     given = {
         "label": "openS",
         "model": scan_record().provenance.model,
+        "weights_sha256": ("ab" * 32,),
         "scans": scans,
         "missing": (),
         "warnings": (),
@@ -126,6 +127,11 @@ def test_flags_are_counted_by_name_and_severity():
     rows = re.findall(r'<tr><td>([^<]*)</td><td[^>]*>(\w+)</td><td class="number">(\d+)</td></tr>', page)
     assert rows == [("low snr", "serious", "2"), ("odd", "warning", "1")]
     assert "2 with flags, 2 serious" in text(page)
+
+
+def test_all_weights_in_use_are_stated():
+    page = render_group_report(report(scan(1), weights_sha256=("ab" * 32, "cd" * 32)))
+    assert f"Weights (SHA-256) {'ab' * 32} , {'cd' * 32}" in text(page)
 
 
 def test_a_large_cohort_shows_flagged_scans_first():
