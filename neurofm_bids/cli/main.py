@@ -123,18 +123,9 @@ def _summary(config: Config, result: RunResult) -> None:
 
 
 def _group(config: Config) -> Exit:
-    from neurofm_bids.bids.dataset import check_output
     from neurofm_bids.group.run import write_group
     from neurofm_bids.model.registry import model_spec
 
-    if not config.out_dir.is_dir():
-        raise NeuroFMError(
-            "output folder not found",
-            where=config.out_dir,
-            fix="Run the participant level first.",
-            code=Exit.NO_INPUT,
-        )
-    check_output(config.out_dir)
     spec = model_spec(config.processing.model)
     result = write_group(config.out_dir, spec.label, bids_dir=config.bids_dir, command=config.command)
     for missing in result.missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates, Person
 from neurofm_bids.bids.names import FAILED, LOGS, Derivatives, t1w_stem
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.reading import read_scan
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import (
@@ -169,13 +168,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
         Model label used in ``desc-`` (``openS``).
     covariates
         Of the source dataset.
-
-    Raises
-    ------
-    NeuroFMError
-        ``out_dir`` is not a folder or ``label`` is not alphanumeric.
     """
-    _check(out_dir, label)
     by_size, reasons = _read(Derivatives(out_dir, label), covariates)
     alike, odd = _most(by_size)
     done = {member.scan.stem for member, _ in alike.members} if alike else set()
@@ -184,18 +177,6 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
     return (
         _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
     )
-
-
-def _check(out_dir: Path, label: str) -> None:
-    if not re.fullmatch(r"[0-9A-Za-z]+", label):
-        raise NeuroFMError("a model label has letters and digits only", where=label, code=Exit.USAGE)
-    if not out_dir.is_dir():
-        raise NeuroFMError(
-            "output folder not found",
-            where=out_dir,
-            fix="Run the participant level first.",
-            code=Exit.NO_INPUT,
-        )
 
 
 def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:

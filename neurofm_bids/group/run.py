@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import Cohort, Member, Missing, collect
@@ -62,8 +64,10 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
     Raises
     ------
     NeuroFMError
-        No scan has usable outputs of this model, or a file cannot be written.
+        ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, no scan has
+        usable outputs of this model, or a file cannot be written.
     """
+    _check(out_dir, label)
     if not bids_dir.is_dir():
         _log.warning("The dataset %s was not found: the tables have no covariates.", bids_dir)
     covariates = read_covariates(bids_dir)
@@ -78,6 +82,19 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics)
         return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
+
+
+def _check(out_dir: Path, label: str) -> None:
+    if not re.fullmatch(r"[0-9A-Za-z]+", label):
+        raise NeuroFMError("a model label has letters and digits only", where=label, code=Exit.USAGE)
+    if not out_dir.is_dir():
+        raise NeuroFMError(
+            "output folder not found",
+            where=out_dir,
+            fix="Run the participant level first.",
+            code=Exit.NO_INPUT,
+        )
+    check_output(out_dir)
 
 
 def _is_active(locks: Locks) -> bool:

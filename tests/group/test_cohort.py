@@ -3,7 +3,6 @@ import json
 import pytest
 
 from neurofm_bids.bids.covariates import read_covariates
-from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, write_scan
 
@@ -119,20 +118,6 @@ def test_an_empty_folder_has_no_members(collected, tmp_path):
     (tmp_path / "out").mkdir()
     cohort = collected()
     assert (cohort.members, cohort.missing, cohort.example, cohort.features.shape) == ((), (), None, (0, 0))
-
-
-@pytest.mark.parametrize(
-    ("label", "code", "message"),
-    [
-        ("no such", Exit.USAGE, "letters and digits only: no such"),
-        ("../x", Exit.USAGE, "letters and digits only"),
-        ("openS", Exit.NO_INPUT, "output folder not found: .*nothing. Run the participant level first."),
-    ],
-)
-def test_wrong_folder_or_label(tmp_path, label, code, message):
-    with pytest.raises(NeuroFMError, match=message) as caught:
-        collect(tmp_path / "nothing", label, read_covariates(tmp_path))
-    assert caught.value.code == code
 
 
 def test_what_the_columns_of_all_members_mean(collected):

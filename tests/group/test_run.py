@@ -234,3 +234,25 @@ def test_a_participant_run_that_is_active_is_warned_of(cohort, caplog):
     assert result.warnings[0] in caplog.text
     assert result.warnings[0] in (cohort / "group_desc-openS.html").read_text()
     assert group(cohort).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "message"),
+    [
+        ("no such", Exit.USAGE, "letters and digits only: no such"),
+        ("../x", Exit.USAGE, "letters and digits only"),
+        ("openS", Exit.NO_INPUT, "output folder not found: .*nothing. Run the participant level first."),
+    ],
+)
+def test_wrong_folder_or_label(tmp_path, label, code, message):
+    with pytest.raises(NeuroFMError, match=message) as caught:
+        write_group(tmp_path / "nothing", label, bids_dir=tmp_path)
+    assert caught.value.code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_another_program_is_refused(cohort):
+    (cohort / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    with pytest.raises(NeuroFMError, match="holds another dataset") as caught:
+        group(cohort)
+    assert caught.value.code == Exit.CANT_CREATE
