@@ -90,7 +90,7 @@ class Covariates:
     """
 
     def __init__(self, bids_dir: Path) -> None:
-        self._root = bids_dir
+        self.bids_dir = bids_dir
         self._participants = _read_people(bids_dir / "participants.tsv", "participant_id")
         self._tables: dict[Path, _Table] = {}
 
@@ -129,7 +129,7 @@ class Covariates:
         """LongName, Description, Units and Levels by column, as far as the dataset gives them."""
         entries: dict[str, dict[str, Any]] = {}
         for pattern in _DICTIONARIES:
-            for path in sorted(self._root.glob(pattern)):
+            for path in sorted(self.bids_dir.glob(pattern)):
                 prefix = f"{path.stem}." if pattern.startswith("phenotype") else ""
                 entries |= {f"{prefix}{name}": entry for name, entry in _entries(path).items()}
         return entries
@@ -147,14 +147,14 @@ class Covariates:
     def _table(self, folders: Sequence[str], key: str) -> _Table:
         """Return the table of sessions or scans in a folder, read when it is first needed."""
         name = "_".join([*folders, {"session_id": "sessions.tsv", "filename": "scans.tsv"}[key]])
-        path = self._root.joinpath(*folders, name)
+        path = self.bids_dir.joinpath(*folders, name)
         if path not in self._tables:
             self._tables[path] = _read_people(path, key)
         return self._tables[path]
 
     @cached_property
     def _phenotype(self) -> list[_Table]:
-        return [_read_phenotype(path) for path in sorted(self._root.glob("phenotype/*.tsv"))]
+        return [_read_phenotype(path) for path in sorted(self.bids_dir.glob("phenotype/*.tsv"))]
 
 
 def read_covariates(bids_dir: Path) -> Covariates:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates, Person
-from neurofm_bids.bids.names import FAILED, LOGS, Derivatives, t1w_stem
+from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, StoredScan, t1w_stem
+from neurofm_bids.bids.problems import folder_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.reading import read_scan
 from neurofm_bids.records import dictionary
@@ -157,8 +159,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
-    inconsistent become :class:`Missing`, and so do scans that a run listed as failed and that have no
-    outputs now: members plus missing is everything found or attempted.
+    inconsistent become :class:`Missing`, and so do scans that a run listed as failed, that have not been
+    finished since, and whose image is still in the dataset.
 
     Parameters
     ----------
@@ -169,10 +171,12 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
     covariates
         Of the source dataset.
     """
-    by_size, reasons = _read(Derivatives(out_dir, label), covariates)
+    out = Derivatives(out_dir, label)
+    stored = list(out.stored())
+    by_size, unusable = _read(out, stored, covariates)
     alike, odd = _most(by_size)
-    done = {member.scan.stem for member, _ in alike.members} if alike else set()
-    reasons |= odd | _failed(out_dir, done)  # why a scan failed explains more than that a file is missing
+    finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
+    reasons = unusable | odd | _failed(out_dir, covariates.bids_dir, finished)
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
         _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
@@ -197,15 +201,17 @@ def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
     )
 
 
-def _read(out: Derivatives, covariates: Covariates) -> tuple[dict[int, _Alike], dict[str, str]]:
+def _read(
+    out: Derivatives, stored: Iterable[StoredScan], covariates: Covariates
+) -> tuple[dict[int, _Alike], dict[str, str]]:
     """Return the scans by number of features, and the reasons of those that cannot be used by stem."""
     by_size: dict[int, _Alike] = {}
     missing: dict[str, str] = {}
-    for stored in out.stored():
+    for scan in stored:
         try:
-            record, features = read_scan(out, stored)
+            record, features = read_scan(out, scan)
         except NeuroFMError as error:
-            missing[stored.stem] = error.reason
+            missing[scan.stem] = error.reason
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
         alike.add(_member(record, covariates.person(record.scan)), features, record)
@@ -244,16 +250,22 @@ def _order(scan: Identity) -> tuple[str, str, str]:
     return scan.subject or "", scan.session or "", scan.stem
 
 
-def _failed(out_dir: Path, done: set[str]) -> dict[str, str]:
-    """Return the reasons of scans that runs listed as failed and that are not done, the latest run first."""
+def _failed(out_dir: Path, bids_dir: Path, finished: Set[str]) -> dict[str, str]:
+    """Return the reasons of scans that failed and were not finished since, as the latest run gives them."""
     reasons: dict[str, str] = {}
     for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
         for row in _rows(path):
-            stem = t1w_stem(PurePosixPath(row.get("scan", "")).name)
-            if stem and stem not in done:
+            scan = row.get("scan", "")
+            stem = t1w_stem(PurePosixPath(scan).name)
+            if stem and stem not in finished and _is_there(bids_dir / scan):
                 step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
                 reasons.setdefault(stem, f"failed in {step}: {reason}")
     return reasons
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether the image of a failed scan still exists, or a folder is still closed."""
+    return os.path.lexists(path) and (T1W.search(path.name) is not None or folder_problem(path) is not None)
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, str]]:

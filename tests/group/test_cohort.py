@@ -3,6 +3,7 @@ import json
 import pytest
 
 from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.group import cohort as module
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, write_scan
 
@@ -99,19 +100,66 @@ def write_failures(out, run, *rows):
     folder = out / "logs" / run
     folder.mkdir(parents=True)
     (folder / "failed.tsv").write_text("scan\tstep\treason\tfix\n" + "".join(f"{row}\n" for row in rows))
+    for path in (out.parent / row.split("\t")[0] for row in rows):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def reasons(cohort):
+    return {missing.stem: missing.reason for missing in cohort.missing}
 
 
 def test_failed_scans_are_missing_with_the_reason_of_the_latest_run(collected, tmp_path):
     out = tmp_path / "out"
     write_failures(out, "2026-a", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\told\t", "sub-03_T1w.nii\t\t\t")
-    write_failures(out, "2026-b", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\tnew\t", "\tload\tno scan\t")
+    write_failures(out, "2026-b", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\tnew\t")
+    (out / "logs" / "2026-b" / "failed.tsv").open("a").write("\tload\tno scan\t\n")
     (out / "logs" / "2026-c").mkdir()
     (out / "logs" / "2026-c" / "failed.tsv").mkdir()  # cannot be read
-    cohort = collected("sub-01")
-    assert [(m.stem, m.reason) for m in cohort.missing] == [
-        ("sub-02_run-1", "failed in load: new"),
-        ("sub-03", "failed in a step: no reason given"),
-    ]
+    assert reasons(collected("sub-01")) == {
+        "sub-02_run-1": "failed in load: new",
+        "sub-03": "failed in a step: no reason given",
+    }
+
+
+IMAGE = "sub-02/anat/sub-02_T1w.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        (lambda path: None, {"sub-02"}),
+        (lambda path: path.unlink(), set()),
+        (lambda path: path.rename(path.with_name("sub-02_run-1_T1w.nii.gz")), set()),
+        (lambda path: (path.unlink(), path.symlink_to("gone")), {"sub-02"}),  # not downloaded
+    ],
+)
+def test_only_failures_of_images_that_are_still_there_count(collected, tmp_path, change, missing):
+    write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t")
+    change(tmp_path / IMAGE)
+    assert reasons(collected("sub-01")).keys() == missing
+
+
+@pytest.mark.parametrize(("problem", "missing"), [(None, set()), (("no read permission", ""), {"anat"})])
+def test_a_folder_that_could_not_be_listed_counts_while_it_is_closed(
+    collected, tmp_path, monkeypatch, problem, missing
+):
+    write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t", "sub-03/anat\tselect\tclosed\t")
+    (tmp_path / IMAGE).unlink()
+    monkeypatch.setattr(module, "folder_problem", lambda path: problem)
+    assert reasons(collected("sub-01")).keys() == missing
+
+
+def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(collected, tmp_path):
+    write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t")
+    collected("sub-01", "sub-02", "sub-03")
+    names = tmp_path / "out" / "sub-02" / "anat" / "sub-02_desc-openS_features"
+    names.with_suffix(".tsv").write_text("f000\n1\n")
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    assert reasons(cohort) == {"sub-02": "1 features where the other scans have 12"}
+    names.with_suffix(".json").unlink()  # it failed again
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    assert reasons(cohort) == {"sub-02": "failed in load: old"}
 
 
 def test_an_empty_folder_has_no_members(collected, tmp_path):

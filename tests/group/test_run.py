@@ -126,10 +126,15 @@ def test_failed_scans_of_the_logs_are_missing_until_done(cohort):
     rows = "sub-02/anat/sub-02_T1w.nii.gz\tbias_correction\told\tx\n"
     rows += "sub-11/anat/sub-11_T1w.nii\tbrain_extraction\tno brain was found\tx\n"
     (log / "failed.tsv").write_text("scan\tstep\treason\tfix\n" + rows)
+    image = cohort.parent / "bids" / "sub-11" / "anat" / "sub-11_T1w.nii"
+    image.parent.mkdir(parents=True)
+    image.touch()
     missing = group(cohort, "openS").missing
     assert [(m.stem, m.reason) for m in missing] == [
         ("sub-11", "failed in brain_extraction: no brain was found")
     ]
+    image.unlink()
+    assert group(cohort, "openS").missing == ()
 
 
 def test_other_models_are_left_alone(cohort):
