@@ -410,7 +410,7 @@ def table(path):
 @pytest.mark.fault("a tab, line end or quotation mark in data", "each scan keeps its row and columns")
 def test_group_tables_keep_their_shape(tmp_path, text):
     bids = tmp_path / "bids"
-    bids.mkdir()
+    (bids / "sub-01").mkdir(parents=True)
     out = tmp_path / "out"
     shown = " ".join(text.replace("\t", " ").split())
     (bids / "participants.tsv").write_text(f"participant_id\tage\tnote\nsub-01\t30\t{shown}\n")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from neurofm_bids.bids.covariates import Covariates, Person
 from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, StoredScan, t1w_stem
 from neurofm_bids.bids.problems import folder_problem
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_scan
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import (
@@ -170,9 +170,15 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
         Model label used in ``desc-`` (``openS``).
     covariates
         Of the source dataset.
+
+    Raises
+    ------
+    NeuroFMError
+        None of the participants is in the source dataset.
     """
     out = Derivatives(out_dir, label)
     stored = list(out.stored())
+    _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
     by_size, unusable = _read(out, stored, covariates)
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
@@ -181,6 +187,16 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
     return (
         _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
     )
+
+
+def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
+    if subjects and not any(os.path.lexists(bids_dir / f"sub-{subject}") for subject in subjects):
+        raise NeuroFMError(
+            "none of the participants in the output folder is in the dataset",
+            where=bids_dir,
+            fix="Give the dataset that was processed.",
+            code=Exit.NO_INPUT,
+        )
 
 
 def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:

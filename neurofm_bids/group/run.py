@@ -64,12 +64,11 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
     Raises
     ------
     NeuroFMError
-        ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, no scan has
-        usable outputs of this model, or a file cannot be written.
+        ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, ``bids_dir`` is
+        not the dataset that was processed, no scan has usable outputs of this model, or a file cannot be
+        written.
     """
     _check(out_dir, label)
-    if not bids_dir.is_dir():
-        _log.warning("The dataset %s was not found: the tables have no covariates.", bids_dir)
     covariates = read_covariates(bids_dir)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)

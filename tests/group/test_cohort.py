@@ -15,6 +15,7 @@ def collected(tmp_path):
     def make(*stems, participants="", **changes):
         for number, stem in enumerate(stems):
             write_scan(tmp_path / "out", stem, seed=number, **changes)
+            (tmp_path / stem.split("_")[0]).mkdir(exist_ok=True)
         if participants:
             (tmp_path / "participants.tsv").write_text(participants)
         return collect(tmp_path / "out", "openS", read_covariates(tmp_path))

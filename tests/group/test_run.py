@@ -28,7 +28,7 @@ def cohort(tmp_path):
     out, bids = tmp_path / "out", tmp_path / "bids"
     for number, stem in enumerate(("sub-01_ses-a", "sub-01_ses-b_run-1", "sub-02", "sub-10")):
         write_scan(out, stem, seed=number)
-    (bids / "sub-01").mkdir(parents=True)
+        (bids / stem.split("_")[0]).mkdir(parents=True, exist_ok=True)
     (bids / "participants.tsv").write_text("participant_id\tage\tsite\nsub-02\t32\tA\nsub-10\t33\tB\n")
     (bids / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\tage\nses-b\t31\n")
     return out
@@ -174,9 +174,11 @@ def test_report_escapes_what_records_say(cohort):
 
 
 def test_report_of_one_scan_without_age(tmp_path):
-    write_scan(tmp_path, "sub-01")
-    assert group(tmp_path, "openS").rows == 1
-    page = (tmp_path / "group_desc-openS.html").read_text()
+    out = tmp_path / "out"
+    write_scan(out, "sub-01")
+    (tmp_path / "bids" / "sub-01").mkdir(parents=True)
+    assert group(out).rows == 1
+    page = (out / "group_desc-openS.html").read_text()
     assert "No chronological ages are known" in page
     assert "Principal components need at least three scans" in page
 
@@ -204,10 +206,17 @@ def test_statistics_reach_a_table(cohort):
     assert sum(scores) == pytest.approx(0, abs=1e-3)
 
 
-def test_a_dataset_that_is_gone_costs_the_covariates_only(cohort, caplog):
-    result = write_group(cohort, "openS", bids_dir=cohort / "gone")
-    assert result.rows == 4
-    assert "the tables have no covariates" in caplog.text
+@pytest.mark.parametrize("folder", [None, ".", "sub-99"])
+def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
+    before = {path: path.read_bytes() for path in group(cohort).paths}
+    other = cohort.parent / "other"
+    if folder:
+        (other / folder).mkdir(parents=True)
+    message = r"none of the participants in the output folder is in the dataset: .*/other\."
+    with pytest.raises(NeuroFMError, match=message) as caught:
+        write_group(cohort, "openS", bids_dir=other)
+    assert caught.value.code == Exit.NO_INPUT
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_report_draws_every_metric(cohort):

@@ -27,6 +27,7 @@ def rows(table):
 def root(tmp_path):
     for number, stem in enumerate(("sub-01_ses-a", "sub-01_ses-b", "sub-02")):
         write_scan(tmp_path / "out", stem, seed=number)
+    (tmp_path / "sub-01").mkdir()
     return tmp_path
 
 
@@ -140,4 +141,5 @@ def test_phenotype_holds_the_first_scan_of_each_participant(root):
 
 def test_too_few_scans_have_no_components(tmp_path):
     write_scan(tmp_path / "out", "sub-01")
+    (tmp_path / "sub-01").mkdir()
     assert "components" not in tables_of(tmp_path)
