@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neurofm_bids.bids.filters import matches, read_filter_file
+from neurofm_bids.bids.filters import entities_of, selector
 from neurofm_bids.bids.index import list_images
 from neurofm_bids.bids.names import t1w_stem
 from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
@@ -97,8 +97,8 @@ def find_scans(config: Config) -> Selection:
     subjects, closed = _subjects(root, selection.participant_label)
     listed, unlisted = list_images(root, subjects)
     closed += unlisted
-    filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
-    selected = [path for path in listed if matches(_entities(path), selection.session_label, filters)]
+    is_selected = selector(selection)
+    selected = [path for path in listed if is_selected(_subject(path, root), t1w_stem(path.name))]
     if not selected and not closed:
         raise _nothing_selected(config, len(listed), len(subjects))
     refused = [_refused(path, root, problem) for path, problem in closed]
@@ -203,15 +203,13 @@ def _warn_of_twins(labels: Sequence[str]) -> None:
             _log.warning("participant labels differ only in case: %s", ", ".join(twins))
 
 
-def _entities(path: Path) -> dict[str, str]:
-    parts = path.name.split(".")[0].split("_")[:-1]
-    return {key: value for key, _, value in (part.partition("-") for part in parts)}
+def _subject(path: Path, root: Path) -> str:
+    return path.relative_to(root).parts[0].removeprefix("sub-")
 
 
 def _scan(path: Path, root: Path) -> Scan:
-    entities = _entities(path)
-    subject = path.relative_to(root).parts[0].removeprefix("sub-")
-    return Scan(path, root, subject, entities.get("ses"), tuple(entities.items()))
+    entities = entities_of(t1w_stem(path.name))
+    return Scan(path, root, _subject(path, root), entities.get("ses"), tuple(entities.items()))
 
 
 def _examined(images: Sequence[Path], root: Path) -> list[Scan | Refused]:

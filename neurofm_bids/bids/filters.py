@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.problems import Problem
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import read_json, read_text
 
-__all__ = ["matches", "parse_labels", "read_filter_file"]
+__all__ = ["entities_of", "parse_labels", "read_filter_file", "selector"]
 
 _ENTITIES = {
     "subject": "sub",
@@ -122,15 +123,38 @@ def _filter_problem(key: str, value: Any) -> Problem | None:
     return None
 
 
-def matches(entities: Mapping[str, str], sessions: Sequence[str], filters: Sequence[tuple[str, Any]]) -> bool:
-    """Tell whether an image with these entities is selected.
+def selector(selection: Selection) -> Callable[[str, str], bool]:
+    """Return a function that tells from label of the participant and stem whether a scan is selected.
 
-    >>> matches({"sub": "01", "run": "02"}, (), (("run", 2),))
-    True
+    Raises
+    ------
+    NeuroFMError
+        As :func:`read_filter_file`.
+
+    Examples
+    --------
+    >>> selector(Selection(session_label=("a",)))("01", "sub-01_ses-b")
+    False
     """
-    if sessions and entities.get("ses") not in sessions:
-        return False
-    return all(_matches(entities.get(_ENTITIES[key]), wanted) for key, wanted in filters)
+    filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
+    labels, sessions = selection.participant_label, selection.session_label
+
+    def is_selected(subject: str, stem: str) -> bool:
+        entities = entities_of(stem)
+        if (labels and subject not in labels) or (sessions and entities.get("ses") not in sessions):
+            return False
+        return all(_matches(entities.get(_ENTITIES[key]), wanted) for key, wanted in filters)
+
+    return is_selected
+
+
+def entities_of(stem: str) -> dict[str, str]:
+    """Return the key and value pairs in a name.
+
+    >>> entities_of("sub-01_run-2")
+    {'sub': '01', 'run': '2'}
+    """
+    return {key: value for key, _, value in (part.partition("-") for part in stem.split("_"))}
 
 
 def _matches(value: str | None, wanted: Any) -> bool:

@@ -78,8 +78,6 @@ def _set_verbosity(verbose: int) -> None:
 
 
 def _run(config: Config) -> Exit:
-    if "participant" not in config.levels and config.selection.participant_label:
-        _log.warning("The group level uses all scans in the output folder: --participant-label is ignored.")
     if config.running.dry_run and "participant" in config.levels:
         return _dry_run(config)
     if config.running.dry_run:
@@ -127,7 +125,13 @@ def _group(config: Config) -> Exit:
     from neurofm_bids.model.registry import model_spec
 
     spec = model_spec(config.processing.model)
-    result = write_group(config.out_dir, spec.label, bids_dir=config.bids_dir, command=config.command)
+    result = write_group(
+        config.out_dir,
+        spec.label,
+        bids_dir=config.bids_dir,
+        selection=config.selection,
+        command=config.command,
+    )
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
     _log.info("Scans: %d in the group tables, %d missing.", result.rows, len(result.missing))

@@ -5,37 +5,31 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates, Person
-from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, StoredScan, t1w_stem
-from neurofm_bids.bids.problems import folder_problem
+from neurofm_bids.bids.filters import selector
+from neurofm_bids.bids.names import Derivatives, StoredScan
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.reading import read_scan
+from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.records import dictionary
-from neurofm_bids.records.columns import (
-    RECORDED_COLUMNS,
-    Row,
-    entries,
-    flag_row,
-    prediction_row,
-    quality_row,
-)
+from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, ScanRecord
-from neurofm_bids.storage.tables import read_tsv
 
-__all__ = ["Cohort", "Member", "Missing", "collect"]
+__all__ = ["EVERYTHING", "Cohort", "Member", "Missing", "collect"]
 
 _log = logging.getLogger(__name__)
 
+EVERYTHING = Selection()
 _Features = npt.NDArray[np.float32]
 
 
@@ -155,7 +149,7 @@ class _Alike:
         return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)
 
 
-def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
+def collect(out_dir: Path, label: str, covariates: Covariates, selection: Selection = EVERYTHING) -> Cohort:
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
@@ -170,19 +164,26 @@ def collect(out_dir: Path, label: str, covariates: Covariates) -> Cohort:
         Model label used in ``desc-`` (``openS``).
     covariates
         Of the source dataset.
+    selection
+        Which scans are members or missing; a participant named in it is missing where there is no scan.
 
     Raises
     ------
     NeuroFMError
         None of the participants is in the source dataset.
     """
-    out = Derivatives(out_dir, label)
+    out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(out.stored())
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
+    stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates)
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    reasons = unusable | odd | _failed(out_dir, covariates.bids_dir, finished)
+    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
+    reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
+    named = {f"sub-{label}" for label in selection.participant_label}
+    having = {stem.split("_")[0] for stem in (*reasons, *finished)}
+    reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
         _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
@@ -264,32 +265,6 @@ def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]
 
 def _order(scan: Identity) -> tuple[str, str, str]:
     return scan.subject or "", scan.session or "", scan.stem
-
-
-def _failed(out_dir: Path, bids_dir: Path, finished: Set[str]) -> dict[str, str]:
-    """Return the reasons of scans that failed and were not finished since, as the latest run gives them."""
-    reasons: dict[str, str] = {}
-    for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
-        for row in _rows(path):
-            scan = row.get("scan", "")
-            stem = t1w_stem(PurePosixPath(scan).name)
-            if stem and stem not in finished and _is_there(bids_dir / scan):
-                step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
-                reasons.setdefault(stem, f"failed in {step}: {reason}")
-    return reasons
-
-
-def _is_there(path: Path) -> bool:
-    """Tell whether the image of a failed scan still exists, or a folder is still closed."""
-    return os.path.lexists(path) and (T1W.search(path.name) is not None or folder_problem(path) is not None)
-
-
-def _rows(path: Path) -> Sequence[Mapping[str, str]]:
-    try:
-        return read_tsv(path)[1]
-    except (OSError, ValueError):
-        _log.warning("A list of failed scans cannot be read and is ignored: %s", path)
-        return []
 
 
 def _difference(what: str, counts: Counter[str]) -> str:

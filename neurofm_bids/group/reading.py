@@ -1,22 +1,28 @@
-"""Reading the outputs of one scan, all of one run of the participant level."""
+"""Reading the outputs of scans, all of one run of the participant level, and the lists of failed scans."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.names import Derivatives, StoredScan
+from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, StoredScan, t1w_stem
+from neurofm_bids.bids.problems import folder_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["read_scan"]
+__all__ = ["read_failures", "read_scan"]
+
+_log = logging.getLogger(__name__)
 
 _TRIES = 3
 _FIX = "Run the participant level again for this scan."
@@ -38,6 +44,40 @@ def read_scan(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featur
         if file_version(sidecar) == before:  # it is removed first and written last
             return record, features
     raise NeuroFMError("the scan is being written", where=stored.stem, fix="Run the group level again later.")
+
+
+def read_failures(out_dir: Path, bids_dir: Path, is_selected: Callable[[str, str], bool]) -> dict[str, str]:
+    """Return the reasons of selected scans that runs listed as failed, of the latest run, by stem.
+
+    Parameters
+    ----------
+    bids_dir
+        The dataset: images that are not there any more do not count.
+    is_selected
+        Tells from label of the participant and stem whether a scan is selected.
+    """
+    reasons: dict[str, str] = {}
+    for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
+        for row in _rows(path):
+            scan = PurePosixPath(row.get("scan", ""))
+            stem, subject = t1w_stem(scan.name), "".join(scan.parts[:1]).removeprefix("sub-")
+            if stem and is_selected(subject, stem) and _is_there(bids_dir / scan):
+                step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
+                reasons.setdefault(stem, f"failed in {step}: {reason}")
+    return reasons
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether the image of a failed scan still exists, or a folder is still closed."""
+    return os.path.lexists(path) and (T1W.search(path.name) is not None or folder_problem(path) is not None)
+
+
+def _rows(path: Path) -> Sequence[Mapping[str, str]]:
+    try:
+        return read_tsv(path)[1]
+    except (OSError, ValueError):
+        _log.warning("A list of failed scans cannot be read and is ignored: %s", path)
+        return []
 
 
 def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Features]:

@@ -16,8 +16,9 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.cohort import Cohort, Member, Missing, collect
+from neurofm_bids.group.cohort import EVERYTHING, Cohort, Member, Missing, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
 from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
@@ -45,7 +46,9 @@ class GroupResult:
     warnings: tuple[str, ...] = ()
 
 
-def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "") -> GroupResult:
+def write_group(
+    out_dir: Path, label: str, *, bids_dir: Path, selection: Selection = EVERYTHING, command: str = ""
+) -> GroupResult:
     """Write the tables and the report of the cohort found in ``out_dir``.
 
     Equal outputs give equal bytes; every file is written whole or not at all.
@@ -58,6 +61,8 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
         Model label used in ``desc-`` (``openS``).
     bids_dir
         Root of the source dataset, for its covariates.
+    selection
+        Which scans have rows and count as missing.
     command
         The command line, for the report.
 
@@ -72,7 +77,7 @@ def write_group(out_dir: Path, label: str, *, bids_dir: Path, command: str = "")
     covariates = read_covariates(bids_dir)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = collect(out_dir, label, covariates)
+        cohort = collect(out_dir, label, covariates, selection)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))

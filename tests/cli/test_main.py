@@ -76,10 +76,9 @@ def test_wrong_commands(folders, capsys, arguments, code, message):
 
 
 def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
-    assert main([*folders, "group", "--dry-run", "--participant-label", "01"]) == 0
+    assert main([*folders, "group", "--dry-run"]) == 0
     text = capsys.readouterr().err
     assert "The group level would use the finished scans in" in text
-    assert "--participant-label is ignored" in text
 
 
 @pytest.mark.parametrize(

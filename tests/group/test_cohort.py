@@ -3,7 +3,8 @@ import json
 import pytest
 
 from neurofm_bids.bids.covariates import read_covariates
-from neurofm_bids.group import cohort as module
+from neurofm_bids.config import Selection
+from neurofm_bids.group import reading as module
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, write_scan
 
@@ -161,6 +162,38 @@ def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(
     names.with_suffix(".json").unlink()  # it failed again
     cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
     assert reasons(cohort) == {"sub-02": "failed in load: old"}
+
+
+@pytest.mark.parametrize(
+    ("selection", "members", "missing"),
+    [
+        ({}, ["sub-01_ses-a_run-1", "sub-01_ses-b", "sub-02_ses-a"], {"sub-03", "sub-02_ses-b"}),
+        ({"participant_label": ("01",)}, ["sub-01_ses-a_run-1", "sub-01_ses-b"], set()),
+        ({"participant_label": ("02", "03")}, ["sub-02_ses-a"], {"sub-03", "sub-02_ses-b"}),
+        ({"participant_label": ("02", "9")}, ["sub-02_ses-a"], {"sub-02_ses-b", "sub-9"}),
+        ({"session_label": ("b",)}, ["sub-01_ses-b"], {"sub-02_ses-b"}),
+        ({"t1w": {"run": [1, 2]}}, ["sub-01_ses-a_run-1"], set()),
+        ({"t1w": {"session": None}}, [], {"sub-03"}),
+        ({"participant_label": ("02",), "t1w": {"run": 1}}, [], {"sub-02"}),
+    ],
+)
+def test_labels_and_filters_select_members_and_what_is_missing(
+    collected, tmp_path, selection, members, missing
+):
+    write_failures(
+        tmp_path / "out",
+        "2026-a",
+        "sub-03/anat/sub-03_T1w.nii\tload\told\t",
+        "sub-02/ses-b/anat/sub-02_ses-b_T1w.nii\tload\told\t",
+    )
+    collected("sub-01_ses-a_run-1", "sub-01_ses-b", "sub-02_ses-a")
+    filters = tmp_path / "filter.json"
+    filters.write_text(json.dumps({"t1w": selection.get("t1w", {})}))
+    labels = {name: value for name, value in selection.items() if name != "t1w"}
+    chosen = Selection(**labels, bids_filter_file=filters)
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), chosen)
+    assert [member.scan.stem for member in cohort.members] == members
+    assert reasons(cohort).keys() == missing
 
 
 def test_an_empty_folder_has_no_members(collected, tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neurofm_bids.cli.main import main
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
@@ -45,6 +46,27 @@ def test_every_scan_found_has_a_row_in_every_table(cohort):
         rows = read_rows(cohort / name)
         assert [row["participant_id"] for row in rows] == ["sub-01", "sub-01", "sub-02", "sub-10"]
         assert [row["session_id"] for row in rows] == ["ses-a", "ses-b", "n/a", "n/a"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "scans"),
+    [
+        (["--participant-label", "sub-01"], 0, ["sub-01_ses-a", "sub-01_ses-b_run-1"]),
+        (["--participant-label", "01", "03"], 1, ["sub-01_ses-a", "sub-01_ses-b_run-1"]),
+        (["--session-label", "b"], 0, ["sub-01_ses-b_run-1"]),
+        (["--bids-filter-file", "{filters}"], 0, ["sub-01_ses-a", "sub-02", "sub-10"]),
+        (["--participant-label", "03"], 18, None),
+    ],
+)
+def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans):
+    filters = cohort.parent / "filter.json"
+    filters.write_text('{"t1w": {"run": null}}')
+    command = [str(cohort.parent / "bids"), str(cohort), "group"]
+    assert main([*command, *(option.format(filters=filters) for option in options)]) == code
+    assert ("sub-03: no scan of this participant is selected" in capsys.readouterr().err) == ("03" in options)
+    if scans:
+        rows = read_rows(cohort / TABLES[1])
+        assert [row["scan"].split("/")[-1].removesuffix("_T1w.nii.gz") for row in rows] == scans
 
 
 def test_tables_of_an_earlier_run_do_not_stay(cohort):
