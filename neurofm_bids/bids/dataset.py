@@ -36,7 +36,8 @@ Written by NeuroFM-BIDS {version} with the model `{model}`.
 
 Each participant has a report, `sub-<label>.html`. The features, predictions, image quality metrics and
 provenance of each scan are in `sub-<label>/[ses-<label>/]anat/`. The group level adds `group_*` tables, a
-report and `phenotype/neurofm.tsv`. `logs/` holds the settings, log and failed scans of each run.
+report and `phenotype/neurofm.tsv`. `logs/` holds the settings, log and failed scans of each
+participant-level run that had something to do.
 """
 
 

@@ -63,6 +63,7 @@ def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans
     filters.write_text('{"t1w": {"run": null}}')
     command = [str(cohort.parent / "bids"), str(cohort), "group"]
     assert main([*command, *(option.format(filters=filters) for option in options)]) == code
+    assert [path.name for path in (cohort / "logs").iterdir()] == [".lock"]
     assert ("sub-03: no scan of this participant is selected" in capsys.readouterr().err) == ("03" in options)
     if scans:
         rows = read_rows(cohort / TABLES[1])
