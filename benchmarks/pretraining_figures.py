@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from neurofm_bids.pretrain.anatomy.cache import load_anatomies
-from neurofm_bids.pretrain.anatomy.fields import FIELDS
+from neurofm_bids.pretrain.anatomy.fields import FIELDS, load_anatomies
 from neurofm_bids.pretrain.synthesis.acquisition import acquire
 from neurofm_bids.pretrain.synthesis.appearance import ideal_image
 from neurofm_bids.pretrain.synthesis.generator import choose_anatomy, generate_image

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import grid_sample
 
-from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import load_anatomies
 from neurofm_bids.pretrain.synthesis.generator import generate_sample
 from neurofm_bids.pretrain.synthesis.interpolation import Interpolator
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder

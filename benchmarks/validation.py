@@ -7,21 +7,23 @@ Printed: a table for each dataset with weights as columns, baselines without a n
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
+from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.model.weights import load_network
-from neurofm_bids.pretrain.anatomy.cache import load_anatomies
-from neurofm_bids.pretrain.anatomy.fields import prepare_anatomy
+from neurofm_bids.pretrain.anatomy.fields import load_anatomies, prepare_anatomy
 from neurofm_bids.pretrain.evaluation.dataset import evaluate
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
 from neurofm_bids.pretrain.evaluation.summary import summarise
+from neurofm_bids.pretrain.settings import Evaluation
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
-from neurofm_bids.pretrain.training.held_out import evaluate_held_out
 from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.run import evaluate_held_out
 from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, write_text
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
@@ -95,10 +97,11 @@ def main():
         columns = {}
         for name, path in weights.items():
             stability = title != "ds002748"  # already skull-stripped: there is no wider mask
-            scans, failed = evaluate(dataset, work / title, weights=path, stability=stability, nprocs=2)
-            write_evaluation(
-                scans, failed, work / title / name, model=name, sha256=file_sha256(path), views=8
-            )
+            settings = Evaluation(bids_dir=dataset, out=work / title, stability=stability, nprocs=2)
+            processing = Processing(weights=path)
+            scans, failed = evaluate(settings, processing)
+            named = replace(processing, model=name)
+            write_evaluation(scans, failed, work / title / name, named, file_sha256(path))
             columns[name] = dict(flat(summarise(scans)))
             pooled[name] += scans
         table(title, columns)

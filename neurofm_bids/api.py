@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.bids.names import t1w_stem
-from neurofm_bids.config import TEMPLATE, Processing
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Identity, ScanRecord
 
@@ -100,13 +100,13 @@ class NeuroFM:
 
     def __init__(
         self,
-        model: str = "open-s",
+        model: str = Processing.model,
         *,
         weights: str | Path | None = None,
-        device: str = "auto",
-        views: int = 8,
-        batch_size: int | None = None,
-        precision: str = "float32",
+        device: str = Processing.device,
+        views: int = Processing.views,
+        batch_size: int | None = Processing.batch_size,
+        precision: str = Processing.precision,
     ) -> None:
         from neurofm_bids.model.encoder import Encoder
         from neurofm_bids.model.weights import load_model
@@ -170,7 +170,7 @@ class NeuroFM:
             raise NeuroFMError(
                 "encode takes a sequence of brains", fix="Use a list: [brain].", code=Exit.USAGE
             )
-        results = self._encoder.encode_many(brains, read_brain, self._views(views), errors="return")
+        results = self._encoder.encode_many(brains, read_brain, self._views(views))
         return (_checked(number, item, errors) for number, item in enumerate(results))
 
     def predict(
@@ -178,10 +178,10 @@ class NeuroFM:
         image: Source,
         *,
         views: int | None = None,
-        skull_strip: str = "auto",
-        bias_correction: str = "n4",
-        encode_space: str = "rigid",
-        template: str = TEMPLATE,
+        skull_strip: str = Processing.skull_strip,
+        bias_correction: str = Processing.bias_correction,
+        encode_space: str = Processing.encode_space,
+        template: str = Processing.template,
     ) -> Result:
         """Run the whole pipeline on one T1-weighted image and return features, predictions and quality.
 

@@ -1,15 +1,10 @@
-"""The settings of one run: every option declared once, as a field of a frozen dataclass.
-
-A field carries everything about its option: spellings, default, converter, choices and help text. The parser,
-the keys of the settings file, the table in the documentation and the hash of the settings that change
-results are all made from it.
-"""
+"""The settings of one run: each option is one field, from which parser, documentation and hash are made."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +12,22 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
-__all__ = ["GROUPS", "TEMPLATE", "Config", "Outputs", "Processing", "Resources", "Running", "Selection"]
+__all__ = [
+    "GROUPS",
+    "MAX_VIEWS",
+    "PRECISIONS",
+    "TEMPLATE",
+    "Config",
+    "Outputs",
+    "Processing",
+    "Resources",
+    "Running",
+    "Selection",
+]
 
 TEMPLATE = "MNI152NLin2009cAsym"
+MAX_VIEWS = 64
+PRECISIONS = ("float32", "bfloat16")  # of the network
 
 _QUERIES = "Options for filtering BIDS queries"
 _PREPROCESSING = "Options for preprocessing"
@@ -132,7 +140,7 @@ class Processing:
         "--views",
         default=8,
         section=_MODEL,
-        convert=whole_number(64),
+        convert=whole_number(MAX_VIEWS),
         changes_results=True,
         metavar="N",
         help="test-time augmentation: passes averaged per scan, 1 to 64 (the 8 lattice phases, then small "
@@ -142,7 +150,7 @@ class Processing:
         "--precision",
         default="float32",
         section=_MODEL,
-        choices=("float32", "bfloat16"),
+        choices=PRECISIONS,
         changes_results=True,
         help="precision of the network; bfloat16 is faster where supported, but less exact",
     )
@@ -298,9 +306,5 @@ class Config:
 
 
 GROUPS: dict[str, type] = {
-    "selection": Selection,
-    "processing": Processing,
-    "outputs": Outputs,
-    "resources": Resources,
-    "running": Running,
+    name: type(value) for name, value in vars(Config(Path(), Path())).items() if is_dataclass(value)
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Option", "memory_gb", "option", "options_of", "whole_number"]
+__all__ = ["Option", "make", "memory_gb", "option", "options_of", "whole_number"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Option:
     Parameters
     ----------
     flags
-        Spellings, the one used in the settings file first.
+        Spellings, the one used in the settings file first; none for a positional argument.
     help
         One sentence.
     convert
@@ -26,7 +28,7 @@ class Option:
     default_text
         The default in words, where it is not a plain value.
     detect
-        Returns the default, where it depends on the machine.
+        Returns the default, where it depends on the machine or the environment.
     many
         Takes several labels.
     counts
@@ -34,14 +36,14 @@ class Option:
     unit
         Unit of the value, written after the number in a settings file.
     section
-        Heading in the help.
+        Heading in the help, if not the general one.
     changes_results
         Scans processed under another value are processed again.
     """
 
     flags: tuple[str, ...]
     help: str
-    section: str
+    section: str = ""
     convert: Callable[[str], Any] = str
     choices: tuple[str, ...] = ()
     metavar: str = ""
@@ -54,7 +56,8 @@ class Option:
 
     def show_default(self, default: Any) -> str:
         """Return the default for help and documentation; empty for switches and where there is none."""
-        return self.default_text or ("" if isinstance(default, bool) or not default else str(default))
+        plain = default and default is not MISSING and not isinstance(default, bool)
+        return self.default_text or (str(default) if plain else "")
 
     def from_toml(self, value: Any, default: Any) -> Any:
         """Return the value of an entry of a settings file.
@@ -87,9 +90,9 @@ class Option:
         return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def option(*flags: str, default: Any, section: str, **about: Any) -> Any:
+def option(*flags: str, default: Any = MISSING, **about: Any) -> Any:
     """Return a dataclass field that is an option of the command line, see :class:`Option`."""
-    return field(default=default, metadata={"option": Option(flags, section=section, **about)})
+    return field(default=default, metadata={"option": Option(flags, **about)})
 
 
 def options_of(group: type) -> Iterator[tuple[Field[Any], Option]]:
@@ -97,6 +100,14 @@ def options_of(group: type) -> Iterator[tuple[Field[Any], Option]]:
     for item in fields(group):
         if "option" in item.metadata:
             yield item, item.metadata["option"]
+
+
+def make(kind: type[T], given: Mapping[str, Any]) -> T:
+    """Return a group of settings with the given values by field name, and defaults for the others."""
+    detected = {f.name: o.detect() for f, o in options_of(kind) if o.detect and f.name not in given}
+    names = [f.name for f in fields(kind) if f.name in given]  # type: ignore[arg-type]
+    values = {name: given[name] for name in names}
+    return kind(**detected, **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def memory_gb(text: str) -> float:
@@ -115,8 +126,8 @@ def memory_gb(text: str) -> float:
     return number
 
 
-def whole_number(highest: int | None = None) -> Callable[[str], int]:
-    """Return a converter of texts to whole numbers from 1 to ``highest``.
+def whole_number(highest: int | None = None, *, lowest: int = 1) -> Callable[[str], int]:
+    """Return a converter of texts to whole numbers in a range.
 
     >>> whole_number(64)("8")
     8
@@ -124,9 +135,9 @@ def whole_number(highest: int | None = None) -> Callable[[str], int]:
 
     def convert(text: str) -> int:
         number = int(text)
-        if number < 1 or (highest is not None and number > highest):
+        if number < lowest or (highest is not None and number > highest):
             raise ValueError(text)
         return number
 
-    convert.__name__ = f"number (1 to {highest})" if highest else "positive number"
+    convert.__name__ = f"number ({lowest} {f'to {highest}' if highest else 'or more'})"
     return convert

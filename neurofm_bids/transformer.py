@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from neurofm_bids.config import Processing
+
 if TYPE_CHECKING:
     from neurofm_bids.api import NeuroFM, Source
 
@@ -36,13 +38,13 @@ class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: str = "open-s",
+        model: str = Processing.model,
         *,
         weights: str | Path | None = None,
-        device: str = "auto",
-        views: int = 8,
-        batch_size: int | None = None,
-        precision: str = "float32",
+        device: str = Processing.device,
+        views: int = Processing.views,
+        batch_size: int | None = Processing.batch_size,
+        precision: str = Processing.precision,
         prepared: bool = False,
     ) -> None:
         self.model = model

@@ -189,10 +189,11 @@ def test_private_names_are_found(source):
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_help_imports_nothing_heavy(argument):
+@pytest.mark.parametrize("command", ["main", "tools"])
+def test_help_imports_nothing_heavy(command, argument):
     code = (
         "import sys, contextlib\n"
-        "from neurofm_bids.cli.main import main\n"
+        f"from neurofm_bids.cli.{command} import main\n"
         "with contextlib.suppress(SystemExit):\n"
         f"    main([{argument!r}])\n"
         "heavy = {'torch', 'ants', 'nipype', 'matplotlib', 'bids', 'nibabel', 'numpy', 'pandas', 'scipy'}\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.option import Option, memory_gb, option, options_of, whole_number
+from neurofm_bids.option import Option, make, memory_gb, option, options_of, whole_number
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,10 @@ def test_only_fields_that_are_options_are_listed():
         ("number", 3, ("--number",)),
         ("switch", False, ("--switch",)),
     ]
+
+
+def test_settings_are_made_of_what_is_given_and_defaults():
+    assert make(Group, {"switch": True, "no_option": 2, "other": 3}) == Group(3, True, 2)
 
 
 @pytest.mark.parametrize(

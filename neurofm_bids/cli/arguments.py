@@ -1,18 +1,27 @@
-"""Command-line parsers whose errors carry the exit code of wrong usage."""
+"""Command-line parsers, made from groups of settings whose fields are options."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import Option, options_of
 
-__all__ = ["Parser", "positive"]
+__all__ = ["Commands", "Parser", "add_command", "add_options", "safetensors_path"]
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors carry exit code 64."""
+    """An argument parser whose usage errors carry exit code 64, and whose result has what was given only."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(argument_default=argparse.SUPPRESS, **about)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and raise what is wrong with it."""
@@ -20,13 +29,56 @@ class Parser(argparse.ArgumentParser):
         raise NeuroFMError(message, fix=f"See {self.prog} --help.", code=Exit.USAGE)
 
 
-def positive(text: str) -> int:
-    """Read a whole number of 1 or more.
+def add_command(
+    commands: Commands, name: str, about: str, run: Callable[[Mapping[str, Any]], Exit], *groups: type
+) -> Parser:
+    """Add a command with the options of some groups of settings; ``run`` gets the values by field name."""
+    parser = commands.add_parser(name, help=about)
+    for group in groups:
+        add_options(parser, group)
+    parser.set_defaults(run=run)
+    return parser
 
-    >>> positive("3")
-    3
-    """
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
+
+def add_options(parser: Parser, group: type, *names: str) -> dict[str, argparse._ArgumentGroup]:
+    """Add the options of a group of settings to a parser, all or those named, and return its new sections."""
+    sections: dict[str, argparse._ArgumentGroup] = {}
+    for item, option in options_of(group):
+        if names and item.name not in names:
+            continue
+        if option.section and option.section not in sections:
+            sections[option.section] = parser.add_argument_group(option.section)
+        place = sections.get(option.section, parser)
+        place.add_argument(*(option.flags or [item.name]), **_about(item.name, item.default, option))
+    return sections
+
+
+def _about(name: str, default: Any, option: Option) -> dict[str, Any]:
+    """Return what argparse needs to know of an option, or of a positional argument."""
+    shown = option.show_default(default)
+    text = f"{option.help} (default: {shown})" if shown else option.help
+    about: dict[str, Any] = {"help": text.replace("%", "%%")}
+    if option.flags:
+        about |= {"dest": name, "required": default is MISSING and not option.detect}
+    elif default is not MISSING:
+        about["nargs"] = "?"
+    if isinstance(default, bool):
+        return about | {"action": "store_true"}
+    if option.counts:
+        return about | {"action": "count"}
+    if option.many:
+        about["nargs"] = "+"
+    return about | {
+        "type": option.convert,
+        "metavar": option.metavar or None,
+        "choices": option.choices or None,
+    }
+
+
+def safetensors_path(text: str) -> Path:
+    """Return the path of a file to write, whose name must end in ``.safetensors``."""
+    if not text.endswith(".safetensors"):
+        raise NeuroFMError(
+            "the name must end in .safetensors", where=text, fix="Rename the target.", code=Exit.USAGE
+        )
+    return Path(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids import __version__
-from neurofm_bids.cli.arguments import Parser
+from neurofm_bids.cli.arguments import Parser, add_options
 from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import Option, options_of
@@ -26,7 +26,6 @@ def get_parser() -> argparse.ArgumentParser:
         prog="neurofm",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
         allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("bids_dir", type=Path, help="the BIDS dataset")
     parser.add_argument("out_dir", type=Path, help="the output folder (may lie in bids_dir/derivatives)")
@@ -34,35 +33,13 @@ def get_parser() -> argparse.ArgumentParser:
         "analysis_level", nargs="+", metavar="{participant,group}", help="one or both; participant runs first"
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
-    sections: dict[str, argparse._ArgumentGroup] = {}
     for group in GROUPS.values():
-        for item, option in options_of(group):
-            if option.section not in sections:
-                sections[option.section] = parser.add_argument_group(option.section)
-            _add(sections[option.section], item.name, item.default, option)
-    other = sections[next(reversed(sections))]
+        *_, other = add_options(parser, group).values()
     other.add_argument("--config-file", type=Path, metavar="FILE", help="TOML file with long options as keys")
     other.add_argument(
         _NOTRACK, action="store_true", help="accepted for compatibility; no usage data is ever sent"
     )
     return parser
-
-
-def _add(section: argparse._ArgumentGroup, name: str, default: Any, option: Option) -> None:
-    about: dict[str, Any] = {"dest": name, "help": _help(default, option)}
-    if isinstance(default, bool):
-        about["action"] = "store_true"
-    elif option.counts:
-        about["action"] = "count"
-    else:
-        about |= {"type": option.convert, "metavar": option.metavar or None}
-        about |= {"choices": option.choices or None, "nargs": "+" if option.many else None}
-    section.add_argument(*option.flags, **about)
-
-
-def _help(default: Any, option: Option) -> str:
-    shown = option.show_default(default)
-    return (f"{option.help} (default: {shown})" if shown else option.help).replace("%", "%%")
 
 
 def parse(argv: Sequence[str]) -> Config:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.filters import parse_labels, read_filter_file
-from neurofm_bids.config import GROUPS, Config
+from neurofm_bids.config import GROUPS, Config, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import Option, options_of
+from neurofm_bids.option import make, options_of
 
 __all__ = ["make_config"]
 
@@ -40,20 +39,12 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
         )
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
-    values = {**given, "work_dir": work_dir}
-    groups = {name: _group(kind, values) for name, kind in GROUPS.items()}
+    many = [item.name for item, option in options_of(Selection) if option.many]
+    labels = {name: parse_labels(given[name]) for name in many if name in given}
+    values = {**given, **labels, "work_dir": work_dir}
+    groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(sorted(set(given["analysis_level"]), reverse=True))  # participant before group
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
-
-
-def _group(kind: type, values: Mapping[str, Any]) -> Any:
-    return kind(**{item.name: _value(item, option, values) for item, option in options_of(kind)})
-
-
-def _value(item: Field[Any], option: Option, values: Mapping[str, Any]) -> Any:
-    if item.name in values:
-        return parse_labels(values[item.name]) if option.many else values[item.name]
-    return option.detect() if option.detect else item.default
 
 
 def _absolute(path: Path) -> Path:

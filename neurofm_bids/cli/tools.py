@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from neurofm_bids import __version__
-from neurofm_bids.cli.arguments import Parser
+from neurofm_bids.cli.arguments import Commands, Parser, add_command, add_options, safetensors_path
 from neurofm_bids.cli.pretrain import add_commands as add_pretraining
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import make, option
 
 __all__ = ["get_parser", "main"]
 
 _log = logging.getLogger("neurofm_bids")
+
+
+@dataclass(frozen=True)
+class _Demo:
+    folder: Path = option(convert=Path, help="a new or empty folder, or that of an earlier demo")
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    model: str = option(help="such as neurofm-s")
+    accept_license: bool = option(
+        "--accept-license", default=False, help="accept the license without a prompt"
+    )
+    revision: str = option("--revision", default="main", help="branch, tag or commit of the repository")
+
+
+@dataclass(frozen=True)
+class _Convert:
+    source: Path = option(convert=Path, help=".h5 or .safetensors")
+    target: Path = option(convert=safetensors_path, help="a .safetensors file to write")
+    model: str = option("--model", help="the model whose weights the source holds")
+
+
+@dataclass(frozen=True)
+class _Verify:
+    model: str = option(default=Processing.model, help="name of the model")
+    image: Path | None = option(
+        "--image",
+        default=None,
+        convert=Path,
+        metavar="FILE",
+        default_text="TemplateFlow's, which may download it",
+        help="the T1w of the published example",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,15 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log.setLevel(logging.INFO)
     logging.getLogger("huggingface_hub").propagate = False  # it shows its own messages
     try:
-        options = get_parser().parse_args(argv)
-        code = options.run(options)
+        given = vars(get_parser().parse_args(argv))
+        return int(given["run"](given))
     except NeuroFMError as error:
         _log.error("%s", error)
         return int(error.code)
-    return int(code)
 
 
-def get_parser() -> argparse.ArgumentParser:
+def get_parser() -> Parser:
     """Return the parser of ``neurofm-tools``."""
     parser = Parser(
         prog="neurofm-tools",
@@ -40,9 +76,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="write a small BIDS dataset with one real T1w")
-    demo.add_argument("folder", type=Path, help="a new or empty folder, or that of an earlier demo")
-    demo.set_defaults(run=_demo)
+    add_command(commands, "demo", "write a small BIDS dataset with one real T1w", _demo, _Demo)
     weights = commands.add_parser("weights", help="list, fetch, convert and verify the weights of models")
     _add_weights(weights.add_subparsers(dest="action", required=True))
     pretrain = commands.add_parser("pretrain", help="generate synthetic brains and train networks on them")
@@ -50,31 +84,14 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_weights(actions: argparse._SubParsersAction[Parser]) -> None:
-    listing = actions.add_parser(
-        "list", help="describe the models and show whether their weights are available"
-    )
-    listing.set_defaults(run=_list)
-    fetch = actions.add_parser("fetch", help="download published weights from Hugging Face")
-    fetch.add_argument("model", help="name of the model, such as neurofm-s")
-    fetch.add_argument("--accept-license", action="store_true", help="accept the license without a prompt")
-    fetch.add_argument("--revision", default="main", help="branch, tag or commit of the repository")
-    fetch.set_defaults(run=_fetch)
-    convert = actions.add_parser("convert", help="convert weights to safetensors, with their provenance")
-    convert.add_argument("source", type=Path, help=".h5 or .safetensors file to convert")
-    convert.add_argument("target", type=Path, help=".safetensors file to write")
-    convert.add_argument("--model", required=True, help="model to which the weights belong")
-    convert.set_defaults(run=_convert)
-    verify = actions.add_parser("verify", help="check weights and installation")
-    verify.add_argument("model", nargs="?", default="open-s", help="default: open-s")
-    verify.add_argument("--weights", type=Path, metavar="FILE", help="weights of the model")
-    verify.add_argument(
-        "--image",
-        type=Path,
-        metavar="FILE",
-        help="T1w of the published example (default: from TemplateFlow, which may download it)",
-    )
-    verify.set_defaults(run=_verify)
+def _add_weights(commands: Commands) -> None:
+    about = "describe the models and show whether their weights are available"
+    add_command(commands, "list", about, _list)
+    add_command(commands, "fetch", "download published weights from Hugging Face", _fetch, _Fetch)
+    about = "convert weights to safetensors, with their provenance"
+    add_command(commands, "convert", about, _convert, _Convert)
+    verify = add_command(commands, "verify", "check weights and installation", _verify, _Verify)
+    add_options(verify, Processing, "weights")
 
 
 def _say(text: str) -> None:
@@ -82,14 +99,14 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _demo(options: argparse.Namespace) -> Exit:
+def _demo(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.demo import write_demo
 
-    _say(str(write_demo(options.folder)))
+    _say(str(write_demo(make(_Demo, given).folder)))
     return Exit.OK
 
 
-def _list(options: argparse.Namespace) -> Exit:
+def _list(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.model.registry import model_names, model_spec
     from neurofm_bids.model.weights import fetch_command, find_weights
 
@@ -105,11 +122,12 @@ def _list(options: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-def _fetch(options: argparse.Namespace) -> Exit:
+def _fetch(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.model import hub
     from neurofm_bids.model.registry import model_spec
     from neurofm_bids.model.weights import load_network
 
+    options = make(_Fetch, given)
     spec = model_spec(options.model)
     if spec.repository and not hub.is_license_accepted(spec):
         _ask_for_license(spec.license, spec.repository, accepted=options.accept_license)
@@ -135,28 +153,23 @@ def _ask_for_license(license: str, repository: str, *, accepted: bool) -> None:
         raise NeuroFMError("the license was not accepted; nothing was downloaded", code=Exit.USAGE)
 
 
-def _convert(options: argparse.Namespace) -> Exit:
+def _convert(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.model.registry import model_spec
     from neurofm_bids.model.weights import convert, find_weights
 
+    options = make(_Convert, given)
     spec = model_spec(options.model)
-    if options.target.suffix != ".safetensors":
-        raise NeuroFMError(
-            "the name must end in .safetensors",
-            where=options.target,
-            fix="Rename the target.",
-            code=Exit.USAGE,
-        )
     convert(find_weights(spec, options.source), options.target, spec)
     _say(str(options.target))
     return Exit.OK
 
 
-def _verify(options: argparse.Namespace) -> Exit:
+def _verify(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.model.verify import verify
 
+    options, weights = make(_Verify, given), make(Processing, given).weights
     failed = False
-    for check in verify(options.model, options.weights, options.image):
+    for check in verify(options.model, weights, options.image):
         mark = {True: "passed", False: "FAILED", None: "not proven"}[check.passed]
         _say(f"{mark:12}{check.name}: {check.result}\n{'':12}{check.proves}")
         failed = failed or check.passed is False

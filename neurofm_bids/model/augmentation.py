@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.config import MAX_VIEWS
 from neurofm_bids.errors import NeuroFMError
 
-__all__ = ["LATTICE_SIZE", "MAX_VIEWS", "PHASES", "Volume", "lattices", "read_volume"]
+__all__ = ["LATTICE_SIZE", "PHASES", "Volume", "lattices", "read_volume"]
 
 LATTICE_SIZE = 128
 _SHAPE = (2 * LATTICE_SIZE,) * 3
-MAX_VIEWS = 64
 # Each pair lies opposite, so that an even number of views is centred on the scan.
 PHASES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 0, 1))
 _JITTER_DEGREES = 2.0
@@ -135,7 +135,7 @@ def lattices(volume: Volume, views: int) -> tuple[NDArray[np.float32], tuple[int
     Parameters
     ----------
     views
-        1 to :data:`MAX_VIEWS`.
+        1 to :data:`~neurofm_bids.config.MAX_VIEWS`.
 
     Returns
     -------
@@ -171,12 +171,5 @@ def _jittered(volume: Volume, count: int) -> Iterator[NDArray[np.float32]]:
         turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
         offset = middle - turn @ middle + shift
         yield affine_transform(
-            volume.spline,
-            2 * turn,
-            offset,
-            shape,
-            order=3,
-            mode="constant",
-            cval=volume.background,
-            prefilter=False,
+            volume.spline, 2 * turn, offset, shape, order=3, cval=volume.background, prefilter=False
         )

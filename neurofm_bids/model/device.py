@@ -10,9 +10,8 @@ from neurofm_bids.errors import Exit, NeuroFMError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PRECISIONS", "choose_device", "choose_precision"]
+__all__ = ["choose_device"]
 
-PRECISIONS = ("float32", "bfloat16")
 _log = logging.getLogger(__name__)
 
 
@@ -50,21 +49,3 @@ def choose_device(name: str) -> torch.device:
             "device not available", where=name, fix="Use --device cpu or auto.", code=Exit.USAGE
         )
     return device
-
-
-def choose_precision(name: str) -> torch.dtype:
-    """Return the type of the network's weights and maps: ``float32`` or ``bfloat16``.
-
-    Raises
-    ------
-    NeuroFMError
-        Another name.
-    """
-    import torch
-
-    if name not in PRECISIONS:
-        raise NeuroFMError(
-            "unknown precision", where=name, fix=f"Use {' or '.join(PRECISIONS)}.", code=Exit.USAGE
-        )
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.config import PRECISIONS, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.augmentation import lattices, read_volume
-from neurofm_bids.model.device import choose_device, choose_precision
+from neurofm_bids.model.device import choose_device
 from neurofm_bids.model.summary import summarise
 from neurofm_bids.records.prediction import Prediction
 
@@ -89,27 +90,28 @@ class Encoder:
     def __init__(
         self,
         loaded: LoadedModel,
-        device: str = "auto",
-        batch_size: int | None = None,
-        precision: str = "float32",
+        device: str = Processing.device,
+        batch_size: int | None = Processing.batch_size,
+        precision: str = Processing.precision,
     ) -> None:
+        import torch
+
         from neurofm_bids.model.fast import FastNetwork
 
+        if precision not in PRECISIONS:
+            raise NeuroFMError(
+                "unknown precision", where=precision, fix=f"Use {' or '.join(PRECISIONS)}.", code=Exit.USAGE
+            )
         self.spec = loaded.spec
-        self._device = choose_device(device)
-        self.network = FastNetwork(loaded.network, choose_precision(precision)).to(self._device)
+        self.device = choose_device(device)
+        self.network = FastNetwork(loaded.network, getattr(torch, precision)).to(self.device)
         if batch_size is None:
-            batch_size = 1 if self._device.type == "cpu" else 8
+            batch_size = 1 if self.device.type == "cpu" else 8
         if batch_size < 1:
             raise NeuroFMError(f"the batch size is {batch_size}", fix="Use 1 or more.", code=Exit.USAGE)
         self._batch_size = batch_size
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs."""
-        return self._device
-
-    def encode(self, volume: NDArray[np.generic], views: int = 8) -> Encoding:
+    def encode(self, volume: NDArray[np.generic], views: int = Processing.views) -> Encoding:
         """Return features and predictions of one model-grid volume.
 
         Parameters
@@ -124,35 +126,19 @@ class Encoder:
         NeuroFMError
             The volume is not 256^3, not of finite real numbers, or constant.
         """
-        return next(self.encode_many([volume], np.asarray, views))
-
-    @overload
-    def encode_many(
-        self, sources: Iterable[T], read: Callable[[T], NDArray[Any]], views: int = ...
-    ) -> Iterator[Encoding]: ...
-
-    @overload
-    def encode_many(
-        self,
-        sources: Iterable[T],
-        read: Callable[[T], NDArray[Any]],
-        views: int = ...,
-        *,
-        errors: Literal["raise", "return"],
-    ) -> Iterator[Encoding | Exception]: ...
+        encoding = next(self.encode_many([volume], np.asarray, views))
+        if isinstance(encoding, Exception):
+            raise encoding
+        return encoding
 
     def encode_many(
-        self,
-        sources: Iterable[T],
-        read: Callable[[T], NDArray[Any]],
-        views: int = 8,
-        *,
-        errors: Literal["raise", "return"] = "raise",
+        self, sources: Iterable[T], read: Callable[[T], NDArray[Any]], views: int = Processing.views
     ) -> Iterator[Encoding | Exception]:
         """Yield the encodings of many volumes in their order, with bounded memory.
 
         The next volume is read while the network is at work. Batches hold views of several volumes when one
-        has too few to fill them.
+        has too few to fill them. Where a volume cannot be encoded, the exception takes the place of its
+        encoding.
 
         Parameters
         ----------
@@ -162,9 +148,6 @@ class Encoder:
             Called in another thread.
         views
             Views to average per volume.
-        errors
-            ``raise`` ends at the first volume that cannot be encoded; ``return`` yields the exception in
-            its place and continues.
         """
         scans: deque[_Scan | Exception] = deque()
         todo: deque[tuple[_Scan, int]] = deque()
@@ -176,7 +159,8 @@ class Encoder:
             while todo and (scan is None or len(todo) >= self._batch_size):
                 self._run(todo)
             while scans and (isinstance(scans[0], Exception) or scans[0].is_done()):
-                yield self._result(scans.popleft(), errors)
+                first = scans.popleft()
+                yield first if isinstance(first, Exception) else self._encoding(first)
 
     def _prepare(self, volume: NDArray[Any], views: int) -> _Scan:
         import torch
@@ -184,7 +168,7 @@ class Encoder:
         checked = read_volume(volume, self.spec.zscore)
         boxes, start = lattices(checked, views)
         tensor = torch.from_numpy(boxes)
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             tensor = tensor.pin_memory()
         return _Scan(tensor, start, checked.standard_background, (checked.mean, checked.sd))
 
@@ -195,11 +179,9 @@ class Encoder:
         batch = [todo[i] for i in range(min(self._batch_size, len(todo)))]
         try:
             outputs = self._forward(batch)
-        except (torch.OutOfMemoryError, MemoryError):
-            self._halve()
-            return
-        except RuntimeError as error:  # what a CPU without memory raises
-            if "allocate" not in str(error):
+        except (RuntimeError, MemoryError) as error:
+            lacks_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+            if not lacks_memory and "allocate" not in str(error):  # what a CPU without memory says
                 raise
             self._halve()
             return
@@ -213,9 +195,9 @@ class Encoder:
         import torch
 
         boxes, start = _joined(batch)
-        background = torch.tensor([scan.background for scan, _ in batch], device=self._device)
+        background = torch.tensor([scan.background for scan, _ in batch], device=self.device)
         with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
-            outputs: Outputs = self.network(boxes.to(self._device, non_blocking=True), start, background)
+            outputs: Outputs = self.network(boxes.to(self.device, non_blocking=True), start, background)
         return outputs
 
     def _halve(self) -> None:
@@ -226,11 +208,7 @@ class Encoder:
         self._batch_size //= 2
         _log.warning("The device ran out of memory: the batch size is now %d.", self._batch_size)
 
-    def _result(self, scan: _Scan | Exception, errors: str) -> Encoding | Exception:
-        if isinstance(scan, Exception):
-            if errors == "raise":
-                raise scan
-            return scan
+    def _encoding(self, scan: _Scan) -> Encoding:
         stacked = {name: np.stack([output[name] for output in scan.outputs]) for name in scan.outputs[0]}
         latent = stacked.pop(_LATENT)
         predictions = summarise(stacked, self.spec)

@@ -61,10 +61,6 @@ class Map:
         """First and end voxel of the box along each axis."""
         return [(s, s + n) for s, n in zip(self.start, self.values.shape[1:4], strict=True)]
 
-    def is_whole(self) -> bool:
-        """Tell whether the box is the map."""
-        return all(span == (0, self.size) for span in self.ranges)
-
     def read(self, ranges: Sequence[tuple[int, int]]) -> Tensor:
         """Return a larger box, (N, d, h, w, C)."""
         if list(ranges) == self.ranges:
@@ -131,11 +127,11 @@ class _FastBlock(nn.Module):
         share = prod(b - a for a, b in ranges) / size**3
         if size <= _DENSE_SIZE or share >= _DENSE_SHARE:
             ranges = [(0, size)] * 3
-        needed = [self._read_by(span, x.size) for span in ranges]
+        needed = [self._read_by(span) for span in ranges]
         outside = [(int(a < 0), int(b > x.size)) for a, b in needed]
         values = self._compute(x.read([(max(a, 0), min(b, x.size)) for a, b in needed]), outside)
         start = tuple(a for a, _ in ranges)
-        if x.is_whole():
+        if x.values.shape[1:4] == (x.size,) * 3:  # the box is the map
             return Map(values, start, size, x.empty, x.felt)
         felt = x.felt // 2 + 1 if self.step == 2 else x.felt + 1
         edge = min(x.size, self.step * 2 * (felt + 1))
@@ -147,7 +143,7 @@ class _FastBlock(nn.Module):
         first, end = (span[0] // 2, span[1] // 2 + 1) if self.step == 2 else (span[0] - 1, span[1] + 1)
         return max(first, 0), min(end, size)
 
-    def _read_by(self, span: tuple[int, int], size: int) -> tuple[int, int]:
+    def _read_by(self, span: tuple[int, int]) -> tuple[int, int]:
         """Return the voxels that a range of outputs reads, up to one outside of the map on each side."""
         return (2 * span[0] - 1, 2 * span[1]) if self.step == 2 else (span[0] - 1, span[1] + 1)
 

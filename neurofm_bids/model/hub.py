@@ -109,15 +109,11 @@ def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
             code=Exit.CANT_CREATE,
         )
     return NeuroFMError(
-        f"the download failed ({type(error).__name__}: {_first_line(error)})",
+        f"the download failed ({type(error).__name__}: {''.join(str(error).strip().splitlines()[:1])})",
         where=where,
         fix="Try again.",
         code=Exit.TRY_AGAIN,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
 
 
 def _home() -> Path:
@@ -130,18 +126,18 @@ def _acceptances() -> Path:
     return _home() / "neurofm" / "accepted-licences.json"
 
 
+def _accepted() -> set[str]:
+    try:
+        return set(json.loads(_acceptances().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return set()
+
+
 def is_license_accepted(spec: ModelSpec) -> bool:
     """Tell whether the license of a model was accepted on this machine before."""
-    try:
-        return spec.license in json.loads(_acceptances().read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+    return spec.license in _accepted()
 
 
 def accept_license(spec: ModelSpec) -> None:
     """Note that the license of a model was accepted."""
-    try:
-        known = json.loads(_acceptances().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = []
-    write_json(_acceptances(), sorted({*known, spec.license}))
+    write_json(_acceptances(), sorted({*_accepted(), spec.license}))

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 from torch.nn.functional import elu
 
+from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import WIDTH, Architecture
 from neurofm_bids.model.registry import Head, model_spec
 
@@ -96,7 +97,7 @@ class NeuroFMNet(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = architecture
-        self.outputs = tuple(model_spec("open-s").heads if heads is None else heads)
+        self.outputs = tuple(model_spec(Processing.model).heads if heads is None else heads)
         self.blocks = _blocks(architecture)
         size = WIDTH * len(architecture.blocks)
         self.pooled = None

@@ -98,13 +98,11 @@ def _arithmetic(loaded: LoadedModel) -> Check:
         standard = read_volume(volume, loaded.spec.zscore).standardise(volume)
         plain = loaded.network(torch.from_numpy(standard)[None, None]).latent[0].numpy()
     fast = Encoder(loaded, "cpu").encode(volume, views=1).features
-    return Check(
-        "arithmetic",
-        _agrees(fast, plain),
-        f"largest difference of the {len(plain)} features {np.abs(fast - plain).max():.1g}",
+    proves = (
         "If it passes, the optimised encoder equals the plain network on this machine. "
-        "It does not check the weights.",
+        "It does not check the weights."
     )
+    return _compared("arithmetic", fast, plain, "", proves)
 
 
 def published_example(loaded: LoadedModel, image: Path | None = None) -> Check:
@@ -129,19 +127,22 @@ def published_example(loaded: LoadedModel, image: Path | None = None) -> Check:
         source = image or _template_image()
     except NeuroFMError as error:
         return Check(name, None, str(error), "Not checked.")
-    features = _published_run(loaded, source)
-    difference = np.abs(features - np.array(expected["Features"])).max()
-    return Check(
+    return _compared(
         name,
-        _agrees(features, np.array(expected["Features"])),
-        f"largest difference of the {len(features)} features {difference:.1g} ({expected['Image']})",
+        _published_run(loaded, source),
+        np.array(expected["Features"]),
+        f" ({expected['Image']})",
         "If it passes, weights, loader, network and the preprocessing of the example reproduce the features "
         "that the authors published for this image. It does not prove that predictions are accurate.",
     )
 
 
-def _agrees(values: NDArray[Any], expected: NDArray[Any]) -> bool:
-    return bool(np.allclose(values, expected, rtol=_TOLERANCE, atol=_TOLERANCE))
+def _compared(name: str, features: NDArray[Any], expected: NDArray[Any], note: str, proves: str) -> Check:
+    agrees = bool(np.allclose(features, expected, rtol=_TOLERANCE, atol=_TOLERANCE))
+    difference = f"{np.abs(features - expected).max():.1g}"
+    return Check(
+        name, agrees, f"largest difference of the {len(features)} features {difference}{note}", proves
+    )
 
 
 def _template_image() -> Path:
@@ -149,26 +150,23 @@ def _template_image() -> Path:
 
     try:
         path = api.get(TEMPLATE, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
+        why = "TemplateFlow has none"
     except Exception as error:
-        raise _no_template(f"{type(error).__name__}") from error
+        path, why = None, type(error).__name__
     if not path or isinstance(path, list):
-        raise _no_template("TemplateFlow has none")
+        raise NeuroFMError(
+            f"the 1 mm brain of {TEMPLATE} is not available ({why})",
+            fix="Connect to the internet, or pass the file with --image.",
+            code=Exit.TRY_AGAIN,
+        )
     return Path(path)
-
-
-def _no_template(why: str) -> NeuroFMError:
-    return NeuroFMError(
-        f"the 1 mm brain of {TEMPLATE} is not available ({why})",
-        fix="Connect to the internet, or pass the file with --image.",
-        code=Exit.TRY_AGAIN,
-    )
 
 
 def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
     """Return the features after the preprocessing of the published example: reordered, then conformed."""
-    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
     from nibabel.processing import conform
 
+    from neurofm_bids.geometry import GRID_AFFINE, reorientation
     from neurofm_bids.model.encoder import Encoder
     from neurofm_bids.preprocess.load import load_t1w
 
@@ -179,6 +177,6 @@ def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
             where=image,
             fix=f"Use TemplateFlow's {TEMPLATE}, resolution 1, desc-brain T1w.",
         )
-    turn = ornt_transform(io_orientation(brain.affine), axcodes2ornt("LIA"))
-    grid = conform(brain.as_reoriented(turn), out_shape=(256,) * 3, order=1, orientation="LIA")
+    brain = brain.as_reoriented(reorientation(brain.affine, GRID_AFFINE))
+    grid = conform(brain, out_shape=(256,) * 3, order=1, orientation="LIA")
     return Encoder(loaded, "cpu").encode(np.asarray(grid.dataobj, dtype=np.float32), views=1).features

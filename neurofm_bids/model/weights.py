@@ -124,12 +124,7 @@ def load_network(path: Path, spec: ModelSpec) -> NeuroFMNet:
 
     network = NeuroFMNet(ARCHITECTURES[spec.variant], spec.heads)
     state = _read(path, network)
-    expected = {
-        name: tuple(value.shape)
-        for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    _check(path, {name: tuple(value.shape) for name, value in state.items()}, expected)
+    _check(path, state, _without_counters(network.state_dict()))
     network.load_state_dict(state, strict=False)
     return network.eval()
 
@@ -174,7 +169,7 @@ def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
             where=path,
             fix="Choose the --model that the weights belong to.",
         )
-    state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    state = _without_counters(state)
     for name, value in state.items():
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
             raise NeuroFMError(f"the weight {name} is not finite float32", where=path, fix="Get a new copy.")
@@ -216,14 +211,17 @@ def save_network(network: NeuroFMNet, target: Path, provenance: Mapping[str, Any
     """
     from safetensors.torch import save
 
-    state = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
-    about = {**provenance, "variant": network.architecture.name}
-    write_bytes(target, save(state, {PROVENANCE: json.dumps(about, sort_keys=True)}))
+    about = json.dumps({**provenance, "variant": network.architecture.name}, sort_keys=True)
+    write_bytes(target, save(_without_counters(network.state_dict()), {PROVENANCE: about}))
 
 
-def _check(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
-) -> None:
+def _without_counters(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def _check(path: Path, state: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    """Refuse a file whose arrays are not those of the network by name and shape."""
+    shapes, expected = ({n: tuple(v.shape) for n, v in arrays.items()} for arrays in (state, parameters))
     problems = [f"{name} is missing" for name in expected if name not in shapes]
     problems += [f"{name} is unknown" for name in shapes if name not in expected]
     problems += [

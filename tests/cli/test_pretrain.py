@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from neurofm_bids.cli.arguments import Parser
 from neurofm_bids.cli.pretrain import add_commands
 from neurofm_bids.cli.tools import main
+from neurofm_bids.pretrain.settings import Synthesis, Training
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 
 RUN = ["pretrain", "train", "RUN", "--maps", "MAPS"]
@@ -13,7 +16,7 @@ def train_calls(monkeypatch):
     calls = []
     monkeypatch.setattr(
         "neurofm_bids.pretrain.training.run.train",
-        lambda recipe, *args, **more: calls.append((recipe, args, more)),
+        lambda *settings: calls.append(settings),
     )
     return calls
 
@@ -22,10 +25,9 @@ def test_options_become_the_recipe(train_calls):
     options = ["--batch", "8", "--learning-rate", "0.1", "--held-out", "a", "b", "--workers", "0"]
     assert main([*RUN, *options]) == 0
     assert main([*RUN, "--smoke", "--steps", "6", "--seed", "3"]) == 0
-    (recipe, (maps, out), more), (smoke, *_) = train_calls
+    (recipe, settings), (smoke, _) = train_calls
     assert recipe == Recipe(batch_size=8, learning_rate=0.1, held_out=("a", "b"))
-    assert (str(maps), str(out), more["workers"], more["device"]) == ("MAPS", "RUN", 0, "cpu")
-    assert more["cache"].name == "RUN-maps"
+    assert settings == Training(maps=Path("MAPS"), out=Path("RUN"), workers=0)
     assert smoke == Recipe(**{**SMOKE, "steps": 6, "seed": 3})
 
 
@@ -42,8 +44,8 @@ def test_defaults_in_the_help_are_those_of_the_recipe(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--batch", "0"], "0 is not 1 or more"),
-        (["--workers", "-1"], "--workers is -1. Give 0 or more."),
+        (["--batch", "0"], "invalid number (1 or more) value: '0'"),
+        (["--workers", "-1"], "invalid number (0 or more) value: '-1'"),
         (["--device", "gpu"], "unknown device"),
         (["--device", "cuda:7"], "device not available"),
         (["--variant", "x"], "invalid choice"),
@@ -66,12 +68,11 @@ def test_synthesis_options_are_passed_on(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(
         "neurofm_bids.pretrain.synthesis.bids_dataset.write_dataset",
-        lambda *args, **more: calls.append((args, more)),
+        calls.append,
     )
     command = ["pretrain", "synthesize", str(tmp_path), "--maps", "MAPS", "--n", "2", "--seed", "4"]
     assert main([*command, "--cache", "CACHE"]) == 0
-    (((maps, count, out), more),) = calls
-    assert (str(maps), count, out, str(more["cache"]), more["seed"]) == ("MAPS", 2, tmp_path, "CACHE", 4)
+    assert calls == [Synthesis(maps=Path("MAPS"), n=2, out=tmp_path, cache=Path("CACHE"), seed=4)]
 
 
 def test_exit_codes_of_export(tmp_path, caplog):

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.device import choose_precision
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
 from tests.model.volumes import volume
@@ -45,13 +44,11 @@ def test_batches_over_scans_and_views_give_each_scan_its_own(loaded, batch_size)
 def test_a_bad_volume_takes_the_place_of_its_encoding_and_the_others_go_on(loaded):
     scans = [volume(), np.zeros((256, 256, 256), np.float32), volume(seed=1)]
     encoder = Encoder(loaded, "cpu", batch_size=2)
-    first, bad, last = encoder.encode_many(scans, np.asarray, 1, errors="return")
+    first, bad, last = encoder.encode_many(scans, np.asarray, 1)
     assert isinstance(bad, NeuroFMError)
     assert not np.array_equal(first.features, last.features)
-    many = encoder.encode_many(scans, np.asarray, 1)
-    next(many)
     with pytest.raises(NeuroFMError, match="constant"):
-        next(many)
+        encoder.encode(scans[1])
 
 
 def test_sources_are_read_one_ahead_only(loaded):
@@ -118,10 +115,13 @@ def test_bugs_are_not_taken_for_a_lack_of_memory(loaded, monkeypatch):
         encoder.encode(volume())
 
 
+def test_other_precisions_are_refused(loaded):
+    with pytest.raises(NeuroFMError, match="unknown precision"):
+        Encoder(loaded, "cpu", precision="float16")
+
+
 def test_bfloat16_is_near_float32_and_not_the_same(loaded):
     exact = Encoder(loaded, "cpu").encode(volume(), views=2)
     rough = Encoder(loaded, "cpu", precision="bfloat16").encode(volume(), views=2)
     difference = np.abs(rough.features - exact.features).max() / np.abs(exact.features).max()
     assert 1e-6 < difference < 0.1
-    with pytest.raises(NeuroFMError, match="unknown precision"):
-        choose_precision("float16")

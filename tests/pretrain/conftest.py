@@ -2,7 +2,7 @@ import nibabel as nib
 import pytest
 
 from neurofm_bids.geometry import GRID_AFFINE
-from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import load_anatomies
 from tests.pretrain.toy_head import toy_labels
 
 

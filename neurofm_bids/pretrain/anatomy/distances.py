@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, gaussian_filter
 
 __all__ = ["cranial_cavity", "distance_from_sulci", "gaussian_smooth", "nearest_label", "signed_distance"]
 
@@ -14,31 +15,23 @@ _LIMIT_MM = 16.0
 
 def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the signed distance from the border of a mask, in mm, positive inside, clipped at 16 mm."""
-    from scipy.ndimage import distance_transform_edt
-
     inner, outer = distance_transform_edt(mask), distance_transform_edt(~mask)
     return np.asarray(np.clip(np.where(mask, inner - 0.5, 0.5 - outer), -_LIMIT_MM, _LIMIT_MM))
 
 
 def nearest_label(labels: NDArray[np.int16], mask: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Return for each voxel the label of the nearest voxel of a mask."""
-    from scipy.ndimage import distance_transform_edt
-
     indices = distance_transform_edt(~mask, return_distances=False, return_indices=True)
     return np.asarray(labels[tuple(indices)])
 
 
 def gaussian_smooth(values: NDArray[Any], sigma: float) -> NDArray[np.float32]:
     """Return values smoothed by a Gaussian with a standard deviation in voxels."""
-    from scipy.ndimage import gaussian_filter
-
     return np.asarray(gaussian_filter(values.astype(np.float32), sigma))
 
 
 def cranial_cavity(brain: NDArray[np.bool_], labels: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Return the cavity: the brain closed by 6 mm, and labelled CSF within 4 mm of that."""
-    from scipy.ndimage import binary_fill_holes, distance_transform_edt
-
     closed = distance_transform_edt(distance_transform_edt(~brain) <= 6) > 6
     csf = (labels == 24) & (distance_transform_edt(~closed) <= 4)
     opened = distance_transform_edt(~(distance_transform_edt(closed | csf) > 2)) <= 2
@@ -51,8 +44,6 @@ def distance_from_sulci(core: NDArray[np.bool_], cranium: NDArray[np.bool_]) -> 
     Two neighbouring voxels face opposite banks, with the sheet between them, if their nearest points of the
     core (everything but cortex) lie farther apart than 1.5 times their distance from it.
     """
-    from scipy.ndimage import distance_transform_edt
-
     distance, indices = distance_transform_edt(~core, return_indices=True)
     sheet = np.zeros(core.shape, dtype=bool)
     for axis in range(3):

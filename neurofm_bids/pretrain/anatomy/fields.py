@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pretrain.anatomy.distances import (
     cranial_cavity,
     distance_from_sulci,
@@ -19,9 +23,17 @@ from neurofm_bids.pretrain.anatomy.distances import (
     nearest_label,
     signed_distance,
 )
-from neurofm_bids.pretrain.anatomy.label_map import REGIONS, TISSUES, label_map_name, read_label_map
+from neurofm_bids.pretrain.anatomy.label_map import (
+    REGIONS,
+    TISSUES,
+    find_label_maps,
+    label_map_name,
+    read_label_map,
+)
 
-__all__ = ["FIELDS", "Anatomy", "load_anatomy", "prepare_anatomy", "save_anatomy"]
+__all__ = ["FIELDS", "Anatomy", "label_map_digest", "load_anatomies", "prepare_anatomy"]
+
+_VERSION = "2"  # raise it when the fields of the same label map change
 
 FIELDS = ("lateral", "others", "outer", "sulcus", "core", "cranium", "choroid", "hindbrain")
 
@@ -69,7 +81,7 @@ class Anatomy:
         return _on_device(self.folder, device)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return super().__reduce__() if self.folder is None else (load_anatomy, (self.name, self.folder))
+        return super().__reduce__() if self.folder is None else (_load, (self.name, self.folder))
 
 
 @lru_cache(maxsize=256)
@@ -78,19 +90,57 @@ def _on_device(folder: Path, device: torch.device) -> tuple[Tensor, Tensor]:
     return fields.to(device), tissues.to(device)
 
 
-def save_anatomy(anatomy: Anatomy, folder: Path) -> None:
-    """Write the arrays of an anatomy into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "fields.npy", anatomy.fields)
-    np.save(folder / "tissues.npy", anatomy.tissues)
-    np.save(folder / "volumes.npy", [anatomy.cranium_ml, anatomy.brain_ml, anatomy.lateral_ml])
+def load_anatomies(folder: Path, cache: Path) -> list[Anatomy]:
+    """Return the anatomies of all label maps of a folder, sorted by name; prepare those not in the cache.
+
+    Parameters
+    ----------
+    folder
+        With ``.nii``, ``.nii.gz`` or ``.mgz`` maps of FreeSurfer codes, 1 mm.
+    cache
+        Folder that keeps the anatomies, 0.2 GB each.
+
+    Raises
+    ------
+    NeuroFMError
+        There is no label map, one cannot be used, or the cache cannot be written.
+    """
+    places = {path: cache / label_map_digest(path) for path in find_label_maps(folder)}
+    for path, place in places.items():
+        if not place.is_dir():
+            _save(prepare_anatomy(path), place)
+    return [_load(label_map_name(path), place) for path, place in places.items()]
 
 
-def load_anatomy(name: str, folder: Path) -> Anatomy:
+def label_map_digest(path: Path) -> str:
+    """Return an identifier of the label map's content and of the version of its fields."""
+    return hashlib.sha256(_VERSION.encode() + path.read_bytes()).hexdigest()[:16]
+
+
+def _save(anatomy: Anatomy, folder: Path) -> None:
+    """Write the arrays of an anatomy into a folder that appears when it is complete."""
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        np.save(partial / "fields.npy", anatomy.fields)
+        np.save(partial / "tissues.npy", anatomy.tissues)
+        np.save(partial / "volumes.npy", [anatomy.cranium_ml, anatomy.brain_ml, anatomy.lateral_ml])
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not folder.is_dir():  # else another process was faster
+            raise NeuroFMError(
+                f"cannot write the cache of label maps ({error.strerror})",
+                where=folder.parent,
+                fix="Give another folder with --cache.",
+                code=Exit.CANT_CREATE,
+            ) from error
+
+
+def _load(name: str, folder: Path) -> Anatomy:
     """Return a saved anatomy; its arrays are memory-mapped, so that processes share them."""
     cranium, brain, lateral = (float(v) for v in np.load(folder / "volumes.npy"))
-    fields = np.load(folder / "fields.npy", mmap_mode="c")
-    tissues = np.load(folder / "tissues.npy", mmap_mode="c")
+    fields, tissues = (np.load(folder / f"{name}.npy", mmap_mode="c") for name in ("fields", "tissues"))
     return Anatomy(name, fields, tissues, cranium, brain, lateral, folder)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.geometry import GRID_AFFINE, box, reorientation
 
 __all__ = ["REGIONS", "TISSUES", "find_label_maps", "label_map_name", "read_label_map"]
 
@@ -82,7 +82,7 @@ def read_label_map(path: Path) -> NDArray[np.int16]:
     """
     try:
         image: Any = nib.load(path)
-        image = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt("LIA")))
+        image = image.as_reoriented(reorientation(image.affine, GRID_AFFINE))
         labels = np.asarray(image.dataobj).astype(np.int16)
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise NeuroFMError(
@@ -103,10 +103,6 @@ def read_label_map(path: Path) -> NDArray[np.int16]:
         raise NeuroFMError(
             f"the label map has no {', '.join(missing)}", where=path, fix="Use FreeSurfer codes."
         )
-    return _crop(np.pad(labels, _MARGIN_MM))
-
-
-def _crop(labels: NDArray[np.int16]) -> NDArray[np.int16]:
-    brain = np.nonzero((labels > 0) & (labels < 256) & (labels != 24))
-    box = tuple(slice(int(c.min()) - _MARGIN_MM, int(c.max()) + _MARGIN_MM + 1) for c in brain)
-    return np.ascontiguousarray(labels[box])
+    labels = np.pad(labels, _MARGIN_MM)
+    brain = np.argwhere((labels > 0) & (labels < 256) & (labels != 24))
+    return np.ascontiguousarray(labels[tuple(map(slice, *box(brain, _MARGIN_MM, labels.shape)))])

@@ -11,7 +11,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -22,15 +21,15 @@ from neurofm_bids.bids.discovery import Scan, find_scans
 from neurofm_bids.config import Config, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import mask_image
+from neurofm_bids.model.encoder import Encoder
+from neurofm_bids.model.weights import load_model
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.pipeline.task import Task, identity
 from neurofm_bids.pretrain.evaluation.perturbations import other_masks, poses
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
+from neurofm_bids.pretrain.settings import Evaluation
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti
-
-if TYPE_CHECKING:
-    from neurofm_bids.model.encoder import Encoder
 
 __all__ = ["evaluate"]
 
@@ -40,59 +39,41 @@ _ML = 1000.0
 _RECORD = "prepared.json"  # written last
 
 
-def evaluate(
-    bids_dir: Path,
-    out: Path,
-    *,
-    model: str = "open-s",
-    weights: Path | None = None,
-    views: int = 8,
-    nprocs: int = 1,
-    stability: bool = False,
-) -> tuple[list[EvaluatedScan], dict[str, str]]:
+def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[EvaluatedScan], dict[str, str]]:
     """Process and encode every T1w of a dataset; return the evaluated scans, and the failures by scan.
 
     Preprocessed volumes stay in ``out/volumes``, so that other weights are quick to compare.
 
     Parameters
     ----------
-    bids_dir
-        A raw BIDS dataset; ``participants.tsv`` may have ``age``, ``sex``, ``brain_volume_mm3``,
-        ``ventricular_volume_mm3`` and ``stripping``.
-    out
-        Folder for preprocessed volumes.
-    model, weights, views
-        As for :class:`~neurofm_bids.api.NeuroFM`.
-    nprocs
-        Number of scans preprocessed in parallel.
-    stability
-        Also predict with other brain masks, lattice phases and rotations.
+    settings
+        Dataset, folder and extent of the evaluation.
+    processing
+        The model, and the number of passes averaged per scan.
 
     Raises
     ------
     NeuroFMError
         There is no dataset, nothing is known of its participants, or the weights cannot be used.
     """
-    from neurofm_bids.model.encoder import Encoder
-    from neurofm_bids.model.weights import load_model
-
-    root, out = bids_dir.absolute(), out.absolute()
+    root, out = settings.bids_dir.absolute(), settings.out.absolute()
     if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
         raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Give another folder.")
     selection = find_scans(Config(bids_dir=root, out_dir=out))
     covariates = read_covariates(root)
     known = _known_values(covariates, selection.scans)
+    stability = settings.stability
     if not stability:
         _check_known(root, known)
-    encoder = Encoder(load_model(model, weights))
+    encoder = Encoder(load_model(processing.model, processing.weights))
     failed = {refused.path.name: f"{refused.reason}. {refused.fix}" for refused in selection.refused}
     evaluated = []
-    preprocessed = _preprocess_all(selection.scans, out / "volumes", nprocs, stability)
+    preprocessed = _preprocess_all(selection.scans, out / "volumes", settings.nprocs, stability)
     for scan, folder in zip(selection.scans, preprocessed, strict=True):
         try:
             if isinstance(folder, NeuroFMError):
                 raise folder
-            evaluated.append(_evaluate(scan, known[scan], folder, encoder, views, stability))
+            evaluated.append(_evaluate(scan, known[scan], folder, encoder, processing.views, stability))
             _log.info("%s: evaluated", scan.stem)
         except NeuroFMError as error:
             failed[scan.stem] = str(error)

@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AGE_BANDS", "Agreement", "Repeat", "age_band", "agreement", "auc", "repeatability"]
+__all__ = ["age_band", "agreement", "auc", "repeatability"]
 
 _Array = NDArray[np.float64]
-AGE_BANDS = ((18, 30), (30, 45), (45, 60), (60, 75), (75, 120))
+_AGE_BANDS = ((18, 30), (30, 45), (45, 60), (60, 75), (75, 120))
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Agreement of n predictions with known values.
-
-    Parameters
-    ----------
-    mae, bias
-        Mean absolute and mean signed difference, predicted minus known, in the units of the values.
-    bias_percent
-        Mean of the signed difference relative to the known value.
-    r, slope, intercept
-        Pearson's correlation, and the regression of predicted on known; None where n or the spread is too
-        small.
-    log_r, log_slope
-        Correlation and slope of the logarithms.
-    """
-
-    n: int
-    mae: float
-    bias: float
-    bias_percent: float
-    r: float | None
-    slope: float | None
-    intercept: float | None
-    log_r: float | None
-    log_slope: float | None
-
-
-def agreement(known: _Array, predicted: _Array) -> Agreement | None:
+def agreement(known: _Array, predicted: _Array) -> dict[str, float | None] | None:
     """Compare values of shape (n,), without pairs that have NaN or no known value above 0; None if all do.
 
+    Returns
+    -------
+    dict
+        ``n``, number of pairs; ``mae`` and ``bias``, mean absolute and mean signed difference, predicted
+        minus known, in the units of the values; ``bias_percent``, mean difference relative to the known
+        value; ``r``, ``slope`` and ``intercept``, Pearson's correlation and the regression of predicted on
+        known, None where n or the spread is too small; ``log_r`` and ``log_slope``, the same of the
+        logarithms.
+
     >>> result = agreement(np.array([10.0, 20.0, 40.0]), np.array([11.0, 22.0, 44.0]))
-    >>> [round(v, 3) for v in (result.mae, result.bias_percent, result.slope, result.log_slope)]
+    >>> [round(result[name], 3) for name in ("mae", "bias_percent", "slope", "log_slope")]
     [2.333, 10.0, 1.1, 1.0]
     """
     both = (known > 0) & np.isfinite(predicted)
@@ -57,17 +37,17 @@ def agreement(known: _Array, predicted: _Array) -> Agreement | None:
     difference = predicted - known
     r, slope, intercept = _line(known, predicted)
     log_r, log_slope, _ = _line(np.log(known), np.log(np.maximum(predicted, 1e-3 * known)))
-    return Agreement(
-        n=known.size,
-        mae=float(np.abs(difference).mean()),
-        bias=float(difference.mean()),
-        bias_percent=float(100 * (difference / known).mean()),
-        r=r,
-        slope=slope,
-        intercept=intercept,
-        log_r=log_r,
-        log_slope=log_slope,
-    )
+    return {
+        "n": known.size,
+        "mae": float(np.abs(difference).mean()),
+        "bias": float(difference.mean()),
+        "bias_percent": float(100 * (difference / known).mean()),
+        "r": r,
+        "slope": slope,
+        "intercept": intercept,
+        "log_r": log_r,
+        "log_slope": log_slope,
+    }
 
 
 def _line(x: _Array, y: _Array) -> tuple[float | None, float | None, float | None]:
@@ -78,15 +58,22 @@ def _line(x: _Array, y: _Array) -> tuple[float | None, float | None, float | Non
     return float(np.corrcoef(x, y)[0, 1]), float(slope), float(intercept)
 
 
-def auc(positive: NDArray[np.bool_], score: _Array) -> float | None:
+def auc(positive: _Array, score: _Array) -> float | None:
     """Return the area under the receiver operating characteristic curve, None without both classes.
 
-    >>> auc(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8]))
+    Parameters
+    ----------
+    positive
+        1 or 0; pairs with NaN are ignored.
+    score
+        Higher for more likely positive ones.
+
+    >>> auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8]))
     0.75
     """
     from sklearn.metrics import roc_auc_score
 
-    usable = np.isfinite(score)
+    usable = np.isfinite(positive) & np.isfinite(score)
     positive, score = positive[usable], score[usable]
     return float(roc_auc_score(positive, score)) if 0 < positive.sum() < positive.size else None
 
@@ -97,27 +84,24 @@ def age_band(age_years: float) -> str:
     >>> age_band(30.0), age_band(float("nan"))
     ('30-45', '')
     """
-    return next((f"{low}-{high}" for low, high in AGE_BANDS if low <= age_years < high), "")
+    return next((f"{low}-{high}" for low, high in _AGE_BANDS if low <= age_years < high), "")
 
 
-@dataclass(frozen=True)
-class Repeat:
-    """Repeated measurements: number of pairs, mean absolute difference, also relative to the pair's mean."""
-
-    pairs: int
-    difference: float
-    difference_percent: float
-
-
-def repeatability(groups: Iterable[Sequence[float]]) -> Repeat | None:
+def repeatability(groups: Iterable[Sequence[float]]) -> dict[str, float] | None:
     """Compare all pairs within each group of repeated values; None without a pair.
 
+    Returns
+    -------
+    dict
+        Number of ``pairs``, mean absolute ``difference``, and ``difference_percent`` of the pair's mean.
+
     >>> repeatability([[100.0, 102.0], [50.0]])
-    Repeat(pairs=1, difference=2.0, difference_percent=1.9801980198019802)
+    {'pairs': 1, 'difference': 2.0, 'difference_percent': 1.9801980198019802}
     """
     pairs = [pair for group in groups for pair in combinations(group, 2)]
     if not pairs:
         return None
     one, two = np.array(pairs, dtype=np.float64).T
     difference = np.abs(one - two)
-    return Repeat(len(pairs), float(difference.mean()), float(100 * (difference / ((one + two) / 2)).mean()))
+    percent = float(100 * (difference / ((one + two) / 2)).mean())
+    return {"pairs": len(pairs), "difference": float(difference.mean()), "difference_percent": percent}

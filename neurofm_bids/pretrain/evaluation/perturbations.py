@@ -8,6 +8,17 @@ from itertools import product
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import (
+    affine_transform,
+    binary_fill_holes,
+    binary_opening,
+    distance_transform_edt,
+    label,
+    spline_filter,
+)
+from scipy.spatial.transform import Rotation
+
+from neurofm_bids.geometry import box
 
 __all__ = ["POSE_COUNT", "other_masks", "poses"]
 
@@ -31,8 +42,6 @@ def other_masks(corrected: nib.Nifti1Image, mask: nib.Nifti1Image) -> dict[str, 
         mask dilated by 2 mm, unless the image is empty outside the mask. Tissue is brighter than the
         threshold between the two darkest of three intensity classes.
     """
-    from scipy.ndimage import binary_fill_holes, binary_opening
-
     data, given = np.asarray(corrected.dataobj, dtype=np.float32), np.asarray(mask.dataobj) > 0
     zooms = mask.header.get_zooms()[:3]
     tissue = given & (data > _csf_threshold(data[given]))
@@ -59,22 +68,16 @@ def _csf_threshold(values: NDArray[np.float32]) -> float:
 
 
 def _dilate(inside: NDArray[np.bool_], mm: float, zooms: tuple[float, ...]) -> NDArray[np.bool_]:
-    from scipy.ndimage import distance_transform_edt
-
     return np.asarray(distance_transform_edt(~inside, sampling=zooms) <= mm)
 
 
 def _largest_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    from scipy.ndimage import label
-
     labels, count = label(inside)
     return np.asarray(labels == np.bincount(labels.ravel())[1:].argmax() + 1) if count else inside
 
 
 def _fill_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill holes in three dimensions and in every slice, since ventricles often open at the base."""
-    from scipy.ndimage import binary_fill_holes
-
     filled = np.asarray(binary_fill_holes(inside))
     for axis in range(3):
         planes = [binary_fill_holes(plane) for plane in np.moveaxis(inside, axis, 0)]
@@ -84,21 +87,16 @@ def _fill_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def poses(volume: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yield a model-grid volume at its eight lattice phases, then rotated by up to 5 degrees on each axis."""
-    from scipy.ndimage import affine_transform, spline_filter
-    from scipy.spatial.transform import Rotation
-
     for shift in product((0, 1), repeat=3):
         yield np.roll(volume, shift, axis=(0, 1, 2))
     background = volume.flat[0]
-    inside = np.argwhere(volume != background)
-    low, high = inside.min(axis=0) - 12, inside.max(axis=0) + 13
-    box = tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))
-    spline = spline_filter(volume[box], order=3, output=np.float32)
+    inside = tuple(map(slice, *box(np.argwhere(volume != background), 12, volume.shape)))
+    spline = spline_filter(volume[inside], order=3, output=np.float32)
     centre = (np.array(spline.shape) - 1) / 2
     for axis, angle in product("xyz", _ANGLES):
         rotation = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
         rotated = np.full_like(volume, background)
-        rotated[box] = affine_transform(
+        rotated[inside] = affine_transform(
             spline, rotation, centre - rotation @ centre, order=3, cval=background, prefilter=False
         )
         yield rotated

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
+from neurofm_bids.config import Processing
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan, summarise
+from neurofm_bids.records.statistics import outliers
+from neurofm_bids.report.charts import plot_agreement
+from neurofm_bids.report.render import render
 from neurofm_bids.storage.atomic import write_json, write_text
-from neurofm_bids.storage.tables import cell
+from neurofm_bids.storage.tables import table_text
 
 __all__ = ["write_evaluation"]
 
-_TITLES = {
-    "age": ("Age", "years"),
-    "sex": ("Sex", "probability of male"),
-    "ventricular_volume": ("Lateral ventricles", "ml"),
-    "brain_volume": ("Brain volume", "ml"),
+_TITLES = {  # title, unit in the report, unit in the names of columns
+    "age": ("Age", "years", "years"),
+    "sex": ("Sex", "probability of male", "male"),
+    "ventricular_volume": ("Lateral ventricles", "ml", "ml"),
+    "brain_volume": ("Brain volume", "ml", "ml"),
 }
-_UNITS = {"age": "years", "sex": "male", "ventricular_volume": "ml", "brain_volume": "ml"}
 _METRICS = {
     "n": "n",
     "mae": "MAE",
@@ -45,10 +49,8 @@ def write_evaluation(
     scans: Sequence[EvaluatedScan],
     failed: Mapping[str, str],
     out: Path,
-    *,
-    model: str,
+    processing: Processing,
     sha256: str,
-    views: int,
 ) -> Path:
     """Write ``evaluation.tsv``, ``evaluation.json`` and ``evaluation.html``; return the report.
 
@@ -58,12 +60,11 @@ def write_evaluation(
         From :func:`~neurofm_bids.pretrain.evaluation.dataset.evaluate`.
     out
         Folder.
-    model, sha256, views
-        The evaluated model, the hash of its weights, and the passes averaged per scan.
+    processing, sha256
+        The evaluated model and the passes averaged per scan, and the hash of the weights.
     """
-    from neurofm_bids.report.render import render
-
     summary = summarise(scans)
+    model, views = processing.model, processing.views
     settings = {"Model": model, "WeightsSHA256": sha256, "Views": views, "Failed": dict(failed)}
     write_json(out / "evaluation.json", {**settings, **summary})
     write_text(out / "evaluation.tsv", _table(scans))
@@ -86,14 +87,13 @@ def write_evaluation(
 
 def _table(scans: Sequence[EvaluatedScan]) -> str:
     columns = [(kind, target) for kind in ("known", "predicted") for target in TARGETS]
-    names = [f"{kind}_{target}_{_UNITS[target]}" for kind, target in columns]
-    lines = ["\t".join(["scan", "participant_id", "stripping", "mask_volume_ml", *names])]
+    names = [f"{kind}_{target}_{_TITLES[target][2]}" for kind, target in columns]
+    rows = []
     for scan in scans:
         values = [scan.mask_ml, *(getattr(scan, kind)[target] for kind, target in columns)]
-        texts = ["n/a" if math.isnan(v) else f"{v:.3f}" for v in values]
-        labels = [cell(text) for text in (scan.name, f"sub-{scan.participant}", scan.style)]
-        lines.append("\t".join([*labels, *texts]))
-    return "\n".join(lines) + "\n"
+        texts = [None if math.isnan(v) else f"{v:.3f}" for v in values]
+        rows.append([scan.name, f"sub-{scan.participant}", scan.style, *texts])
+    return table_text(["scan", "participant_id", "stripping", "mask_volume_ml", *names], rows)
 
 
 def _section(target: str, scans: Sequence[EvaluatedScan], groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,15 +110,10 @@ def _section(target: str, scans: Sequence[EvaluatedScan], groups: Mapping[str, A
 
 
 def _figure(target: str, scans: Sequence[EvaluatedScan]) -> Any:
-    from markupsafe import Markup
-
-    from neurofm_bids.records.statistics import outliers
-    from neurofm_bids.report.charts import plot_agreement
-
     known = [s for s in scans if math.isfinite(s.known[target])]
     if not known:
         return None
-    title, unit = _TITLES[target]
+    title, unit, _ = _TITLES[target]
     true, predicted = (np.array([getattr(s, kind)[target] for s in known]) for kind in ("known", "predicted"))
     svg = plot_agreement(
         true,

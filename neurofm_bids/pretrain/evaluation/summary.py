@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -66,29 +66,21 @@ def _values(scans: Sequence[EvaluatedScan], which: str, target: str) -> NDArray[
 
 
 def _scores(scans: Sequence[EvaluatedScan]) -> dict[str, Any]:
-    scores: dict[str, Any] = {}
-    for target in TARGETS:
-        known, predicted = _values(scans, "known", target), _values(scans, "predicted", target)
-        if target == "sex":
-            finite = np.isfinite(known)
-            scores["sex"] = {"n": int(finite.sum()), "auc": auc(known[finite] == 1, predicted[finite])}
-            continue
-        result = agreement(known, predicted)
-        scores[target] = None if result is None else asdict(result)
-    return scores
+    pairs = {t: (_values(scans, "known", t), _values(scans, "predicted", t)) for t in TARGETS}
+    sex = pairs.pop("sex")
+    scores: dict[str, Any] = {target: agreement(*pair) for target, pair in pairs.items()}
+    return {**scores, "sex": {"n": int(np.isfinite(sex[0]).sum()), "auc": auc(*sex)}}
 
 
 def _baselines(scans: Sequence[EvaluatedScan]) -> dict[str, Any]:
     """Return scores of predictions without a network: the mean age, and the volume of the brain mask."""
-    age, sex = _values(scans, "known", "age"), _values(scans, "known", "sex")
-    mask, brain = np.array([s.mask_ml for s in scans]), _values(scans, "known", "brain_volume")
+    age, mask = _values(scans, "known", "age"), np.array([s.mask_ml for s in scans])
     mean_age = agreement(age, np.full_like(age, np.nanmean(age))) if np.isfinite(age).any() else None
-    mask_volume = agreement(brain, mask)
-    known = np.isfinite(sex)
+    mask_volume = agreement(_values(scans, "known", "brain_volume"), mask)
     return {
-        "age_mae_of_mean_age": None if mean_age is None else mean_age.mae,
-        "sex_auc_of_mask_volume": auc(sex[known] == 1, mask[known]),
-        "brain_volume_r_of_mask_volume": None if mask_volume is None else mask_volume.r,
+        "age_mae_of_mean_age": mean_age and mean_age["mae"],
+        "sex_auc_of_mask_volume": auc(_values(scans, "known", "sex"), mask),
+        "brain_volume_r_of_mask_volume": mask_volume and mask_volume["r"],
     }
 
 
@@ -104,10 +96,8 @@ def _repeats(scans: Sequence[EvaluatedScan]) -> dict[str, Any]:
     for name in sorted({name for scan in scans for name in scan.other_masks}):
         masked = [scan for scan in scans if name in scan.other_masks]
         kinds[f"mask {name}"] = [(scan.predicted, scan.other_masks[name]) for scan in masked]
-    targets = ("age", "ventricular_volume", "brain_volume")
-    return {t: {kind: _repeat(groups, t) for kind, groups in kinds.items()} for t in targets}
-
-
-def _repeat(groups: Sequence[_Predictions], target: str) -> dict[str, Any] | None:
-    result = repeatability([[predicted[target] for predicted in group] for group in groups])
-    return None if result is None else asdict(result)
+    scores: dict[str, Any] = {}
+    for target in ("age", "ventricular_volume", "brain_volume"):
+        values = {k: [[p[target] for p in group] for group in groups] for k, groups in kinds.items()}
+        scores[target] = {kind: repeatability(groups) for kind, groups in values.items()}
+    return scores

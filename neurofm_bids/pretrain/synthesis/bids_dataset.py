@@ -15,11 +15,13 @@ from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import GRID_AFFINE
 from neurofm_bids.model.device import choose_device
-from neurofm_bids.pretrain.anatomy.cache import label_map_digest, load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import label_map_digest, load_anatomies
 from neurofm_bids.pretrain.anatomy.label_map import find_label_maps
+from neurofm_bids.pretrain.settings import Synthesis
 from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, SyntheticImage, generate_image
 from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
 from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
+from neurofm_bids.storage.tables import table_text
 
 __all__ = ["write_dataset"]
 
@@ -38,46 +40,34 @@ _COLUMNS = {
     "label_map": {"Description": "Name of the label map that was deformed"},
 }
 _README = """Synthetic, skull-stripped brains generated from label maps: they contain no image of a person.
-The licence of the label maps applies to images generated from them.
+The license of the label maps applies to images generated from them.
 """
 
 
-def write_dataset(
-    maps: Path, count: int, out: Path, *, cache: Path, seed: int = 0, device: str = "cpu"
-) -> None:
+def write_dataset(settings: Synthesis) -> None:
     """Write synthetic participants as a BIDS dataset of skull-stripped T1w on the model grid, 1 mm.
 
     Parameters
     ----------
-    maps
-        Folder with label maps.
-    count
-        Number of participants.
-    out
-        Folder of the dataset: new, empty, or of an earlier call with the same label maps and seed and no more
+    settings
+        Their folder is new, empty, or of an earlier call with the same label maps and seed and no more
         participants.
-    cache
-        Folder of prepared label maps.
-    seed
-        Seed of the random generators.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises
     ------
     NeuroFMError
         The folder holds other files, or the label maps cannot be used.
     """
-    torch_device = choose_device(device)
-    _start_dataset(out, _description(maps, seed), count)
-    anatomies = load_anatomies(maps, cache)
-    rows = ["\t".join(["participant_id", *_COLUMNS])]
-    for index in range(count):
+    device, out = choose_device(settings.device), settings.out
+    _start_dataset(out, _description(settings.maps, settings.seed), settings.n)
+    anatomies = load_anatomies(settings.maps, settings.cache_folder)
+    rows = []
+    for index in range(settings.n):
         name = f"sub-{index + 1:06d}"
-        synthetic = generate_image(anatomies, seed, index, step_mm=1, device=torch_device)
+        synthetic = generate_image(anatomies, settings.seed, index, step_mm=1, device=device)
         _write_image(out / name / "anat" / f"{name}_T1w.nii.gz", synthetic)
-        rows.append("\t".join([name, *_row(synthetic)]))
-        write_text(out / "participants.tsv", "\n".join(rows) + "\n")
+        rows.append([name, *_row(synthetic)])
+        write_text(out / "participants.tsv", table_text(["participant_id", *_COLUMNS], rows))
 
 
 def _description(maps: Path, seed: int) -> dict[str, Any]:
@@ -131,11 +121,11 @@ def _write_image(path: Path, synthetic: SyntheticImage) -> None:
     write_json(path.with_name(f"{path.name.removesuffix('.nii.gz')}.json"), {"SkullStripped": True})
 
 
-def _row(synthetic: SyntheticImage) -> Iterator[str]:
+def _row(synthetic: SyntheticImage) -> Iterator[str | None]:
     """Yield the values of :data:`_COLUMNS`."""
     person, shape = synthetic.person, synthetic.shape
-    yield "n/a" if person.age_years is None else f"{person.age_years:.2f}"
-    yield person.sex or "n/a"
+    yield None if person.age_years is None else f"{person.age_years:.2f}"
+    yield person.sex
     yield f"{1000 * shape.volume_ml(shape.brain):.0f}"
     yield f"{1000 * shape.volume_ml(shape.ventricles):.0f}"
     yield synthetic.style

@@ -130,18 +130,12 @@ def generate_image(
 def _standardise(synthetic: SyntheticImage) -> Sample:
     """Crop to the mask and z-score."""
     shape = synthetic.shape
-    spans = _bounding_box(synthetic.mask)
+    inside = torch.nonzero(synthetic.mask)
+    ends = zip(inside.amin(dim=0), inside.amax(dim=0), strict=True)
+    spans = tuple(slice(int(first), int(last) + 1) for first, last in ends)
     box = synthetic.image[spans]
     voxels = float((CUBE_MM // shape.step_mm) ** 3)
     mean = float(box.double().sum()) / voxels
     sd = float(np.sqrt(float((box.double() ** 2).sum()) / voxels - mean**2))
     first, second, third = (s + span.start for s, span in zip(shape.start, spans, strict=True))
     return Sample((box - mean) / sd, (first, second, third), -mean / sd, synthetic)
-
-
-def _bounding_box(mask: Tensor) -> tuple[slice, ...]:
-    spans = []
-    for axis in range(3):
-        inside = torch.nonzero((mask > 0).movedim(axis, 0).flatten(1).any(dim=1)).flatten()
-        spans.append(slice(int(inside[0]), int(inside[-1]) + 1))
-    return tuple(spans)

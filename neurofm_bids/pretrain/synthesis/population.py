@@ -25,7 +25,6 @@ import numpy as np
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
 
 __all__ = [
-    "AGES",
     "AGE_POWER",
     "Person",
     "draw_person",
@@ -34,7 +33,7 @@ __all__ = [
     "expected_tissue_fraction",
 ]
 
-AGES = (18.0, 95.0)
+_AGES = (18.0, 95.0)
 AGE_POWER = 1.6  # 1 would draw ages uniformly
 _UNCONSTRAINED_SHARE = 0.3
 _CRANIUM_ML = {"M": (1560.0, 125.0), "F": (1400.0, 115.0)}
@@ -57,8 +56,6 @@ class Person:
         18 to 95, ``M`` or ``F``; None if the volumes were drawn without regard to age and sex.
     cranium_ml, brain_ml, lateral_ml
         Target volumes of the cranial cavity, of brain tissue and of the lateral ventricles.
-    ventricle_excess
-        Logarithm of the lateral ventricles over 20 ml; the other ventricles are scaled with it.
     lesion_load
         Extent of white-matter lesions, 0 to 1.
     """
@@ -68,8 +65,12 @@ class Person:
     cranium_ml: float
     brain_ml: float
     lateral_ml: float
-    ventricle_excess: float
     lesion_load: float
+
+    @property
+    def ventricle_excess(self) -> float:
+        """Logarithm of the lateral ventricles over 20 ml; the other ventricles are scaled with it."""
+        return float(np.log(self.lateral_ml / 20))
 
 
 def expected_tissue_fraction(age_years: float) -> float:
@@ -88,8 +89,8 @@ def draw_person(rng: RandomFields, age_power: float = AGE_POWER) -> Person:
         cranium = rng.uniform(1100, 1900)
         lateral = float(np.exp(rng.uniform(np.log(5), np.log(150))))
         fraction = rng.uniform(0.64, 0.85) - lateral / cranium / 2
-        return _person(None, None, cranium, fraction, lateral, rng.uniform(0, 0.9))
-    young, old = AGES
+        return Person(None, None, cranium, fraction * cranium, lateral, rng.uniform(0, 0.9))
+    young, old = _AGES
     age, sex = young + (old - young) * rng.uniform(0, 1) ** age_power, "M" if rng.chance(0.5) else "F"
     cranium = rng.normal(*_CRANIUM_ML[sex])
     first, second = rng.normal(), rng.normal()
@@ -97,15 +98,9 @@ def draw_person(rng: RandomFields, age_power: float = AGE_POWER) -> Person:
     scatter = _CORRELATION * first + np.sqrt(1 - _CORRELATION**2) * second
     lateral = expected_lateral_ml(age, cranium) * float(np.exp(_LATERAL_LOG_SD * scatter))
     load = expected_lesion_load(age) * float(np.exp(rng.normal(0, 0.5)))
-    return _person(age, sex, cranium, fraction, lateral, min(load, 1.0))
+    return Person(age, sex, cranium, fraction * cranium, lateral, min(load, 1.0))
 
 
 def expected_lesion_load(age_years: float) -> float:
     """Return the median extent of white-matter lesions at an age, 0 to 1."""
     return 0.02 + 0.6 / (1 + float(np.exp((70 - age_years) / 8)))
-
-
-def _person(
-    age: float | None, sex: str | None, cranium: float, fraction: float, lateral: float, load: float
-) -> Person:
-    return Person(age, sex, cranium, fraction * cranium, lateral, float(np.log(lateral / 20)), load)

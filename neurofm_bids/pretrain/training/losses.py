@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
+from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import WIDTH, Architecture
 from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.fast import FastNetwork, Map
@@ -18,6 +19,8 @@ from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
 from neurofm_bids.pretrain.training.data import CELLS, Example
 
 __all__ = ["Estimates", "NetworkWithAuxiliaryHeads", "estimates"]
+
+_OF = {head.name: head for head in model_spec(Processing.model).heads}
 
 _VENTRICLE_WEIGHT = 100.0
 _AGE_SCALE, _BRAIN_SCALE, _LATERAL_SCALE, _LOG_SCALE = 8.0, 40.0, 3.0, 0.12
@@ -36,17 +39,11 @@ class Estimates(NamedTuple):
 
 def estimates(outputs: Outputs) -> Estimates:
     """Convert standardised outputs to units."""
-    spec, heads = model_spec("open-s"), outputs.heads
-
-    def units(name: str) -> Tensor:
-        return heads[name] * spec.head(name).sd + spec.head(name).mean
-
-    return Estimates(
-        units("age"),
-        heads["sex"][:, 1] - heads["sex"][:, 0],
-        units("ventricular_volume") / 1000,
-        units("brain_volume") / 1000,
+    heads = outputs.heads
+    age, lateral, brain = (
+        heads[name] * _OF[name].sd + _OF[name].mean for name in ("age", "ventricular_volume", "brain_volume")
     )
+    return Estimates(age, heads["sex"][:, 1] - heads["sex"][:, 0], lateral / 1000, brain / 1000)
 
 
 class NetworkWithAuxiliaryHeads(nn.Module):
@@ -74,11 +71,12 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         widths = _widths(architecture)
         self.map_heads = nn.ModuleList(nn.Linear(widths[size], 3) for size in CELLS[:2])
         self.cavity_head = nn.Linear(architecture.latent_size, 2)
-        self.csf_head = nn.Linear(architecture.latent_size, 1) if self._averages_cells() else None
+        averages_cells = not architecture.neck and architecture.head_hidden is None
+        self.csf_head = nn.Linear(architecture.latent_size, 1) if averages_cells else None
         with torch.no_grad():
             for name, value in _TYPICAL.items():
-                of = model_spec("open-s").head(name)
-                cast("nn.Linear", self.network.heads[name]).bias.fill_((value - of.mean) / of.sd)
+                bias = (value - _OF[name].mean) / _OF[name].sd
+                cast("nn.Linear", self.network.heads[name]).bias.fill_(bias)
 
     def forward(self, example: Example, target_weight: float) -> Tensor:
         """Return the loss of one example."""
@@ -90,11 +88,7 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         outputs = self.network.forward_features(last)
         whole_brain = _target_loss(estimates(outputs), example) + self._cavity_loss(outputs.latent, example)
         loss = target_weight * whole_brain + self._map_loss(maps, example)
-        return loss + self._cell_loss(last, example.cells[2]) if self._averages_cells() else loss
-
-    def _averages_cells(self) -> bool:
-        architecture = self.network.architecture
-        return not architecture.neck and architecture.head_hidden is None
+        return loss if self.csf_head is None else loss + self._cell_loss(last, example.cells[2])
 
     def _cavity_loss(self, latent: Tensor, example: Example) -> Tensor:
         """Return the error of the tissue fraction and of the volume of the cranial cavity."""
@@ -130,8 +124,7 @@ class NetworkWithAuxiliaryHeads(nn.Module):
 
     def _cell_heads(self) -> list[tuple[nn.Linear, float, float, float, float]]:
         """Return for each channel: head, mean and sd in mm3, scale in ml, extra weight of non-empty cells."""
-        of = {head.name: head for head in model_spec("open-s").heads}
-        brain, lateral = of["brain_volume"], of["ventricular_volume"]
+        brain, lateral = _OF["brain_volume"], _OF["ventricular_volume"]
         heads = cast("dict[str, nn.Linear]", self.network.heads)
         return [
             (heads["brain_volume"], brain.mean, brain.sd, 2.0, 0.0),

@@ -5,34 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from neurofm_bids.config import PRECISIONS
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.option import option, whole_number
+
 __all__ = ["SMOKE", "Recipe"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All settings of a training except the label maps.
+    """All settings of a training except the label maps; those that are options say there what they are.
 
     Parameters
     ----------
-    variant
-        ``s``, ``m`` or ``l``.
-    steps
-        Optimiser steps; over the last fraction ``decay_fraction`` of them the learning rate falls to zero.
-    batch_size
-        Samples per step, over all processes.
     learning_rate
-        Of AdamW, after ``warmup_steps``.
+        Of AdamW, after ``warmup_steps``; over the last fraction ``decay_fraction`` of the steps it falls to
+        zero.
     ema_update
         Weight of the current weights in their exponential moving average, which is evaluated and exported.
-    precision
-        Of the blocks' weights and maps during training: ``bfloat16`` or ``float32``.
     target_weight
         Weight of the four targets of the whole brain in the loss: initial, final, and the number of steps
         over which it changes.
-    passes, round_size
+    round_size
         See :class:`~neurofm_bids.pretrain.training.data.SampleOrder`.
-    held_out
-        Names of the label maps that are held out; None for the last fifth of them.
     held_out_samples
         Number of samples of the held-out label maps.
     calibration_samples
@@ -41,19 +36,32 @@ class Recipe:
         SHA-256 of the initial weights, or None if they are random.
     """
 
-    variant: str = "s"
-    steps: int = 7000
-    batch_size: int = 4
-    learning_rate: float = 2e-3
+    variant: str = option("--variant", default="s", choices=tuple(ARCHITECTURES), help="architecture")
+    steps: int = option("--steps", default=7000, convert=whole_number(), help="optimiser steps")
+    batch_size: int = option(
+        "--batch", default=4, convert=whole_number(), help="samples per step of all processes"
+    )
+    learning_rate: float = option("--learning-rate", default=2e-3, convert=float, help="peak learning rate")
     warmup_steps: int = 100
     decay_fraction: float = 0.3
     ema_update: float = 0.006
-    precision: str = "bfloat16"
+    precision: str = option(
+        "--precision", default="bfloat16", choices=PRECISIONS, help="precision of the blocks"
+    )
     target_weight: tuple[float, float, int] = (0.05, 1.5, 3500)
-    passes: int = 2
+    passes: int = option(
+        "--passes", default=2, convert=whole_number(), help="number of times each sample is used"
+    )
     round_size: int = 800
-    seed: int = 20261124
-    held_out: tuple[str, ...] | None = None
+    seed: int = option("--seed", default=20261124, convert=int, help="random seed")
+    held_out: tuple[str, ...] | None = option(
+        "--held-out",
+        default=None,
+        many=True,
+        metavar="MAP",
+        default_text="the last fifth",
+        help="label maps not trained on",
+    )
     held_out_samples: int = 64
     calibration_samples: int = 12
     initial_sha256: str | None = None

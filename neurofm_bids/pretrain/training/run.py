@@ -15,18 +15,21 @@ from typing import TypeAlias, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
 from neurofm_bids import __version__
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.model.weights import load_network, save_network
-from neurofm_bids.pretrain.anatomy.cache import load_anatomies
-from neurofm_bids.pretrain.anatomy.fields import Anatomy
+from neurofm_bids.pretrain.anatomy.fields import Anatomy, load_anatomies
+from neurofm_bids.pretrain.evaluation.metrics import agreement, auc
+from neurofm_bids.pretrain.settings import Training
 from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION
-from neurofm_bids.pretrain.training.checkpoint import read_checkpoint
 from neurofm_bids.pretrain.training.data import (
     Example,
     ExampleDataset,
@@ -35,55 +38,22 @@ from neurofm_bids.pretrain.training.data import (
     remove_finished_samples,
 )
 from neurofm_bids.pretrain.training.distributed import ProcessGroup, join_process_group
-from neurofm_bids.pretrain.training.held_out import evaluate_held_out
+from neurofm_bids.pretrain.training.losses import estimates
 from neurofm_bids.pretrain.training.recipe import Recipe
-from neurofm_bids.pretrain.training.trainer import Trainer
+from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 from neurofm_bids.storage.atomic import file_sha256, write_text
 
-__all__ = ["export", "train"]
+__all__ = ["evaluate_held_out", "export", "train"]
 
 Row: TypeAlias = dict[str, float | None]
 _log = logging.getLogger("neurofm_bids")
 _CHECKPOINT = "checkpoint.safetensors"
-_LOG = "training.jsonl"
 
 
-def train(
-    recipe: Recipe,
-    maps: Path,
-    out: Path,
-    *,
-    cache: Path,
-    initial: Path | None = None,
-    device: str = "cpu",
-    workers: int = 2,
-    every: int = 100,
-    stop_after: float | None = None,
-) -> Path:
+def train(recipe: Recipe, settings: Training) -> Path:
     """Train, or resume the training in a folder, and return its checkpoint.
 
-    Parameters
-    ----------
-    recipe
-        The settings of the training.
-    maps
-        Folder with label maps.
-    out
-        Folder for the checkpoint, the log (``training.jsonl``) and samples of later passes; several processes
-        must share it.
-    cache
-        Folder of prepared label maps.
-    initial
-        Initial weights of the same variant instead of random ones.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    workers
-        Worker processes that generate samples, for each training process; with 0, samples are generated on
-        its device when they are needed.
-    every
-        Steps between checkpoints.
-    stop_after
-        Seconds after which to stop at the next checkpoint.
+    The folder gets the checkpoint, the log (``training.jsonl``) and samples of later passes.
 
     Raises
     ------
@@ -91,39 +61,37 @@ def train(
         The label maps cannot be used, or the folder holds another training.
     """
     network = None
-    if initial is not None:
-        network = load_network(initial, replace(model_spec("open-s"), variant=recipe.variant))
-        recipe = replace(recipe, initial_sha256=file_sha256(initial))
-    with join_process_group(device) as group:
-        return _Run(recipe, maps, out, cache, group, workers).run(network, every, stop_after)
+    if settings.init is not None:
+        network = load_network(settings.init, replace(model_spec(Processing.model), variant=recipe.variant))
+        recipe = replace(recipe, initial_sha256=file_sha256(settings.init))
+    with join_process_group(settings.device) as group:
+        return _Run(recipe, settings, group).run(network)
 
 
 class _Run:
     """One training in its folder."""
 
-    def __init__(
-        self, recipe: Recipe, maps: Path, out: Path, cache: Path, group: ProcessGroup, workers: int
-    ) -> None:
+    def __init__(self, recipe: Recipe, settings: Training, group: ProcessGroup) -> None:
         if recipe.batch_size % group.size:
             raise NeuroFMError(
                 f"{group.size} processes cannot share a batch of {recipe.batch_size}",
                 fix="Give a --batch that is a multiple of the number of processes.",
                 code=Exit.USAGE,
             )
-        self.recipe, self.out, self.group, self.workers = recipe, out, group, workers
-        anatomies = _prepare(maps, cache, group)
-        self.training, self.held_out = _split(anatomies, recipe.held_out, maps)
+        self.recipe, self.settings, self.group = recipe, settings, group
+        anatomies = _prepare(settings, group)
+        self.training, self.held_out = _split(anatomies, recipe.held_out, settings.maps)
         self.metadata = {"recipe": asdict(recipe), "maps": {a.name: a.digest for a in anatomies}}
         self.order = SampleOrder(recipe.seed, recipe.passes, recipe.round_size)
         self.trainer = Trainer(recipe, group)
-        self.path = out / _CHECKPOINT
+        self.path, self.log = settings.out / _CHECKPOINT, settings.out / "training.jsonl"
 
-    def run(self, network: NeuroFMNet | None, every: int, stop_after: float | None) -> Path:
-        """Train to the last step, or until the time is up, and return the checkpoint."""
+    def run(self, network: NeuroFMNet | None) -> Path:
+        """Train to the last step and return the checkpoint."""
         start = time.monotonic()
         self._start(network)
         held_out = self._held_out_examples() if self.group.is_main else []
-        trainer, recipe, group = self.trainer, self.recipe, self.group
+        trainer, recipe, group, every = self.trainer, self.recipe, self.group, self.settings.every
         losses: list[float] = []
         for batch in _batches(self._examples(), recipe.batch_size // group.size):
             losses.append(trainer.step(batch))
@@ -136,8 +104,6 @@ class _Run:
                 row: Row = {"step": step, "loss": loss, "seconds": round(seconds, 1)}
                 self._record(row, held_out if step % (5 * every) == 0 or step == recipe.steps else [])
             group.wait()
-            if stop_after is not None and seconds > stop_after:
-                break
         _log.info("Finished step %d of %d.", trainer.step_number, recipe.steps)
         return self.path
 
@@ -159,11 +125,10 @@ class _Run:
 
     def _trim_log(self) -> None:
         """Drop the rows of the log after the checkpoint, which a killed run left."""
-        log = self.out / _LOG
-        rows = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        rows = self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
         kept = [row for row in rows if json.loads(row)["step"] <= self.trainer.step_number]
         if kept != rows:
-            write_text(log, "".join(f"{row}\n" for row in kept))
+            write_text(self.log, "".join(f"{row}\n" for row in kept))
 
     def _record(self, row: Row, held_out: Sequence[Example]) -> None:
         if not math.isfinite(cast("float", row["loss"])):
@@ -176,7 +141,7 @@ class _Run:
             )
         if held_out:
             row |= evaluate_held_out(cast("NeuroFMNet", self.trainer.ema.module), held_out)
-        with (self.out / _LOG).open("a", encoding="utf-8") as stream:
+        with self.log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         _log.info("%s", " ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
         self.trainer.save(self.path, self.metadata)
@@ -198,14 +163,14 @@ class _Run:
     def _generate(
         self, anatomies: Sequence[Anatomy], order: SampleOrder, positions: range
     ) -> Iterator[Example]:
-        device = self.group.device if self.workers == 0 else torch.device("cpu")
-        folder = self._sample_folder(anatomies)
-        return load_examples(ExampleDataset(anatomies, order, positions, folder, device), self.workers)
+        workers, folder = self.settings.workers, self._sample_folder(anatomies)
+        device = self.group.device if workers == 0 else torch.device("cpu")
+        return load_examples(ExampleDataset(anatomies, order, positions, folder, device), workers)
 
     def _sample_folder(self, anatomies: Sequence[Anatomy]) -> Path:
         """Return the folder of samples from these label maps and this version of the generator."""
         inputs = json.dumps([GENERATOR_VERSION, *(a.digest for a in anatomies)])
-        folder = self.out / "samples" / hashlib.sha256(inputs.encode()).hexdigest()[:12]
+        folder = self.settings.out / "samples" / hashlib.sha256(inputs.encode()).hexdigest()[:12]
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -263,11 +228,11 @@ def export(checkpoint: Path, target: Path) -> None:
     )
 
 
-def _prepare(maps: Path, cache: Path, group: ProcessGroup) -> list[Anatomy]:
+def _prepare(settings: Training, group: ProcessGroup) -> list[Anatomy]:
     """Return the anatomies; the main process prepares those not in the cache."""
     if not group.is_main:
         group.wait()
-    anatomies = load_anatomies(maps, cache)
+    anatomies = load_anatomies(settings.maps, settings.cache_folder)
     if group.is_main:
         group.wait()
     return anatomies
@@ -276,3 +241,27 @@ def _prepare(maps: Path, cache: Path, group: ProcessGroup) -> list[Anatomy]:
 def _batches(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
     while len(batch := list(islice(examples, size))) == size:
         yield batch
+
+
+def evaluate_held_out(network: NeuroFMNet, examples: Sequence[Example]) -> dict[str, float | None]:
+    """Return errors and correlations of the four targets over examples; None where too few are known."""
+    device = next(network.parameters()).device
+    fast = FastNetwork(network).to(device)
+    rows = []
+    for example in (e.to(device) for e in examples):
+        predicted = estimates(fast(example.box[None], example.start, example.background[None]))
+        rows.append([float(value[0]) for value in predicted])
+    age, male, lateral, brain = np.array(rows).T
+    scores: dict[str, float | None] = {}
+    for name, target, values, metrics in (
+        ("brain", "brain_ml", brain, ("mae", "bias", "r")),
+        ("lateral", "lateral_ml", lateral, ("mae", "log_r", "log_slope")),
+        ("age", "age_years", age, ("mae", "bias", "r")),
+    ):
+        result = agreement(_known(examples, target), values) or dict.fromkeys(metrics)
+        scores |= {f"{name}_{metric}": result[metric] for metric in metrics}
+    return {**scores, "sex_auc": auc(_known(examples, "sex"), male)}
+
+
+def _known(examples: Sequence[Example], target: str) -> NDArray[np.float64]:
+    return np.array([float(getattr(example, target)) for example in examples])

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.pretrain.training.checkpoint import read_checkpoint, write_checkpoint
 from neurofm_bids.pretrain.training.data import Example, whole_lattice
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
 from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads
 from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.storage.atomic import write_bytes
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "read_checkpoint"]
 
+_KEY = "pretraining"  # of the metadata of a checkpoint
 _MAX_GRADIENT_NORM = 3.0
 _CHECKED = {"recipe": "recipe", "maps": "set of label maps"}
 
@@ -96,12 +99,18 @@ class Trainer:
             average.lerp_(weight, update)
 
     def save(self, path: Path, metadata: dict[str, Any]) -> None:
-        """Write everything that the next step needs."""
+        """Write everything that the next step needs, as safetensors."""
         moments: dict[str, Tensor] = {}
         for number, state in self.optimizer.state_dict()["state"].items():
             moments.update({f"{number}|{key}": torch.as_tensor(value) for key, value in state.items()})
         groups = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "moments": moments}
-        write_checkpoint(path, groups, {**metadata, "step": self.step_number})
+        tensors = {
+            f"{group}|{name}": value.detach().cpu().contiguous().clone()
+            for group, members in groups.items()
+            for name, value in members.items()
+        }
+        about = json.dumps({**metadata, "step": self.step_number}, sort_keys=True)
+        write_bytes(path, save(tensors, {_KEY: about}))
 
     def load(self, path: Path, metadata: dict[str, Any]) -> None:
         """Resume from a checkpoint of the same recipe and label maps.
@@ -144,3 +153,25 @@ class Trainer:
                 fix=f"Give --steps {steps}.",
                 code=Exit.USAGE,
             )
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """Return the groups of tensors and the metadata that :meth:`Trainer.save` wrote.
+
+    Raises
+    ------
+    NeuroFMError
+        The file is not a checkpoint of pretraining.
+    """
+    groups: dict[str, dict[str, Tensor]] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, Any] = json.loads((file.metadata() or {})[_KEY])
+            for key in file.keys():  # noqa: SIM118, not a mapping
+                group, name = key.split("|", 1)
+                groups.setdefault(group, {})[name] = file.get_tensor(key)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise NeuroFMError(
+            f"not a checkpoint of pretraining ({error})", where=path, fix="Train in a new folder."
+        ) from error
+    return groups, metadata

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from neurofm_bids.cli.tools import main
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.pretrain.evaluation.dataset import evaluate
+from neurofm_bids.pretrain.evaluation.dataset import evaluate as evaluate_settings
 from neurofm_bids.pretrain.evaluation.perturbations import POSE_COUNT
 from neurofm_bids.pretrain.evaluation.summary import TARGETS
+from neurofm_bids.pretrain.settings import Evaluation
 from tests.conftest import write_dataset_files
 from tests.pretrain.evaluation.phantom import phantom
 
@@ -18,6 +20,10 @@ ROWS = (
     "sub-01\t30\tF\t1200000\ttight\n"
     "sub-02\t40\tM\tn/a\t\n"
 )
+
+
+def evaluate(root, out, **more):
+    return evaluate_settings(Evaluation(bids_dir=root, out=out, **more), Processing())
 
 
 def write_scans(root, image):

@@ -6,13 +6,13 @@ from neurofm_bids.pretrain.evaluation.metrics import age_band, agreement, auc, r
 
 def test_agreement_ignores_unknown_values():
     result = agreement(np.array([10.0, np.nan, 30.0, 50.0]), np.array([12.0, 99.0, 33.0, 49.0]))
-    assert (result.n, result.mae, result.bias) == (3, 2.0, pytest.approx(4 / 3))
+    assert (result["n"], result["mae"], result["bias"]) == (3, 2.0, pytest.approx(4 / 3))
     assert agreement(np.array([np.nan]), np.array([1.0])) is None
 
 
 def test_a_regression_needs_a_spread():
     constant = agreement(np.array([5.0, 5.0, 5.0]), np.array([1.0, 2.0, 3.0]))
-    assert (constant.r, constant.slope) == (None, None)
+    assert (constant["r"], constant["slope"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_age_bands(age, band):
 
 def test_repeatability_compares_all_pairs_of_a_group():
     assert repeatability([[1.0], [2.0]]) is None
-    assert repeatability([[10.0, 11.0, 12.0]]).pairs == 3
+    assert repeatability([[10.0, 11.0, 12.0]])["pairs"] == 3

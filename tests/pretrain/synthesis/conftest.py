@@ -7,7 +7,7 @@ from neurofm_bids.pretrain.synthesis.shape import make_shape
 
 @pytest.fixture(scope="session")
 def person():
-    return Person(40.0, "F", 1400.0, 1120.0, 20.0, 0.0, 0.1)
+    return Person(40.0, "F", 1400.0, 1120.0, 20.0, 0.1)
 
 
 @pytest.fixture(scope="session")

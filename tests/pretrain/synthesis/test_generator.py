@@ -45,7 +45,7 @@ def test_samples_depend_on_seed_and_index_only(anatomies, maps, cache, tmp_path)
     assert generate_sample(anatomies, 1, 8).background != sample.background
     code = (
         "import sys, pathlib, torch\n"
-        "from neurofm_bids.pretrain.anatomy.cache import load_anatomies\n"
+        "from neurofm_bids.pretrain.anatomy.fields import load_anatomies\n"
         "from neurofm_bids.pretrain.synthesis.generator import generate_sample\n"
         "torch.set_num_threads(1)\n"
         "maps, cache, out = map(pathlib.Path, sys.argv[1:])\n"

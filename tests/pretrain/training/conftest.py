@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.pretrain.settings import Training
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 from neurofm_bids.pretrain.training.run import train
@@ -36,8 +37,13 @@ def initial():
 
 
 @pytest.fixture(scope="session")
-def run_folder(recipe, maps, cache, initial, tmp_path_factory):
+def settings(maps, cache, initial):
+    return Training(maps=maps, out=Path("RUN"), cache=cache, init=initial, workers=0, every=1)
+
+
+@pytest.fixture(scope="session")
+def run_folder(recipe, settings, tmp_path_factory):
     """The folder of a finished training, to be read only."""
     out = tmp_path_factory.mktemp("run")
-    train(recipe, maps, out, cache=cache, initial=initial, workers=0, every=1)
+    train(recipe, replace(settings, out=out))
     return out

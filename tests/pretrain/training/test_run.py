@@ -14,22 +14,30 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.registry import model_spec
-from neurofm_bids.model.weights import load_network, save_network
-from neurofm_bids.pretrain.training.checkpoint import read_checkpoint
+from neurofm_bids.model.weights import load_model, load_network, save_network
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
-from neurofm_bids.pretrain.training.run import export, train
-from neurofm_bids.pretrain.training.trainer import Trainer
+from neurofm_bids.pretrain.training.run import evaluate_held_out, export, train
+from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 from neurofm_bids.storage.atomic import file_sha256
 
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def test_training_resumes_to_the_step(recipe, initial, run_folder, maps, cache, tmp_path):
-    settings = {"cache": cache, "initial": initial, "workers": 0, "every": 1}
-    train(recipe, maps, tmp_path, **settings, stop_after=0)
+def test_training_resumes_to_the_step(recipe, settings, run_folder, tmp_path, monkeypatch):
+    settings, step = replace(settings, out=tmp_path), Trainer.step
+
+    def interrupted(trainer, examples):
+        if trainer.step_number == 1:
+            raise KeyboardInterrupt
+        return step(trainer, examples)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, settings)
     assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 1
-    resumed = train(recipe, maps, tmp_path, **settings)
+    monkeypatch.setattr(Trainer, "step", step)
+    resumed = train(recipe, settings)
     assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
     rows = [json.loads(row) for row in (tmp_path / "training.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
@@ -37,9 +45,12 @@ def test_training_resumes_to_the_step(recipe, initial, run_folder, maps, cache, 
 
 
 @pytest.mark.slow
-def test_a_killed_training_resumes_with_the_same_result(recipe, initial, run_folder, maps, cache, tmp_path):
+def test_a_killed_training_resumes_with_the_same_result(recipe, settings, run_folder, tmp_path):
+    settings = replace(settings, out=tmp_path)
     code = (
-        "import os, pathlib, signal, sys\n"
+        "import os, signal\n"
+        "from pathlib import PosixPath\n"
+        "from neurofm_bids.pretrain.settings import Training\n"
         "from neurofm_bids.pretrain.training.recipe import Recipe\n"
         "from neurofm_bids.pretrain.training.run import train\n"
         "from neurofm_bids.pretrain.training.trainer import Trainer\n"
@@ -48,13 +59,12 @@ def test_a_killed_training_resumes_with_the_same_result(recipe, initial, run_fol
         "    save(self, path, metadata)\n"
         "    if self.step_number == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "Trainer.save = save_and_die\n"
-        "maps, cache, initial, out = map(pathlib.Path, sys.argv[1:])\n"
-        f"train({recipe!r}, maps, out, cache=cache, initial=initial, workers=0, every=1)\n"
+        f"train({recipe!r}, {settings!r})\n"
     )
-    result = subprocess.run([sys.executable, "-c", code, maps, cache, initial, tmp_path], check=False)
+    result = subprocess.run([sys.executable, "-c", code], check=False)
     assert result.returncode == -9
     assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 2
-    resumed = train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=1)
+    resumed = train(recipe, replace(settings, workers=1, every=100))
     assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
 
 
@@ -66,22 +76,20 @@ def test_a_killed_training_resumes_with_the_same_result(recipe, initial, run_fol
         ({"held_out": ("three",)}, "no label map named three"),
     ],
 )
-def test_other_recipes_and_unusable_maps_are_refused(
-    recipe, initial, run_folder, maps, cache, changes, message
-):
+def test_other_recipes_and_unusable_maps_are_refused(recipe, settings, run_folder, changes, message):
     with pytest.raises(NeuroFMError, match=message) as error:
-        train(replace(recipe, **changes), maps, run_folder, cache=cache, initial=initial, workers=0)
+        train(replace(recipe, **changes), replace(settings, out=run_folder))
     assert error.value.code == Exit.USAGE
 
 
-def test_a_batch_that_the_processes_cannot_share_is_refused(maps, cache, tmp_path, monkeypatch):
+def test_a_batch_that_the_processes_cannot_share_is_refused(settings, monkeypatch):
     @contextmanager
     def three(device):
         yield ProcessGroup(torch.device("cpu"), 0, 3)
 
     monkeypatch.setattr("neurofm_bids.pretrain.training.run.join_process_group", three)
     with pytest.raises(NeuroFMError, match="3 processes cannot share a batch of 4"):
-        train(Recipe(), maps, tmp_path, cache=cache)
+        train(Recipe(), settings)
 
 
 def test_averaged_weights_are_exported(run_folder, tmp_path):
@@ -95,35 +103,34 @@ def test_averaged_weights_are_exported(run_folder, tmp_path):
     assert error.value.code == Exit.NO_INPUT
 
 
-def test_training_starts_from_initial_weights(recipe, maps, cache, tmp_path):
+def test_training_starts_from_initial_weights(recipe, settings, tmp_path):
     network = NeuroFMNet(ARCHITECTURES["s"])
     save_network(network, tmp_path / "initial.safetensors", {})
     one_step = replace(recipe, steps=1, warmup_steps=10**9)
     initial = tmp_path / "initial.safetensors"
-    path = train(one_step, maps, tmp_path / "run", cache=cache, initial=initial, workers=0)
+    settings = replace(settings, out=tmp_path / "run", init=initial)
+    path = train(one_step, settings)
     groups, metadata = read_checkpoint(path)
     assert metadata["recipe"]["initial_sha256"] == file_sha256(initial)
     for name, value in network.state_dict().items():
         assert torch.allclose(value.float(), groups["ema"][f"module.{name}"].float(), atol=1e-4), name
     with pytest.raises(NeuroFMError, match="different recipe"):
-        train(one_step, maps, tmp_path / "run", cache=cache, workers=0)
+        train(one_step, replace(settings, init=None))
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_checkpoint(
-    recipe, initial, maps, cache, tmp_path, monkeypatch
-):
+def test_a_loss_that_is_not_finite_stops_before_the_checkpoint(recipe, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "step", lambda self, _: setattr(self, "step_number", 1) or float("nan"))
     with pytest.raises(NeuroFMError, match="not finite at step 1"):
-        train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=0, every=1)
+        train(recipe, replace(settings, out=tmp_path))
     assert read_checkpoint(tmp_path / CHECKPOINT)[1]["step"] == 0
 
 
-def test_rows_of_the_log_after_the_checkpoint_are_dropped(recipe, initial, maps, cache, run_folder, tmp_path):
+def test_rows_of_the_log_after_the_checkpoint_are_dropped(recipe, settings, run_folder, tmp_path):
     for name in (CHECKPOINT, "training.jsonl"):
         (tmp_path / name).write_bytes((run_folder / name).read_bytes())
     with (tmp_path / "training.jsonl").open("a") as stream:
         stream.write('{"step": 4}\n')
-    train(recipe, maps, tmp_path, cache=cache, initial=initial, workers=0)
+    train(recipe, replace(settings, out=tmp_path))
     assert (tmp_path / "training.jsonl").read_bytes() == (run_folder / "training.jsonl").read_bytes()
 
 
@@ -150,3 +157,18 @@ def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
         difference += float((one[name] - two[name]).square().sum())
     assert change > 0
     assert difference < 0.1**2 * change  # AdamW turns rounding errors of tiny gradients into whole steps
+
+
+def test_errors_are_those_of_the_predictions(examples):
+    known = replace(examples[0], age_years=torch.tensor(30.0), sex=torch.tensor(1.0))
+    unknown = replace(examples[0], age_years=torch.tensor(torch.nan), sex=torch.tensor(torch.nan))
+    network = load_model("open-s").network
+    scores = evaluate_held_out(network, [known, unknown])
+    assert scores["brain_mae"] == pytest.approx(abs(scores["brain_bias"]))
+    assert scores["brain_mae"] < 400
+    assert scores["age_mae"] == pytest.approx(abs(scores["age_bias"]))
+    assert (scores["age_r"], scores["sex_auc"]) == (None, None)
+    higher = replace(known, brain_ml=known.brain_ml + 10)
+    assert evaluate_held_out(network, [higher])["brain_bias"] == pytest.approx(
+        scores["brain_bias"] - 10, abs=1e-2
+    )

@@ -9,7 +9,7 @@ from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
 from neurofm_bids.pretrain.training.recipe import Recipe
-from neurofm_bids.pretrain.training.trainer import Trainer
+from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 
 CPU = ProcessGroup(torch.device("cpu"))
 
@@ -80,3 +80,22 @@ def test_another_training_is_refused(tmp_path, changes, maps, message):
     other = replace(recipe, **changes)
     with pytest.raises(NeuroFMError, match=message):
         Trainer(other, CPU).load(path, metadata(other, **maps))
+
+
+def test_a_checkpoint_holds_what_the_next_step_needs(tmp_path, small_example):
+    trainer = Trainer(Recipe(), CPU)
+    trainer.initialise(trainer.model.network)
+    trainer.step([small_example])
+    trainer.save(tmp_path / "file", {"maps": {}})
+    groups, about = read_checkpoint(tmp_path / "file")
+    assert about == {"maps": {}, "step": 1}
+    assert list(groups) == ["ema", "model", "moments"]
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(groups["model"][name], value)
+    assert groups["moments"]["0|step"] == 1
+
+
+def test_another_file_is_no_checkpoint(tmp_path):
+    (tmp_path / "file").write_bytes(b"something else")
+    with pytest.raises(NeuroFMError, match="not a checkpoint of pretraining"):
+        read_checkpoint(tmp_path / "file")

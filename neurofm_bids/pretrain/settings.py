@@ -1,0 +1,95 @@
+"""Settings of the commands of pretraining, whose fields are their options."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import option, whole_number
+from neurofm_bids.pretrain.training.recipe import Recipe
+
+__all__ = ["Evaluation", "Synthesis", "Training"]
+
+
+def _label_maps() -> Path:
+    """Return the folder of label maps that the environment names."""
+    if "NEUROFM_LABEL_MAPS" not in os.environ:
+        raise NeuroFMError(
+            "no folder of label maps given",
+            fix="Use --maps, or set NEUROFM_LABEL_MAPS.",
+            code=Exit.USAGE,
+        )
+    return Path(os.environ["NEUROFM_LABEL_MAPS"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LabelMaps:
+    """What synthesis and training need to generate samples from label maps."""
+
+    out: Path
+    maps: Path = option(
+        "--maps",
+        convert=Path,
+        detect=_label_maps,
+        default_text="NEUROFM_LABEL_MAPS",
+        help="folder of FreeSurfer label maps, 1 mm",
+    )
+    device: str = option("--device", default="cpu", help="cpu, cuda or cuda:N")
+    cache: Path | None = option(
+        "--cache",
+        default=None,
+        convert=Path,
+        default_text="OUT-maps",
+        help="folder of prepared label maps, 0.2 GB each",
+    )
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of prepared label maps."""
+        out = self.out.absolute()
+        return self.cache or out.with_name(f"{out.name}-maps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis(_LabelMaps):
+    """A dataset of synthetic participants."""
+
+    out: Path = option(convert=Path, help="new folder, or one of the same label maps and seed")
+    n: int = option("--n", default=10, convert=whole_number(), help="number of participants")
+    seed: int = option("--seed", default=Recipe.seed, convert=int, help="random seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(_LabelMaps):
+    """Where a recipe is trained; several processes share the folder ``out``."""
+
+    out: Path = option(convert=Path, help="folder of the checkpoint and log; resumed if it exists")
+    init: Path | None = option(
+        "--init", default=None, convert=Path, metavar="FILE", default_text="random", help="initial weights"
+    )
+    workers: int = option(
+        "--workers",
+        default=2,
+        convert=whole_number(lowest=0),
+        help="processes that generate samples; 0 for none",
+    )
+    every: int = 100  # steps between checkpoints
+    smoke: bool = option("--smoke", default=False, help="quick test: a few steps on a few samples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A dataset on which a model is evaluated.
+
+    Its ``participants.tsv`` may have the columns ``age``, ``sex``, ``brain_volume_mm3``,
+    ``ventricular_volume_mm3`` and ``stripping``.
+    """
+
+    bids_dir: Path = option(convert=Path, help="a raw BIDS dataset")
+    out: Path = option(convert=Path, help="folder for preprocessed volumes, tables and the report")
+    nprocs: int = option("--nprocs", default=1, convert=whole_number(), help="scans preprocessed in parallel")
+    stability: bool = option(
+        "--stability", default=False, help="also use other brain masks, lattice phases and rotations"
+    )
