@@ -57,7 +57,7 @@ def test_features_are_compared_with_the_published_ones(example, monkeypatch, err
     monkeypatch.setattr("neurofm_bids.model.encoder.Encoder.encode", lambda *_, **__: encoding)
     check = verify.published_example(load_model("neurofm-s", weights), image)
     assert check.passed is passed
-    assert "of the 160 features" in check.found
+    assert "of the 160 features" in check.result
 
 
 def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none(example, monkeypatch):

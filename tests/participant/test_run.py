@@ -303,7 +303,7 @@ def test_the_log_tells_beginning_and_end(mixed):
     _, out = mixed
     text = next(out.glob("logs/*/neurofm.log")).read_text()
     assert "model open-s: neurofm" in text
-    assert "4 scans to process" in text
+    assert "Scans: 4 to process" in text
     assert "failed: sub-zero/anat" in text
     assert "Scans: 1 done, 0 up to date, 3 failed. Participants without T1w: 1." in text
 
