@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from neurofm_bids.config import TEMPLATE
-from neurofm_bids.errors import Exit, NeuroFMError, os_error
+from neurofm_bids.errors import NeuroFMError, os_error
 from neurofm_bids.storage.atomic import remove_leftovers
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "Derivatives",
     "Named",
     "Output",
-    "StoredScan",
     "descriptions",
     "ignored",
     "image_sidecar",
@@ -50,15 +48,6 @@ class Named(Protocol):
     def session(self) -> str | None: ...  # noqa: D102
     @property
     def stem(self) -> str: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class StoredScan:
-    """A scan with files in the output folder."""
-
-    subject: str
-    session: str | None
-    stem: str
 
 
 @dataclass(frozen=True)
@@ -246,22 +235,6 @@ class Derivatives:
         except OSError as error:
             raise os_error(error, self.folder(scan)) from error
 
-    def stored(self, subject: str | None = None) -> Iterator[StoredScan]:
-        """Yield the scans, of one participant or all, of which this model has any table or record.
-
-        Raises
-        ------
-        NeuroFMError
-            A folder cannot be read.
-        """
-        names = [output.ending for output in SCAN_OUTPUTS.values() if "{label}_" in output.ending]
-        endings = tuple(f"_{name.format(label=self.label)}" for name in names if name.startswith("desc-"))
-        for root in _folders(self.out_dir, "sub-") if subject is None else [self.out_dir / f"sub-{subject}"]:
-            label = root.name.removeprefix("sub-")
-            for session in (None, *(path.name for path in _folders(root, "ses-"))):
-                for stem in _stems((root / session if session else root) / "anat", endings):
-                    yield StoredScan(label, session and session.removeprefix("ses-"), stem)
-
 
 def t1w_stem(name: str) -> str:
     """Return the name of an image without ``_T1w`` and its extension.
@@ -279,34 +252,3 @@ def image_sidecar(path: Path) -> Path:
     'sub-01_desc-brain_mask.json'
     """
     return path.with_name(path.name.split(".")[0] + ".json")
-
-
-def _folders(root: Path, prefix: str) -> list[Path]:
-    try:
-        with os.scandir(root) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise _unreadable(root, error) from error
-    return [root / name for name in sorted(names)]
-
-
-def _stems(folder: Path, endings: tuple[str, ...]) -> list[str]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 -- names alone, twice as fast as Path.iterdir
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    visible = (name for name in names if not name.startswith("."))
-    return sorted({name.removesuffix(end) for name in visible for end in endings if name.endswith(end)})
-
-
-def _unreadable(folder: Path, error: OSError) -> NeuroFMError:
-    return NeuroFMError(
-        f"a folder cannot be read ({error.strerror})",
-        where=folder,
-        fix="Check the permissions and run the command again.",
-        code=Exit.IO,
-    )

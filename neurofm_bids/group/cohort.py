@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates, Person
 from neurofm_bids.bids.filters import selector
-from neurofm_bids.bids.names import Derivatives, StoredScan
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_failures, read_scan
@@ -173,7 +174,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
         None of the participants is in the source dataset.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
-    stored = list(out.stored())
+    stored = list(stored_scans(out))
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates)
@@ -195,7 +196,7 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
         raise NeuroFMError(
             "none of the participants in the output folder is in the dataset",
             where=bids_dir,
-            fix="Give the dataset that was processed.",
+            fix="Use the dataset that was processed.",
             code=Exit.NO_INPUT,
         )
 

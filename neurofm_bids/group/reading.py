@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, StoredScan, t1w_stem
+from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, t1w_stem
 from neurofm_bids.bids.problems import folder_problem
+from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
+from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
@@ -88,7 +89,7 @@ class Reports:
 
     def _finished(self, subject: str) -> Iterator[ScanReport]:
         """Yield the finished scans of a participant: those that have a sidecar and a readable record."""
-        for scan in self.out.stored(subject):
+        for scan in stored_scans(self.out, subject):
             path = self.out.path(scan, "predictions")
             if not self.out.path(scan, "sidecar").is_file():
                 continue

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives, StoredScan, image_sidecar
+from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives, image_sidecar
+from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import write_text
 
@@ -81,23 +82,6 @@ def test_images_are_required_only_where_they_are_written():
         "space-openS_desc-brain_T1w.nii.gz",
     }
     assert not any(path.suffix == ".svg" for path in many)
-
-
-def test_stored_scans_are_those_with_files_of_the_model(tmp_path):
-    out = Derivatives(tmp_path, "openS")
-    for place in (
-        "sub-01/anat/sub-01_desc-openS_features.tsv",
-        "sub-01/ses-a/anat/sub-01_ses-a_desc-openS_predictions.json",
-    ):
-        (tmp_path / place).parent.mkdir(parents=True)
-        (tmp_path / place).touch()
-    (tmp_path / "sub-02/anat").mkdir(parents=True)
-    (tmp_path / "sub-02/anat/sub-02_desc-neurofmS_features.tsv").touch()
-    (tmp_path / "sub-02/anat/.tmp-sub-02_desc-openS_features.tsv-x").touch()
-    (tmp_path / "sub-02/anat/sub-02_desc-brain_mask.nii.gz").touch()
-    found = [StoredScan("01", None, "sub-01"), StoredScan("01", "a", "sub-01_ses-a")]
-    assert list(out.stored()) == list(out.stored("01")) == found
-    assert list(out.stored("77")) == []
 
 
 def test_the_sidecar_of_an_image_lies_beside_it():

@@ -132,7 +132,7 @@ def _save(anatomy: Anatomy, folder: Path) -> None:
             raise NeuroFMError(
                 f"cannot write the cache of label maps ({error.strerror})",
                 where=folder.parent,
-                fix="Give another folder with --cache.",
+                fix="Use another folder with --cache.",
                 code=Exit.CANT_CREATE,
             ) from error
 

@@ -53,7 +53,7 @@ def find_label_maps(folder: Path) -> list[Path]:
         raise NeuroFMError(
             "no label maps in this folder",
             where=folder,
-            fix="Give a folder with maps in FreeSurfer codes (.nii, .nii.gz or .mgz).",
+            fix="Use a folder with maps in FreeSurfer codes (.nii, .nii.gz or .mgz).",
             code=Exit.NO_INPUT,
         )
     names = [label_map_name(path) for path in paths]

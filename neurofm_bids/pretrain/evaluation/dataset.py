@@ -58,7 +58,7 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     """
     root, out = settings.bids_dir.absolute(), settings.out.absolute()
     if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
-        raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Give another folder.")
+        raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Use another folder.")
     selection = find_scans(Config(bids_dir=root, out_dir=out))
     covariates = read_covariates(root)
     known = _known_values(covariates, selection.scans)

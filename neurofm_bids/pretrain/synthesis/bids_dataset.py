@@ -94,7 +94,7 @@ def _start_dataset(out: Path, description: dict[str, Any], count: int) -> None:
         raise NeuroFMError(
             "the output folder is not empty and was not written with these label maps and this seed",
             where=out,
-            fix="Give a new folder.",
+            fix="Use a new folder.",
             code=Exit.CANT_CREATE,
         )
     existing = len(list(out.glob("sub-*")))
@@ -102,7 +102,7 @@ def _start_dataset(out: Path, description: dict[str, Any], count: int) -> None:
         raise NeuroFMError(
             f"the output folder already holds {existing} participants",
             where=out,
-            fix=f"Give --n {existing} or more, or a new folder.",
+            fix=f"Use --n {existing} or more, or a new folder.",
             code=Exit.CANT_CREATE,
         )
     write_json(path, description)

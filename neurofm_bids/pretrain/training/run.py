@@ -75,7 +75,7 @@ class _Run:
         if recipe.batch_size % group.size:
             raise NeuroFMError(
                 f"{group.size} processes cannot share a batch of {recipe.batch_size}",
-                fix="Give a --batch that is a multiple of the number of processes.",
+                fix="Use a --batch that is a multiple of the number of processes.",
                 code=Exit.USAGE,
             )
         self.recipe, self.settings, self.group = recipe, settings, group
@@ -218,7 +218,7 @@ def export(checkpoint: Path, target: Path) -> None:
     path = checkpoint / _CHECKPOINT if checkpoint.is_dir() else checkpoint
     if not path.is_file():
         raise NeuroFMError(
-            "no checkpoint found", where=path, fix="Give the folder of a training.", code=Exit.NO_INPUT
+            "no checkpoint found", where=path, fix="Use the folder of a training.", code=Exit.NO_INPUT
         )
     groups, metadata = read_checkpoint(path)
     ema = AveragedModel(NeuroFMNet(ARCHITECTURES[metadata["recipe"]["variant"]]))

@@ -142,7 +142,7 @@ class Trainer:
                 raise NeuroFMError(
                     f"the training in this folder has a different {name}",
                     where=path,
-                    fix="Give the same options, or a new folder.",
+                    fix="Use the same options, or a new folder.",
                     code=Exit.USAGE,
                 )
         steps, constant = saved["recipe"]["steps"], 1 - self.recipe.decay_fraction
@@ -150,7 +150,7 @@ class Trainer:
             raise NeuroFMError(
                 "the number of steps cannot change once the learning rate decays",
                 where=path,
-                fix=f"Give --steps {steps}.",
+                fix=f"Use --steps {steps}.",
                 code=Exit.USAGE,
             )
 

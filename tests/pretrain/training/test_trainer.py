@@ -64,7 +64,7 @@ def test_steps_can_change_until_the_learning_rate_decays(tmp_path):
     path = saved(longer, 8, tmp_path / "decaying")
     with pytest.raises(NeuroFMError, match="cannot change once the learning rate decays") as error:
         Trainer(replace(recipe, steps=20), CPU).load(path, metadata(replace(recipe, steps=20), one="1"))
-    assert error.value.fix == "Give --steps 10."
+    assert error.value.fix == "Use --steps 10."
 
 
 @pytest.mark.parametrize(
