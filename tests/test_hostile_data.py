@@ -13,6 +13,7 @@ import pytest
 
 import neurofm_bids
 from neurofm_bids.bids.covariates import Person
+from neurofm_bids.config import Processing
 from neurofm_bids.group.run import write_group
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
@@ -133,6 +134,7 @@ def participant_page(folder):
         "encode_space": HOSTILE,
         "views": 2,
         "random_seed": HOSTILE,
+        "precision": HOSTILE,
     }
     versions = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), HOSTILE)
     provenance = replace(
@@ -228,7 +230,7 @@ def evaluation_page(folder):
         )
         for place, value in enumerate((50, 51, 52, 53, 54, 55, 56, 57, 58, 99))
     ]
-    return write_evaluation(scans, {HOSTILE: HOSTILE}, folder, model=HOSTILE, sha256=HOSTILE, views=1)
+    return write_evaluation(scans, {HOSTILE: HOSTILE}, folder, Processing(model=HOSTILE, views=1), HOSTILE)
 
 
 MAKERS = {"participant": participant_page, "group": group_page, "evaluation": evaluation_page}
@@ -433,6 +435,6 @@ def test_group_tables_keep_their_shape(tmp_path, text):
 def test_the_table_of_an_evaluation_keeps_its_shape(tmp_path, text):
     known = dict.fromkeys(TARGETS, 1.0)
     scan = EvaluatedScan(text, text, known, known, 1500.0, style=text)
-    write_evaluation([scan], {}, tmp_path, model="m", sha256="a" * 64, views=1)
+    write_evaluation([scan], {}, tmp_path, Processing(model="m", views=1), "a" * 64)
     (row,) = table(tmp_path / "evaluation.tsv")
     assert row["scan"] == row["stripping"] == cell(text)
