@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import neurofm_bids
-from neurofm_bids.bids.covariates import Person
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.group.run import write_group
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
