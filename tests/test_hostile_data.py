@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import neurofm_bids
-from neurofm_bids.bids.covariates import Person
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.config import Processing
 from neurofm_bids.group.run import write_group
 from neurofm_bids.group.statistics import compute
@@ -140,7 +140,6 @@ def participant_page(folder):
     provenance = replace(
         made.provenance,
         model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
-        weights_sha256=(HOSTILE, HOSTILE),
         input=Input(HOSTILE, 1, 1),
         parameters=parameters,
         software=versions,
@@ -198,7 +197,6 @@ def group_page(folder):
     report = GroupReport(
         label=HOSTILE,
         model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
-        weights_sha256=(HOSTILE, HOSTILE),
         scans=tuple(scans),
         missing=((HOSTILE, HOSTILE),),
         warnings=(HOSTILE,),

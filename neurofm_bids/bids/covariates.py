@@ -7,44 +7,30 @@ their data dictionaries. A table that cannot be used is reported in a warning an
 from __future__ import annotations
 
 import logging
-import math
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from neurofm_bids.bids.sidecars import read_sidecar
-from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.storage.tables import read_tsv
+from neurofm_bids.bids.demographics import Definition, Person
+from neurofm_bids.bids.dictionaries import DataDictionaries
+from neurofm_bids.bids.tables import ByLabel, Row, is_known, label_of, listed, read_table, unpadded
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Covariates", "Located", "Person", "read_covariates"]
+__all__ = ["Covariates", "Located", "read_covariates"]
 
 _log = logging.getLogger(__name__)
 
-_SEX = {"f": "F", "female": "F", "m": "M", "male": "M"}
-_PREFIXES = {"participant_id": "sub-", "session_id": "ses-", "filename": ""}  # of the labels in key columns
-_MISSING = {"", "n/a", "nan"}
 _FOLDER = re.compile(r"[^/\0]+")  # a record may hold any label; no folder above the dataset is read
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
-_AGE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*\+?")
-_DICTIONARY_KEYS = {"LongName": str, "Description": str, "Units": str, "Levels": dict}
-_DICTIONARIES = (
-    "phenotype/*.json",
-    "participants.json",
-    "sessions.json",
-    "sub-*/sub-*_sessions.json",
-    "scans.json",
-    "sub-*/sub-*_scans.json",
-    "sub-*/ses-*/sub-*_scans.json",
-)  # of columns with the same name, the last one's entry is used
 
-_Row = Mapping[str, str]
-_Table = dict[tuple[str, ...], _Row]
+_Sessions = dict[str, Row]  # rows of one participant; "" is the label of a row for all sessions
 
 
 class Located(Protocol):
@@ -59,29 +45,23 @@ class Located(Protocol):
 
 
 @dataclass(frozen=True)
-class Person:
-    """Age and sex at one scan.
+class _Source:
+    """What one table says of a scan, and how it is to be understood."""
 
-    Parameters
-    ----------
-    age_years
-        Age, or None if it is not known; ``89+`` counts as 89.
-    age_text
-        The age as written.
-    sex
-        ``F``, ``M`` or None.
-    """
+    row: Row
+    of_session: bool
+    definition: Definition
 
-    age_years: float | None = None
-    age_text: str | None = None
-    sex: str | None = None
+
+_NOTHING = "", _Source({}, of_session=True, definition=Definition())
 
 
 class Covariates:
     """The covariates of a dataset; tables of sessions, scans and phenotypes are read when they are needed.
 
     The value of a column comes from the nearest table that has one: first that of the scans, then of the
-    sessions, then of the participants. Names of columns are compared without regard to upper and lower case.
+    sessions, then of the participants. Names of columns are compared without regard to upper and lower case,
+    labels without regard to zero padding where that is unique.
 
     Parameters
     ----------
@@ -91,24 +71,52 @@ class Covariates:
 
     def __init__(self, bids_dir: Path) -> None:
         self.bids_dir = bids_dir
-        self._participants = _read_people(bids_dir / "participants.tsv", "participant_id")
-        self._tables: dict[Path, _Table] = {}
+        self._dictionaries = DataDictionaries(bids_dir)
+        self._participants = _by_participant(bids_dir / "participants.tsv")
+        self._tables: dict[str, dict[tuple[str, ...], Row]] = {}
+        self._labels = lru_cache(maxsize=2)(self._list)
 
     def person(self, scan: Located) -> Person:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
-        values = {name.lower(): value for name, value in _merged(self._rows(scan)).items()}
-        age = values.get("age", "")
-        sex = values.get("sex") or values.get("gender", "")
-        return Person(_age(age), age or None, _SEX.get(sex.lower()))
+        known: dict[str, tuple[str, _Source]] = {}
+        for source in self._sources(scan):
+            known |= {name.lower(): (text, source) for name, text in source.row.items() if is_known(text)}
+        age_text, of_age = known.get("age", _NOTHING)
+        column = "sex" if "sex" in known else "gender"
+        sex_text, of_sex = known.get(column, _NOTHING)
+        age, is_bound = of_age.definition.age(age_text)
+        shared = bool(scan.session) and self._labels(scan.subject or "").total() > 1
+        remarks = {"lower_bound": is_bound, "not_of_session": shared and not of_age.of_session}
+        return Person(
+            age,
+            age_text or None,
+            of_sex.definition.sex(sex_text, column),
+            sex_text or None,
+            tuple(name for name, holds in remarks.items() if holds and age is not None),
+        )
+
+    def log_known(self, scans: Iterable[Located]) -> None:
+        """Log of how many participants age and sex are known, if the dataset has a ``participants.tsv``."""
+        people = [(f"sub-{scan.subject}", self.person(scan)) for scan in scans]
+        if not (people and os.path.lexists(self.bids_dir / "participants.tsv")):
+            return
+        ages = _tally([(name, person.age_years, person.age_text) for name, person in people])
+        sexes = _tally([(name, person.sex, person.sex_text) for name, person in people])
+        unclear = any(person.age_text and person.age_years is None for _, person in people)
+        level = logging.WARNING if unclear else logging.INFO
+        _log.log(level, "Ages known for %s. Sexes known for %s.", ages, sexes)
 
     def values(self, scan: Located) -> dict[str, str]:
         """Return the values of a scan by column, as written; one that is not known (``n/a``) is empty.
 
         Columns of a phenotype table are named ``<file>.<column>``.
         """
-        subject, session = scan.subject or "", scan.session or ""
-        phenotype = [rows.get((subject, session)) or rows.get((subject, ""), {}) for rows in self._phenotype]
-        return _merged([*self._rows(scan), *phenotype])
+        phenotype = (
+            {f"{name}.{column}": value for column, value in row.items()}
+            for name, table in self._phenotype.items()
+            for row, _ in self._rows(table, scan)
+        )
+        return _merged([*(source.row for source in self._sources(scan)), *phenotype])
 
     def table(self, scans: Sequence[Located]) -> pd.DataFrame:
         """Return one row per scan, in order, with the columns of :meth:`values`.
@@ -127,34 +135,59 @@ class Covariates:
     @cached_property
     def dictionary(self) -> dict[str, dict[str, Any]]:
         """LongName, Description, Units and Levels by column, as far as the dataset gives them."""
-        entries: dict[str, dict[str, Any]] = {}
-        for pattern in _DICTIONARIES:
-            for path in sorted(self.bids_dir.glob(pattern)):
-                prefix = f"{path.stem}." if pattern.startswith("phenotype") else ""
-                entries |= {f"{prefix}{name}": entry for name, entry in _entries(path).items()}
-        return entries
+        return self._dictionaries.columns()
 
-    def _rows(self, scan: Located) -> Iterator[_Row]:
+    def _sources(self, scan: Located) -> Iterator[_Source]:
         """Yield what the tables of participants, sessions and scans say of a scan, the farthest first."""
-        subject, session, image = scan.subject or "", scan.session or "", _label("filename", str(scan.path))
-        yield self._participants.get((subject,), {})
-        if _FOLDER.fullmatch(subject + session):
-            folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
-            yield self._table(folders[:1], "session_id").get((session,), {})
-            for depth in range(1, len(folders) + 1):
-                yield self._table(folders[:depth], "filename").get((image,), {})
+        subject, session, image = scan.subject or "", scan.session or "", label_of("filename", str(scan.path))
+        define, names = self._dictionaries.definition, ["participants.json"]
+        for row, of_session in self._rows(self._participants, scan):
+            yield _Source(row, of_session, define(*names))
+        if not _FOLDER.fullmatch(subject + session):
+            return
+        folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
+        name = _name(folders[:1], "sessions")
+        names += ["sessions.json", f"{name}.json"]
+        sessions = ByLabel({label: row for (label,), row in self._table(name, "session_id").items()})
+        if own := sessions.get(session, self._labels(subject)):
+            yield _Source(own, True, define(*names))
+        names += ["scans.json"]
+        for depth in range(1, len(folders) + 1):
+            name = _name(folders[:depth], "scans")
+            names += [f"{name}.json"]
+            if listed_scan := self._table(name, "filename").get((image,)):
+                yield _Source(listed_scan, True, define(*names))
 
-    def _table(self, folders: Sequence[str], key: str) -> _Table:
-        """Return the table of sessions or scans in a folder, read when it is first needed."""
-        name = "_".join([*folders, {"session_id": "sessions.tsv", "filename": "scans.tsv"}[key]])
-        path = self.bids_dir.joinpath(*folders, name)
-        if path not in self._tables:
-            self._tables[path] = _read_people(path, key)
-        return self._tables[path]
+    def _rows(self, table: ByLabel[_Sessions], scan: Located) -> Iterator[tuple[Row, bool]]:
+        """Yield the rows of a scan in a table of participants, and whether they are of its session."""
+        sessions = table.get(scan.subject or "", self._labels(None)) or {}
+        if "" in sessions:
+            yield sessions[""], False
+        elif not scan.session and len(sessions) == 1:
+            yield from ((row, True) for row in sessions.values())
+        if scan.session and (own := ByLabel(sessions).get(scan.session, self._labels(scan.subject or ""))):
+            yield own, True
+
+    def _list(self, subject: str | None) -> Counter[str]:
+        """Count the sessions of a participant, or the participants, by label without zero padding."""
+        folder, prefix = (
+            (self.bids_dir, "sub-") if subject is None else (self.bids_dir / f"sub-{subject}", "ses-")
+        )
+        try:
+            names = [path.name for path in folder.iterdir()] if _FOLDER.fullmatch(subject or "-") else []
+        except OSError:
+            names = []
+        return Counter(unpadded(name.removeprefix(prefix)) for name in names if name.startswith(prefix))
+
+    def _table(self, name: str, key: str) -> dict[tuple[str, ...], Row]:
+        """Return the table of sessions or scans of this name, read when it is first needed."""
+        if name not in self._tables:
+            self._tables[name] = read_table(self.bids_dir / f"{name}.tsv", key)
+        return self._tables[name]
 
     @cached_property
-    def _phenotype(self) -> list[_Table]:
-        return [_read_phenotype(path) for path in sorted(self.bids_dir.glob("phenotype/*.tsv"))]
+    def _phenotype(self) -> dict[str, ByLabel[_Sessions]]:
+        return {path.stem: _by_participant(path) for path in sorted(self.bids_dir.glob("phenotype/*.tsv"))}
 
 
 def read_covariates(bids_dir: Path) -> Covariates:
@@ -162,111 +195,34 @@ def read_covariates(bids_dir: Path) -> Covariates:
     return Covariates(bids_dir)
 
 
-def _merged(rows: Iterable[_Row]) -> dict[str, str]:
+def _by_participant(path: Path) -> ByLabel[_Sessions]:
+    """Return the rows of a table by participant and session."""
+    participants: dict[str, _Sessions] = {}
+    for (subject, session), row in read_table(path, "participant_id", "session_id").items():
+        participants.setdefault(subject, {})[session] = row
+    return ByLabel(participants)
+
+
+def _name(folders: Sequence[str], what: str) -> str:
+    """Return the path of the table of sessions or scans in a folder, without suffix."""
+    return "/".join([*folders, "_".join([*folders, what])])
+
+
+def _merged(rows: Iterable[Row]) -> dict[str, str]:
     """Return the last known value by column, empty where there is none."""
     names: dict[str, str] = {}
     values: dict[str, str] = {}
     for row in rows:
         for column, value in row.items():
             name = names.setdefault(column.lower(), column)
-            if column not in _PREFIXES:
-                values[name] = values.get(name, "") if value.lower() in _MISSING else value
+            values[name] = value if is_known(value) else values.get(name, "")
     return values
 
 
-def _read_phenotype(path: Path) -> _Table:
-    table = _read_table(path, "participant_id", "session_id")
-    return {key: {f"{path.stem}.{name}": row[name] for name in row} for key, row in table.items()}
-
-
-def _read_table(path: Path, *keys: str) -> _Table:
-    """Return the rows of a table by the labels in its key columns, of which the first must be there.
-
-    The first row of a label counts. A table that cannot be used is empty.
-    """
-    table: _Table = {}
-    repeated: dict[str, None] = {}
-    for row in _usable_rows(path, keys[0]):
-        labels = tuple(_label(key, row.pop(key, "")) for key in keys)
-        if labels in table:
-            repeated[" ".join(labels).strip()[:50]] = None
-        elif labels[0]:
-            table[labels] = row
-    if repeated:
-        named = _listed(list(repeated))
-        _log.warning(
-            "%s has several rows for %s: the first is used. Remove the other rows.", path.name, named
-        )
-    return table
-
-
-def _read_people(path: Path, key: str) -> _Table:
-    """Return the rows of a table that may hold ages, and log those that cannot be used."""
-    table = _read_table(path, key)
-    unusable = [
-        f"{labels[0]}: {value[:20]}"
-        for labels, row in table.items()
-        for name, value in row.items()
-        if name.lower() == "age" and value.lower() not in _MISSING and _age(value) is None
-    ]
-    if unusable:
-        _log.warning(
-            "Ages in %s that cannot be used: %d (%s). Write years from 0 to 130, such as 34.5 or 89+.",
-            path.name,
-            len(unusable),
-            _listed(unusable),
-        )
-    return table
-
-
-def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
-    return ", ".join(items[:5]) + more
-
-
-def _usable_rows(path: Path, key: str) -> Iterable[dict[str, str]]:
-    """Return the rows of a table, with the names of key columns in lower case."""
-    try:
-        columns, rows = read_tsv(path)
-    except FileNotFoundError:
-        if path.is_symlink():
-            _ignore(path, "has not been downloaded", f"Run: datalad get {path}")
-        return []
-    except (OSError, ValueError) as error:
-        _ignore(path, f"cannot be read ({getattr(error, 'strerror', error)})", "Check the file.")
-        return []
-    if key not in map(str.lower, columns):
-        _ignore(path, f"has no column {key}", "Add the column.")
-        return []
-    names = {name: name.lower() if name.lower() in _PREFIXES else name for name in columns}
-    return ({names[name]: value for name, value in row.items()} for row in rows)
-
-
-def _ignore(path: Path, problem: str, fix: str) -> None:
-    _log.warning("%s %s: its values are not used. %s", path.name, problem, fix)
-
-
-def _label(column: str, text: str) -> str:
-    """Return the label in a key column; an image is known by its name, whether compressed or not."""
-    if column == "filename":
-        return PurePosixPath(text).name.removesuffix(".gz")
-    return "" if text == "n/a" else text.removeprefix(_PREFIXES[column])
-
-
-def _entries(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        values = read_sidecar(path)
-    except NeuroFMError as error:
-        _log.warning("%s", error)
-        return {}
-    return {
-        name: {key: entry[key] for key, kind in _DICTIONARY_KEYS.items() if isinstance(entry.get(key), kind)}
-        for name, entry in values.items()
-        if isinstance(entry, dict)
-    }
-
-
-def _age(text: str) -> float | None:
-    match = _AGE.fullmatch(text)
-    age = float(match.group(1)) if match else math.nan
-    return age if 0 <= age <= 130 else None
+def _tally(known: Sequence[tuple[str, object, str | None]]) -> str:
+    """Say of how many participants a value is known, and what is written of the others."""
+    names = {name for name, _, _ in known}
+    unknown = {name for name, value, _ in known if value is None}
+    unclear = {f"{name} '{text}'": None for name, value, text in known if value is None and text}
+    tally = f"{len(names - unknown)} of {len(names)} participants"
+    return f"{tally}; not understood: {listed(list(unclear))}" if unclear else tally

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neurofm_bids.bids.names import T1W, t1w_stem
 
-__all__ = ["Problem", "file_problem", "folder_problem", "name_problem"]
+__all__ = ["Problem", "fetch_problem", "file_problem", "folder_problem", "name_problem"]
 
 Problem = tuple[str, str]  # what is wrong, what to do
 
@@ -20,8 +20,9 @@ _RENAME = (
 )
 _DERIVED = ("space", "res", "den", "desc", "label", "from", "to", "mode")
 _LONGEST = 160  # of an input's name, before _T1w: names of outputs are up to 90 longer, of 255
-_ANNEX = "/annex/objects/"
+_ANNEX = b"/annex/objects/"
 _LFS = b"version https://git-lfs.github.com/"
+_POINTER = 1024  # bytes, which no pointer reaches
 _CHECK = "Check the dataset."
 
 
@@ -52,19 +53,25 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
     return None
 
 
-def file_problem(path: Path) -> Problem | None:
-    """Return why an image cannot be opened, or None; only short regular files are read."""
+def file_problem(path: Path, what: str = "image") -> Problem | None:
+    """Return why a file cannot be opened, or None; only short regular files are read.
+
+    Parameters
+    ----------
+    what
+        What the file is, for the message.
+    """
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "this is not a regular file", _CHECK
+        if status.st_size == 0:
+            return "the file is empty", f"Copy the {what} again."
+        if not os.access(path, os.R_OK):
+            return f"no read permission for the {what}", "Check the permissions."
+        return fetch_problem(path, f"the {what} ")
     except OSError as error:
-        return _access_problem(path, error)
-    if not stat.S_ISREG(status.st_mode):
-        return "this is not a regular file", _CHECK
-    if status.st_size == 0:
-        return "the file is empty", "Copy the image again."
-    if not os.access(path, os.R_OK):
-        return "no read permission for the image", "Check the permissions."
-    return _pointer(path) if status.st_size < 1024 else None
+        return _access_problem(path, error, what)
 
 
 def folder_problem(path: Path) -> Problem | None:
@@ -75,32 +82,41 @@ def folder_problem(path: Path) -> Problem | None:
     except NotADirectoryError:
         return None  # reported as a file if it is an image
     except OSError as error:
-        return _access_problem(path, error)
+        return _access_problem(path, error, "image")
 
 
-def _access_problem(path: Path, error: OSError) -> Problem:
+def _access_problem(path: Path, error: OSError, what: str) -> Problem:
     if error.errno == errno.ELOOP:
         return "the symbolic link is circular", _CHECK
     if isinstance(error, PermissionError):
-        what = "folder" if path.is_dir() else "image"
-        return f"no read permission for the {what}", "Check the permissions."
+        kind = "folder" if path.is_dir() else what
+        return f"no read permission for the {kind}", "Check the permissions."
     if not isinstance(error, FileNotFoundError):
         return f"file system error: {error.strerror}", _CHECK
-    if _ANNEX in os.path.realpath(path):
-        return "the image has not been downloaded", f"Run: datalad get {path}"
-    return (
+    if not path.is_symlink():
+        return "file not found", "Check the path."
+    return fetch_problem(path, f"the {what} ") or (
         "the symbolic link is broken",
         "Check the dataset; in a container, also bind the target of the link.",
     )
 
 
-def _pointer(path: Path) -> Problem | None:
+def fetch_problem(path: Path, subject: str = "") -> Problem | None:
+    """Return that git-annex or git-lfs has not fetched a file, and the command that does, or None.
+
+    Raises
+    ------
+    OSError
+        The file is there and cannot be read.
+    """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        return _access_problem(path, error)
-    if _ANNEX.encode() in content:
-        return "the image has not been downloaded", f"Run: datalad get {path}"
+        status = path.stat()
+        short = stat.S_ISREG(status.st_mode) and status.st_size < _POINTER
+        content = path.read_bytes() if short else b""
+    except FileNotFoundError:
+        content = os.fsencode(os.path.realpath(path))
+    if _ANNEX in content:
+        return f"{subject}has not been downloaded", f"Run: datalad get {path}"
     if content.startswith(_LFS):
-        return "the image has not been downloaded", f"Run: git lfs pull --include {path.name}"
+        return f"{subject}has not been downloaded", f"Run: git lfs pull --include {path.name}"
     return None

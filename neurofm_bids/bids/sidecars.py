@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.problems import Problem, fetch_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.storage.text import read_json
 
@@ -78,18 +79,16 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise NeuroFMError(f"the sidecar {path.name} is not a JSON object", where=path, fix=_FIX)
         return {_text(key): _clean(item, 1) for key, item in value.items() if _is_json(item, 1)}
-    except FileNotFoundError as error:
-        raise NeuroFMError(
-            f"the sidecar {path.name} has not been downloaded", where=path, fix=f"Run: datalad get {path}"
-        ) from error
-    except OSError as error:
-        raise NeuroFMError(
-            f"the sidecar {path.name} cannot be read ({error.strerror})", where=path, fix=_FIX
-        ) from error
-    except ValueError as error:
-        raise NeuroFMError(
-            f"the sidecar {path.name} is not valid JSON ({error})", where=path, fix=_FIX
-        ) from error
+    except (OSError, ValueError) as error:
+        what, fix = _problem(path, error)
+        raise NeuroFMError(f"the sidecar {path.name} {what}", where=path, fix=fix) from error
+
+
+def _problem(path: Path, error: OSError | ValueError) -> Problem:
+    if isinstance(error, ValueError):
+        return fetch_problem(path) or (f"is not valid JSON ({error})", _FIX)
+    unfetched = fetch_problem(path) if isinstance(error, FileNotFoundError) else None
+    return unfetched or (f"cannot be read ({error.strerror})", _FIX)
 
 
 def _is_json(value: Any, depth: int) -> bool:

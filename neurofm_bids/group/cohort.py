@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.covariates import Covariates, Person
+from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.filters import selector
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
@@ -239,7 +240,9 @@ def _read(
 def _member(record: ScanRecord, person: Person) -> Member:
     age, known = record.predictions.get("age"), person.age_years
     gap = None if age is None or known is None else age.value - known
-    recorded = dict(zip(RECORDED_COLUMNS, (known, gap, person.sex), strict=True))
+    recorded = dict(
+        zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
+    )
     outside = ((name, p.units) for name, p in record.predictions.items() if not p.in_range)
     return Member(
         scan=record.scan,

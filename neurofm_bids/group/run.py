@@ -78,6 +78,7 @@ def write_group(
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
         cohort = collect(out_dir, label, covariates, selection)
+        covariates.log_known([member.scan for member in cohort.members])
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))

@@ -57,6 +57,7 @@ def run_participant(config: Config) -> RunResult:
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(job.out, read_covariates(config.bids_dir), config.command, locks)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
+            reports.covariates.log_known(plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         with locks.held("dataset"):
@@ -65,6 +66,7 @@ def run_participant(config: Config) -> RunResult:
         with _run_log(config) as log:
             result.log_folder = log.folder
             _log_start(job, plan, log)
+            reports.covariates.log_known([*plan.done, *plan.todo])
             _process(job, plan, result, reports, log)
             _log_end(result)
     return result

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.bids.problems import file_problem
 from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["load_t1w"]
@@ -52,8 +53,9 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
         The file cannot be read, or is not a plausible T1w; the message says why.
     """
     path = Path(source) if isinstance(source, str | Path) else None
-    if path is not None and not path.is_file():
-        raise NeuroFMError("file not found", where=path, fix="Check the path.", code=Exit.NO_INPUT)
+    problem = None if path is None else file_problem(path)
+    if problem is not None:
+        raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.NO_INPUT)
     try:
         image: Any = source if path is None else _opened(path)
         _check_image(image)

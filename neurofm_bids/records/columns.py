@@ -11,6 +11,7 @@ from neurofm_bids.records.scan import Identity, ScanRecord
 __all__ = [
     "AGE",
     "AGE_GAP",
+    "AGE_REMARKS",
     "FLAG_COLUMNS",
     "IDENTITY_COLUMNS",
     "KNOWN_AGE",
@@ -28,8 +29,8 @@ Row = dict[str, object]
 
 IDENTITY_COLUMNS = ("participant_id", "session_id", "scan")
 AGE, MASK_VOLUME = dictionary.prediction_column("age", "year"), "mask_volume_mm3"
-KNOWN_AGE, AGE_GAP = "chronological_age_years", "age_gap_years"
-RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, "recorded_sex")
+KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "chronological_age_remarks"
+RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
 FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.covariates import Person
-from neurofm_bids.records.dictionary import metric
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.columns import AGE_REMARKS
+from neurofm_bids.records.dictionary import column, metric
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.prediction import Prediction, class_of
 from neurofm_bids.records.scan import ScanRecord
@@ -136,6 +137,7 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
     if name == "age" and person.age_years is not None:
         gap = prediction.value - person.age_years
         remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
+        remarks += [column(AGE_REMARKS)["Levels"][name] for name in person.remarks]
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
     kind = "" if class_of(prediction.units) is None else f" ({prediction.units})"
     return _Number(prediction.long_name + kind, value, interval, "; ".join(remarks), prediction.description)

@@ -1,4 +1,4 @@
-"""Tables of tab-separated values: cells that no spreadsheet evaluates, and tolerant reading."""
+"""Tables of tab-separated values that the program writes: cells that no spreadsheet evaluates."""
 
 from __future__ import annotations
 
@@ -59,9 +59,8 @@ def table_text(columns: Iterable[str], rows: Iterable[Iterable[object]], digits:
 def read_tsv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     """Return the columns of a table and its rows as texts by column.
 
-    Tables written by hand are read as far as possible: lines may end as on Unix, Windows or an old Mac, rows
-    may be too short or too long, quotation marks have no meaning, bytes that are not UTF-8 are replaced and
-    empty lines are skipped. (The readers of csv and pandas end on some of these, and on very long cells.)
+    For the tables that this program writes: quotation marks have no meaning, rows may be too short or too
+    long, bytes that are not UTF-8 are replaced. Tables of datasets have :mod:`neurofm_bids.bids.tables`.
 
     Raises
     ------

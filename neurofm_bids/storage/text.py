@@ -9,9 +9,25 @@ import stat
 from pathlib import Path
 from typing import Any
 
-__all__ = ["printable", "read_json", "read_text"]
+__all__ = ["printable", "read_bytes", "read_json", "read_text"]
 
 _MAX_BYTES = 2**28
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Raises
+    ------
+    OSError
+        The file is missing, not a regular file (a pipe would block), too large, or not readable.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "this is not a regular file")
+    if status.st_size > _MAX_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return path.read_bytes()
 
 
 def read_text(path: Path, *, errors: str = "strict") -> str:
@@ -20,16 +36,11 @@ def read_text(path: Path, *, errors: str = "strict") -> str:
     Raises
     ------
     OSError
-        The file is missing, not a regular file (a pipe would block), too large, or not readable.
+        As :func:`read_bytes`.
     ValueError
         It is not UTF-8 and ``errors`` is ``strict``.
     """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "this is not a regular file")
-    if status.st_size > _MAX_BYTES:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    return path.read_text(encoding="utf-8-sig", errors=errors)
+    return read_bytes(path).decode("utf-8-sig", errors)
 
 
 def read_json(path: Path) -> Any:

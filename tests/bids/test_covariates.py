@@ -1,5 +1,5 @@
 import json
-import os
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,92 +28,21 @@ def write(path, text):
     path.write_text(text)
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("sex", ["gender", "Sex"])
-def test_every_kind_of_line(tmp_path, ending, mark, sex):
+def test_age_and_sex_of_participants(tmp_path, sex):
     lines = ["\t".join(row) for row in (("Participant_ID", "AGE", sex), *ROWS)]
-    (tmp_path / "participants.tsv").write_bytes((mark + ending.join(lines)).encode())
+    write(tmp_path / "participants.tsv", "\n".join(lines))
     covariates = read_covariates(tmp_path)
     people = [covariates.person(Scan(label)) for label in ("01", "02", "03", "04")]
     assert [(p.age_years, p.sex) for p in people] == [(35, "M"), (89, "F"), (None, None), (None, None)]
-    assert people[1].age_text == "89+"
+    assert (people[1].age_text, people[1].remarks) == ("89+", ("lower_bound",))
+    assert (people[2].age_text, people[2].sex_text) == (None, "1")
 
 
 def test_no_table_is_no_problem(tmp_path, caplog):
     assert read_covariates(tmp_path / "gone").person(Scan("01")).age_years is None
     assert read_covariates(tmp_path).table([Scan("01"), Scan("02")]).shape == (2, 0)
     assert caplog.text == ""
-
-
-@pytest.mark.parametrize(
-    ("age", "years"),
-    [
-        ("0", 0),
-        ("35.5", 35.5),
-        ("35,5", None),
-        ("-3", None),
-        ("1e9", None),
-        ("131", None),
-        ("NaN", None),
-        ("inf", None),
-        ("٣٥", None),
-        ("9" * 10**6, None),
-        ("30\0", None),
-        ("", None),
-    ],
-)
-def test_ages(tmp_path, age, years):
-    write(tmp_path / "participants.tsv", f"participant_id\tage\nsub-01\t{age}\nsub-02\t40\n")
-    covariates = read_covariates(tmp_path)
-    assert covariates.person(Scan("01")).age_years == years
-    assert covariates.person(Scan("02")).age_years == 40
-
-
-def test_ages_that_cannot_be_used_are_counted_and_named(tmp_path, caplog):
-    ages = ["999", "-1", "30", "n/a", "89+", "x" * 10**6]
-    rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
-    write(tmp_path / "participants.tsv", f"participant_id\tAge\n{rows}")
-    write(tmp_path / "phenotype/iq.tsv", "participant_id\tage\nsub-2\t9999\n")
-    covariates = read_covariates(tmp_path)
-    assert list(covariates.table([Scan("2")])) == ["Age", "iq.age"]
-    expected = f"Ages in participants.tsv that cannot be used: 3 (0: 999, 1: -1, 5: {'x' * 20})"
-    (message,) = [record.getMessage() for record in caplog.records]
-    assert message == f"{expected}. Write years from 0 to 130, such as 34.5 or 89+."
-
-
-def test_ages_of_sessions_that_cannot_be_used_are_named(tmp_path, caplog):
-    write(tmp_path / "sub-01/sub-01_sessions.tsv", "session_id\tage\nses-a\t340\nses-b\t34\n")
-    assert read_covariates(tmp_path).person(Scan("01", "a")).age_years is None
-    assert "Ages in sub-01_sessions.tsv that cannot be used: 1 (a: 340)." in caplog.text
-
-
-def test_the_first_row_counts_and_the_others_are_named(tmp_path, caplog):
-    write(tmp_path / "participants.tsv", "participant_id\tage\nsub-01\t30\n01\t40\nsub-02\n")
-    covariates = read_covariates(tmp_path)
-    assert covariates.person(Scan("01")).age_years == 30
-    assert covariates.person(Scan("02")).age_text is None
-    assert "participants.tsv has several rows for 01: the first is used." in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda path: path.write_text("id\tage\nsub-01\t3\n"), "has no column participant_id"),
-        (lambda path: path.write_bytes("participant_id\tage\n".encode("utf-16")), "has no column"),
-        (lambda path: path.write_text(""), "has no column participant_id"),
-        (lambda path: path.mkdir(), "cannot be read (this is not a regular file)"),
-        (os.mkfifo, "cannot be read (this is not a regular file)"),
-    ],
-)
-@pytest.mark.parametrize("name", ["participants.tsv", "phenotype/bdi.tsv"])
-def test_tables_that_are_not_used_are_named(tmp_path, caplog, make, message, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    make(tmp_path / name)
-    assert read_covariates(tmp_path).table([Scan("01")]).shape == (1, 0)
-    assert message in caplog.text
-    assert f"{Path(name).name} " in caplog.text
-    assert "its values are not used" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -127,12 +56,6 @@ def test_a_table_that_is_not_used_is_named_once(tmp_path, caplog, name, key):
     assert covariates.table([Scan("01", "a")])["age"].tolist() == [30]
     expected = f"{Path(name).name} has no column {key}: its values are not used. Add the column."
     assert [record.getMessage() for record in caplog.records] == [expected]
-
-
-def test_a_table_that_has_not_been_downloaded_is_named(tmp_path, caplog):
-    (tmp_path / "participants.tsv").symlink_to(".git/annex/objects/x")
-    assert read_covariates(tmp_path).person(Scan("01")).age_years is None
-    assert f"has not been downloaded: its values are not used. Run: datalad get {tmp_path}" in caplog.text
 
 
 @pytest.fixture
@@ -262,8 +185,125 @@ def test_data_dictionaries_beside_the_tables_count(dataset):
     assert dictionary["quality"] == {"LongName": "Quality", "Levels": {"fair": "so"}}
 
 
-def test_odd_rows(tmp_path):
-    write(tmp_path / "participants.tsv", 'participant_id\tage\tnote\nsub-01\t30\t"a\tmore\tcells\n\nsub-02\n')
+_LONG = "participant_id\tsession\tage\tsex\nsub-01\tses-a\t30\tF\nsub-01\tses-b\t32\tF\n"
+_ONE = "participant_id\tage\tsex\nsub-01\t30\tF\n"
+_SESSIONS = "session_id\tage\nses-a\t30\nses-b\t32\n"
+
+
+@pytest.mark.parametrize(
+    ("tables", "ages", "remarks"),
+    [
+        ({"participants": _LONG}, (30, 32), ((), ())),
+        ({"participants": _LONG.replace("session", "session_id")}, (30, 32), ((), ())),
+        ({"participants": _LONG.replace("ses-b", "n/a")}, (30, 32), ((), ("not_of_session",))),
+        ({"participants": _LONG.replace("ses-b", "ses-c")}, (30, None), ((), ())),
+        ({"participants": _LONG.replace("session", "visit")}, (None, None), ((), ())),
+        ({"participants": _ONE}, (30, 30), (("not_of_session",), ("not_of_session",))),
+        ({"participants": _ONE, "sub-01/sub-01_sessions": _SESSIONS}, (30, 32), ((), ())),
+        (
+            {"participants": _ONE, "sub-01/sub-01_sessions": _SESSIONS.replace("32", "n/a")},
+            (30, 30),
+            ((), ("not_of_session",)),
+        ),
+        (
+            {"participants": _ONE, "sub-01/sub-01_sessions": _SESSIONS.replace("32", "old")},
+            (30, None),
+            ((), ()),
+        ),
+        (
+            {"participants": _ONE.replace("30", ">89")},
+            (89, 89),
+            (("lower_bound", "not_of_session"), ("lower_bound", "not_of_session")),
+        ),
+    ],
+)
+def test_ages_of_two_sessions(tmp_path, tables, ages, remarks):
+    for session in "ab":
+        (tmp_path / f"sub-01/ses-{session}/anat").mkdir(parents=True)
+    for name, text in tables.items():
+        write(tmp_path / f"{name}.tsv", text)
     covariates = read_covariates(tmp_path)
-    assert covariates.table([Scan("01")])["note"].tolist() == ['"a']
-    assert covariates.person(Scan("02")).age_years is None
+    people = [covariates.person(Scan("01", session)) for session in "ab"]
+    assert tuple(person.age_years for person in people) == ages
+    assert tuple(person.remarks for person in people) == remarks
+
+
+@pytest.mark.parametrize(
+    ("rows", "age"), [("sub-01\tses-a\t30\n", 30), ("sub-01\tses-a\t30\nsub-01\tses-b\t32\n", None)]
+)
+def test_a_scan_without_session_has_the_age_of_the_only_one(tmp_path, rows, age):
+    write(tmp_path / "participants.tsv", f"participant_id\tsession_id\tage\n{rows}")
+    assert read_covariates(tmp_path).person(Scan("01")).age_years == age
+
+
+def test_a_single_session_needs_no_remark(tmp_path):
+    (tmp_path / "sub-01/ses-a").mkdir(parents=True)
+    write(tmp_path / "participants.tsv", _ONE)
+    assert read_covariates(tmp_path).person(Scan("01", "a")).remarks == ()
+
+
+def test_labels_match_without_zero_padding(tmp_path):
+    for folder in ("sub-01/ses-01", "sub-2/ses-1", "sub-2/ses-01"):
+        (tmp_path / folder).mkdir(parents=True)
+    write(tmp_path / "participants.tsv", "participant_id\tage\n1\t30\n002\t40\n")
+    write(tmp_path / "sub-01/sub-01_sessions.tsv", "session_id\tage\n1\t31\n")
+    write(tmp_path / "sub-2/sub-2_sessions.tsv", "session_id\tage\nses-1\t41\n")
+    write(tmp_path / "phenotype/iq.tsv", "participant_id\tscore\n01\t99\n2\t101\n")
+    covariates = read_covariates(tmp_path)
+    scans = [Scan("01", "01"), Scan("2", "1"), Scan("2", "01")]
+    assert [covariates.person(scan).age_years for scan in scans] == [31, 41, 40]
+    assert covariates.table(scans)["iq.score"].tolist() == [99, 101, 101]
+
+
+def test_each_table_has_its_own_unit_and_levels(tmp_path):
+    write(tmp_path / "participants.tsv", "participant_id\tage\tsex\nsub-01\t24\t1\nsub-02\t36\t2\n")
+    write(tmp_path / "sub-01/sub-01_sessions.tsv", "session_id\tage\nses-a\t800\n")
+    write(tmp_path / "sub-01/sub-01_scans.tsv", "filename\tage\nses-b/anat/sub-01_ses-b_T1w.nii.gz\t3\n")
+    levels = {"Levels": {"1": "male", "2": "female"}}
+    write(tmp_path / "participants.json", json.dumps({"age": {"Units": "mo"}, "sex": levels}))
+    write(tmp_path / "sub-01/sub-01_sessions.json", json.dumps({"age": {"Units": "days"}}))
+    write(tmp_path / "scans.json", json.dumps({"age": {"Units": "years"}}))
+    covariates = read_covariates(tmp_path)
+    people = [covariates.person(s) for s in (Scan("01"), Scan("01", "a"), Scan("01", "b"), Scan("02"))]
+    assert [person.age_years for person in people] == pytest.approx([2, 800 / 365.25, 3, 3])
+    assert [person.sex for person in people] == ["M", "M", "M", "F"]
+
+
+@pytest.mark.parametrize(
+    ("table", "level", "line"),
+    [
+        (
+            "participant_id\tage\tsex\nsub-01\t30\tF\nsub-02\tunknown\t1\nsub-03\t18-38\tn/a\n",
+            logging.WARNING,
+            "Ages known for 1 of 4 participants; not understood: sub-02 'unknown', sub-03 '18-38'. "
+            "Sexes known for 1 of 4 participants; not understood: sub-02 '1'.",
+        ),
+        (
+            "participant_id\tsex\nsub-04\tO\n",
+            logging.INFO,
+            "Ages known for 0 of 4 participants. "
+            "Sexes known for 0 of 4 participants; not understood: sub-04 'O'.",
+        ),
+        (None, None, None),
+    ],
+)
+def test_what_is_known_is_logged(tmp_path, caplog, table, level, line):
+    caplog.set_level(logging.INFO)
+    if table:
+        write(tmp_path / "participants.tsv", table)
+    scans = [Scan("01", "a"), Scan("01", "b"), Scan("02"), Scan("03"), Scan("04")]
+    read_covariates(tmp_path).log_known(scans)
+    assert [(r.levelno, r.getMessage()) for r in caplog.records] == ([(level, line)] if line else [])
+
+
+def test_the_log_shortens_what_is_not_understood(tmp_path, caplog):
+    ages = ["999", "-1", "30", "n/a", "89+", *["x" * 10**6] * 5]
+    rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
+    write(tmp_path / "participants.tsv", f"participant_id\tage\n{rows}")
+    read_covariates(tmp_path).log_known([Scan(str(number)) for number in range(len(ages))])
+    assert (
+        "Ages known for 2 of 10 participants; not understood: sub-0 '999', sub-1 '-1', sub-5 'xx"
+        in caplog.text
+    )
+    assert "and 2 more. Sexes" in caplog.text
+    assert len(caplog.text) < 500

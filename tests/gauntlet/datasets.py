@@ -212,7 +212,7 @@ DATASETS = (
         "participants.tsv with a duplicate participant",
         table(_HEAD + b"sub-01\t30\n01\t40\n"),
         1,
-        "has several rows for 01: the first is used",
+        "has several values of age for 01: none is used",
     ),
     DatasetCase(
         "nocolumn", "participants.tsv without participant_id", table(b"id\tage\nsub-01\t30\n"), 1, _IGNORED
@@ -226,6 +226,27 @@ DATASETS = (
         table(_HEAD + b"sub-01\t\0" + b"9" * 10**6 + b"\n"),
         1,
         _EMPTY,
+    ),
+    DatasetCase(
+        "tablepointer",
+        "participants.tsv as a git-annex pointer",
+        table(b"/annex/objects/MD5E-s9--0.tsv"),
+        1,
+        "Run: datalad get",
+    ),
+    DatasetCase(
+        "tablelatin1",
+        "participants.tsv in Latin-1",
+        table(_HEAD + b"sub-01\t30\nsub-\xfc\t30\n"),
+        1,
+        "participants.tsv, line 3: not UTF-8",
+    ),
+    DatasetCase(
+        "tablewide",
+        "a line of participants.tsv with more cells than columns",
+        table(_HEAD + b"sub-01\t3\t0\n"),
+        1,
+        "participants.tsv, line 2: more cells than columns",
     ),
     # folders
     DatasetCase("noimages", "no T1w image", without_images, 18, _NOTHING),

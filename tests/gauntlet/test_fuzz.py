@@ -129,7 +129,7 @@ def sidecar_of(folder, content):
 @example(content=b"9" * 5000)
 def test_sidecars_of_bytes(folder, content):
     found = sidecar_of(folder, content)
-    assert isinstance(found, dict) or "the sidecar sub-01_T1w.json is" in found.what
+    assert isinstance(found, dict) or "the sidecar sub-01_T1w.json " in found.what
 
 
 @pytest.mark.fault("random JSON as a sidecar", "read as values that can be written again")

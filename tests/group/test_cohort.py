@@ -40,19 +40,20 @@ def test_members_are_ordered_and_have_their_own_features(collected):
 
 
 @pytest.mark.parametrize(
-    ("row", "known", "gap", "sex"),
+    ("row", "known", "gap", "remarks", "sex"),
     [
-        ("38\tF", 38.0, 2.0, "F"),
-        ("89+\tmale", 89.0, -49.0, "M"),
-        ("n/a\tn/a", None, None, None),
-        ("old\t?", None, None, None),
+        ("38\tF", 38.0, 2.0, None, "F"),
+        ("89+\tmale", 89.0, -49.0, "lower_bound", "M"),
+        ("n/a\tn/a", None, None, None, None),
+        ("old\t?", None, None, None, None),
     ],
 )
-def test_recorded_age_and_sex_are_joined(collected, row, known, gap, sex):
+def test_recorded_age_and_sex_are_joined(collected, row, known, gap, remarks, sex):
     cohort = collected("sub-01", participants=f"participant_id\tage\tsex\nsub-01\t{row}\n")
     cells = cohort.members[0].predictions
     assert cells["chronological_age_years"] == known
     assert cells["age_gap_years"] == gap
+    assert cells["chronological_age_remarks"] == remarks
     assert cells["recorded_sex"] == sex
 
 

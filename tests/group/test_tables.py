@@ -52,7 +52,8 @@ def test_order_of_the_columns(root):
     assert flags == ["mask_volume_mm3", "n_flags", "n_serious_flags", "flags"]
     names = list(tables["predictions"].frame.columns)
     assert names[:4] == [*identity, "predicted_age_years"]
-    assert names[-8:] == ["views", "chronological_age_years", "age_gap_years", "recorded_sex", *flags]
+    recorded = ["chronological_age_years", "age_gap_years", "chronological_age_remarks", "recorded_sex"]
+    assert names[-9:] == ["views", *recorded, *flags]
     quality = list(tables["quality"].frame.columns)
     assert quality == [*identity, "snr_brain", "contrast", "voxel_mm3", *flags]
 

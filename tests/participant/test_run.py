@@ -114,6 +114,13 @@ def test_group_names_the_missing(mixed):
     assert all(f"sub-{name}" in page for name in ("corrupt", "nan", "zero"))
 
 
+def test_the_log_says_once_whose_ages_are_known(mixed):
+    _, out = mixed
+    text = next(out.glob("logs/*/neurofm.log")).read_text()
+    assert text.count("Ages known for") == 1
+    assert "Ages known for 2 of 4 participants. Sexes known for 2 of 4 participants." in text
+
+
 def test_cold_runs_are_byte_identical(mixed, alone):
     (_, one), (code, two) = mixed, alone
     assert code == 0

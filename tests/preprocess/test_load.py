@@ -111,9 +111,19 @@ def test_damaged_files_are_refused_by_name(tmp_path, kind):
     assert caught.value.where == path
 
 
-@pytest.mark.parametrize("name", ["nothing.nii.gz", ""])
-def test_missing_files_are_said_to_be_missing(tmp_path, name):
-    with pytest.raises(NeuroFMError, match="file not found") as caught:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing.nii.gz", "file not found"),
+        ("", "this is not a regular file"),
+        ("link.nii.gz", r"the image has not been downloaded.* Run: datalad get .*link\.nii\.gz"),
+        ("pointer.nii.gz", r"the image has not been downloaded.* Run: datalad get .*pointer\.nii\.gz"),
+    ],
+)
+def test_files_without_content_are_said_to_have_none(tmp_path, name, message):
+    (tmp_path / "link.nii.gz").symlink_to(".git/annex/objects/x")
+    (tmp_path / "pointer.nii.gz").write_text("/annex/objects/MD5E-s9--0.nii.gz\n")
+    with pytest.raises(NeuroFMError, match=message) as caught:
         load_t1w(tmp_path / name)
     assert caught.value.code == Exit.NO_INPUT
 

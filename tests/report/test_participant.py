@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurofm_bids.bids.covariates import Person
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.report.figures import mask_figure
@@ -36,7 +36,7 @@ def page(tmp_path, *scans, failures=(), **options):
     return path.read_text()
 
 
-def scan(person=Person(30.0, "30", "F"), figures=None, **changes):  # noqa: B008 -- frozen
+def scan(person=Person(30.0, "30", "F", "f"), figures=None, **changes):  # noqa: B008 -- frozen
     return ScanReport(record(**changes), person, figures or {})
 
 
@@ -60,6 +60,13 @@ def test_a_probability_says_of_what(tmp_path, name):
     text = page(tmp_path, scan(predictions={"sex": sex}))
     assert f'<td>{name} (probability of female)</td><td class="number">0.40</td>' in text
     assert "0.31 to 0.50" in text
+
+
+def test_what_limits_an_age_stands_beside_the_gap(tmp_path):
+    person = Person(89.0, "89+", remarks=("lower_bound", "not_of_session"))
+    row = next(line for line in page(tmp_path, scan(person)).splitlines() if "recorded age 89, gap" in line)
+    assert "a lower bound of the age" in row
+    assert "not for this session" in row
 
 
 def test_report_without_intervals_or_age(tmp_path):

@@ -1,0 +1,106 @@
+"""Age and sex as the tables of a dataset give them: read where they are certain, never guessed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["UNITS", "Definition", "Person", "years_per_unit"]
+
+UNITS = "years (a), months (mo), weeks (wk) or days (d)"
+_SPELLED = {
+    1.0: "a annum y yr yrs year years",
+    1 / 12: "mo mon mos mth mths month months",
+    7 / 365.25: "w wk wks week weeks",
+    1 / 365.25: "d day days",
+}
+_YEARS = {word: years for years, words in _SPELLED.items() for word in words.split()}
+_DICOM_MONTHS = re.compile(r"[0-9]{3}M")  # of the value representation AS; elsewhere M may mean male
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{0,20}|,[0-9]{1,2})?)"  # of 1,234 nobody can tell what it means
+_AGE = re.compile(rf"(>|>=|≥)?\s*{_NUMBER}\s*(\+?)\s*([a-z]*)\.?\s*(\+?)", re.IGNORECASE)
+_OLDEST = 130
+_SEXES = {"f": "F", "female": "F", "woman": "F", "girl": "F", "m": "M", "male": "M", "man": "M", "boy": "M"}
+_FILLERS = {"sex", "participant", "participants", "subject", "subjects", "biological"}
+
+
+def years_per_unit(text: str) -> float | None:
+    """Return the years in a unit of time, or None if it is not known.
+
+    >>> years_per_unit("Years"), years_per_unit("wk") == 7 / 365.25, years_per_unit("fortnights")
+    (1.0, True, None)
+    """
+    return _YEARS.get(text.lower().replace("(s)", "s").strip(" .[]()"))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Age and sex at one scan.
+
+    Parameters
+    ----------
+    age_years
+        Age, or None if it is not known; ``89+`` counts as 89.
+    age_text
+        The age as written, or None.
+    sex
+        ``F``, ``M`` or None.
+    sex_text
+        The sex as written, or None.
+    remarks
+        What limits the age: names of Levels of the column ``chronological_age_remarks``.
+    """
+
+    age_years: float | None = None
+    age_text: str | None = None
+    sex: str | None = None
+    sex_text: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What the data dictionaries of a table say of age and sex.
+
+    Parameters
+    ----------
+    unit_years
+        Years per unit of age, or None if the unit is not known.
+    levels
+        Meaning by value, by column in lower case (``age``, ``sex``, ``gender``).
+    """
+
+    unit_years: float | None = 1.0
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def age(self, text: str) -> tuple[float | None, bool]:
+        """Return an age in years, or None where it is not certain, and whether it is a lower bound.
+
+        >>> Definition().age("034Y"), Definition(1 / 12).age("34,5")
+        ((34.0, False), (2.875, False))
+        >>> Definition().age(">89"), Definition().age("18-38")
+        ((89.0, True), (None, False))
+        """
+        match = _AGE.fullmatch(text)
+        if match is None or text in self.levels.get("age", ()):
+            return None, False
+        above, number, plus, unit, end = match.groups()
+        years = self.unit_years
+        if unit:
+            years = 1 / 12 if _DICOM_MONTHS.fullmatch(text) else years_per_unit(unit)
+        age = math.inf if years is None else float(number.replace(",", ".")) * years
+        return (age, bool(above or plus or end)) if age <= _OLDEST else (None, False)
+
+    def sex(self, text: str, column: str = "sex") -> str | None:
+        """Return ``F``, ``M``, or None where it is not certain: codes need a level that says what they mean.
+
+        >>> coded = Definition(levels={"sex": {"1": "male", "2": "female"}})
+        >>> coded.sex("1"), Definition().sex("1"), Definition().sex("Female")
+        ('M', None, 'F')
+        """
+        code = re.sub(r"\.0+$", "", text)  # a column of numbers, written by pandas
+        meaning = self.levels.get(column, {}).get(code, text)
+        words = set(re.findall(r"\w+", meaning.lower())) - _FILLERS
+        sexes = {_SEXES.get(word) for word in words}
+        return sexes.pop() if len(sexes) == 1 else None
