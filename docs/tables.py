@@ -27,7 +27,7 @@ EXIT_CODES = {
     Exit.USAGE: "Invalid option or value, folders that must not coincide, or a device that is not available.",
     Exit.DATA: "A file that the whole run needs has the wrong content, such as weights of another variant.",
     Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found.",
-    Exit.SOFTWARE: "A bug in NeuroFM-BIDS. The log has the traceback; please report it.",
+    Exit.SOFTWARE: "An unexpected error. The log has the traceback; please report it.",
     Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset.",
     Exit.IO: "Reading or writing failed: disk full, quota exceeded, or damaged bundled weights.",
     Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be downloaded.",

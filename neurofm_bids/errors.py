@@ -95,9 +95,9 @@ _ADVICE = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again.", Exit.IO),
     errno.EDQUOT: ("the quota is exceeded", "Free some space and run the same command again.", Exit.IO),
     errno.EROFS: ("the file system is read-only", "Choose a folder with write permission.", Exit.CANT_CREATE),
-    errno.EACCES: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
-    errno.EPERM: ("writing is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
-    errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the labels.", Exit.DATA),
+    errno.EACCES: ("access is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
+    errno.EPERM: ("access is not permitted", "Check the permissions of the folder.", Exit.CANT_CREATE),
+    errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the path.", Exit.DATA),
     errno.ESTALE: (
         "the network file system lost the folder (stale file handle)",
         "Run the same command again when it is available.",

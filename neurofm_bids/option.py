@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 __all__ = ["Option", "make", "memory_gb", "option", "options_of", "whole_number"]
@@ -86,7 +85,7 @@ class Option:
         elif isinstance(value, bool | int | float) and not self.unit:
             plain = value
         else:
-            plain = f"{value.absolute() if isinstance(value, Path) else value}{self.unit}"
+            plain = f"{value}{self.unit}"
         return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -2,7 +2,6 @@
 
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -80,14 +79,6 @@ NUMBER = Option(("--x",), "", "", convert=int)
 def test_a_settings_file_gives_back_what_was_written(declared, default, value):
     read = tomllib.loads(f"x = {declared.to_toml(value)}\n")["x"]
     assert declared.from_toml(read, default) == value
-
-
-def test_a_settings_file_can_be_read_from_another_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    declared = Option(("--x",), "", "", convert=Path)
-    assert tomllib.loads(f"x = {declared.to_toml(Path('filter.json'))}\n")["x"] == str(
-        tmp_path / "filter.json"
-    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,21 +53,15 @@ def check_output(out_dir: Path) -> None:
     description = out_dir / DATASET_OUTPUTS["description"]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out_dir).close()
         names = _generators(description) if description.exists() else ["NeuroFM-BIDS"]
     except OSError as error:
         raise NeuroFMError(
             f"the output folder cannot be used ({error.strerror})",
             where=out_dir,
-            fix="Choose a folder with write permission.",
+            fix="Check its permissions, or choose another folder.",
             code=Exit.CANT_CREATE,
         ) from error
-    if not os.access(out_dir, os.W_OK | os.X_OK):
-        raise NeuroFMError(
-            "the output folder is read-only",
-            where=out_dir,
-            fix="Choose a folder with write permission.",
-            code=Exit.CANT_CREATE,
-        )
     if "NeuroFM-BIDS" not in names:
         raise NeuroFMError(
             "the output folder holds another dataset",

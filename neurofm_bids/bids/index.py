@@ -11,6 +11,7 @@ from pathlib import Path
 from neurofm_bids.bids.names import T1W
 from neurofm_bids.bids.problems import Problem, folder_problem
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.plain import plain_name
 from neurofm_bids.storage.text import printable
 
 __all__ = ["list_images"]
@@ -64,17 +65,18 @@ def _indexed(root: Path, subjects: Sequence[str], closed: Sequence[Path]) -> lis
 
     ignored = _Ignored(subjects, {f"/{path.relative_to(root).as_posix()}" for path in closed})
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[ignored])
-    try:
-        layout = BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
-    except Exception as error:  # of any class: pybids does not check what it reads
-        reason = " ".join(str(error).split())
-        raise NeuroFMError(
-            f"pybids cannot index the dataset ({reason or type(error).__name__})",
-            where=root,
-            fix="Fix dataset_description.json.",
-            code=Exit.INVALID_BIDS,
-        ) from error
-    return [path for path in map(Path, layout.files) if T1W.search(path.name)]
+    with plain_name(root) as plain:
+        try:
+            layout = BIDSLayout(plain, validate=False, derivatives=False, indexer=indexer)
+        except Exception as error:  # of any class: pybids does not check what it reads
+            reason = " ".join(str(error).replace(str(plain), str(root)).split())
+            raise NeuroFMError(
+                f"pybids cannot index the dataset ({reason or type(error).__name__})",
+                where=root,
+                fix="Check it with the BIDS validator.",
+                code=Exit.INVALID_BIDS,
+            ) from error
+    return [root / Path(path).relative_to(plain) for path in layout.files if T1W.search(path)]
 
 
 class _Ignored:

@@ -65,6 +65,6 @@ def _unreadable(folder: Path, error: OSError) -> NeuroFMError:
     return NeuroFMError(
         f"a folder cannot be read ({error.strerror})",
         where=folder,
-        fix="Check the permissions and run the command again.",
+        fix="Check the folder and run the command again.",
         code=Exit.IO,
     )

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurofm_bids.cli.options import get_parser, parse
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = parse(sys.argv[1:] if argv is None else argv)
         _set_verbosity(config.running.verbose)
+        _leave_removed_folder()
         return int(_run(config))
     except NeuroFMError as error:
         _log.error("%s", error)
@@ -42,8 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.error("Interrupted. Finished scans are kept; run the same command again to resume.")
         return 130
     except Exception:
-        _log.exception("This is a bug in NeuroFM-BIDS. Please report it with the lines below.")
+        _log.exception("Unexpected error. Please report it with the lines below.")
         return int(Exit.SOFTWARE)
+
+
+def _leave_removed_folder() -> None:
+    """Change to the root folder if the current one no longer exists: libraries and workers ask for it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -83,8 +93,22 @@ def _run(config: Config) -> Exit:
     if config.running.dry_run:
         _log.info("The group level would use the finished scans in %s.", config.out_dir)
         return Exit.OK
-    codes = [_participant(config) if level == "participant" else _group(config) for level in config.levels]
-    return max(codes)
+    if "participant" not in config.levels:
+        return _group(config)
+    code = _participant(config)
+    return _group_after(code, config) if "group" in config.levels else code
+
+
+def _group_after(participant: Exit, config: Config) -> Exit:
+    """Run the group level and return the exit code of the worse level."""
+    try:
+        group = _group(config)
+    except NeuroFMError as error:
+        _log.error("%s", error)
+        group = error.code
+    if participant or group:
+        _log.error("Exit codes: participant level %d, group level %d.", participant, group)
+    return max(participant, group)
 
 
 def _dry_run(config: Config) -> Exit:

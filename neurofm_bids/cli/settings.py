@@ -30,8 +30,9 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     NeuroFMError
         Folders that must not coincide (exit code 64), or a label or filter file that cannot be read.
     """
-    bids_dir, out_dir = _absolute(given["bids_dir"]), _absolute(given["out_dir"])
-    work_dir = _absolute(given["work_dir"]) if "work_dir" in given else default_work_dir(out_dir)
+    given = {name: _absolute(value) if isinstance(value, Path) else value for name, value in given.items()}
+    bids_dir, out_dir = given["bids_dir"], given["out_dir"]
+    work_dir = given["work_dir"] if "work_dir" in given else default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     if given.get("reports_only") and given.get("force"):
         raise NeuroFMError(
@@ -49,7 +50,15 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
 
 def _absolute(path: Path) -> Path:
     """Make a path absolute without resolving links."""
-    return Path(path).expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except FileNotFoundError as error:
+        raise NeuroFMError(
+            "the current folder has been removed",
+            where=path,
+            fix="Change to another folder, or use absolute paths.",
+            code=Exit.NO_INPUT,
+        ) from error
 
 
 def _check_folders(bids_dir: Path, out_dir: Path, work_dir: Path) -> None:

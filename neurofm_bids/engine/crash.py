@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _SECRET = re.compile(
 
 
 def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) -> str:
-    """Return a crash file as text: input, command, versions, machine, traceback.
+    """Return a crash file as text: input, command, folders, versions, machine, traceback.
 
     It has no environment variables, and what looks like a token or password is masked.
 
@@ -41,6 +42,7 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
         "Command": config.command,
         "Scan": f"{scan}\n  {_header(config.bids_dir / scan)}" if scan else "none",
         "Settings": ", ".join(f"{key}={value}" for key, value in config.processing.parameters.items()),
+        "Folders": f"work {config.running.work_dir}, temporary {_temporary_folder()}",
         "Versions": ", ".join(f"{name} {version}" for name, version in software().items()),
         "Python": f"{platform.python_version()} on {platform.platform()}",
         "Limits": f"{available_cpus()} processors, {available_memory_gb():.1f} GB of memory "
@@ -48,6 +50,13 @@ def crash_text(config: Config, scan: str, step: str, reason: str, trace: str) ->
     }
     text = "\n".join(f"{key}: {value}" for key, value in lines.items())
     return _SECRET.sub(lambda secret: f"{secret.group(1) or ''}***", f"{text}\n\n{trace}".rstrip() + "\n")
+
+
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "none"
 
 
 def _header(path: Path) -> str:

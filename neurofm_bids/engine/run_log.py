@@ -63,7 +63,7 @@ class RunLog:
         self._config, self._failures = config, list[Failure]()
         write_text(self.folder / "config.toml", _toml(config))
         try:
-            self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8")
+            self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8", errors="backslashreplace")
             self._timing = (self.folder / "timing.tsv").open("a", encoding="utf-8", buffering=1)
             self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
         except OSError as error:

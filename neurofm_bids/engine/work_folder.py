@@ -24,6 +24,7 @@ __all__ = ["default_work_dir", "disk_errno", "run_prefix", "work_folder"]
 _log = logging.getLogger(__name__)
 _SHARED = "neurofm-work-"
 _KEPT = "neurofm-kept-"
+_MAX_BYTES = 107 - len("/pymp-12345678/listener-12345678")  # the path of a socket has at most 107
 _PROBE = 2**16  # bytes: more than a step writes when it fails
 
 
@@ -74,7 +75,7 @@ def default_work_dir(out_dir: Path) -> Path:
     NeuroFMError
         There is no temporary directory.
     """
-    name = hashlib.sha256(str(out_dir).encode()).hexdigest()[:8]
+    name = hashlib.sha256(os.fsencode(out_dir)).hexdigest()[:8]
     try:
         return Path(tempfile.gettempdir()) / f"{_SHARED}{os.geteuid()}-{name}"
     except FileNotFoundError as error:
@@ -138,19 +139,22 @@ def _clear(work_dir: Path, *, but: Path | None = None) -> None:
 
 @contextlib.contextmanager
 def _temporary_files() -> Iterator[None]:
-    """Keep the sockets of this process in shared memory where the system has no temporary folder.
-
-    The work folder will not do: the path of a socket has 107 characters at most.
-    """
+    """Keep the sockets of this process in shared memory where the temporary folder has no place for them."""
     before = tempfile.tempdir
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError:
+    if not _has_place_for_sockets():
         tempfile.tempdir = "/dev/shm"
     try:
         yield
     finally:
         tempfile.tempdir = before
+
+
+def _has_place_for_sockets() -> bool:
+    """Tell whether there is a temporary folder whose path leaves room for the names of sockets."""
+    try:
+        return len(os.fsencode(tempfile.gettempdir())) <= _MAX_BYTES
+    except FileNotFoundError:
+        return False
 
 
 def disk_errno(error: BaseException | None, folder: Path) -> int | None:

@@ -23,6 +23,7 @@ from neurofm_bids.resources import out_of_memory_kills
 
 __all__ = ["Task", "Workers"]
 
+_CHECK_MEMORY = f"Check the system log or the record of the job for a lack of memory. {MEMORY_FIX}"
 _UNKNOWN = 255  # the exit code of a process whose forkserver is gone
 _LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
 
@@ -88,10 +89,10 @@ class Task:
         if out_of_memory_kills() > self._kills:
             reason = "the worker process was killed: the memory of the control group ran out"
         elif code in (-signal.SIGKILL, _UNKNOWN, None):
-            reason = "the worker process was killed, most likely for lack of memory"
+            reason, fix = "the worker process was killed (SIGKILL)", _CHECK_MEMORY
         else:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            reason = f"the worker process crashed ({name}): out of memory, or an error in a library"
+            reason = f"the worker process crashed ({name})"
             fix = f"{MEMORY_FIX} If that does not help, report it with the scan."
         return NeuroFMError(reason, fix=fix, code=Exit.TRY_AGAIN)
 
@@ -161,8 +162,8 @@ class Workers:
             return _Worker(*self._arguments)
         except OSError as error:  # semaphores live in shared memory; processes and open files are limited
             raise NeuroFMError(
-                f"worker processes cannot be started ({error.strerror})",
-                fix="Check the permissions of /dev/shm, and the limits of ulimit -u and -n.",
+                f"worker processes cannot be started ({error.strerror or error})",
+                fix="Check the permissions of /dev/shm and of the temporary folder, and ulimit -u and -n.",
                 code=Exit.CANT_CREATE,
             ) from error
 

@@ -116,7 +116,9 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
     return NeuroFMError(
         f"no scan has usable outputs of the model {cohort.label}{why}",
         where=out_dir,
-        fix="Run the participant level with this model first.",
+        fix="Process the missing scans first."
+        if first
+        else "Run the participant level with this model first.",
         code=Exit.NOTHING_SELECTED,
     )
 

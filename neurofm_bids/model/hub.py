@@ -72,7 +72,7 @@ def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
     where = f"{spec.repository}/{spec.file_on_hub}"
     if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
         return NeuroFMError(
-            "Hugging Face cannot be reached",
+            f"Hugging Face cannot be reached ({_first_line(error.__cause__ or error)})",
             where=where,
             fix="Fetch them on a computer with network access and set HF_HOME to the same folder here, "
             "or use a file with --weights.",
@@ -109,11 +109,15 @@ def _explained(error: Exception, spec: ModelSpec) -> NeuroFMError:
             code=Exit.CANT_CREATE,
         )
     return NeuroFMError(
-        f"the download failed ({type(error).__name__}: {''.join(str(error).strip().splitlines()[:1])})",
+        f"the download failed ({type(error).__name__}: {_first_line(error)})",
         where=where,
         fix="Try again.",
         code=Exit.TRY_AGAIN,
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return "".join(str(error).strip().splitlines()[:1])
 
 
 def _home() -> Path:

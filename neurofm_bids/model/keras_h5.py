@@ -88,14 +88,14 @@ def _read_apart(path: Path, architecture: Architecture, heads: Sequence[Head]) -
                 command, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise _refusal(path, "the HDF5 library hangs on the file: it is damaged") from error
+            raise _refusal(path, f"the HDF5 library did not end within {TIME_LIMIT_SECONDS} s") from error
         if done.returncode == 0:
             with np.load(arrays_file, allow_pickle=False) as arrays:
                 return dict(arrays)
         if done.returncode == Exit.DATA:
             raise _refusal(path, done.stdout.strip())
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise _refusal(path, f"the HDF5 library fails on the file: it is damaged ({last})")
+        raise _refusal(path, f"the HDF5 library fails on the file ({last})")
 
 
 def _main(path: str, variant: str, heads: str, target: str) -> int:

@@ -13,6 +13,7 @@ from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec, known_hashes, model_spec
 from neurofm_bids.storage.atomic import file_sha256, write_bytes
+from neurofm_bids.storage.plain import plain_name
 
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 PROVENANCE = "neurofm"  # key of the provenance in the metadata of safetensors files
+_CHECK = "Check the file and its permissions."
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _OTHER_KINDS = {
     b"PK": "a ZIP archive (PyTorch or Keras 3)",
@@ -59,7 +61,12 @@ def identify(name: str, weights: Path | None = None) -> tuple[ModelSpec, str]:
     """
     spec = model_spec(name)
     path = find_weights(spec, weights)
-    digest = file_sha256(path)
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise NeuroFMError(
+            f"the weights cannot be read ({error.strerror})", where=path, fix=_CHECK, code=Exit.NO_INPUT
+        ) from error
     if weights is None and spec.sha256 and digest != spec.sha256:
         fix = "Reinstall the package." if spec.file else f"Run {fetch_command(spec)} again."
         raise NeuroFMError(f"the weights of {name} are damaged", where=path, fix=fix, code=Exit.IO)
@@ -156,7 +163,7 @@ def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with plain_name(path) as plain, safe_open(plain, framework="pt") as file:
             written = json.loads((file.metadata() or {}).get(PROVENANCE, "{}")).get("variant", variant)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
     except (SafetensorError, OSError, ValueError, AttributeError) as error:

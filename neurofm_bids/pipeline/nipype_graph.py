@@ -19,6 +19,7 @@ from neurofm_bids.pipeline.steps import STEPS, producer
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import from_text, to_text
+from neurofm_bids.storage.text import printable
 
 if TYPE_CHECKING:
     from nipype import Node, Workflow
@@ -64,7 +65,7 @@ class StepInterface(SimpleInterface):  # type: ignore[misc]
             self._results.update(_run_on_files(step, self.inputs, folder))
         except Exception as error:
             failure = failure_of(error, self.inputs.task, step.name, folder)
-            (folder / _FAILURE).write_text(to_text(failure, Failure))
+            (folder / _FAILURE).write_text(to_text(failure, Failure), encoding="utf-8")
             raise
         finally:
             (folder / TIMING).write_text(json.dumps(meter.read()))
@@ -99,6 +100,7 @@ def failure_of(error: Exception, task: Task, step: str, folder: Path) -> Failure
         reason = known.what if isinstance(known.where, Path) and known.code == Exit.DATA else known.reason
         fix, trace, code = known.fix, "", known.code
     scan = task.scan
+    reason, fix, trace = map(printable, (reason, fix, trace))
     return Failure(scan.path, scan.subject or "", scan.stem, step, reason, fix, trace, code)
 
 
@@ -107,7 +109,7 @@ def _known(error: Exception, folder: Path) -> NeuroFMError | None:
     if isinstance(error, NeuroFMError):
         return error
     if _is_lack_of_memory(error):
-        return NeuroFMError("the memory limit of this process was reached", fix=MEMORY_FIX)
+        return NeuroFMError("memory could not be allocated", fix=MEMORY_FIX)
     if isinstance(error, OSError) and error.errno is not None:
         known = os_error(error, str(error.filename or folder))
         if error.errno not in ENDS_THE_RUN and folder.is_dir():
@@ -125,7 +127,7 @@ def _is_lack_of_memory(error: Exception) -> bool:
 def read_failure(folder: Path) -> Failure | None:
     """Return the failure that a step recorded in its folder, or None."""
     try:
-        failure: Failure = from_text(Failure, (folder / _FAILURE).read_text())
+        failure: Failure = from_text(Failure, (folder / _FAILURE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return failure
@@ -167,6 +169,7 @@ def scans_graph(
         "remove_unnecessary_outputs": "false",
         "stop_on_first_crash": str(stop_on_first_crash).lower(),
         "check_version": "false",
+        "create_report": "false",
     }
     for index, (task, size) in enumerate(zip(tasks, voxels, strict=True)):
         nodes = {step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu) for step in STEPS}

@@ -84,12 +84,16 @@ def record(kind: Any) -> Kind:
     return Kind(
         ".json",
         lambda value, path: _write_text(to_text(value, kind), path),
-        lambda path: from_text(kind, path.read_text(encoding="utf-8")),
+        lambda path: from_text(kind, _read_text(path)),
     )
 
 
 def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")  # it may be a path
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _save_image(image: Any, path: Path) -> None:
@@ -116,4 +120,4 @@ def _load_vector(path: Path) -> Any:
 
 IMAGE = Kind(".nii", _save_image, _load_image)
 VECTOR = Kind(".npy", _save_vector, _load_vector)
-TEXT = Kind(".txt", _write_text, lambda path: path.read_text(encoding="utf-8"))
+TEXT = Kind(".txt", _write_text, _read_text)

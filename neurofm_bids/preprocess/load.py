@@ -77,7 +77,7 @@ def _named_damage() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOMEM:
             raise
-        if error.errno in {errno.EIO, errno.ESTALE}:
+        if error.errno is not None:
             message = f"the image cannot be read ({error.strerror})"
             fix = "Check the disk or file server, and run the same command again."
             raise NeuroFMError(message, fix=fix) from error

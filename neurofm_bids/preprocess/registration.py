@@ -25,6 +25,7 @@ from neurofm_bids.geometry import (
     rotation_degrees,
 )
 from neurofm_bids.records.measurement import Registration
+from neurofm_bids.storage.plain import plain_name
 
 __all__ = ["Template", "load_template", "read_itk", "register", "to_ants"]
 
@@ -63,25 +64,28 @@ def load_template(name: str = TEMPLATE) -> Template:
 
 
 def _from_templateflow(name: str, kind: str) -> Path:
-    command = f"import templateflow.api as t; t.get('{name}')"
-    problem = NeuroFMError(
-        f"template {kind} not found locally and could not be downloaded",
-        where=name,
-        fix=f'On a computer with network access run: python -c "{command}"; '
-        "then set TEMPLATEFLOW_HOME to that folder.",
-        code=Exit.TRY_AGAIN,
-    )
     query: dict[str, Any] = {"suffix": kind, "desc": None if kind == "T1w" else "brain"}
     try:
         from templateflow import api
 
         result: Any = api.get(name, resolution=[1, 2], extension=".nii.gz", **query)
     except Exception as error:
-        raise problem from error
+        raise _no_template(name, kind, f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     paths = result if isinstance(result, list) else [result]
     if not paths:
-        raise problem
+        raise _no_template(name, kind, "TemplateFlow has none")
     return Path(sorted(str(path) for path in paths)[-1])
+
+
+def _no_template(name: str, kind: str, why: str) -> NeuroFMError:
+    command = f"import templateflow.api as t; t.get('{name}')"
+    return NeuroFMError(
+        f"template {kind} not found locally and could not be downloaded ({why})",
+        where=name,
+        fix=f'On a computer with network access run: python -c "{command}"; '
+        "then set TEMPLATEFLOW_HOME to that folder.",
+        code=Exit.TRY_AGAIN,
+    )
 
 
 def register(brain: nib.Nifti1Image, mask: nib.Nifti1Image, template: Template, *, seed: int) -> Registration:
@@ -120,7 +124,7 @@ def _affine(brain: nib.Nifti1Image, template: Template, seed: int) -> NDArray[np
 
     moving = ants.resample_image(to_ants(brain), (_SPACING,) * 3, use_voxels=False, interp_type=0)
     fixed = to_ants(template.image)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, plain_name(Path(folder)) as plain:
         start = None
         for kind in ("Rigid", "Affine"):
             result = ants.registration(
@@ -128,7 +132,7 @@ def _affine(brain: nib.Nifti1Image, template: Template, seed: int) -> NDArray[np
                 moving=moving,
                 type_of_transform=kind,
                 initial_transform=start,
-                outprefix=f"{folder}/{kind}_",
+                outprefix=f"{plain}/{kind}_",
                 aff_iterations=(100, 100, 10),
                 aff_shrink_factors=(4, 3, 2),
                 aff_smoothing_sigmas=(2, 1, 1),

@@ -60,10 +60,10 @@ def read_json(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def printable(name: str) -> str:
-    """Return a file name with bytes that are not UTF-8 replaced, so that it can be written into a log.
+def printable(text: str) -> str:
+    """Return text with bytes of file names that are not UTF-8 replaced, so that it can be written anywhere.
 
     >>> printable("sub-01")
     'sub-01'
     """
-    return os.fsencode(name).decode("utf-8", "replace")
+    return os.fsencode(text).decode("utf-8", "replace")

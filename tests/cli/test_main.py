@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,10 @@ from neurofm_bids.cli import main as module
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.cohort import Missing
+from neurofm_bids.group.run import GroupResult
+from neurofm_bids.participant.run import RunResult
+from neurofm_bids.records.failure import Failure
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +56,7 @@ def raising(error):
             130,
             "Interrupted. Finished scans are kept; run the same command again to resume.",
         ),
-        (KeyError("x"), 70, "This is a bug in NeuroFM-BIDS. Please report it with the lines below."),
+        (KeyError("x"), 70, "Unexpected error. Please report it with the lines below."),
     ],
 )
 def test_exit_codes_and_messages(folders, monkeypatch, capsys, error, code, message):
@@ -59,6 +65,39 @@ def test_exit_codes_and_messages(folders, monkeypatch, capsys, error, code, mess
     text = capsys.readouterr().err
     assert message in text
     assert ("Traceback" in text) == (code == 70)
+
+
+FAILURE = Failure("sub-1_T1w.nii", "1", "sub-1", "encode", "reason", "fix")
+FULL = NeuroFMError("the disk is full", code=Exit.IO)
+MISSING = GroupResult(1, (Missing("sub-1", "reason"),), (Path("group.html"),))
+
+
+@pytest.mark.parametrize(
+    ("failed", "group", "codes"),
+    [
+        ([], replace(MISSING, missing=()), None),
+        ([FAILURE], replace(MISSING, missing=()), (1, 0)),
+        ([FAILURE], MISSING, (1, 1)),
+        ([FAILURE], FULL, (1, 74)),
+        ([], FULL, (0, 74)),
+    ],
+)
+def test_both_levels_give_the_exit_code_of_the_worse(folders, monkeypatch, capsys, failed, group, codes):
+    def write_group(*_, **__):
+        if isinstance(group, Exception):
+            raise group
+        return group
+
+    Path(folders[1]).mkdir()
+    result = RunResult(up_to_date=[], failed=failed)
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", lambda config: result)
+    monkeypatch.setattr("neurofm_bids.group.run.write_group", write_group)
+    assert main([*folders, "participant", "group"]) == (max(codes) if codes else 0)
+    text = capsys.readouterr().err
+    assert ("Exit codes" in text) == bool(codes)
+    if codes:
+        assert "participant level {}, group level {}.".format(*codes) in text
+    assert ("the disk is full" in text) == (group is FULL)
 
 
 @pytest.mark.parametrize(

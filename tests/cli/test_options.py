@@ -108,8 +108,8 @@ REACHED = [
     (["--resource-monitor"], "resource_monitor", True),
     (["--keep-work"], "keep_work", True),
     (["--dry-run"], "dry_run", True),
-    (["--use-plugin", "plugin.yml"], "use_plugin", Path("plugin.yml")),
-    (["--weights", "w.h5"], "weights", Path("w.h5")),
+    (["--use-plugin", "{folder}/plugin.yml"], "use_plugin", "{folder}/plugin.yml"),
+    (["--weights", "{folder}/w.h5"], "weights", "{folder}/w.h5"),
     (["--precision", "bfloat16"], "precision", "bfloat16"),
     (["-v", "-v"], "verbose", 2),
 ]

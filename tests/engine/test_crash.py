@@ -1,5 +1,6 @@
 """The text of a crash file."""
 
+import tempfile
 from pathlib import Path
 
 import nibabel as nib
@@ -30,6 +31,7 @@ def test_it_holds_what_a_developer_needs(config, tmp_path):
         f"Scan: {SCAN}",
         f"{path.stat().st_size} bytes, shape (4, 5, 6), int16, voxels of 1x1x2.5 mm",
         "skull_strip=auto",
+        f"Folders: work work, temporary {tempfile.gettempdir()}\n",
         "torch ",
         "Python: 3.",
         "processors",
@@ -58,6 +60,10 @@ def test_secrets_are_masked(config, secret, kept):
     assert "hf_abc" not in text
     assert f"{kept}***" in text or f"***{kept}" in text
     assert "Scan: none" in text
+
+
+def test_it_can_be_made_without_a_temporary_folder(config, no_temporary_folder):
+    assert ", temporary none\n" in crash_text(config, "", "run", "", "")
 
 
 @pytest.mark.parametrize("content", [None, b"no image"])

@@ -145,7 +145,7 @@ def test_a_killed_worker_costs_only_its_node(run_graph):
     )
     assert recorder.nodes("killed") == {"bad"}
     assert recorder.nodes("end") == {"one", "two"}
-    assert "for lack of memory" in recorder.reasons["bad"]
+    assert "was killed (SIGKILL)" in recorder.reasons["bad"]
     assert "--mem" in recorder.reasons["bad"]
 
 

@@ -109,6 +109,16 @@ def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     assert error.value.code is Exit.CANT_CREATE
 
 
+@pytest.mark.fault("The path of the temporary folder is too long for sockets", "they lie in shared memory")
+@pytest.mark.parametrize(("length", "moved"), [(75, False), (76, True), (200, True)])
+def test_sockets_have_a_place_beside_a_long_temporary_folder(tmp_path, monkeypatch, length, moved):
+    long = f"/{'t' * (length - 1)}"
+    monkeypatch.setattr(tempfile, "tempdir", long)
+    with work_folder(tmp_path):
+        assert tempfile.gettempdir() == ("/dev/shm" if moved else long)
+    assert tempfile.tempdir == long
+
+
 def test_sockets_have_a_place_without_a_temporary_folder(tmp_path, no_temporary_folder):
     with work_folder(tmp_path):
         assert tempfile.gettempdir() == "/dev/shm"

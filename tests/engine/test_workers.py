@@ -57,7 +57,7 @@ def test_other_errors_come_back_with_the_traceback_of_the_worker(workers, functi
 @pytest.mark.parametrize(
     ("function", "number", "reason"),
     [
-        (kill, signal.SIGKILL, "was killed, most likely for lack of memory"),
+        (kill, signal.SIGKILL, "was killed (SIGKILL)"),
         (kill, signal.SIGSEGV, "crashed (SIGSEGV)"),
         (end, 3, "crashed (exit code 3)"),
     ],

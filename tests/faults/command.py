@@ -16,6 +16,17 @@ from tests.conftest import write_dataset_files, write_t1w
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--views", "1", "--nprocs", "2")
+HOSTILE = {  # names of folders
+    "job array": "job[1],2",
+    "wildcards": "*?[!a]",
+    "spaces and quotes": " a  b'c\"d`e ",
+    "percent and shell": "%s%(x)s%20;&|$HOME{x}",
+    "line breaks": "a\nb\tc\\n",
+    "unicode": "Größe脳",
+    "not UTF-8": os.fsdecode(b"\xff\xfe"),
+    "dash": "-x",
+    "long": "l" * 120,
+}
 
 
 def make_dataset(root, brain_image, count):

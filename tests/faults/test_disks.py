@@ -83,7 +83,7 @@ def test_read_only_output(dataset, tmp_path):
     script = f"mount --bind {out} {out}; mount -o remount,bind,ro {out}"
     code, said = run(inside_mounts(script, arguments(dataset, out)))
     assert code == Exit.CANT_CREATE, said
-    assert "read-only" in said
+    assert "Read-only" in said
 
 
 @pytest.mark.fault("The work folder is read-only", "exit code 73, nothing is started")

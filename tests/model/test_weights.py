@@ -15,6 +15,7 @@ from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, convert, find_weights, identify, load_model, load_network
 from neurofm_bids.storage.atomic import file_sha256
+from tests.faults.command import HOSTILE
 from tests.model.damage import KERAS, QUIETLY, SEEDS, SPECS, damaged, loads_or_is_refused, refused
 
 
@@ -69,10 +70,23 @@ def test_half_written_files_are_refused(tmp_path, keep, kind):
     refused(path, "not a whole Keras weights file|the safetensors file is damaged")
 
 
-def test_the_name_of_a_file_does_not_matter(tmp_path):
-    path = tmp_path / "renamed.safetensors"
-    path.write_bytes(KERAS)
-    same(load_network(path, SPECS["s"]), load_model("open-s").network)
+@pytest.mark.parametrize("name", ["renamed.safetensors", *HOSTILE.values()])
+def test_the_name_of_a_file_does_not_matter(tmp_path, name):
+    path, network = tmp_path / name, load_model("open-s").network
+    for content in (KERAS, save(network.state_dict())):
+        path.write_bytes(content)
+        same(load_network(path, SPECS["s"]), network)
+
+
+def test_weights_that_cannot_be_read_are_an_error(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.h5").touch()
+    monkeypatch.setattr("neurofm_bids.model.weights.file_sha256", refuse)
+    with pytest.raises(NeuroFMError, match=r"cannot be read \(Permission denied\): .*a\.h5") as error:
+        load_model("open-s", tmp_path / "a.h5")
+    assert error.value.code is Exit.NO_INPUT
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from neurofm_bids.records.scan import Identity
 
 SCAN = Identity("bids:raw:sub-01/anat/sub-01_T1w.nii.gz", "sub-01", "01")
 TASK = Task("missing_T1w.nii.gz", SCAN, {}, Processing(), "", threads=2)
-MEMORY = "the memory limit of this process was reached"
+MEMORY = "memory could not be allocated"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,7 @@ def test_folders_of_steps(tmp_path):
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Exit.IO, "the disk is full"),
         (OSError(errno.ESTALE, os.strerror(errno.ESTALE)), Exit.IO, "stale file handle"),
         (FileNotFoundError(errno.ENOENT, "No such file", "/data/x.nii"), Exit.DATA, "/data/x.nii"),
+        (OSError(errno.EIO, "I/O error", "/\udcff"), Exit.IO, "writing failed (I/O error): /\ufffd"),
         (NeuroFMError("all voxels are zero"), Exit.DATA, "all voxels are zero"),
         (KeyError("x"), Exit.SOFTWARE, "KeyError"),
         (RuntimeError("a misallocation of blame"), Exit.SOFTWARE, "RuntimeError"),

@@ -1,4 +1,6 @@
+import errno
 import gzip
+import os
 import struct
 
 import nibabel as nib
@@ -109,6 +111,19 @@ def test_damaged_files_are_refused_by_name(tmp_path, kind):
     with pytest.raises(NeuroFMError, match="the image cannot be read") as caught:
         load_t1w(path)
     assert caught.value.where == path
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOENT])
+def test_errors_of_the_system_are_no_damage(tmp_path, monkeypatch, number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    nib.save(head(), tmp_path / "scan.nii.gz")
+    monkeypatch.setattr("nibabel.load", refuse)
+    with pytest.raises(NeuroFMError) as caught:
+        load_t1w(tmp_path / "scan.nii.gz")
+    assert caught.value.what == f"the image cannot be read ({os.strerror(number)})"
+    assert "damaged" not in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from nibabel.eulerangles import euler2mat
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import itk_transform, rotation_degrees
 from neurofm_bids.preprocess.registration import load_template, read_itk, register, to_ants
+from tests.faults.command import HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +54,16 @@ def test_known_motions_are_recovered(template, angles, shift, scale):
     assert np.linalg.norm(apply_affine(result.rigid, centre) - apply_affine(result.affine, centre)) < 1
 
 
-def test_equal_seeds_give_equal_bits(template, brain_image):
+def test_equal_seeds_give_equal_bits_in_any_temporary_folder(template, brain_image, tmp_path, monkeypatch):
     data = np.asarray(brain_image.dataobj, dtype=np.float32)
     brain = nib.Nifti1Image(data, brain_image.affine)
     mask = nib.Nifti1Image((data > 0).astype(np.uint8), brain_image.affine)
-    one, two = (register(brain, mask, template, seed=5) for _ in range(2))
-    assert one == two
+    expected = register(brain, mask, template, seed=5)
+    folder = tmp_path / "".join(HOSTILE.values())
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert register(brain, mask, template, seed=5) == expected
+    assert list(folder.iterdir()) == []
 
 
 def test_ants_reads_the_transform_files_and_sees_images_where_they_are(template, tmp_path):
@@ -83,14 +88,23 @@ def test_what_is_no_brain_is_refused(template):
         register(rod, nib.Nifti1Image(inside, rod.affine), template, seed=1)
 
 
-def test_a_template_that_cannot_be_downloaded(monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(None, "TemplateFlow has none"), (PermissionError(13, "no"), "PermissionError: [Errno 13] no")],
+)
+def test_a_template_that_cannot_be_downloaded(monkeypatch, error, reason):
     from templateflow import api
 
-    monkeypatch.setattr(api, "get", lambda *_, **__: [])
-    with pytest.raises(
-        NeuroFMError, match="T1w not found locally and could not be downloaded: MNI152NLin6Asym"
-    ) as caught:
+    def get(*_, **__):
+        if error:
+            raise error
+        return []
+
+    monkeypatch.setattr(api, "get", get)
+    with pytest.raises(NeuroFMError) as caught:
         load_template("MNI152NLin6Asym")
+    what = "template T1w not found locally and could not be downloaded"
+    assert caught.value.reason == f"{what} ({reason}): MNI152NLin6Asym"
     assert "TEMPLATEFLOW_HOME" in caught.value.fix
     assert caught.value.code == Exit.TRY_AGAIN
 
