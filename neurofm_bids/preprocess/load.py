@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.preprocess.intensity import from_zero
 
 __all__ = ["load_t1w"]
 
@@ -29,14 +30,10 @@ _ZOOMS_MM = (0.2, 6.0)
 _MIN_EXTENT_MM = 80
 _FIX_HEADER = "Fix the header."
 _BLOCK = 2**20
-_ZERO_QUANTILE = 0.005
 
 
 def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
     """Return a checked T1w as float32 on its own voxel grid, its darkest signal at zero.
-
-    The 0.5th percentile of the intensities is subtracted, so that results do not depend on an offset of the
-    stored values; in usual magnitude images it is 0.
 
     Parameters
     ----------
@@ -46,9 +43,9 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
     Returns
     -------
     image
-        Its affine is the sform if that has a code, else the qform, as nibabel decides. The header keeps
-        codes and qform of the source, from which :func:`neurofm_bids.preprocess.iqm.measure_quality`
-        tells whether they agree.
+        Intensities as :func:`neurofm_bids.preprocess.intensity.from_zero` returns them. Its affine is the
+        sform if that has a code, else the qform, as nibabel decides. The header keeps codes and qform of
+        the source, from which :func:`neurofm_bids.preprocess.iqm.measure_quality` tells whether they agree.
 
     Raises
     ------
@@ -64,7 +61,7 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
         data = _voxels(image)
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=path, fix=error.fix) from error
-    return _as_float(image, data - np.quantile(data, _ZERO_QUANTILE))
+    return _as_float(image, from_zero(data))
 
 
 @contextmanager
