@@ -2,6 +2,8 @@
 
 import json
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -20,6 +22,24 @@ def test_results_change_only_with_the_pipeline_version(shared):
     assert changed == [], (
         "raise PIPELINE_VERSION in neurofm_bids/pipeline/steps.py, then write tests/data anew"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("scale", "offset", "kind"),
+    [
+        (1, -1024, np.int16),
+        (1, 32768, np.uint16),
+        (1e-6, 0, np.float32),
+        (1e6, 3e6, np.float64),
+        (1 / 4095, -0.5, np.float32),
+    ],
+)
+def test_unit_and_offset_of_the_stored_intensities_do_not_matter(shared, scale, offset, kind):
+    image = nib.load(shared / golden.SCAN)
+    stored = (np.asarray(image.dataobj, dtype=np.float64) * scale + offset).astype(kind)
+    assert golden.differences(golden.compute(nib.Nifti1Image(stored, image.affine)), KEPT) == []
 
 
 @pytest.mark.parametrize(

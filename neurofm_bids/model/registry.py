@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,10 @@ class Head:
         Names of the layer in published files.
     valid_range
         Values for which the model was trained.
+    possible_range
+        Values outside which something went wrong.
+    in_mask
+        A volume in native space, which cannot exceed that of the brain mask.
     """
 
     name: str
@@ -34,10 +39,17 @@ class Head:
     description: str
     units: str
     valid_range: tuple[float, float]
+    possible_range: tuple[float, float] = (-math.inf, math.inf)
+    in_mask: bool = False
     outputs: int = 1
     mean: float = 0.0
     sd: float = 1.0
     keras: tuple[str, ...] = ()
+
+    def possible(self, mask_volume: float) -> tuple[float, float]:
+        """Return the possible values for a brain mask of so many mm3."""
+        low, high = self.possible_range
+        return low, min(high, mask_volume) if self.in_mask else high
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,11 @@ def make_record(
     input, brain_extraction, bias_correction, registration, model_grid, image_quality, quality_flags
         What the steps before it gave.
     """
-    range_flags = (range_flag(name, prediction) for name, prediction in encoding.predictions.items())
+    head_volume = brain_extraction.volume_mm3
+    possible = {head.name: head.possible(head_volume) for head in model_spec(task.processing.model).heads}
+    range_flags = (
+        range_flag(name, prediction, possible[name]) for name, prediction in encoding.predictions.items()
+    )
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
     return ScanRecord(
         scan=task.scan,

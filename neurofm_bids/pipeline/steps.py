@@ -6,8 +6,6 @@ new output of a step, is declared in :data:`STEPS` and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
@@ -15,11 +13,12 @@ from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, ModelGrid, Registration
 from neurofm_bids.records.scan import Input, ScanRecord
+from neurofm_bids.resources import torch_threads
 
 __all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "most_memory_gb", "producer"]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 
 USUAL_VOXELS = 256**3
 
@@ -31,7 +30,7 @@ def _extract_brain(task: Task) -> dict[str, Any]:
 
     source = identify_input(task.source)
     t1w = load_t1w(task.source)
-    with _torch_threads(task.threads):
+    with torch_threads(task.threads):
         mask, measured = extract_brain(t1w, task.processing.skull_strip)
     return {"input": source, "t1w": t1w, "mask": mask, "brain_extraction": measured}
 
@@ -92,7 +91,7 @@ def _encode(task: Task, grid: Any, **measured: Any) -> dict[str, Any]:
     from neurofm_bids.pipeline.provenance import make_record
 
     volume = np.asarray(grid.dataobj, dtype=np.float32)
-    with _torch_threads(1):  # scans run side by side, and the last bits depend on the number of threads
+    with torch_threads(1):  # scans run side by side, and the last bits depend on the number of threads
         encoding = (task.encoder or load_encoder(task.processing)).encode(volume, task.processing.views)
     return {
         "features": encoding.features,
@@ -104,19 +103,6 @@ def _write(task: Task, **outputs: Any) -> dict[str, Any]:
     from neurofm_bids.pipeline.write import write_outputs
 
     return {"sidecar": str(write_outputs(task, **outputs))}
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads, and afterwards as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 # Memory was measured with benchmarks/memory.py and rounded up.

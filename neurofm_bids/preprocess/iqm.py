@@ -68,6 +68,7 @@ def measure_quality(
     brain = _Brain(t1w, corrected, mask, registration)
     metrics = {name: metric(brain) for name, metric in _METRICS.items()}
     values = {**metrics, **_header_values(t1w), "peak_ratio": _peak_ratio(brain)}
+    values["background"] = _background(brain)
     values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
     flags = tuple(
         Flag(name, _MESSAGES[name].format_map(values), severity)
@@ -134,6 +135,12 @@ def _peak_ratio(brain: _Brain) -> float:
     return _ratio(float(sizes.max()), float(np.quantile(sizes, 0.99)))
 
 
+def _background(brain: _Brain) -> float:
+    """Return the lower quartile of the intensities outside the brain over the median of the brain."""
+    outside = np.asarray(brain.t1w.dataobj)[~brain.inside]
+    return _ratio(float(np.quantile(outside, 0.25)) if outside.size else 0.0, float(np.median(brain.values)))
+
+
 def _header_values(t1w: nib.Nifti1Image) -> dict[str, Any]:
     """Return how far the qform differs from the affine, and how many forms have a code."""
     codes = [int(t1w.header[f"{form}_code"]) for form in ("qform", "sform")]
@@ -161,6 +168,7 @@ _RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
     "coarse_voxels": ("warning", "voxel_mm3", 0, 3.0),
     "large_rotation": ("warning", "rotation_degrees", 0, 30),
     "extreme_voxels": ("serious", "peak_ratio", 0, 10),  # real scans reached 3.7
+    "bright_background": ("serious", "background", -math.inf, 0.25),  # real scans reached 0.05
     "no_orientation": ("warning", "orientations", 1, 2),
     "voxel_size_disagrees": ("serious", "size_difference", 0, 0.02),
     "orientation_disagrees": ("warning", "axis_angle", 0, 5),
@@ -176,6 +184,8 @@ _MESSAGES = {
     "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
     "check its orientation",
     "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",
+    "bright_background": "Air is as bright as {background:.0%} of the brain: the zero of the intensities is "
+    "uncertain, as after an offset of part of the image or in MP2RAGE UNI images with noise in air",
     "no_orientation": "The codes of qform and sform are both 0: the orientation is assumed",
     "voxel_size_disagrees": "The qform and sform give different voxel sizes "
     "({qform_sizes} and {sform_sizes}): volumes follow the sform",

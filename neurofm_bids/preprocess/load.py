@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from neurofm_bids.bids.problems import file_problem
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.preprocess.intensity import from_zero
 
 __all__ = ["load_t1w"]
 
@@ -33,7 +34,7 @@ _BLOCK = 2**20
 
 
 def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
-    """Return a checked T1w as float32 on its own voxel grid.
+    """Return a checked T1w as float32 on its own voxel grid, its darkest signal at zero.
 
     Parameters
     ----------
@@ -43,9 +44,9 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
     Returns
     -------
     image
-        Its affine is the sform if that has a code, else the qform, as nibabel decides. The header keeps
-        codes and qform of the source, from which :func:`neurofm_bids.preprocess.iqm.measure_quality`
-        tells whether they agree.
+        Intensities as :func:`neurofm_bids.preprocess.intensity.from_zero` returns them. Its affine is the
+        sform if that has a code, else the qform, as nibabel decides. The header keeps codes and qform of
+        the source, from which :func:`neurofm_bids.preprocess.iqm.measure_quality` tells whether they agree.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
         data = _voxels(image)
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=path, fix=error.fix) from error
-    return _as_float(image, data)
+    return _as_float(image, from_zero(data))
 
 
 @contextmanager

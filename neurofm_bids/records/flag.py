@@ -21,11 +21,15 @@ class Flag:
     severity: Literal["warning", "serious"] = "warning"
 
 
-def range_flag(name: str, prediction: Prediction) -> Flag | None:
-    """Return the flag of a prediction outside the range of its model, or None."""
+def range_flag(name: str, prediction: Prediction, possible: tuple[float, float]) -> Flag | None:
+    """Return the flag of a prediction outside the training range or outside what is possible, or None."""
+    low, high = possible
+    units = {"year": "years"}.get(prediction.units, prediction.units)
+    if not low <= prediction.value <= high:
+        message = f"{prediction.long_name} of {prediction.value:.4g} {units} is impossible (above {high:.4g}"
+        return Flag(f"{name}_impossible", f"{message} or below {low:.4g})", "serious")
     if prediction.in_range:
         return None
     low, high = prediction.range
-    units = {"year": "years"}.get(prediction.units, prediction.units)
     message = f"{prediction.long_name} is outside the training range of {low:g} to {high:g} {units}"
     return Flag(f"{name}_out_of_range", message)

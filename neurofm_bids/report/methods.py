@@ -94,7 +94,7 @@ def methods_text(
     parts = [
         f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
         _stripping(parameters["skull_strip"], versions),
-        _bias(parameters["bias_correction"], versions),
+        _bias(parameters["bias_correction"]),
         f"Each brain was registered to {parameters['template']} [@{_template(parameters)}] with an affine"
         f" transform [@ants] (antspyx {versions['antspyx']}, one thread, seed {parameters['random_seed']}).",
         _grid(parameters["encode_space"]),
@@ -112,10 +112,10 @@ def _stripping(mode: str, versions: Mapping[str, str]) -> str:
     return f"Brains were extracted with deepbet {versions['deepbet']} [@deepbet]{skipped}."
 
 
-def _bias(method: str, versions: Mapping[str, str]) -> str:
+def _bias(method: str) -> str:
     if method == "none":
         return "No bias correction was applied."
-    return f"Intensity bias was corrected in the brain mask with N4 [@n4] (antspyx {versions['antspyx']})."
+    return "Intensity bias was corrected in the brain mask with N4 [@n4]."
 
 
 def _grid(space: str) -> str:

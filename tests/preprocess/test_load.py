@@ -56,9 +56,25 @@ def test_scaling_of_the_header_is_applied(tmp_path):
     content = bytearray(path.read_bytes())
     content[112:120] = np.array([0.5, 10], dtype="<f4").tobytes()  # scl_slope, scl_inter
     path.write_bytes(content)
-    np.testing.assert_allclose(
-        np.asarray(load_t1w(path).dataobj), head(dtype=np.int16).get_fdata() * 0.5 + 10
-    )
+    np.testing.assert_array_equal(np.asarray(load_t1w(path).dataobj), head(dtype=np.int16).get_fdata())
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "dtype"),
+    [
+        (1, 1000, np.int16),
+        (1, -1024, np.int16),
+        (1, 32768, np.uint16),
+        (2**-12, -0.5, np.float32),
+        (1e6, -50, np.float64),
+    ],
+)
+def test_offset_and_unit_of_the_stored_values_do_not_matter(tmp_path, scale, offset, dtype):
+    usual = head(dtype=np.int16)
+    other = nib.Nifti1Image((usual.get_fdata() * scale + offset).astype(dtype), usual.affine)
+    nib.save(other, tmp_path / "other.nii.gz")
+    loaded = np.asarray(load_t1w(tmp_path / "other.nii.gz").dataobj)
+    np.testing.assert_array_equal(loaded, usual.get_fdata())
 
 
 def test_nibabel_images_are_taken_as_they_are():
