@@ -14,7 +14,7 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
-from neurofm_bids.bids.names import LOCK
+from neurofm_bids.bids.names import LOCK, Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
@@ -22,7 +22,9 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.locks import Locks
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["RunResult", "run_participant"]
 
@@ -68,7 +70,7 @@ def run_participant(config: Config) -> RunResult:
             _log_start(job, plan, log)
             reports.covariates.log_known([*plan.done, *plan.todo])
             _process(job, plan, result, reports, log)
-            _log_end(result)
+            _log_end(job.out, result)
     return result
 
 
@@ -90,19 +92,33 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
         _log.info("Scans to process again: %d (%s).", count, text)
 
 
-def _log_end(result: RunResult) -> None:
+def _log_end(out: Derivatives, result: RunResult) -> None:
+    serious = {scan.stem: text for scan in result.done if (text := _serious_flags(out, scan))}
+    for stem, text in serious.items():
+        _log.warning("serious: %s: %s", stem, text)
     for failure in result.failed:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
     for refused in result.skipped:
         _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
     _log.info(
-        "Scans: %d done, %d up to date, %d failed. Participants without T1w: %d. Reports written: %d.",
+        "Scans: %d done (%d with serious flags), %d up to date, %d failed. Participants without T1w: %d. "
+        "Reports written: %d.",
         len(result.done),
+        len(serious),
         len(result.up_to_date),
         len(result.failed),
         len(result.skipped),
         len(result.reports),
     )
+
+
+def _serious_flags(out: Derivatives, scan: Scan) -> str:
+    """Return the messages of the serious flags of a scan that was just processed."""
+    try:
+        record = ScanRecord.from_dict(read_json(out.path(scan, "predictions")))
+    except (OSError, ValueError, NeuroFMError):  # its report has just given a warning
+        return ""
+    return ". ".join(flag.message for flag in record.flags if flag.severity == "serious")
 
 
 def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog) -> None:
