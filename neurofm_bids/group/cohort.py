@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ _Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Missing:
-    """A scan that has no row, and why (one sentence)."""
+    """A scan that has no row, or a folder that could not be listed (its path), and why (one sentence)."""
 
     stem: str
     reason: str
@@ -181,10 +182,10 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     by_size, unusable = _read(out, stored, covariates)
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
+    failed = read_failures(out_dir, covariates.bids_dir, selection)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
     named = {f"sub-{label}" for label in selection.participant_label}
-    having = {stem.split("_")[0] for stem in (*reasons, *finished)}
+    having = {re.split("[_/]", stem)[0] for stem in (*reasons, *finished)}
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
