@@ -26,6 +26,7 @@ from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
 
 __all__ = ["EVERYTHING", "Cohort", "Member", "Missing", "collect"]
@@ -136,8 +137,7 @@ class _Alike:
         self.members.append((member, features))
         if {*member.predictions, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
             self.entries.update(entries(record))
-        predictions = record.predictions.items()
-        self.predicted.update(dict.fromkeys(prediction_column(name, p.units) for name, p in predictions))
+        self.predicted.update(dict.fromkeys(_columns(record.predictions)))
         self.weights[made.model.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
         self.versions[str(made.pipeline_version)] += 1
@@ -244,7 +244,7 @@ def _member(record: ScanRecord, person: Person) -> Member:
     recorded = dict(
         zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
     )
-    outside = ((name, p.units) for name, p in record.predictions.items() if not p.in_range)
+    outside = {name: p for name, p in record.predictions.items() if not p.in_range}
     return Member(
         scan=record.scan,
         predictions={**prediction_row(record), **recorded},
@@ -252,8 +252,12 @@ def _member(record: ScanRecord, person: Person) -> Member:
         flag_cells=flag_row(record),
         acquisition=record.acquisition,
         flags=record.flags,
-        out_of_range=tuple(prediction_column(name, units) for name, units in outside),
+        out_of_range=_columns(outside),
     )
+
+
+def _columns(predictions: Mapping[str, Prediction]) -> tuple[str, ...]:
+    return tuple(prediction_column(name, p.units, p.of_class) for name, p in predictions.items())
 
 
 def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]:
