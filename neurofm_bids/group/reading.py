@@ -18,6 +18,7 @@ from neurofm_bids.bids.problems import folder_problem
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
@@ -130,8 +131,7 @@ def _prefix(stored: StoredScan) -> str:
 def _features(path: Path) -> _Features:
     try:
         columns, rows = read_tsv(path)
-        expected = [f"f{i:03d}" for i in range(len(columns))]
-        if len(rows) != 1 or list(columns) != expected or "" in rows[0].values():
+        if len(rows) != 1 or tuple(columns) != feature_columns(len(columns)) or "" in rows[0].values():
             raise ValueError("the table does not have exactly one row with the columns f000, f001, ...")
         values = np.array(list(rows[0].values()), dtype=np.float32)
         if not np.isfinite(values).all():
