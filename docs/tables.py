@@ -125,7 +125,8 @@ def _columns() -> str:
     }
     heads = model_spec("open-s").heads
     predictions = {
-        prediction_column(h.name, h.units): {"Units": h.units, "Description": h.description} for h in heads
+        prediction_column(h.name, h.units, h.of_class): {"Units": h.units, "Description": h.description}
+        for h in heads
     }
     parts = {f"..._{name}": entry for name, entry in entries["parts"].items()}
     return "\n".join(

@@ -13,8 +13,12 @@ from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = [
+    "GROUP",
     "GROUPS",
+    "LEVELS",
     "MAX_VIEWS",
+    "N_PHASES",
+    "PARTICIPANT",
     "PRECISIONS",
     "TEMPLATE",
     "Config",
@@ -27,6 +31,8 @@ __all__ = [
 
 TEMPLATE = "MNI152NLin2009cAsym"
 MAX_VIEWS = 64
+N_PHASES = 8  # places of a lattice of every second voxel along three axes
+PARTICIPANT, GROUP = LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
 
 _QUERIES = "Options for filtering BIDS queries"
@@ -138,13 +144,13 @@ class Processing:
     )
     views: int = option(
         "--views",
-        default=8,
+        default=N_PHASES,
         section=_MODEL,
         convert=whole_number(MAX_VIEWS),
         changes_results=True,
         metavar="N",
-        help="test-time augmentation: passes averaged per scan, 1 to 64 (the 8 lattice phases, then small "
-        "rotations and shifts); 1 is the published single pass, without intervals",
+        help=f"test-time augmentation: passes averaged per scan, 1 to {MAX_VIEWS} (the {N_PHASES} lattice "
+        "phases, then small rotations and shifts); 1 is the published single pass, without intervals",
     )
     precision: str = option(
         "--precision",
@@ -296,7 +302,7 @@ class Config:
 
     bids_dir: Path
     out_dir: Path
-    levels: tuple[str, ...] = ("participant",)
+    levels: tuple[str, ...] = (PARTICIPANT,)
     selection: Selection = field(default_factory=Selection)
     processing: Processing = field(default_factory=Processing)
     outputs: Outputs = field(default_factory=Outputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import write_bytes, write_json, write_text
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["write_demo"]
 
@@ -87,7 +87,7 @@ def write_demo(folder: Path) -> Path:
 
 def _is_demo(description: Path) -> bool:
     try:
-        return bool(json.loads(description.read_text(encoding="utf-8"))["Name"] == _NAME)
+        return bool(read_json(description)["Name"] == _NAME)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -78,9 +78,9 @@ class NeuroFMFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names that tables of features use: ``f000`` onwards."""
         from neurofm_bids.model.registry import model_spec
+        from neurofm_bids.records.columns import feature_columns
 
-        size = model_spec(self.model).latent_size
-        return np.array([f"f{i:03d}" for i in range(size)], dtype=object)
+        return np.array(feature_columns(model_spec(self.model).latent_size), dtype=object)
 
     def _loaded(self) -> NeuroFM:
         from neurofm_bids.api import NeuroFM

@@ -82,7 +82,7 @@ def write_scan(out, stem, *, seed=0, **changes):
         scan=replace(record.scan, stem=stem, uri=f"{folder}/{stem}_T1w.nii.gz", entities=labels),
         predictions={
             "age": prediction(40.0 + seed),
-            "sex": prediction(0.4, "probability of male"),
+            "sex": prediction(0.4, "1", of_class="male"),
             "ventricular_volume": prediction(15000.0 + seed, "mm^3"),
             "brain_volume": prediction(1.2e6, "mm^3"),
         },

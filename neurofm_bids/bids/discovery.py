@@ -153,7 +153,7 @@ def _nothing_selected(config: Config, n_images: int, n_participants: int) -> Neu
         if (value := getattr(config.selection, item.name)) and value is not True
     ]
     used = ", ".join(text if len(text) <= 200 else f"{text[:200]}..." for text in options)
-    found = f"{n_images} in {n_participants} participants" + (f"; {used}" if used else "")
+    found = f"images: {n_images}, participants: {n_participants}" + (f"; {used}" if used else "")
     return NeuroFMError(
         f"no T1w image is selected ({found})",
         where=config.bids_dir,

@@ -10,13 +10,12 @@ from typing import Any
 
 from neurofm_bids import __version__
 from neurofm_bids.cli.arguments import Parser, add_options
-from neurofm_bids.config import GROUPS, Config
+from neurofm_bids.config import GROUPS, LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import Option, options_of
 
-__all__ = ["LEVELS", "get_parser", "parse"]
+__all__ = ["get_parser", "parse"]
 
-LEVELS = ("participant", "group")
 _NOTRACK = "--notrack"
 
 
@@ -30,7 +29,10 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("bids_dir", type=Path, help="the BIDS dataset")
     parser.add_argument("out_dir", type=Path, help="the output folder (may lie in bids_dir/derivatives)")
     parser.add_argument(
-        "analysis_level", nargs="+", metavar="{participant,group}", help="one or both; participant runs first"
+        "analysis_level",
+        nargs="+",
+        metavar=f"{{{','.join(LEVELS)}}}",
+        help=f"one or both; {LEVELS[0]} runs first",
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     for group in GROUPS.values():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.filters import parse_labels, read_filter_file
-from neurofm_bids.config import GROUPS, Config, Selection
+from neurofm_bids.config import GROUPS, LEVELS, Config, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, options_of
@@ -44,7 +44,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     labels = {name: parse_labels(given[name]) for name in many if name in given}
     values = {**given, **labels, "work_dir": work_dir}
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
-    levels = tuple(sorted(set(given["analysis_level"]), reverse=True))  # participant before group
+    levels = tuple(level for level in LEVELS if level in given["analysis_level"])
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -19,6 +18,7 @@ from neurofm_bids.errors import Exit, NeuroFMError, os_error
 from neurofm_bids.pipeline.nipype_graph import TIMING, read_failure, step_folder
 from neurofm_bids.pipeline.steps import STEPS
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["Chunk"]
 
@@ -30,9 +30,9 @@ _REPORT = "Please report this with the crash file."
 class Chunk:
     """Follows every node of a chunk (a :class:`neurofm_bids.engine.plugin.Observer`).
 
-    A scan is finished when its last step is done or one of them failed (what a step that ran beside that one
-    reports afterwards does not count): it is counted, its failure is
-    recorded, and its folder is removed unless ``--keep-work`` is given.
+    A scan is finished when its last step is done or one of its steps has failed; what steps that run at the
+    same time report after that does not count. It is counted, its failure is recorded, and its folder is
+    removed unless ``--keep-work`` is given.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class Chunk:
         seconds = time.monotonic() - self._started.pop((index, step), time.monotonic())
         path = step_folder(self.folder, index, step) / TIMING
         try:
-            measured = json.loads(path.read_text())
+            measured = read_json(path)
         except (OSError, ValueError):  # the step was killed, or nipype could not start it
             measured = {"seconds": round(seconds, 3), "cpu_seconds": None, "peak_memory_mb": None}
         timing = Timing(self._scans[index].stem, step, outcome, **measured)

@@ -105,7 +105,7 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
     load_template(config.processing.template)
     _warn_of_little_memory(config.resources.memory_gb)
     with (
-        work_folder(config.running.work_dir, keep=config.running.keep_work) as folder,
+        work_folder(config.running.work_dir, out_dir=config.out_dir, keep=config.running.keep_work) as folder,
         Workers(config.resources.omp_nthreads, folder) as workers,
         monitored(config.resources.resource_monitor, log_folder, folder),
     ):

@@ -15,7 +15,7 @@ from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
 from neurofm_bids.option import options_of
-from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.failure import FAILURE_COLUMNS, Failure
 from neurofm_bids.storage.atomic import write_text
 from neurofm_bids.storage.tables import table_text
 
@@ -118,7 +118,7 @@ class _LogFile(logging.FileHandler):
 
 def _table(failures: Sequence[Failure]) -> str:
     rows = [failure.row() for failure in failures]
-    return table_text(("scan", "step", "reason", "fix"), [row.values() for row in rows])
+    return table_text(FAILURE_COLUMNS, [row.values() for row in rows])
 
 
 def _toml(config: Config) -> str:

@@ -22,18 +22,19 @@ from neurofm_bids.storage.locks import Locks
 __all__ = ["default_work_dir", "disk_errno", "run_prefix", "work_folder"]
 
 _log = logging.getLogger(__name__)
-_SHARED = "neurofm-work-"
 _KEPT = "neurofm-kept-"
 _MAX_BYTES = 107 - len("/pymp-12345678/listener-12345678")  # the path of a socket has at most 107
 _PROBE = 2**16  # bytes: more than a step writes when it fails
 
 
 @contextlib.contextmanager
-def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
+def work_folder(work_dir: Path, *, out_dir: Path | None = None, keep: bool = False) -> Iterator[Path]:
     """Create a folder for one run under ``work_dir`` and remove it at the end.
 
     Parameters
     ----------
+    out_dir
+        Output folder: the last run also removes ``work_dir`` if it is the default one of this folder.
     keep
         Keep the folder, and log where it is.
 
@@ -42,6 +43,7 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
     NeuroFMError
         It cannot be created, or ``work_dir`` belongs to another user.
     """
+    is_default = out_dir is not None and _is_default(work_dir, out_dir)
     number = uuid.uuid4().hex[:12]
     folder, new = work_dir / f"{run_prefix()}{number}", work_dir / f"neurofm-new-{number}"
     try:
@@ -62,13 +64,13 @@ def work_folder(work_dir: Path, *, keep: bool = False) -> Iterator[Path]:
         finally:
             _end(folder, keep=keep)
             _clear(work_dir, but=folder)  # of a run that was killed in the meantime
-            if work_dir.name.startswith(_SHARED):
+            if is_default:
                 with contextlib.suppress(OSError):  # another run or a kept folder is in it
                     work_dir.rmdir()
 
 
 def default_work_dir(out_dir: Path) -> Path:
-    """Return the folder in the temporary directory for the runs of one output folder; the last removes it.
+    """Return the folder in the temporary directory for the runs of one output folder.
 
     Raises
     ------
@@ -77,13 +79,20 @@ def default_work_dir(out_dir: Path) -> Path:
     """
     name = hashlib.sha256(os.fsencode(out_dir)).hexdigest()[:8]
     try:
-        return Path(tempfile.gettempdir()) / f"{_SHARED}{os.geteuid()}-{name}"
+        return Path(tempfile.gettempdir()) / f"neurofm-work-{os.geteuid()}-{name}"
     except FileNotFoundError as error:
         raise NeuroFMError(
             "no writable temporary folder found",
             fix="Choose a folder for intermediate files with --work-dir.",
             code=Exit.CANT_CREATE,
         ) from error
+
+
+def _is_default(work_dir: Path, out_dir: Path) -> bool:
+    try:
+        return work_dir == default_work_dir(out_dir)
+    except NeuroFMError:
+        return False
 
 
 def _create(new: Path) -> None:
@@ -128,13 +137,14 @@ def _clear(work_dir: Path, *, but: Path | None = None) -> None:
     On some file systems other machines do not see the locks: their folders are left to them.
     """
     for folder in work_dir.glob(f"{run_prefix()}*"):
-        status = folder.lstat()
-        if folder == but or not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            continue
-        with contextlib.suppress(NeuroFMError), Locks(folder / "lock", create=False) as lock:
-            if lock.try_acquire("run") and lock.works:
-                _log.info("Removing the work folder of a killed run: %s", folder)
-                shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(NeuroFMError, FileNotFoundError):  # another run removed it in this moment
+            status = folder.lstat()
+            if folder == but or not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                continue
+            with Locks(folder / "lock", create=False) as lock:
+                if lock.try_acquire("run") and lock.works:
+                    _log.info("Removing the work folder of a killed run: %s", folder)
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""Cohort tables from an output folder alone."""
+"""The group level: tables and a report of the scans in an output folder, joined with the covariates."""

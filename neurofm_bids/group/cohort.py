@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
 
 __all__ = ["EVERYTHING", "Cohort", "Member", "Missing", "collect"]
@@ -37,7 +39,7 @@ _Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Missing:
-    """A scan that has no row, and why (one sentence)."""
+    """A scan that has no row, or a folder that could not be listed (its path), and why (one sentence)."""
 
     stem: str
     reason: str
@@ -135,8 +137,7 @@ class _Alike:
         self.members.append((member, features))
         if {*member.predictions, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
             self.entries.update(entries(record))
-        predictions = record.predictions.items()
-        self.predicted.update(dict.fromkeys(prediction_column(name, p.units) for name, p in predictions))
+        self.predicted.update(dict.fromkeys(_columns(record.predictions)))
         self.weights[made.model.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
         self.versions[str(made.pipeline_version)] += 1
@@ -181,10 +182,10 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     by_size, unusable = _read(out, stored, covariates)
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
+    failed = read_failures(out_dir, covariates.bids_dir, selection)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
     named = {f"sub-{label}" for label in selection.participant_label}
-    having = {stem.split("_")[0] for stem in (*reasons, *finished)}
+    having = {re.split("[_/]", stem)[0] for stem in (*reasons, *finished)}
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
@@ -243,7 +244,7 @@ def _member(record: ScanRecord, person: Person) -> Member:
     recorded = dict(
         zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
     )
-    outside = ((name, p.units) for name, p in record.predictions.items() if not p.in_range)
+    outside = {name: p for name, p in record.predictions.items() if not p.in_range}
     return Member(
         scan=record.scan,
         predictions={**prediction_row(record), **recorded},
@@ -251,8 +252,12 @@ def _member(record: ScanRecord, person: Person) -> Member:
         flag_cells=flag_row(record),
         acquisition=record.acquisition,
         flags=record.flags,
-        out_of_range=tuple(prediction_column(name, units) for name, units in outside),
+        out_of_range=_columns(outside),
     )
+
+
+def _columns(predictions: Mapping[str, Prediction]) -> tuple[str, ...]:
+    return tuple(prediction_column(name, p.units, p.of_class) for name, p in predictions.items())
 
 
 def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.filters import selector
 from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, t1w_stem
 from neurofm_bids.bids.problems import folder_problem
 from neurofm_bids.bids.stored import StoredScan
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
-from neurofm_bids.storage.text import read_json
+from neurofm_bids.storage.text import printable, read_json
 
 __all__ = ["read_failures", "read_scan"]
 
@@ -47,30 +50,43 @@ def read_scan(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featur
     raise NeuroFMError("the scan is being written", where=stored.stem, fix="Run the group level again later.")
 
 
-def read_failures(out_dir: Path, bids_dir: Path, is_selected: Callable[[str, str], bool]) -> dict[str, str]:
-    """Return the reasons of selected scans that runs listed as failed, of the latest run, by stem.
+def read_failures(out_dir: Path, bids_dir: Path, selection: Selection) -> dict[str, str]:
+    """Return why selected scans failed in the latest run, by stem, and why folders were closed, by path.
 
     Parameters
     ----------
     bids_dir
         The dataset: images that are not there any more do not count.
-    is_selected
-        Tells from label of the participant and stem whether a scan is selected.
+    selection
+        Only its participants count for a folder: it may hold scans of any session.
     """
+    is_selected, has_selected = selector(selection), selector(Selection(selection.participant_label))
     reasons: dict[str, str] = {}
     for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
         for row in _rows(path):
             scan = PurePosixPath(row.get("scan", ""))
-            stem, subject = t1w_stem(scan.name), "".join(scan.parts[:1]).removeprefix("sub-")
-            if stem and is_selected(subject, stem) and _is_there(bids_dir / scan):
+            subject, is_image = "".join(scan.parts[:1]).removeprefix("sub-"), bool(T1W.search(scan.name))
+            name, counts = (t1w_stem(scan.name), is_selected) if is_image else (str(scan), has_selected)
+            if counts(subject, name) and _is_there(bids_dir, scan, is_image=is_image):
                 step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
-                reasons.setdefault(stem, f"failed in {step}: {reason}")
+                reasons.setdefault(name, f"failed in {step}: {reason}")
     return reasons
 
 
-def _is_there(path: Path) -> bool:
+def _is_there(bids_dir: Path, scan: PurePosixPath, *, is_image: bool) -> bool:
     """Tell whether the image of a failed scan still exists, or a folder is still closed."""
-    return os.path.lexists(path) and (T1W.search(path.name) is not None or folder_problem(path) is not None)
+    path = bids_dir
+    for part in scan.parts:
+        path /= part if os.path.lexists(path / part) else _name_written_as(part, path)
+    return os.path.lexists(path) and (is_image or folder_problem(path) is not None)
+
+
+def _name_written_as(text: str, folder: Path) -> str:
+    """Return the name in a folder of which this is the printable form, or the text itself."""
+    try:
+        return next((path.name for path in folder.iterdir() if printable(path.name) == text), text)
+    except OSError:
+        return text
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, str]]:
@@ -115,8 +131,7 @@ def _prefix(stored: StoredScan) -> str:
 def _features(path: Path) -> _Features:
     try:
         columns, rows = read_tsv(path)
-        expected = [f"f{i:03d}" for i in range(len(columns))]
-        if len(rows) != 1 or list(columns) != expected or "" in rows[0].values():
+        if len(rows) != 1 or tuple(columns) != feature_columns(len(columns)) or "" in rows[0].values():
             raise ValueError("the table does not have exactly one row with the columns f000, f001, ...")
         values = np.array(list(rows[0].values()), dtype=np.float32)
         if not np.isfinite(values).all():

@@ -16,6 +16,7 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
+from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import EVERYTHING, Cohort, Member, Missing, collect
@@ -113,12 +114,16 @@ def _is_active(locks: Locks) -> bool:
 def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
     first = cohort.missing[0] if cohort.missing else None
     why = f" (missing: {len(cohort.missing)}; {first.stem}: {first.reason})" if first else ""
+    if first:
+        fix = "Process the missing scans first."
+    elif any(stored_scans(Derivatives(out_dir, cohort.label))):
+        fix = "Check the options that select scans."
+    else:
+        fix = "Run the participant level with this model first."
     return NeuroFMError(
         f"no scan has usable outputs of the model {cohort.label}{why}",
         where=out_dir,
-        fix="Process the missing scans first."
-        if first
-        else "Run the participant level with this model first.",
+        fix=fix,
         code=Exit.NOTHING_SELECTED,
     )
 

@@ -10,7 +10,7 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.group.cohort import Cohort
 from neurofm_bids.records import dictionary
-from neurofm_bids.records.columns import FLAG_COLUMNS, IDENTITY_COLUMNS, Row, identity_row
+from neurofm_bids.records.columns import FLAG_COLUMNS, IDENTITY_COLUMNS, Row, feature_columns, identity_row
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Model
 from neurofm_bids.records.statistics import Components, Statistics
@@ -111,7 +111,8 @@ def _model(cohort: Cohort) -> Model:
 def _features(cohort: Cohort) -> Table:
     import pandas as pd
 
-    columns = {f"f{i:03d}": dictionary.feature(i) for i in range(cohort.features.shape[1])}
+    names = feature_columns(cohort.features.shape[1])
+    columns = {name: dictionary.feature(number) for number, name in enumerate(names)}
     frame = pd.DataFrame(cohort.features, columns=list(columns))
     return _scans(cohort, "Features", frame, columns, digits=9)  # nine tell any two float32 apart
 

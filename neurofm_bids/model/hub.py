@@ -7,13 +7,13 @@ files in its cache: a file is there whole or not at all.
 from __future__ import annotations
 
 import errno
-import json
 import re
 from pathlib import Path
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.storage.atomic import file_sha256, write_json
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["accept_license", "fetch", "fetched", "is_license_accepted"]
 
@@ -132,7 +132,7 @@ def _acceptances() -> Path:
 
 def _accepted() -> set[str]:
     try:
-        return set(json.loads(_acceptances().read_text(encoding="utf-8")))
+        return set(read_json(_acceptances()))
     except (OSError, ValueError, TypeError):
         return set()
 

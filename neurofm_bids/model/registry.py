@@ -30,6 +30,8 @@ class Head:
         Values for which the model was trained.
     possible_range
         Values outside which something went wrong.
+    of_class
+        The class of which the value is the probability.
     in_mask
         A volume in native space, which cannot exceed that of the brain mask.
     """
@@ -40,6 +42,7 @@ class Head:
     units: str
     valid_range: tuple[float, float]
     possible_range: tuple[float, float] = (-math.inf, math.inf)
+    of_class: str | None = None
     in_mask: bool = False
     outputs: int = 1
     mean: float = 0.0

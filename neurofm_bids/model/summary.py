@@ -42,6 +42,7 @@ def _prediction(head: Head, values: NDArray[np.float64]) -> Prediction:
         in_range=low <= value <= high,
         long_name=head.long_name,
         description=head.description,
+        of_class=head.of_class,
     )
 
 

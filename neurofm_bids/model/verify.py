@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.weights import LoadedModel, load_model
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["Check", "published_example", "verify"]
 
@@ -118,18 +118,18 @@ def published_example(loaded: LoadedModel, image: Path | None = None) -> Check:
     NeuroFMError
         ``image`` is another one.
     """
-    path = files("neurofm_bids") / "data" / "verification" / f"{loaded.spec.name}.json"
+    path = Path(str(files("neurofm_bids"))) / "data" / "verification" / f"{loaded.spec.name}.json"
     name = "published example"
     if not path.is_file():
         return Check(name, None, "no example was published for this model", "Not checked.")
-    expected = json.loads(path.read_text(encoding="utf-8"))
+    expected = read_json(path)
     try:
-        source = image or _template_image()
+        source = image or _template_image(expected["Template"])
     except NeuroFMError as error:
         return Check(name, None, str(error), "Not checked.")
     return _compared(
         name,
-        _published_run(loaded, source),
+        _published_run(loaded, source, expected["Image"]),
         np.array(expected["Features"]),
         f" ({expected['Image']})",
         "If it passes, weights, loader, network and the preprocessing of the example reproduce the features "
@@ -145,24 +145,24 @@ def _compared(name: str, features: NDArray[Any], expected: NDArray[Any], note: s
     )
 
 
-def _template_image() -> Path:
+def _template_image(template: str) -> Path:
     from templateflow import api
 
     try:
-        path = api.get(TEMPLATE, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
+        path = api.get(template, resolution=1, desc="brain", suffix="T1w", extension=".nii.gz")
         why = "TemplateFlow has none"
     except Exception as error:
         path, why = None, type(error).__name__
     if not path or isinstance(path, list):
         raise NeuroFMError(
-            f"the 1 mm brain of {TEMPLATE} is not available ({why})",
+            f"the 1 mm brain of {template} is not available ({why})",
             fix="Connect to the internet, or pass the file with --image.",
             code=Exit.TRY_AGAIN,
         )
     return Path(path)
 
 
-def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
+def _published_run(loaded: LoadedModel, image: Path, what: str) -> NDArray[np.float32]:
     """Return the features after the preprocessing of the published example: reordered, then conformed."""
     from nibabel.processing import conform
 
@@ -175,7 +175,7 @@ def _published_run(loaded: LoadedModel, image: Path) -> NDArray[np.float32]:
         raise NeuroFMError(
             f"an image of {brain.shape} voxels is not that of the published example ({_IMAGE_SHAPE})",
             where=image,
-            fix=f"Use TemplateFlow's {TEMPLATE}, resolution 1, desc-brain T1w.",
+            fix=f"Use {what}.",
         )
     brain = brain.as_reoriented(reorientation(brain.affine, GRID_AFFINE))
     grid = conform(brain, out_shape=(256,) * 3, order=1, orientation="LIA")

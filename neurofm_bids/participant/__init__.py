@@ -1,1 +1,1 @@
-"""The participant level: plan, freshness, processing and writing."""
+"""The participant level: what to process, freshness of outputs, the run and its reports."""

@@ -65,13 +65,13 @@ class Reports:
         return written
 
     def refresh(self, subjects: Iterable[str]) -> set[Path]:
-        """Write the reports that are absent or were made from other outputs or covariates."""
+        """Write the reports that are absent, show failures, or were made from other outputs or covariates."""
         return self.write(subjects, only_stale=True)
 
     def _write(self, subject: str, failures: Sequence[Failure], only_stale: bool) -> set[Path]:
         failed = {failure.stem for failure in failures}
-        finished = list(self._finished(subject))
-        scans, contents = [scan for scan in finished if scan.record.scan.stem not in failed], _hash(finished)
+        scans = [scan for scan in self._finished(subject) if scan.record.scan.stem not in failed]
+        contents = _hash(scans, failures)
         if not (scans or failures) or (only_stale and self._is_current(subject, contents)):
             return set()
         path = self.out.report(subject)
@@ -110,12 +110,11 @@ class Reports:
             return False
 
 
-def _hash(scans: Iterable[ScanReport]) -> str:
+def _hash(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:
     """Return a hash of what the report of a participant shows."""
-    digest = hashlib.sha256()
-    for scan in scans:
-        digest.update(json.dumps(scan.record.to_dict(), sort_keys=True).encode() + repr(scan.person).encode())
-    return digest.hexdigest()
+    shown: list[object] = [(scan.record.to_dict(), repr(scan.person)) for scan in scans]
+    shown += [failure.row() for failure in failures]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 def write_citation(out: Derivatives, processing: Processing, model: ModelSpec) -> None:

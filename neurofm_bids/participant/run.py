@@ -124,13 +124,14 @@ def _serious_flags(out: Derivatives, scan: Scan) -> str:
 def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog) -> None:
     if plan.failed:
         log.failed(*plan.failed)
-    result.reports |= reports.write({failure.subject for failure in plan.failed}, plan.failed)
+    failed = {failure.subject for failure in plan.failed}
+    result.reports |= reports.write(failed, plan.failed)
     if job.config.outputs.reports_only:
         scans = (*plan.done, *plan.todo)  # those made with other settings too
         subjects = {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
         result.reports |= reports.write(subjects, plan.failed)
         return
-    result.reports |= reports.refresh(scan.subject for scan in plan.done)
+    result.reports |= reports.refresh({scan.subject for scan in plan.done} - failed)
     processed = Processed()
     scans = tuple(plan.todo)
     with closing(process(job.started(scans), scans, reports.locks, log, processed)) as chunks:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neurofm_bids.bids.names import Derivatives, image_sidecar
 from neurofm_bids.geometry import itk_transform
 from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import to_json
 from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
@@ -68,7 +69,7 @@ def write_outputs(
 
 def features_table(features: NDArray[np.float32]) -> str:
     """Return the one-row table of features, ``f000`` onwards, eight significant digits."""
-    names = "\t".join(f"f{i:03d}" for i in range(len(features)))
+    names = "\t".join(feature_columns(len(features)))
     return names + "\n" + "\t".join(f"{value:.8g}" for value in features) + "\n"
 
 

@@ -71,7 +71,7 @@ def measure_quality(
     values["background"] = _background(brain)
     values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
     flags = tuple(
-        Flag(name, _MESSAGES[name].format_map(values), severity)
+        Flag(name, _MESSAGES[name].format(**values, lowest=lowest, highest=highest), severity)
         for name, (severity, value, lowest, highest) in _RULES.items()
         if values[value] < lowest or values[value] > highest
     )
@@ -179,8 +179,8 @@ _MESSAGES = {
     "check the brain mask, contrast and orientation",
     "inverted_contrast": "The inner brain is darker than its rim: the image may not be T1-weighted",
     "unusual_brain_size": "The brain mask volume of {mask_volume_ml:.0f} ml is outside the usual range of "
-    "1000 to 2000 ml",
-    "coarse_voxels": "The voxels of {voxel_mm3:.3g} mm^3 are larger than 3 mm^3",
+    "{lowest} to {highest} ml",
+    "coarse_voxels": "The voxels of {voxel_mm3:.3g} mm^3 are larger than {highest:g} mm^3",
     "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
     "check its orientation",
     "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",

@@ -19,6 +19,7 @@ __all__ = [
     "RECORDED_COLUMNS",
     "Row",
     "entries",
+    "feature_columns",
     "flag_row",
     "identity_row",
     "prediction_row",
@@ -33,6 +34,15 @@ KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "c
 RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
 FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
+
+
+def feature_columns(count: int) -> tuple[str, ...]:
+    """Return the columns of features.
+
+    >>> feature_columns(2)
+    ('f000', 'f001')
+    """
+    return tuple(f"f{i:03d}" for i in range(count))
 
 
 def identity_row(scan: Identity) -> Row:
@@ -51,7 +61,8 @@ def prediction_row(record: ScanRecord) -> Row:
     for name, prediction in record.predictions.items():
         interval = prediction.interval95 or (None, None)
         cells = (prediction.value, prediction.sd, *interval, prediction.in_range)
-        row |= zip(_prediction_columns(name, prediction.units), cells, strict=True)
+        columns = _prediction_columns(name, prediction.units, prediction.of_class)
+        row |= zip(columns, cells, strict=True)
     readouts = {_readout_column(name): score for name, score in record.readouts.items()}
     return {**row, "views": record.views, **readouts}
 
@@ -81,8 +92,8 @@ def entries(record: ScanRecord) -> dict[str, Entry]:
 
 
 @cache  # so that the rows of a cohort share their keys
-def _prediction_columns(name: str, units: str) -> tuple[str, ...]:
-    return tuple(f"{dictionary.prediction_column(name, units)}{part}" for part in _PARTS)
+def _prediction_columns(name: str, units: str, of_class: str | None) -> tuple[str, ...]:
+    return tuple(f"{dictionary.prediction_column(name, units, of_class)}{part}" for part in _PARTS)
 
 
 @cache

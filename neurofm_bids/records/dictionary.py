@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from neurofm_bids.records.prediction import Prediction, class_of
+from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.storage.text import read_json
 
 __all__ = [
     "Entry",
@@ -30,8 +31,8 @@ _SUFFIXES = {"year": "_years", "mm^3": "_mm3", "mm": "_mm"}
 
 @cache
 def _dictionary() -> dict[str, dict[str, Any]]:
-    text = files("neurofm_bids").joinpath("data/dictionary.json").read_text(encoding="utf-8")
-    loaded: dict[str, dict[str, Any]] = json.loads(text)
+    path = Path(str(files("neurofm_bids"))) / "data" / "dictionary.json"
+    loaded: dict[str, dict[str, Any]] = read_json(path)
     return loaded
 
 
@@ -100,13 +101,12 @@ def readout(name: str) -> Entry:
     return {**entry, "LongName": f"{entry['LongName']} {name}"}
 
 
-def prediction_column(name: str, units: str) -> str:
+def prediction_column(name: str, units: str, of_class: str | None = None) -> str:
     """Return the column of a predicted value.
 
-    >>> prediction_column("age", "year"), prediction_column("sex", "probability of male")
+    >>> prediction_column("age", "year"), prediction_column("sex", "1", "male")
     ('predicted_age_years', 'predicted_male_probability')
     """
-    of_class = class_of(units)
     if of_class is not None:
         return f"predicted_{_safe(of_class)}_probability"
     return f"predicted_{_safe(name)}{_SUFFIXES.get(units, '')}"
@@ -114,12 +114,11 @@ def prediction_column(name: str, units: str) -> str:
 
 def prediction(name: str, about: Prediction) -> dict[str, Entry]:
     """Return the entries of a prediction's columns: its value, then ``_sd``, ``_lower95``, ..."""
-    column, (low, high) = prediction_column(name, about.units), about.range
-    units = about.units if class_of(about.units) is None else "1"
+    column, (low, high) = prediction_column(name, about.units, about.of_class), about.range
     text = f"{about.description}. Supported range: {low:g} to {high:g}"
-    entries = {column: {"LongName": about.long_name, "Description": text, "Units": units}}
+    entries = {column: {"LongName": about.long_name, "Description": text, "Units": about.units}}
     for part, entry in _dictionary()["parts"].items():
-        unit = {} if "Levels" in entry else {"Units": units}
+        unit = {} if "Levels" in entry else {"Units": about.units}
         entries[f"{column}_{part}"] = {**entry, **unit, "LongName": f"{about.long_name}, {entry['LongName']}"}
     return entries
 

@@ -7,7 +7,9 @@ from pydantic.dataclasses import dataclass
 from neurofm_bids.errors import Exit
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Failure"]
+__all__ = ["FAILURE_COLUMNS", "Failure"]
+
+FAILURE_COLUMNS = ("scan", "step", "reason", "fix")  # of ``failed.tsv``
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -43,4 +45,4 @@ class Failure:
 
     def row(self) -> dict[str, str]:
         """Return its row of ``failed.tsv``."""
-        return {name: getattr(self, name) for name in ("scan", "step", "reason", "fix")}
+        return {name: getattr(self, name) for name in FAILURE_COLUMNS}

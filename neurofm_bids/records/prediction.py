@@ -6,9 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Prediction", "class_of"]
-
-_PROBABILITY = "probability of "
+__all__ = ["Prediction"]
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -25,6 +23,8 @@ class Prediction:
         ``value`` plus and minus 1.96 ``sd``, within 0 and 1 for a probability.
     in_range
         Whether the value lies in ``range``, for which the model was trained.
+    of_class
+        The class of which the value is the probability; None for other quantities.
     """
 
     value: float
@@ -35,12 +35,4 @@ class Prediction:
     in_range: bool
     long_name: str
     description: str
-
-
-def class_of(units: str) -> str | None:
-    """Return the class in the units of a probability, or None for other units.
-
-    >>> class_of("probability of male"), class_of("year")
-    ('male', None)
-    """
-    return units.removeprefix(_PROBABILITY) if units.startswith(_PROBABILITY) else None
+    of_class: str | None = None

@@ -130,6 +130,6 @@ class ScanRecord:
         Raises
         ------
         NeuroFMError
-            A value is absent, has another type, or is not finite.
+            A value is absent, unknown, of another type, or not finite.
         """
         return from_json(cls, values)

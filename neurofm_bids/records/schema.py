@@ -28,9 +28,11 @@ RECORD = ConfigDict(
     alias_generator=_key,
     populate_by_name=True,
     allow_inf_nan=False,
+    extra="forbid",
     json_schema_serialization_defaults_required=True,  # a file holds every field
 )
 _DIGITS = 7
+_PLAIN = {"missing": "is absent", "unexpected_keyword_argument": "is unknown"}
 _Record = TypeVar("_Record")
 
 
@@ -49,14 +51,14 @@ def from_json(kind: type[_Record], values: Any) -> _Record:
     Raises
     ------
     NeuroFMError
-        A value is absent, has another type, or is not finite; the message names its key.
+        A value is absent, unknown, of another type, or not finite; the message names its key.
     """
     try:
         record: _Record = _adapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or kind.__name__
-        reason = f"{key} is absent" if first["type"] == "missing" else f"{key}: {first['msg']}"
+        reason = f"{key} {_PLAIN[first['type']]}" if first["type"] in _PLAIN else f"{key}: {first['msg']}"
         raise NeuroFMError(f"the record cannot be used ({reason})") from error
     return record
 

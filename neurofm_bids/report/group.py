@@ -199,7 +199,7 @@ def _title(report: GroupReport, column: str) -> str:
 def _unit(report: GroupReport, column: str) -> tuple[str, float]:
     """Return the unit to show and the factor to it: volumes in millilitres, as clinicians read them."""
     unit = str(report.columns.get(column, {}).get("Units", "arbitrary"))
-    if unit == "mm^3" and column.endswith("volume_mm3"):
+    if unit == "mm^3" and column in {*report.predictions, MASK_VOLUME}:
         return "ml", 1e-3
     return {"year": "years"}.get(unit, unit), 1.0
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from neurofm_bids.config import N_PHASES
 from neurofm_bids.records.scan import Provenance
 
 __all__ = ["bibliography", "methods_of", "methods_text", "plain_citations"]
@@ -85,7 +86,7 @@ def methods_text(
     Parameters
     ----------
     parameters
-        :attr:`neurofm_bids.config.Config.parameters`.
+        :attr:`neurofm_bids.config.Processing.parameters`.
     model, notice
         Name of the model, and its notice.
     versions
@@ -131,7 +132,8 @@ def _views(count: int) -> str:
     if count == 1:
         return "a single pass of each scan"
     views = f"the mean of {count} passes of each scan (phases of the 2 mm lattice that the network reads"
-    return f"{views}, and rotations and shifts of up to 2 degrees and 1 mm)" if count > 8 else f"{views})"
+    jitter = ", and rotations and shifts of up to 2 degrees and 1 mm" if count > N_PHASES else ""
+    return f"{views}{jitter})"
 
 
 def _template(parameters: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.columns import AGE_REMARKS
 from neurofm_bids.records.dictionary import column, metric
 from neurofm_bids.records.failure import Failure
-from neurofm_bids.records.prediction import Prediction, class_of
+from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.methods import methods_of, plain_citations
 from neurofm_bids.report.render import render
@@ -139,13 +139,13 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
         remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
         remarks += [column(AGE_REMARKS)["Levels"][name] for name in person.remarks]
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
-    kind = "" if class_of(prediction.units) is None else f" ({prediction.units})"
+    kind = "" if prediction.of_class is None else f" (probability of {prediction.of_class})"
     return _Number(prediction.long_name + kind, value, interval, "; ".join(remarks), prediction.description)
 
 
 def _shown(prediction: Prediction) -> tuple[float, str, str]:
     """Return factor, unit and format in which people read a quantity."""
-    if class_of(prediction.units) is not None:
+    if prediction.of_class is not None:
         return 1.0, "", ".2f"
     shown = {"mm^3": (1e-3, "ml", ",.1f"), "year": (1.0, "years", ".1f")}
     return shown.get(prediction.units, (1.0, prediction.units, ".3g"))

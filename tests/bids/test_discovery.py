@@ -69,11 +69,11 @@ def test_selection(bids_dataset, settings, expected):
         ({"participant_label": ("01", "77")}, "no such participant: 77"),
         (
             {"session_label": ("zz", "y")},
-            r"no T1w image is selected \(1 in 1 participants; --session-label zz y\): .*/bids. Check",
+            r"no T1w image is selected \(images: 1, participants: 1; --session-label zz y\): .*/bids. Check",
         ),
         (
             {"participant_label": ("01",), "t1w": {"run": 7}},
-            r"\(1 in 1 participants; --participant-label 01, --bids-filter-file .*/filter.json\): ",
+            r"\(images: 1, participants: 1; --participant-label 01, --bids-filter-file .*/filter.json\): ",
         ),
     ],
 )
@@ -89,7 +89,7 @@ def test_no_image_at_all(bids_dataset, labels, used):
     (root / "sub-01" / "func").mkdir(parents=True)
     with pytest.raises(NeuroFMError) as error:
         select(root, participant_label=labels)
-    assert error.value.what == f"no T1w image is selected (0 in 1 participants{used})"
+    assert error.value.what == f"no T1w image is selected (images: 0, participants: 1{used})"
     assert error.value.fix == "Check the dataset."
 
 

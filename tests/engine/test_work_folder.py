@@ -61,19 +61,32 @@ def test_the_default_folder_is_removed_by_the_last_run(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     work = default_work_dir(tmp_path / "out")
     assert work.parent == tmp_path
-    with work_folder(work):
+    with work_folder(work, out_dir=tmp_path / "out"):
         (work / "neurofm-run-other").mkdir()
     assert [path.name for path in work.iterdir()] == ["neurofm-run-other"]
     (work / "neurofm-run-other").rmdir()
-    with work_folder(work):
+    with work_folder(work, out_dir=tmp_path / "out"):
         assert len(list(work.iterdir())) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_was_given_stays(tmp_path):
-    with work_folder(tmp_path / "work"):
+@pytest.mark.parametrize("name", ["work", "neurofm-work-mine"])
+def test_a_folder_that_was_given_stays(tmp_path, name):
+    with work_folder(tmp_path / name, out_dir=tmp_path / "out"):
         pass
-    assert list(tmp_path.iterdir()) == [tmp_path / "work"]
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_a_folder_that_another_run_removes_at_the_end_is_not_an_error(tmp_path, monkeypatch):
+    glob = Path.glob
+
+    def listed_before(path, pattern):
+        return [*glob(path, pattern), path / f"{run_prefix()}gone"]
+
+    monkeypatch.setattr(Path, "glob", listed_before)
+    with work_folder(tmp_path) as folder:
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_another_run_removes_meanwhile_is_made_again(tmp_path, monkeypatch):

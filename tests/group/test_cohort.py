@@ -143,14 +143,44 @@ def test_only_failures_of_images_that_are_still_there_count(collected, tmp_path,
     assert reasons(collected("sub-01")).keys() == missing
 
 
-@pytest.mark.parametrize(("problem", "missing"), [(None, set()), (("no read permission", ""), {"anat"})])
-def test_a_folder_that_could_not_be_listed_counts_while_it_is_closed(
-    collected, tmp_path, monkeypatch, problem, missing
+CLOSED = {"sub-03/anat": "failed in select: no", "sub-04/ses-a/anat": "failed in select: closed"}
+
+
+@pytest.mark.parametrize(
+    ("problem", "selection", "missing"),
+    [
+        (None, {}, {}),
+        (("no read permission", ""), {}, CLOSED),
+        (("no read permission", ""), {"session_label": ("b",)}, CLOSED),
+        (
+            ("no read permission", ""),
+            {"participant_label": ("03",)},
+            {"sub-03/anat": "failed in select: no"},
+        ),
+    ],
+)
+def test_folders_that_could_not_be_listed_count_while_they_are_closed(
+    collected, tmp_path, monkeypatch, problem, selection, missing
 ):
-    write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t", "sub-03/anat\tselect\tclosed\t")
+    rows = ("sub-03/anat\tselect\tno\t", "sub-04/ses-a/anat\tselect\tclosed\t")
+    write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t", *rows)
     (tmp_path / IMAGE).unlink()
     monkeypatch.setattr(module, "folder_problem", lambda path: problem)
-    assert reasons(collected("sub-01")).keys() == missing
+    collected("sub-01")
+    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), Selection(**selection))
+    assert reasons(cohort) == missing
+
+
+def test_a_failed_scan_whose_name_is_not_utf8_is_missing_while_it_is_there(collected, tmp_path):
+    image = tmp_path / "sub-0\udcff" / "anat" / "sub-0\udcff_T1w.nii.gz"
+    image.parent.mkdir(parents=True)
+    image.touch()
+    write_failures(tmp_path / "out", "2026-a")
+    failed = tmp_path / "out" / "logs" / "2026-a" / "failed.tsv"
+    failed.write_text("scan\tstep\treason\nsub-0\ufffd/anat/sub-0\ufffd_T1w.nii.gz\tselect\tno\n")
+    assert reasons(collected("sub-01")) == {"sub-0\ufffd": "failed in select: no"}
+    image.unlink()
+    assert reasons(collected("sub-01")) == {}
 
 
 def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(collected, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.cli.main import main
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
@@ -166,6 +167,21 @@ def test_other_models_are_left_alone(cohort):
     with pytest.raises(NeuroFMError, match="no scan has usable outputs of the model neurofmS") as caught:
         group(cohort, "neurofmS")
     assert caught.value.code == Exit.NOTHING_SELECTED
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "fix"),
+    [
+        ("openS", {"session_label": ("zz",)}, "Check the options that select scans."),
+        ("openS", {"participant_label": ("77",)}, "Process the missing scans first."),
+        ("neurofmS", {}, "Run the participant level with this model first."),
+        ("neurofmS", {"session_label": ("zz",)}, "Run the participant level with this model first."),
+    ],
+)
+def test_a_cohort_without_scans_says_what_to_do(cohort, label, options, fix):
+    with pytest.raises(NeuroFMError, match="no scan has usable outputs") as caught:
+        group(cohort, label, selection=Selection(**options))
+    assert caught.value.fix == fix
 
 
 def test_report_shows_the_cohort_and_needs_no_other_file(cohort):

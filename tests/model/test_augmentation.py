@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from neurofm_bids.config import N_PHASES
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.model.augmentation import lattices, read_volume
+from neurofm_bids.model.augmentation import PHASES, lattices, read_volume
 from tests.model.volumes import volume
 
 
@@ -50,7 +51,8 @@ def test_one_bad_voxel_is_enough(value):
 def test_the_eight_phases_hold_every_voxel_once_and_the_first_is_the_published_pass():
     data = volume()
     found = read_volume(data)
-    views, start = lattices(found, 8)
+    assert len(PHASES) == N_PHASES
+    views, start = lattices(found, N_PHASES)
     assert np.array_equal(np.sort(views.ravel()), np.sort(found.standardise(found.box).ravel()))
     first = np.full((128, 128, 128), found.standard_background, np.float32)
     first[tuple(slice(a, a + n) for a, n in zip(start, views.shape[1:], strict=True))] = views[0]

@@ -1,11 +1,8 @@
-import json
-from importlib.resources import files
-from types import SimpleNamespace
-
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from nibabel.processing import conform
 from safetensors.torch import save_file
 
 from neurofm_bids.cli import tools
@@ -49,15 +46,25 @@ def test_verify_finds_out_that_weights_are_not_the_published_ones(example, capsy
     assert "expected 8015a055" in said
 
 
-@pytest.mark.parametrize(("error", "passed"), [(0.0, True), (3e-4, False)])
-def test_features_are_compared_with_the_published_ones(example, monkeypatch, error, passed):
-    weights, image = example
-    published = json.loads((files("neurofm_bids") / "data/verification/neurofm-s.json").read_text())
-    encoding = SimpleNamespace(features=np.array(published["Features"]) + error)
-    monkeypatch.setattr("neurofm_bids.model.encoder.Encoder.encode", lambda *_, **__: encoding)
-    check = verify.published_example(load_model("neurofm-s", weights), image)
-    assert check.passed is passed
+def plain_features(loaded, image):
+    """Return the features of the example by the plain network and nibabel alone."""
+    grid = conform(nib.load(image), out_shape=(256,) * 3, order=1, orientation="LIA").get_fdata()
+    standard = torch.from_numpy((grid - grid.mean()) / grid.std()).float()
+    with torch.inference_mode():
+        return loaded.network(standard[None, None]).latent[0].numpy()
+
+
+@pytest.mark.slow
+def test_features_are_compared_with_the_published_ones(example, monkeypatch):
+    loaded = load_model("neurofm-s", example[0])
+    published = {"Features": plain_features(loaded, example[1]), "Image": "that image"}
+    monkeypatch.setattr(verify, "read_json", lambda path: published)
+    check = verify.published_example(loaded, example[1])
+    assert check.passed, check.result
     assert "of the 160 features" in check.result
+    assert check.result.endswith("(that image)")
+    published["Features"][-1] += 3e-4
+    assert verify.published_example(loaded, example[1]).passed is False
 
 
 def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none(example, monkeypatch):
@@ -65,7 +72,10 @@ def test_verify_takes_the_images_of_the_example_only_and_says_when_there_is_none
     loaded = load_model("neurofm-s", weights)
     with pytest.raises(NeuroFMError, match="not that of the published example"):
         verify.published_example(loaded, TEMPLATE_BRAIN)
-    monkeypatch.setattr("templateflow.api.get", lambda *_, **__: [])
+    asked = []
+    monkeypatch.setattr(verify, "TEMPLATE", "another")
+    monkeypatch.setattr("templateflow.api.get", lambda name, **_: asked.append(name))
     check = verify.published_example(loaded)
     assert check.passed is None
     assert "pass the file with --image" in check.result
+    assert asked == ["MNI152NLin2009cAsym"]

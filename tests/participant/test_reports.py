@@ -75,6 +75,18 @@ def test_failures_have_a_report_and_unfinished_scans_none(reports):
     assert "failed in registration: it failed" in reports.out.report("01").read_text()
 
 
+def test_an_error_that_no_longer_exists_leaves_the_report(reports):
+    failure = Failure(
+        "sub-01/anat/sub-01_T1w.nii", "01", "sub-01", "select", "its JSON is invalid", "Fix it."
+    )
+    assert reports.refresh(["01"])
+    assert reports.write(["01"], [failure])
+    assert "its JSON is invalid" in reports.out.report("01").read_text()
+    assert reports.refresh(["01"]) == {reports.out.report("01")}
+    assert "its JSON is invalid" not in reports.out.report("01").read_text()
+    assert reports.refresh(["01"]) == set()
+
+
 def test_the_citation_is_of_what_is_run(reports):
     write_citation(reports.out, Processing(template="MNI152NLin6Asym", views=1), model_spec("open-s"))
     text = (reports.out.out_dir / DATASET_OUTPUTS["citation"]).read_text()

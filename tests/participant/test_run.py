@@ -210,6 +210,21 @@ def test_new_age_and_lost_report_are_written_without_computing(dataset, out, tmp
     assert "recorded age 71, gap -" in (out / "sub-good.html").read_text()
 
 
+def test_errors_stay_in_a_report_until_they_are_fixed(dataset, out, tmp_path):
+    root, page = tmp_path / "bids", out / "sub-good.html"
+    shutil.copytree(dataset, root, copy_function=shutil.copy2)
+    other = root / "sub-good" / "anat" / "sub-good_run-2_T1w.nii.gz"
+    other.touch()
+    command = ("participant", "--participant-label", "good", *QUICK)
+    assert run(root, out, *command) == 1
+    assert "the file is empty" in page.read_text()
+    assert run(root, out, *command) == 1
+    assert "the file is empty" in page.read_text()
+    other.unlink()
+    assert run(root, out, *command) == 0
+    assert "the file is empty" not in page.read_text()
+
+
 def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, tmp_path, capsys):
     out = tmp_path / "out"
     labels = ("--participant-label", "corrupt", "good", "nan", "zero")

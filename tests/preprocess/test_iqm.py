@@ -114,6 +114,7 @@ def test_doubtful_headers_raise_a_flag(scan, expected):
             {},
             "The brain mask volume of 817 ml is outside the usual range of 1000 to 2000 ml",
         ),
+        (brain(zoom=1.6), {}, "The voxels of 4.1 mm^3 are larger than 3 mm^3"),
         (
             brain(zoom=1.4),
             {"dice": 0.853},

@@ -15,7 +15,7 @@ from tests.samples import prediction, scan_record
 FLAGS = (Flag("low_snr", "Look"), Flag("cropped", "Look", "serious"))
 RECORD = scan_record(
     session="a",
-    predictions={"age": prediction(40.0), "sex": prediction(0.4, "probability of male", interval95=None)},
+    predictions={"age": prediction(40.0), "sex": prediction(0.4, "1", interval95=None, of_class="male")},
     image_quality={"snr_brain": 19.6, "contrast": None, "odd name": 1.0, "mask_volume_mm3": 1.0},
     flags=FLAGS,
     readouts={"hand grip": 1.5},

@@ -9,18 +9,18 @@ from tests.samples import AGE, MEASUREMENTS, prediction
 
 
 @pytest.mark.parametrize(
-    ("name", "units", "column"),
+    ("name", "units", "of_class", "column"),
     [
-        ("age", "year", "predicted_age_years"),
-        ("sex", "probability of male", "predicted_male_probability"),
-        ("ventricular_volume", "mm^3", "predicted_ventricular_volume_mm3"),
-        ("cortical thickness", "mm", "predicted_cortical_thickness_mm"),
-        ("hand grip", "kg", "predicted_hand_grip"),
-        ("\t", "kg", "predicted_unnamed"),
+        ("age", "year", None, "predicted_age_years"),
+        ("sex", "1", "male", "predicted_male_probability"),
+        ("ventricular_volume", "mm^3", None, "predicted_ventricular_volume_mm3"),
+        ("cortical thickness", "mm", None, "predicted_cortical_thickness_mm"),
+        ("hand grip", "kg", None, "predicted_hand_grip"),
+        ("\t", "probability of x", None, "predicted_unnamed"),
     ],
 )
-def test_column_of_a_prediction(name, units, column):
-    assert dictionary.prediction_column(name, units) == column
+def test_column_of_a_prediction(name, units, of_class, column):
+    assert dictionary.prediction_column(name, units, of_class) == column
 
 
 def test_entries_of_a_prediction():
@@ -41,7 +41,7 @@ def test_entries_of_a_prediction():
 
 
 def test_a_probability_has_no_units():
-    entries = dictionary.prediction("sex", prediction(0.4, "probability of male"))
+    entries = dictionary.prediction("sex", prediction(0.4, "1", of_class="male"))
     assert {entry.get("Units", "1") for entry in entries.values()} == {"1"}
 
 

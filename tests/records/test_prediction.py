@@ -11,5 +11,5 @@ def test_a_prediction_survives_its_file(made):
 
 
 def test_keys_of_the_file():
-    keys = "Value SD Interval95 Units Range InRange LongName Description"
+    keys = "Value SD Interval95 Units Range InRange LongName Description OfClass"
     assert list(to_json(AGE)) == keys.split()

@@ -28,8 +28,9 @@ def test_the_sections_of_the_file():
     assert scan_record().to_dict()["Scan"]["URI"].startswith("bids:raw:")
 
 
-def test_keys_of_later_versions_are_ignored():
-    assert ScanRecord.from_dict({**scan_record().to_dict(), "Later": 1}) == scan_record()
+def test_a_key_that_no_record_has_is_named():
+    with pytest.raises(NeuroFMError, match=r"\(Later is unknown\)"):
+        ScanRecord.from_dict({**scan_record().to_dict(), "Later": 1})
 
 
 @pytest.mark.parametrize("key", ["Scan", "Views", "Provenance"])

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -39,6 +40,7 @@ def test_the_schema_is_valid_and_accepts_a_record():
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
+        ("Scan", "Typo", 1, "Additional properties are not allowed"),
         ("Scan", "Stem", 1, "1 is not of type 'string'"),
         ("Predictions", "age", {"Value": 1.0}, "is a required property"),
         ("Measurements", "Registration", None, "None is not of type 'object'"),
@@ -83,11 +85,20 @@ def test_no_record_holds_what_json_cannot(value):
         BrainExtraction("none", "", value, 0.0)
 
 
+def test_records_have_no_other_fields():
+    with pytest.raises(ValidationError, match="Unexpected keyword argument"):
+        replace(AGE, typo=1)
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
         ([], "the record cannot be used (BrainExtraction: "),
         ({"Method": "none"}, "the record cannot be used (Version is absent)"),
+        (
+            {"Method": "none", "Version": "", "VolumeMm3": 1.0, "BorderFraction": 0.0, "Typo": 1},
+            "the record cannot be used (Typo is unknown)",
+        ),
         (
             {"Method": "hand", "Version": "", "VolumeMm3": 1.0, "BorderFraction": 0.0},
             "the record cannot be used (Method: Input should be 'deepbet' or 'none')",

@@ -59,6 +59,14 @@ def cells(page):
     return [[text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
 
 
+def test_predicted_volumes_are_in_millilitres_whatever_their_name():
+    columns = {**COLUMNS, "predicted_lesions_mm3": {"LongName": "Lesions", "Units": "mm^3"}}
+    made = scan(1)
+    made.values["predicted_lesions_mm3"] = 21300.0
+    page = render_group_report(report(made, columns=columns, predictions=("predicted_lesions_mm3",)))
+    assert "21.3" in cells(page)[0]
+
+
 def test_the_table_of_scans_has_units_and_intervals():
     page = render_group_report(report(scan(1, Flag("low_snr", "Look <here>", "serious"))))
     assert cells(page) == [["sub-01", "41.0", "42.0", "-1.0", "15.2", "1,500", "low snr"]]

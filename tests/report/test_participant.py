@@ -56,7 +56,7 @@ def test_report_shows_numbers_with_units_and_escapes(tmp_path):
 
 @pytest.mark.parametrize("name", ["Predicted sex", "Another name"])
 def test_a_probability_says_of_what(tmp_path, name):
-    sex = prediction(0.4, "probability of female", interval95=(0.31, 0.5), long_name=name)
+    sex = prediction(0.4, "1", interval95=(0.31, 0.5), long_name=name, of_class="female")
     text = page(tmp_path, scan(predictions={"sex": sex}))
     assert f'<td>{name} (probability of female)</td><td class="number">0.40</td>' in text
     assert "0.31 to 0.50" in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
 from neurofm_bids.pretrain.settings import Evaluation
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["evaluate"]
 
@@ -168,7 +168,7 @@ def _preprocess(call: tuple[Path, Path, bool]) -> Path | NeuroFMError:
 def _is_current(record: Path, inputs: Mapping[str, object], stability: bool) -> bool:
     """Tell whether the volumes are those of this image, with other masks if they are needed."""
     try:
-        written = json.loads(record.read_text(encoding="utf-8"))
+        written = read_json(record)
     except (OSError, ValueError):
         return False
     return inputs.items() <= written.items() and bool(written.get("Stability", False) >= stability)
@@ -182,7 +182,7 @@ def _evaluate(
     views: int,
     stability: bool,
 ) -> EvaluatedScan:
-    record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    record = read_json(folder / _RECORD)
     volume = _read(folder / "given.nii.gz")
     others = [name for name in record["Masks"] if stability and name != "given"]
     return EvaluatedScan(

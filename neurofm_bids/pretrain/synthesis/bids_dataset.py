@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, Synthet
 from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
 from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
 from neurofm_bids.storage.tables import table_text
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["write_dataset"]
 
@@ -86,7 +86,7 @@ def _start_dataset(out: Path, description: dict[str, Any], count: int) -> None:
     """Write the files that describe the dataset, unless the folder holds anything else."""
     path = out / "dataset_description.json"
     try:
-        same = path.is_file() and json.loads(path.read_text(encoding="utf-8")) == description
+        same = path.is_file() and read_json(path) == description
         foreign = not same and out.exists() and any(out.iterdir())
     except (OSError, ValueError):
         foreign = True
