@@ -19,6 +19,7 @@ from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
 from neurofm_bids.bids.problems import name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.preprocess.intensity import from_zero
 from neurofm_bids.preprocess.load import load_t1w
 from tests.gauntlet import headers
 
@@ -110,7 +111,7 @@ def test_streams(folder, flips, lost, added):
     path.write_bytes(content[: max(0, len(content) - lost)] + added)
     found = loaded(path)
     if found is not None:
-        np.testing.assert_array_equal(np.asarray(found.dataobj), DATA)
+        np.testing.assert_array_equal(np.asarray(found.dataobj), from_zero(np.float32(DATA)))
 
 
 def sidecar_of(folder, content):
