@@ -1,8 +1,9 @@
-"""Sphinx settings. Tables of options, exit codes, models and columns are made from the code."""
+"""Sphinx settings. Tables of options, exit codes, models, columns and inputs are generated."""
 
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests/
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tables

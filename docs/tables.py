@@ -44,6 +44,7 @@ def write(folder: Path) -> None:
         "models": _models(),
         "columns": _columns(),
         "recipe": _recipe(),
+        "inputs": _inputs(),
     }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
@@ -154,3 +155,22 @@ def _recipe() -> str:
     rows = [(f"`{name}`", json.dumps(value)) for name, value in about["recipe"].items()]
     rows += [("label maps", ", ".join(about["maps"])), ("trained by", about["trained_by"])]
     return _table(("Setting", "Value"), rows)
+
+
+def _inputs() -> str:
+    """Return what becomes of every input of the tests in tests/gauntlet."""
+    from tests.gauntlet.file_cases import FILES, SIDECARS
+    from tests.gauntlet.name_cases import NAMES
+    from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
+
+    sections = {
+        "Names": NAMES,
+        "Files": FILES,
+        "Sidecars": SIDECARS,
+        "Damaged files": DAMAGED,
+        "Headers": GEOMETRY,
+        "Images": CONTENT,
+    }
+    head = ("Input", "What happens")
+    tables = {title: _table(head, [(c.what, c.expected) for c in cases]) for title, cases in sections.items()}
+    return "\n".join(f"### {title}\n\n{table}" for title, table in tables.items())

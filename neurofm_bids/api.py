@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.bids.names import t1w_stem
+from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Identity, ScanRecord
@@ -228,7 +228,7 @@ class NeuroFM:
 
 
 def _stem(image: Source) -> str:
-    return t1w_stem(Path(image).name) if isinstance(image, str | Path) else "image"
+    return scan_stem(Path(image).name) if isinstance(image, str | Path) else "image"
 
 
 def read_brain(source: Source) -> NDArray[Any]:

@@ -54,7 +54,7 @@ class Selection:
         section=_QUERIES,
         many=True,
         metavar="LABEL",
-        help="participants, with or without the sub- prefix, or a file with one label per line",
+        help="participants, with or without the sub- prefix, or a file of labels such as participants.tsv",
     )
     session_label: tuple[str, ...] = option(
         "--session-label",

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 import tomllib
 from importlib.metadata import requires
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 from packaging.requirements import Requirement
 
 from neurofm_bids.errors import Exit
+from tests.gauntlet.file_cases import FILES, SIDECARS
+from tests.gauntlet.name_cases import NAMES
+from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNERS = {
     "scikit-learn": "sklearn",
     "huggingface-hub": "huggingface_hub",
     "antspyx": "ants",
-    "pybids": "bids",
     "pyyaml": "yaml",
     "pillow": "PIL",
 }
@@ -37,15 +40,25 @@ def test_options_table_is_made_from_the_parser(pages):
     assert "_build/generated/options.md" in pages
 
 
-def test_every_exit_code_is_explained():
-    import sys
-
+@pytest.fixture(scope="module")
+def tables():
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        import tables
+        return pytest.importorskip("tables", reason="the documentation is not part of an installed package")
     finally:
         sys.path.pop(0)
+
+
+def test_every_exit_code_is_explained(tables):
     assert set(tables.EXIT_CODES) == set(Exit)
+
+
+def test_every_input_of_the_gauntlet_is_in_the_documentation(tables, pages, tmp_path):
+    assert "_build/generated/inputs.md" in pages
+    tables.write(tmp_path)
+    rows = (tmp_path / "inputs.md").read_text().splitlines()
+    for case in (*NAMES, *FILES, *SIDECARS, *DAMAGED, *GEOMETRY, *CONTENT):
+        assert any(case.expected.replace("<", "&lt;") in row for row in rows if case.what in row), case.what
 
 
 def test_every_dependency_is_bounded_and_used():
@@ -60,8 +73,6 @@ def test_every_dependency_is_bounded_and_used():
 
 
 def test_every_import_is_a_dependency():
-    import sys
-
     with (ROOT / "pyproject.toml").open("rb") as stream:
         named = {Requirement(line).name.lower() for line in tomllib.load(stream)["project"]["dependencies"]}
     packages = {OWNERS.get(name, name) for name in named} | {"neurofm_bids"}

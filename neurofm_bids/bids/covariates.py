@@ -187,7 +187,9 @@ class Covariates:
 
     @cached_property
     def _phenotype(self) -> dict[str, ByLabel[_Sessions]]:
-        return {path.stem: _by_participant(path) for path in sorted(self.bids_dir.glob("phenotype/*.tsv"))}
+        return {
+            path.stem: _by_participant(path) for path in sorted(self.bids_dir.glob("phenotype/[!.]*.tsv"))
+        }
 
 
 def read_covariates(bids_dir: Path) -> Covariates:

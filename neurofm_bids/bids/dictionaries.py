@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 _KEYS = {"LongName": str, "Description": str, "Units": str, "Levels": dict}
 _PATTERNS = (
-    "phenotype/*.json",
+    "phenotype/[!.]*.json",
     "participants.json",
     "sessions.json",
     "sub-*/sub-*_sessions.json",

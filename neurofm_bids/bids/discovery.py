@@ -1,33 +1,32 @@
-"""The T1-weighted images of a dataset that a run selects, and those that cannot be used."""
+"""The images of a dataset that a run selects, those that are left out, and those that cannot be used."""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neurofm_bids.bids.filters import entities_of, selector
-from neurofm_bids.bids.index import list_images
-from neurofm_bids.bids.names import t1w_stem
+from neurofm_bids.bids.absence import absence, nothing_selected
+from neurofm_bids.bids.entities import entities_of, scan_stem
+from neurofm_bids.bids.filters import Selector, selector
+from neurofm_bids.bids.index import Listing, list_images
+from neurofm_bids.bids.labels import check_sessions, find_participants
+from neurofm_bids.bids.preference import passed_over
 from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import options_of
 from neurofm_bids.storage.text import printable, read_json
 
-__all__ = ["Refused", "Scan", "Selection", "find_scans", "scan_at"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Refused", "Scan", "Selection", "choose", "find_scans", "scan_at"]
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One T1w image.
+    """One T1w or UNIT1 image.
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ class Scan:
     subject, session
         Labels without prefix.
     entities
-        Key and value pairs in the order of the file name.
+        Key and value pairs of its stem, in order.
     metadata
         Metadata from JSON sidecars, including inherited ones.
     """
@@ -52,8 +51,8 @@ class Scan:
 
     @property
     def stem(self) -> str:
-        """File name without ``_T1w`` and extension."""
-        return t1w_stem(self.path.name)
+        """What the names of its outputs begin with (:func:`neurofm_bids.bids.entities.scan_stem`)."""
+        return scan_stem(self.path.name)
 
     @property
     def relative(self) -> PurePosixPath:
@@ -68,44 +67,74 @@ class Scan:
 
 @dataclass(frozen=True)
 class Refused:
-    """An image or a participant that cannot be used, and why."""
+    """An image or a participant that is not processed, and why."""
 
     path: Path
     scan: Scan | None
     reason: str
-    fix: str
+    fix: str = ""
+
+    @property
+    def where(self) -> str:
+        """Path under the dataset."""
+        return str(self.scan.relative) if self.scan else self.path.name
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The scans that the options select, and those that were refused."""
+    """What the options select.
+
+    Parameters
+    ----------
+    scans
+        To be processed.
+    refused
+        What cannot be used, and counts as failed; also participants without images who were named.
+    skipped
+        Images that are left out, and participants without images.
+    """
 
     scans: tuple[Scan, ...]
     refused: tuple[Refused, ...]
+    skipped: tuple[Refused, ...] = ()
 
 
 def find_scans(config: Config) -> Selection:
-    """Return the selected T1w images of the dataset.
+    """Return the selected T1w and UNIT1 images of the dataset.
 
     Raises
     ------
     NeuroFMError
         There is no dataset (66, 16), a label does not exist, or nothing is selected (18).
     """
-    root, selection = config.bids_dir, config.selection
+    root, options = config.bids_dir, config.selection
     _check_dataset(config)
-    subjects, closed = _subjects(root, selection.participant_label)
-    listed, unlisted = list_images(root, subjects)
-    closed += unlisted
-    is_selected = selector(selection)
-    selected = [path for path in listed if is_selected(_subject(path, root), t1w_stem(path.name))]
-    if not selected and not closed:
-        raise _nothing_selected(config, len(listed), len(subjects))
+    subjects, closed = find_participants(root, options.participant_label)
+    listing = list_images(root, subjects)
+    closed += listing.closed
+    if not closed:
+        check_sessions(root, options.session_label, listing.sessions)
+    chosen, left_out = choose(listing, selector(options), root)
+    if not chosen and not closed:
+        raise nothing_selected(config, listing, len(subjects), left_out)
+    examined = _examined(chosen, root)
     refused = [_refused(path, root, problem) for path, problem in closed]
-    refused += _without_scans(root, subjects, [*selected, *(path for path, _ in unlisted)])
-    examined = _examined(selected, root)
-    scans = tuple(scan for scan in examined if isinstance(scan, Scan))
-    return Selection(scans, (*refused, *(bad for bad in examined if isinstance(bad, Refused))))
+    refused += [bad for bad in examined if isinstance(bad, Refused)]
+    skipped = [_refused(path, root, (why, "")) for path, why in left_out.items()]
+    having = {_subject(path, root) for path in (*chosen, *(path for path, _ in closed))}
+    without = _without_images(config, [label for label in subjects if label not in having], listing, left_out)
+    (refused if options.participant_label else skipped).extend(without)
+    return Selection(
+        tuple(scan for scan in examined if isinstance(scan, Scan)), tuple(refused), tuple(skipped)
+    )
+
+
+def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, str]]:
+    """Return the images of a dataset to be processed, and those that are left out with the reasons."""
+    selected = [path for path in listing.images if selector(_subject(path, root), path.name)]
+    left_out = passed_over(selected, listing.images, selector)
+    chosen = [path for path in selected if path not in left_out]
+    return chosen, left_out | dict.fromkeys(listing.ignored, "in .bidsignore")
 
 
 def scan_at(path: Path) -> Scan | None:
@@ -145,23 +174,6 @@ def _check_dataset(config: Config) -> None:
         )
 
 
-def _nothing_selected(config: Config, n_images: int, n_participants: int) -> NeuroFMError:
-    """Return the error for a selection without images, with what was found and which options were in use."""
-    options = [
-        f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
-        for item, declared in options_of(type(config.selection))
-        if (value := getattr(config.selection, item.name)) and value is not True
-    ]
-    used = ", ".join(text if len(text) <= 200 else f"{text[:200]}..." for text in options)
-    found = f"images: {n_images}, participants: {n_participants}" + (f"; {used}" if used else "")
-    return NeuroFMError(
-        f"no T1w image is selected ({found})",
-        where=config.bids_dir,
-        fix=f"Check the {'options' if n_images else 'dataset'}.",
-        code=Exit.NOTHING_SELECTED,
-    )
-
-
 def _description_problem(description: Any) -> str:
     if not isinstance(description, dict) or not {"Name", "BIDSVersion"} <= set(description):
         return "dataset_description.json lacks Name or BIDSVersion"
@@ -170,45 +182,12 @@ def _description_problem(description: Any) -> str:
     return ""
 
 
-def _subjects(root: Path, labels: Sequence[str]) -> tuple[list[str], list[tuple[Path, Problem]]]:
-    """Return the selected labels, and the selected participants that are symbolic links to no folder."""
-    paths = {path.name[4:]: path for path in sorted(root.glob("sub-*"))}
-    existing = {label: None for label, path in paths.items() if path.is_dir()}
-    links = _broken_links(path for label, path in paths.items() if label in (labels or paths))
-    _check_labels(labels, {*existing, *(path.name[4:] for path, _ in links)}, root)
-    _warn_of_twins(list(existing))
-    return [label for label in labels or existing if label in existing], links
-
-
-def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
-    links = [(path, file_problem(path)) for path in paths if path.is_symlink() and not path.is_dir()]
-    return [(path, problem) for path, problem in links if problem is not None]
-
-
-def _check_labels(labels: Sequence[str], existing: Set[str], root: Path) -> None:
-    unknown = [printable(label) for label in labels if label not in existing]
-    if unknown:
-        raise NeuroFMError(
-            f"no such participant: {', '.join(unknown)}",
-            where=root,
-            fix="Check --participant-label.",
-            code=Exit.NOTHING_SELECTED,
-        )
-
-
-def _warn_of_twins(labels: Sequence[str]) -> None:
-    for _, group in groupby(sorted(labels, key=str.lower), key=str.lower):
-        twins = [f"sub-{printable(label)}" for label in group]
-        if len(twins) > 1:
-            _log.warning("participant labels differ only in case: %s", ", ".join(twins))
-
-
 def _subject(path: Path, root: Path) -> str:
     return path.relative_to(root).parts[0].removeprefix("sub-")
 
 
 def _scan(path: Path, root: Path) -> Scan:
-    entities = entities_of(t1w_stem(path.name))
+    entities = entities_of(scan_stem(path.name))
     return Scan(path, root, _subject(path, root), entities.get("ses"), tuple(entities.items()))
 
 
@@ -219,8 +198,9 @@ def _examined(images: Sequence[Path], root: Path) -> list[Scan | Refused]:
     examined: list[Scan | Refused] = []
     for path in sorted(images):
         scan = _scan(path, root)
-        other = first.setdefault((path.parent, scan.stem), path.name)
-        problem = name_problem(path, root) or _twin_problem(path, other) or file_problem(path)
+        problem = name_problem(path, root)
+        other = path.name if problem else first.setdefault((path.parent, scan.stem), path.name)
+        problem = problem or _twin_problem(path, other) or file_problem(path)
         try:
             if problem is None:
                 scan = replace(scan, metadata=read_metadata(path, root, cache))
@@ -244,10 +224,22 @@ def _refused(path: Path, root: Path, problem: Problem) -> Refused:
     return Refused(shown, replace(scan, subject=short), *problem)
 
 
-def _without_scans(root: Path, subjects: Sequence[str], images: Sequence[Path]) -> list[Refused]:
-    having = {path.relative_to(root).parts[0] for path in images}
-    names = [f"sub-{label}" for label in subjects if f"sub-{label}" not in having]
-    return [
-        Refused(root / printable(name), None, "no T1w image is selected", "Check the dataset.")
-        for name in names
-    ]
+def _without_images(
+    config: Config, labels: Sequence[str], listing: Listing, left_out: Mapping[Path, str]
+) -> list[Refused]:
+    """Return the participants without images to process, and why there are none."""
+    root = config.bids_dir
+    images, over = (_by_subject(paths, root) for paths in (listing.images, left_out))
+    without = []
+    for label in labels:
+        reasons = {path: left_out[path] for path in over[label]}
+        problem = absence(images[label], reasons, listing.others[label], config.selection)
+        without.append(Refused(root / printable(f"sub-{label}"), None, *problem))
+    return without
+
+
+def _by_subject(paths: Iterable[Path], root: Path) -> defaultdict[str, list[Path]]:
+    grouped = defaultdict(list)
+    for path in paths:
+        grouped[_subject(path, root)].append(path)
+    return grouped

@@ -1,77 +1,58 @@
-"""Selection of scans: labels, and the filters of a BIDS filter file."""
+"""Which scans are selected by labels and by the filters of a BIDS filter file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, described
 from neurofm_bids.bids.problems import Problem
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import read_json, read_text
+from neurofm_bids.storage.text import read_json
 
-__all__ = ["entities_of", "parse_labels", "read_filter_file", "selector"]
+__all__ = ["Selector", "read_filter_file", "selector"]
 
 _ENTITIES = {
     "subject": "sub",
     "session": "ses",
+    "task": "task",
     "acquisition": "acq",
     "ceagent": "ce",
     "reconstruction": "rec",
     "run": "run",
     "echo": "echo",
+    "flip": "flip",
+    "inv": "inv",
+    "mt": "mt",
     "part": "part",
     "chunk": "chunk",
+    "suffix": "suffix",
+    "extension": "extension",
 }
+# What all raw T1w images have in common; other values select nothing.
+_ALWAYS: dict[str, tuple[str | None, ...]] = {
+    "suffix": SUFFIXES,
+    "extension": tuple(extension[1:] for extension in EXTENSIONS),
+    "datatype": ("anat",),
+    **dict.fromkeys(("space", "desc", "res", "resolution", "den", "label", "atlas"), (None,)),
+}
+_QUERY = re.compile(r"<?Query\.(\w+)(: ?\d+)?>?")  # as in the filter files of fMRIPrep
+_QUERIES = {"NONE": None, "ANY": "*", "REQUIRED": "*", "OPTIONAL": [None, "*"]}
 # As in the filter files of fMRIPrep and related programs; all but t1w are for other images.
 _SECTIONS = ("t1w", "t2w", "pdw", "flair", "bold", "sbref", "fmap", "roi", "dwi", "asl", "m0scan", "pet")
-_FIXED = {"datatype": "anat", "suffix": "T1w"}
-
-
-def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
-    """Return labels without prefix from labels with or without it, or from files with one per line.
-
-    Raises
-    ------
-    NeuroFMError
-        A file cannot be read or contains no labels: it must not select all participants.
-    """
-    labels: list[str] = []
-    for value in values:
-        labels += [re.sub(r"^(sub|ses)-", "", line) for line in _lines(value)]
-    return tuple(dict.fromkeys(labels))
-
-
-def _lines(value: str) -> list[str]:
-    path = Path(value)
-    try:
-        if not path.is_file():
-            return [value]
-        lines = read_text(path).split()
-    except OSError:
-        return [value]  # too long for a file name, or not accessible: a label
-    except ValueError as error:
-        raise NeuroFMError(
-            f"the label file cannot be read ({error})",
-            where=path,
-            fix="Save it as UTF-8.",
-            code=Exit.USAGE,
-        ) from error
-    if not lines:
-        raise NeuroFMError(
-            "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
-        )
-    return lines
 
 
 def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     """Return the filters of the ``t1w`` section of a BIDS filter file, sorted by entity.
 
-    A filter is a label, a number, null (the entity is absent), ``"*"`` (any label) or a list of these.
+    A filter is a label, a number, null (the entity is absent), ``"*"`` (any label) or a list of these, with
+    which queries of pybids (``Query.NONE``, ``Query.ANY`` and so on) are replaced.
 
     Raises
     ------
@@ -92,7 +73,7 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     for problem in problems:
         if problem:
             raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE)
-    return tuple(sorted((key, value) for key, value in filters.items() if key in _ENTITIES))
+    return tuple(sorted((key, _resolved(key, value)) for key, value in filters.items() if key in _ENTITIES))
 
 
 def _section(filters: Any) -> dict[str, Any]:
@@ -105,26 +86,89 @@ def _section(filters: Any) -> dict[str, Any]:
 def _section_problem(name: str) -> Problem | None:
     if name in _SECTIONS:
         return None
-    nearest = get_close_matches(name.lower(), _SECTIONS, 1) or _SECTIONS
-    return f"unknown section {name}", f"Did you mean {nearest[0]}?"
+    likely = get_close_matches(name.lower(), _SECTIONS, 1) or _SECTIONS
+    return f"unknown section {name}", f"Did you mean {likely[0]}?"
 
 
 def _filter_problem(key: str, value: Any) -> Problem | None:
-    if key not in _ENTITIES and key not in _FIXED:
-        return f"unknown filter {key}", f"Known filters are {', '.join(_ENTITIES)}."
+    if key not in _ENTITIES and key not in _ALWAYS:
+        likely = get_close_matches(key.lower(), _ENTITIES, 1)
+        known = f"Did you mean {likely[0]}?" if likely else f"Known filters are {', '.join(_ENTITIES)}."
+        return f"unknown filter {key}", known
     options = value if isinstance(value, list) else [value]
-    if not all(option is None or type(option) in (str, int) for option in options):
+    if not options or not all(map(_is_usable, options)):
         return (
             f"the filter {key} has a value that cannot be used",
-            'Use a label, a number, null, "*" or a list.',
+            f'Use a label, a number, null, "*", Query.{", Query.".join(_QUERIES)} or a list of these.',
         )
-    if key in _FIXED and not _matches(_FIXED[key], value):
-        return f"the filter {key} excludes {_FIXED[key]}, the only one processed", "Remove the filter."
-    return None
+    only = _ALWAYS.get(key)
+    if only is None or any(_matches(name, _resolved(key, value)) for name in only):
+        return None
+    if only == (None,):
+        return f"the filter {key} excludes raw images, the only ones processed", "Remove the filter."
+    return f"the filter {key} excludes {' and '.join(map(str, only))}, the only ones processed", "Remove it."
 
 
-def selector(selection: Selection) -> Callable[[str, str], bool]:
-    """Return a function that tells from label of the participant and stem whether a scan is selected.
+def _is_usable(option: Any) -> bool:
+    query = _QUERY.fullmatch(option) if isinstance(option, str) else None
+    known = query is None or query[1] in _QUERIES
+    return known and (option is None or type(option) in (str, int))
+
+
+def _resolved(key: str, value: Any) -> Any:
+    """Return a filter with null, "*" and lists of these in place of queries, and extensions without dot."""
+    if isinstance(value, list):
+        return [_resolved(key, option) for option in value]
+    if not isinstance(value, str):
+        return value
+    query = _QUERY.fullmatch(value)
+    if query:
+        return _QUERIES[query[1]]
+    return value.removeprefix(".") if key == "extension" else value
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Which scans are selected.
+
+    Parameters
+    ----------
+    participants, sessions
+        Labels without prefix; empty for all.
+    filters
+        As :func:`read_filter_file` returns them.
+    """
+
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    filters: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, subject: str, name: str) -> bool:
+        """Tell whether a scan is selected, from the name of its image or the stem of its outputs.
+
+        A stem has no extension, and is selected whatever the filter of extensions.
+
+        >>> Selector(filters=(("run", 2),))("01", "sub-01_run-02_T1w.nii")
+        True
+        """
+        return (not self.participants or subject in self.participants) and self._matches(described(name))
+
+    def asks_for(self, key: str) -> bool:
+        """Tell whether there is a filter of an entity, such as ``part``."""
+        return any(key == asked for asked, _ in self.filters)
+
+    def _matches(self, image: Mapping[str, str]) -> bool:
+        if self.sessions and image.get("ses") not in self.sessions:
+            return False
+        return all(
+            _matches(image.get(_ENTITIES[key]), wanted)
+            for key, wanted in self.filters
+            if key != "extension" or key in image
+        )
+
+
+def selector(selection: Selection) -> Selector:
+    """Return which scans the options select.
 
     Raises
     ------
@@ -133,36 +177,19 @@ def selector(selection: Selection) -> Callable[[str, str], bool]:
 
     Examples
     --------
-    >>> selector(Selection(session_label=("a",)))("01", "sub-01_ses-b")
+    >>> selector(Selection(session_label=("a",)))("01", "sub-01_ses-b_T1w.nii")
     False
     """
     filters = read_filter_file(selection.bids_filter_file) if selection.bids_filter_file else ()
-    labels, sessions = selection.participant_label, selection.session_label
-
-    def is_selected(subject: str, stem: str) -> bool:
-        entities = entities_of(stem)
-        if (labels and subject not in labels) or (sessions and entities.get("ses") not in sessions):
-            return False
-        return all(_matches(entities.get(_ENTITIES[key]), wanted) for key, wanted in filters)
-
-    return is_selected
-
-
-def entities_of(stem: str) -> dict[str, str]:
-    """Return the key and value pairs in a name.
-
-    >>> entities_of("sub-01_run-2")
-    {'sub': '01', 'run': '2'}
-    """
-    return {key: value for key, _, value in (part.partition("-") for part in stem.split("_"))}
+    return Selector(selection.participant_label, selection.session_label, filters)
 
 
 def _matches(value: str | None, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return any(_matches(value, option) for option in wanted)
-    if wanted in ("*", "Query.ANY"):
+    if wanted == "*":
         return value is not None
-    if wanted in (None, "Query.NONE"):
+    if wanted is None:
         return value is None
     return value is not None and _same(value, str(wanted))
 

@@ -7,7 +7,6 @@ again, ``.bidsignore`` and ``descriptions.tsv``.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,19 +23,13 @@ __all__ = [
     "LOGS",
     "REPORT",
     "SCAN_OUTPUTS",
-    "T1W",
     "Derivatives",
     "Named",
     "Output",
     "descriptions",
     "ignored",
     "image_sidecar",
-    "t1w_stem",
 ]
-
-
-T1W = re.compile(r"T1w\.nii(\.gz)?$")  # the end of the name of an image
-_ENDING = re.compile(r"(_T1w)?\.(nii(\.gz)?|mgz)$")
 
 
 class Named(Protocol):
@@ -234,15 +227,6 @@ class Derivatives:
             remove_leftovers([*paths, *map(image_sidecar, paths)])
         except OSError as error:
             raise os_error(error, self.folder(scan)) from error
-
-
-def t1w_stem(name: str) -> str:
-    """Return the name of an image without ``_T1w`` and its extension.
-
-    >>> t1w_stem("sub-01_T1w.nii.gz"), t1w_stem("head.mgz")
-    ('sub-01', 'head')
-    """
-    return _ENDING.sub("", name)
 
 
 def image_sidecar(path: Path) -> Path:

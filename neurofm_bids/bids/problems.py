@@ -8,13 +8,13 @@ import re
 import stat
 from pathlib import Path
 
-from neurofm_bids.bids.names import T1W, t1w_stem
+from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, ending, scan_stem
 
 __all__ = ["Problem", "fetch_problem", "file_problem", "folder_problem", "name_problem"]
 
 Problem = tuple[str, str]  # what is wrong, what to do
 
-_NAME = re.compile(rf"sub-[A-Za-z0-9+]+(?:_[a-z]+-[A-Za-z0-9+]+)*_{T1W.pattern}")
+_NAME = re.compile(r"sub-[A-Za-z0-9+]+(?:_[a-z]+-[A-Za-z0-9+]+)*_(T1w|UNIT1)\.nii(\.gz)?")
 _RENAME = (
     "Rename it to sub-<label>[_ses-<label>][_<entity>-<label>]_T1w.nii.gz; labels are letters, digits and +."
 )
@@ -33,8 +33,8 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
     refused.
     """
     if not _NAME.fullmatch(path.name):
-        return "the file name is not valid in BIDS", _RENAME
-    stem = t1w_stem(path.name)
+        return _ending_problem(path.name) or ("the file name is not valid in BIDS", _RENAME)
+    stem = scan_stem(path.name)
     keys, labels = zip(*(part.split("-") for part in stem.split("_")), strict=True)
     derived = [key for key in _DERIVED if key in keys]
     if derived:
@@ -51,6 +51,19 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
             f"Move it to {'/'.join([*folders, 'anat'])}, or rename it.",
         )
     return None
+
+
+def _ending_problem(name: str) -> Problem | None:
+    """Return what is wrong with suffix and extension."""
+    suffix, extension = ending(name)
+    known = {known.lower(): known for known in SUFFIXES}.get(suffix.lower(), suffix)
+    if suffix != known:
+        return f"the suffix is {suffix}, not {known}", f"Rename it to end in _{known}.nii.gz."
+    if not extension or extension in EXTENSIONS:
+        return None
+    if extension.lower() in EXTENSIONS:
+        return f"the extension is {extension}, not {extension.lower()}", "Rename it."
+    return f"the extension is {extension}, which BIDS does not allow", "Convert it to .nii.gz."
 
 
 def file_problem(path: Path, what: str = "image") -> Problem | None:

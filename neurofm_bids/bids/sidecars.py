@@ -52,9 +52,9 @@ def _levels(image: Path, bids_dir: Path) -> Iterator[Path]:
 
 def _json_files(folder: Path, cache: dict[Path, list[Path]] | None) -> list[Path]:
     if cache is None:
-        return sorted(folder.glob("*.json"))
+        return sorted(folder.glob("[!.]*.json"))
     if folder not in cache:
-        cache[folder] = sorted(folder.glob("*.json"))
+        cache[folder] = sorted(folder.glob("[!.]*.json"))
     return cache[folder]
 
 

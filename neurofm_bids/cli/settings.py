@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.filters import parse_labels, read_filter_file
+from neurofm_bids.bids.filters import read_filter_file
+from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.config import GROUPS, LEVELS, Config, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError

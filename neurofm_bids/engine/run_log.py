@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from neurofm_bids.bids.names import FAILED, LOGS, t1w_stem
+from neurofm_bids.bids.entities import scan_stem
+from neurofm_bids.bids.names import FAILED, LOGS
 from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
@@ -96,7 +97,7 @@ class RunLog:
 
     def crashed(self, scan: str, step: str, reason: str, trace: str) -> Path:
         """Write a file that can be attached to a bug report, and return its path."""
-        stem = t1w_stem(Path(scan).name)
+        stem = scan_stem(Path(scan).name)
         name = f"crash-{stem}-{step}.txt" if stem else f"crash-{step}.txt"
         write_text(self.folder / name, crash_text(self._config, scan, step, reason, trace))
         return self.folder / name

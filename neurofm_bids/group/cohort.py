@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.filters import selector
+from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
@@ -179,10 +179,10 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     stored = list(stored_scans(out))
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
-    by_size, unusable = _read(out, stored, covariates)
+    by_size, unusable = _read(out, stored, covariates, is_selected)
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    failed = read_failures(out_dir, covariates.bids_dir, selection)
+    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
     named = {f"sub-{label}" for label in selection.participant_label}
     having = {re.split("[_/]", stem)[0] for stem in (*reasons, *finished)}
@@ -222,7 +222,7 @@ def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
 
 
 def _read(
-    out: Derivatives, stored: Iterable[StoredScan], covariates: Covariates
+    out: Derivatives, stored: Iterable[StoredScan], covariates: Covariates, is_selected: Selector
 ) -> tuple[dict[int, _Alike], dict[str, str]]:
     """Return the scans by number of features, and the reasons of those that cannot be used by stem."""
     by_size: dict[int, _Alike] = {}
@@ -232,6 +232,8 @@ def _read(
             record, features = read_scan(out, scan)
         except NeuroFMError as error:
             missing[scan.stem] = error.reason
+            continue
+        if not is_selected(scan.subject, PurePosixPath(record.scan.path).name):
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
         alike.add(_member(record, covariates.person(record.scan)), features, record)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.filters import selector
-from neurofm_bids.bids.names import FAILED, LOGS, T1W, Derivatives, t1w_stem
-from neurofm_bids.bids.problems import folder_problem
+from neurofm_bids.bids.discovery import choose
+from neurofm_bids.bids.entities import scan_stem
+from neurofm_bids.bids.filters import Selector
+from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.names import FAILED, LOGS, Derivatives
 from neurofm_bids.bids.stored import StoredScan
-from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
@@ -50,43 +50,35 @@ def read_scan(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featur
     raise NeuroFMError("the scan is being written", where=stored.stem, fix="Run the group level again later.")
 
 
-def read_failures(out_dir: Path, bids_dir: Path, selection: Selection) -> dict[str, str]:
+def read_failures(out_dir: Path, bids_dir: Path, selector: Selector) -> dict[str, str]:
     """Return why selected scans failed in the latest run, by stem, and why folders were closed, by path.
 
     Parameters
     ----------
     bids_dir
-        The dataset: images that are not there any more do not count.
-    selection
+        The dataset: images that a run would not select any more do not count.
+    selector
         Only its participants count for a folder: it may hold scans of any session.
     """
-    is_selected, has_selected = selector(selection), selector(Selection(selection.participant_label))
-    reasons: dict[str, str] = {}
-    for path in sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"), reverse=True):
-        for row in _rows(path):
-            scan = PurePosixPath(row.get("scan", ""))
-            subject, is_image = "".join(scan.parts[:1]).removeprefix("sub-"), bool(T1W.search(scan.name))
-            name, counts = (t1w_stem(scan.name), is_selected) if is_image else (str(scan), has_selected)
-            if counts(subject, name) and _is_there(bids_dir, scan, is_image=is_image):
-                step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
-                reasons.setdefault(name, f"failed in {step}: {reason}")
-    return reasons
+    paths = sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"))
+    rows = {row.get("scan", ""): row for path in paths for row in _rows(path)}
+    names = _held(bids_dir, {scan.partition("/")[0] for scan in rows}, selector)
+    return {names[scan]: _failure(row) for scan, row in rows.items() if scan in names}
 
 
-def _is_there(bids_dir: Path, scan: PurePosixPath, *, is_image: bool) -> bool:
-    """Tell whether the image of a failed scan still exists, or a folder is still closed."""
-    path = bids_dir
-    for part in scan.parts:
-        path /= part if os.path.lexists(path / part) else _name_written_as(part, path)
-    return os.path.lexists(path) and (is_image or folder_problem(path) is not None)
+def _failure(row: Mapping[str, str]) -> str:
+    return f"failed in {row.get('step') or 'a step'}: {row.get('reason') or 'no reason given'}"
 
 
-def _name_written_as(text: str, folder: Path) -> str:
-    """Return the name in a folder of which this is the printable form, or the text itself."""
-    try:
-        return next((path.name for path in folder.iterdir() if printable(path.name) == text), text)
-    except OSError:
-        return text
+def _held(bids_dir: Path, folders: Set[str], selector: Selector) -> dict[str, str]:
+    """Return the stems of images that a run would select, and closed folders, by printable path."""
+    labels = [path.name[4:] for path in bids_dir.glob("sub-*") if printable(path.name) in folders]
+    asked = [label for label in labels if not selector.participants or label in selector.participants]
+    listing = list_images(bids_dir, asked)
+    chosen, _ = choose(listing, selector, bids_dir)
+    images = [printable(path.relative_to(bids_dir).as_posix()) for path in chosen]
+    closed = [printable(path.relative_to(bids_dir).as_posix()) for path, _ in listing.closed]
+    return {path: scan_stem(PurePosixPath(path).name) for path in images} | {path: path for path in closed}
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, str]]:

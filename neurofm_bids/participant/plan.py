@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from neurofm_bids.bids.discovery import Refused, Scan, Selection, find_scans
+from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.model.registry import ModelSpec
@@ -80,7 +80,7 @@ class Plan:
     failed
         Scans that cannot be used.
     skipped
-        Participants without any T1w image.
+        Images that are left out, and participants without any.
     """
 
     todo: Mapping[Scan, Reason]
@@ -93,7 +93,7 @@ class Plan:
         rows = [("run", str(scan.relative), reason.text) for scan, reason in self.todo.items()]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
         rows += [("cannot run", f.scan, f.reason) for f in self.failed]
-        rows += [("skip", r.path.name, r.reason) for r in self.skipped]
+        rows += [("skip", r.where, r.reason) for r in self.skipped]
         return sorted(rows, key=lambda row: row[1])
 
 
@@ -121,24 +121,15 @@ def make_plan(job: Job) -> Plan:
     config, selection = job.config, find_scans(job.config)
     forced = Reason(Cause.FORCED, "forced") if config.outputs.force else None
     reasons = {scan: forced or job.why(scan) for scan in selection.scans}
-    skipped = _skipped(config, selection)
     return Plan(
         todo={scan: reason for scan, reason in reasons.items() if reason is not None},
         done=tuple(scan for scan, reason in reasons.items() if reason is None),
-        failed=tuple(_refusal(config, r) for r in selection.refused if r not in skipped),
-        skipped=skipped,
+        failed=tuple(map(_refusal, selection.refused)),
+        skipped=selection.skipped,
     )
 
 
-def _skipped(config: Config, selection: Selection) -> tuple[Refused, ...]:
-    """Return the participants without any T1w image, unless they were asked for by name."""
-    if config.selection.participant_label:
-        return ()
-    return tuple(refused for refused in selection.refused if refused.scan is None)
-
-
-def _refusal(config: Config, refused: Refused) -> Failure:
+def _refusal(refused: Refused) -> Failure:
     subject = refused.scan.subject if refused.scan else refused.path.name.removeprefix("sub-")
     stem = refused.scan.stem if refused.scan else ""
-    where = refused.path.relative_to(config.bids_dir).as_posix()
-    return Failure(where, subject, stem, "select", refused.reason, refused.fix)
+    return Failure(refused.where, subject, stem, "select", refused.reason, refused.fix)

@@ -30,6 +30,8 @@ __all__ = ["RunResult", "run_participant"]
 
 _log = logging.getLogger(__name__)
 
+_SHOWN = 5  # of images skipped for one reason
+
 
 @dataclass
 class RunResult:
@@ -98,11 +100,14 @@ def _log_end(out: Derivatives, result: RunResult) -> None:
         _log.warning("serious: %s: %s", stem, text)
     for failure in result.failed:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
+    skipped: dict[str, list[str]] = {}
     for refused in result.skipped:
-        _log.warning("skipped: %s: %s", refused.path.name, refused.reason)
+        skipped.setdefault(refused.reason, []).append(refused.path.name)
+    for reason, names in skipped.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        _log.warning("skipped: %s%s: %s", ", ".join(names[:_SHOWN]), more, reason)
     _log.info(
-        "Scans: %d done (%d with serious flags), %d up to date, %d failed. Participants without T1w: %d. "
-        "Reports written: %d.",
+        "Scans: %d done (%d with serious flags), %d up to date, %d failed, %d skipped. Reports written: %d.",
         len(result.done),
         len(serious),
         len(result.up_to_date),

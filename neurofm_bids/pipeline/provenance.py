@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids import __version__
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.task import Task
-from neurofm_bids.records.flag import Flag, range_flag
+from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
 from neurofm_bids.records.measurement import (
     BiasCorrection,
     BrainExtraction,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["identify_input", "make_record", "software"]
 
-_PACKAGES = ("antspyx", "deepbet", "nibabel", "nipype", "numpy", "pybids", "scipy", "torch")
+_PACKAGES = ("antspyx", "deepbet", "nibabel", "nipype", "numpy", "scipy", "torch")
 
 
 def software() -> dict[str, str]:
@@ -90,7 +90,7 @@ def make_record(
         image_quality=image_quality,
         views=encoding.views,
         predictions=encoding.predictions,
-        flags=(*quality_flags, *(flag for flag in range_flags if flag is not None)),
+        flags=(*quality_flags, *filter(None, (suffix_flag(task.scan.stem), *range_flags))),
         provenance=_provenance(task, input, pipeline_version),
     )
 

@@ -31,6 +31,9 @@ _ZOOMS_MM = (0.2, 6.0)
 _MIN_EXTENT_MM = 80
 _FIX_HEADER = "Fix the header."
 _BLOCK = 2**20
+_GZIP = b"\x1f\x8b"
+_OTHER_UNITS = {1: "metre", 3: "micrometre"}  # by their code in NIfTI
+_HEADERS = (nib.Nifti1Header, nib.Nifti2Header)
 
 
 def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
@@ -95,6 +98,7 @@ def _damaged(message: str) -> NeuroFMError:
 def _opened(path: Path) -> Any:
     """Open an image after checking its header and length."""
     with _named_damage():
+        _check_compression(path)
         header = _raw_header(path)
         if header is not None:
             _check_matrix(header.get_data_shape())
@@ -108,13 +112,25 @@ def _opened(path: Path) -> Any:
     return image
 
 
+def _check_compression(path: Path) -> None:
+    """Raise if a NIfTI file is compressed and its name does not say so, or the reverse."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    name = path.name.lower()
+    if name.endswith(".nii") and start.startswith(_GZIP):
+        raise NeuroFMError("the file is named .nii but compressed (gzip)", fix="Rename it to .nii.gz.")
+    sizes = {kind.sizeof_hdr.to_bytes(4, order) for kind in _HEADERS for order in ("little", "big")}
+    if name.endswith(".nii.gz") and start in sizes:
+        raise NeuroFMError("the file is named .nii.gz but not compressed", fix="Rename it to .nii.")
+
+
 def _raw_header(path: Path) -> Any:
     """Return the header of a NIfTI file as it is, before nibabel corrects it, or None."""
     if ".nii" not in path.suffixes[-2:]:
         return None
     with nib.openers.ImageOpener(str(path)) as stream:
         block = stream.read(nib.Nifti2Header.sizeof_hdr)
-    for kind in (nib.Nifti1Header, nib.Nifti2Header):
+    for kind in _HEADERS:
         size = kind.sizeof_hdr
         if len(block) >= size and size in {int.from_bytes(block[:4], order) for order in ("little", "big")}:
             return kind(block[:size], check=False)
@@ -182,16 +198,27 @@ def _check_image(image: Any) -> None:
     if image.get_data_dtype().kind not in "iufb":
         raise NeuroFMError("the voxel values are not real scalars", fix="Export a greyscale image.")
     affine = np.asarray(image.affine, dtype=float)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
+    sizes_mm = nib.affines.voxel_sizes(affine)
+    if not np.isfinite(affine).all() or not abs(np.linalg.det(affine[:3, :3])) > 1e-6 * sizes_mm.prod():
         raise NeuroFMError("the affine of the image is singular or not finite", fix=_FIX_HEADER)
-    zooms = np.round(nib.affines.voxel_sizes(affine), 4)
+    zooms = np.round(sizes_mm, 4)
     extent = float((zooms * image.shape[:3]).min())
     if zooms.max() > _ZOOMS_MM[1] or zooms.min() < _ZOOMS_MM[0] or extent < _MIN_EXTENT_MM:
+        _check_unit(image)
         sizes = "x".join(f"{z:.3g}" for z in zooms)
         raise NeuroFMError(
             f"a field of view of {extent:.0f} mm with voxels of {sizes} mm cannot hold a brain",
             fix="Check the header.",
         )
+
+
+def _check_unit(image: Any) -> None:
+    """Raise if the sizes of an image are not in mm, which is assumed elsewhere."""
+    if not isinstance(image.header, nib.Nifti1Header):
+        return
+    code = int(image.header["xyzt_units"]) % 8
+    if code in _OTHER_UNITS:
+        raise NeuroFMError(f"the unit in the header is {_OTHER_UNITS[code]}, not mm", fix=_FIX_HEADER)
 
 
 def _voxels(image: Any) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -9,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Flag", "range_flag"]
+__all__ = ["Flag", "range_flag", "suffix_flag"]
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -33,3 +34,17 @@ def range_flag(name: str, prediction: Prediction, possible: tuple[float, float])
     low, high = prediction.range
     message = f"{prediction.long_name} is outside the training range of {low:g} to {high:g} {units}"
     return Flag(f"{name}_out_of_range", message)
+
+
+def suffix_flag(stem: str) -> Flag | None:
+    """Return the flag of an image that is not a T1w by the name of its outputs, or None.
+
+    >>> suffix_flag("sub-01_rec-UNIT1").name
+    'mp2rage_uni'
+    """
+    if not re.search(r"_rec-[^_]*UNIT1(_|$)", stem):
+        return None
+    message = (
+        "This is a UNI image of MP2RAGE (UNIT1), not a T1w image: noise in air can disturb its processing"
+    )
+    return Flag("mp2rage_uni", message)

@@ -69,7 +69,7 @@ def test_selection(bids_dataset, settings, expected):
         ({"participant_label": ("01", "77")}, "no such participant: 77"),
         (
             {"session_label": ("zz", "y")},
-            r"no T1w image is selected \(images: 1, participants: 1; --session-label zz y\): .*/bids. Check",
+            r"no such session: zz, y: .*/bids. Check --session-label.",
         ),
         (
             {"participant_label": ("01",), "t1w": {"run": 7}},
@@ -89,7 +89,8 @@ def test_no_image_at_all(bids_dataset, labels, used):
     (root / "sub-01" / "func").mkdir(parents=True)
     with pytest.raises(NeuroFMError) as error:
         select(root, participant_label=labels)
-    assert error.value.what == f"no T1w image is selected (images: 0, participants: 1{used})"
+    details = f"images: 0, participants: 1; there is no image in anat{used}"
+    assert error.value.what == f"no T1w image is selected ({details})"
     assert error.value.fix == "Check the dataset."
 
 
@@ -146,11 +147,11 @@ def test_unfetched_and_empty_images_are_refused(bids_dataset):
 def test_participant_without_images_is_listed(bids_dataset):
     root = bids_dataset(ONE)
     (root / "sub-05/func").mkdir(parents=True)
-    (refused,) = select(root).refused
-    assert (refused.path.name, refused.scan) == ("sub-05", None)
-
-
-# What pybids does not see or would end on
+    (skipped,) = select(root).skipped
+    (refused,) = select(root, participant_label=("01", "05")).refused
+    assert skipped == refused
+    assert (refused.where, refused.scan) == ("sub-05", None)
+    assert refused.reason == "no T1w image is selected: there is no image in anat"
 
 
 def test_sessions_that_link_back_are_entered_once(bids_dataset):
@@ -208,14 +209,6 @@ def test_pipes_are_not_opened(bids_dataset):
     }
 
 
-def test_a_description_that_pybids_cannot_read(bids_dataset):
-    root = bids_dataset(ONE)
-    (root / "dataset_description.json").write_text("[1]")
-    with pytest.raises(NeuroFMError, match="pybids cannot index the dataset") as error:
-        select(root, skip_bids_validation=True)
-    assert error.value.code is Exit.INVALID_BIDS
-
-
 def test_twins_in_upper_and_lower_case_are_processed_with_a_warning(bids_dataset, caplog):
     images = [f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("a", "A", "b")]
     assert names(select(bids_dataset(*images))) == sorted(images)
@@ -227,3 +220,17 @@ def test_two_files_with_the_same_outputs(bids_dataset):
     selection = select(bids_dataset(ONE, other))
     assert names(selection) == [other]
     assert "would overwrite those of sub-01_T1w.nii" in selection.refused[0].reason
+
+
+def test_a_unit1_image_has_outputs_of_its_own(bids_dataset):
+    uni = "sub-01/anat/sub-01_UNIT1.nii.gz"
+    scan, other = select(bids_dataset(ONE, uni), t1w={"suffix": "*"}).scans
+    assert [str(other.relative), other.stem, scan.stem] == [uni, "sub-01_rec-UNIT1", "sub-01"]
+    assert other.entities == (("sub", "01"), ("rec", "UNIT1"))
+
+
+def test_hidden_sidecars_are_ignored(bids_dataset):
+    root = bids_dataset(ONE)
+    for path in (root / "._T1w.json", root / ONE.replace("anat/", "anat/._").replace(".nii.gz", ".json")):
+        path.write_bytes(b"\0\5\x16\7")
+    assert dict(select(root).scans[0].metadata) == {}

@@ -2,14 +2,10 @@ import json
 
 import pytest
 
-from neurofm_bids.bids.filters import parse_labels, read_filter_file
+from neurofm_bids.bids.filters import Selector, read_filter_file, selector
 from neurofm_bids.cli.main import main
+from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-
-
-def test_labels_from_a_file(tmp_path):
-    (tmp_path / "labels.txt").write_text("sub-01\n02\n\n")
-    assert parse_labels([str(tmp_path / "labels.txt"), "ses-b", "02"]) == ("01", "02", "b")
 
 
 def write_filters(folder, t1w):
@@ -22,7 +18,7 @@ def test_filters_are_those_of_the_t1w_section(tmp_path):
     path = write_filters(
         tmp_path, {"run": [1, 2], "acquisition": "mprage", "datatype": "anat", "suffix": ["T1w"]}
     )
-    assert read_filter_file(path) == (("acquisition", "mprage"), ("run", [1, 2]))
+    assert read_filter_file(path) == (("acquisition", "mprage"), ("run", [1, 2]), ("suffix", ["T1w"]))
     path.write_text('{"bold": {"task": "rest"}}')
     assert read_filter_file(path) == ()
 
@@ -35,7 +31,16 @@ def test_filters_are_those_of_the_t1w_section(tmp_path):
         ({"run": True}, "the filter run has a value that cannot be used"),
         ({"acquisition": {"name": "mprage"}}, "the filter acquisition has a value that cannot be used"),
         ({"session": ["a", ["b"]]}, "the filter session has a value that cannot be used"),
-        ({"suffix": "T2w"}, "the filter suffix excludes T1w"),
+        ({"Acquisition": "mprage"}, "unknown filter Acquisition"),
+        ({"direction": None}, "unknown filter direction"),
+        ({"session": []}, "the filter session has a value that cannot be used"),
+        ({"session": "Query.SOME"}, "the filter session has a value that cannot be used"),
+        ({"run": [None, "Query.none"]}, "the filter run has a value that cannot be used"),
+        ({"suffix": "T2w"}, "the filter suffix excludes T1w and UNIT1, the only ones processed"),
+        ({"suffix": "t1w"}, "the filter suffix excludes T1w and UNIT1"),
+        ({"extension": ".mgz"}, "the filter extension excludes nii and nii.gz"),
+        ({"space": "MNI152NLin2009cAsym"}, "the filter space excludes raw images"),
+        ({"desc": "preproc"}, "the filter desc excludes raw images"),
         ({"datatype": None}, "the filter datatype excludes anat"),
     ],
 )
@@ -82,6 +87,14 @@ def test_an_unknown_section_is_a_usage_error_that_names_the_nearest(tmp_path, se
         ({"run": "*"}, {"1", "02", "3"}),
         ({"run": "Query.ANY"}, {"1", "02", "3"}),
         ({"run": "Query.NONE"}, {None}),
+        ({"run": "<Query.NONE: 1>"}, {None}),
+        ({"run": "Query.REQUIRED"}, {"1", "02", "3"}),
+        ({"run": "Query.OPTIONAL"}, {"1", "02", "3", None}),
+        ({"run": ["Query.NONE", 1]}, {None, "1"}),
+        (
+            {"space": None, "desc": [None, "x"], "extension": ".nii.gz", "suffix": "T1w"},
+            {"1", "02", "3", None},
+        ),
         ({"subject": "sub-01", "run": [3]}, {"3"}),
         ({}, {"1", "02", "3", None}),
     ],
@@ -105,21 +118,16 @@ def test_filter_files_that_cannot_be_read(tmp_path, text):
     assert error.value.code is Exit.USAGE
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the file contains no labels"),
-        (b"\n \n", "the file contains no labels"),
-        (b"\xff\xfe", "cannot be read"),
-    ],
-)
-def test_a_file_of_labels_never_stands_for_everybody(tmp_path, content, message):
-    (tmp_path / "labels.txt").write_bytes(content)
-    with pytest.raises(NeuroFMError, match=message) as error:
-        parse_labels([str(tmp_path / "labels.txt")])
-    assert error.value.code is Exit.USAGE
-
-
-@pytest.mark.parametrize("value", ["l" * 5000, "..", "a\0b"])
-def test_labels_that_are_no_file_names(value):
-    assert parse_labels([value]) == (value,)
+def test_a_selector_reads_names_of_images_and_stems_of_outputs(tmp_path):
+    path = write_filters(tmp_path, {"suffix": "UNIT1", "reconstruction": None, "extension": "nii"})
+    selects = selector(Selection(bids_filter_file=path, session_label=("a",)))
+    names = (
+        "sub-01_ses-a_UNIT1.nii",
+        "sub-01_ses-a_UNIT1.nii.gz",
+        "sub-01_ses-a_T1w.nii",
+        "sub-01_UNIT1.nii",
+    )
+    assert [selects("01", name) for name in names] == [True, False, False, False]
+    assert selects("01", "sub-01_ses-a_rec-UNIT1")
+    assert (selects.asks_for("suffix"), selects.asks_for("part")) == (True, False)
+    assert Selector(participants=("02",))("01", "sub-01") is False

@@ -15,6 +15,7 @@ ROOT = Path("/bids")
         "sub-a+B/anat/sub-a+B_T1w.nii",
         "sub-01/ses-x/anat/sub-01_ses-x_acq-mprage_rec-norm_run-02_part-mag_T1w.nii.gz",
         f"sub-01/anat/sub-01_acq-{'l' * 149}_T1w.nii.gz",
+        "sub-01/anat/sub-01_UNIT1.nii.gz",
     ],
 )
 def test_names_that_are_taken(path):
@@ -27,6 +28,10 @@ def test_names_that_are_taken(path):
         ("sub-01/anat/T1w.nii.gz", "not valid in BIDS"),
         ("sub-01/anat/sub-01T1w.nii.gz", "not valid in BIDS"),
         ("sub-01/anat/sub-01_run_T1w.nii.gz", "not valid in BIDS"),
+        ("sub-01/anat/sub-01_T1W.nii.gz", "the suffix is T1W, not T1w"),
+        ("sub-01/anat/sub-01_unit1.NII", "the suffix is unit1, not UNIT1"),
+        ("sub-01/anat/sub-01_T1w.Nii.Gz", "the extension is .Nii.Gz, not .nii.gz"),
+        ("sub-01/anat/sub-01_T1w.mgz", "the extension is .mgz, which BIDS does not allow"),
         ("sub-01/anat/sub-01_T1w.nii.gz\n", "not valid in BIDS"),
         ("sub-ünï/anat/sub-ünï_T1w.nii.gz", "not valid in BIDS"),
         ("sub-٣/anat/sub-٣_T1w.nii.gz", "not valid in BIDS"),

@@ -18,6 +18,14 @@ _ODD_VALUES = (
 
 FILES = (
     Case("good", "a good scan", files.good, "processed"),
+    Case(
+        "uni",
+        "a UNIT1 image without a T1w image",
+        files.named("sub-uni_UNIT1.nii.gz"),
+        "flagged",
+        "mp2rage_uni",
+        "sub-uni/anat/sub-uni_UNIT1.nii.gz",
+    ),
     Case("empty", "an empty file", files.empty, "refused", "the file is empty"),
     Case("folder", "a folder named like an image", files.folder, "refused", _NO_FILE),
     Case("circle", "a link to itself", files.circle, "refused", "link is circular"),

@@ -106,6 +106,16 @@ def plain_inside(path, brain):
     path.write_bytes(brain.to_bytes())
 
 
+def compressed_inside(path, brain):
+    pack(path.with_suffix(""), brain.to_bytes())
+
+
+def in_metres(path, brain):
+    image = nib.Nifti1Image(np.asarray(brain.dataobj), np.diag([1e-3] * 3 + [1]) @ brain.affine)
+    image.header.set_xyzt_units("meter")
+    nib.save(image, path)
+
+
 def text(content):
     def make(path, _):
         path.write_bytes(content)

@@ -20,7 +20,21 @@ DAMAGED = (
     Case("bitstart", "one bit flipped near the start", headers.flipped(0.01), "refused", _READ),
     Case("bitmiddle", "one bit flipped in the middle", headers.flipped(0.5), "refused", _READ),
     Case("bits", "bits flipped at four places", headers.flipped(0.1, 0.3, 0.6, 0.9), "refused", _READ),
-    Case("plain", "named .nii.gz but not compressed", headers.plain_inside, "refused", _READ),
+    Case(
+        "plain",
+        "named .nii.gz but not compressed",
+        headers.plain_inside,
+        "refused",
+        "the file is named .nii.gz but not compressed",
+    ),
+    Case(
+        "gzip",
+        "compressed but named .nii",
+        headers.compressed_inside,
+        "refused",
+        "the file is named .nii but compressed (gzip)",
+        "sub-gzip/anat/sub-gzip_T1w.nii",
+    ),
     Case("html", "an HTML page", headers.text(b"<html>404</html>" * 100), "refused", _READ),
     Case("magic", "wrong magic", headers.patched((headers.MAGIC, "4s", b"xyz")), "refused", _READ),
     Case("datatype", "unknown data type", headers.patched((headers.DATATYPE, "h", 777)), "refused", _READ),
@@ -87,6 +101,9 @@ GEOMETRY = (
         headers.qform_only((headers.QUATERNION, "3f", 5, 5, 5)),
         "refused",
         _READ,
+    ),
+    Case(
+        "metres", "sizes in metres", headers.in_metres, "refused", "the unit in the header is metre, not mm"
     ),
     Case("qformonly", "a qform and no sform", headers.qform_only(), "processed", slow=True),
     Case(

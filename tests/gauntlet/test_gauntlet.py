@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.cli.main import main
 from tests.conftest import write_dataset_files
 from tests.gauntlet.case import params
@@ -58,7 +59,7 @@ class Ran:
 
     def outputs(self, scan):
         """The outputs of one scan by their last name."""
-        stem = scan.rsplit("/", 1)[1].split(".")[0].removesuffix("_T1w")
+        stem = scan_stem(scan.rsplit("/", 1)[1])
         folder = (self.out / scan).parent
         return {path.name.rsplit("_", 1)[1]: path for path in folder.glob(f"{stem}_desc-openS_*")}
 

@@ -4,7 +4,6 @@ import pytest
 
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.config import Selection
-from neurofm_bids.group import reading as module
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, write_scan
 
@@ -114,7 +113,9 @@ def reasons(cohort):
 
 def test_failed_scans_are_missing_with_the_reason_of_the_latest_run(collected, tmp_path):
     out = tmp_path / "out"
-    write_failures(out, "2026-a", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\told\t", "sub-03_T1w.nii\t\t\t")
+    write_failures(
+        out, "2026-a", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\told\t", "sub-03/anat/sub-03_T1w.nii\t\t\t"
+    )
     write_failures(out, "2026-b", "sub-02/anat/sub-02_run-1_T1w.nii.gz\tload\tnew\t")
     (out / "logs" / "2026-b" / "failed.tsv").open("a").write("\tload\tno scan\t\n")
     (out / "logs" / "2026-c").mkdir()
@@ -134,10 +135,12 @@ IMAGE = "sub-02/anat/sub-02_T1w.nii.gz"
         (lambda path: None, {"sub-02"}),
         (lambda path: path.unlink(), set()),
         (lambda path: path.rename(path.with_name("sub-02_run-1_T1w.nii.gz")), set()),
+        (lambda path: (path.parents[2] / ".bidsignore").write_text("sub-02/"), set()),
+        (lambda path: path.rename(path.with_name("sub-02_part-phase_T1w.nii.gz")), set()),
         (lambda path: (path.unlink(), path.symlink_to("gone")), {"sub-02"}),  # not downloaded
     ],
 )
-def test_only_failures_of_images_that_are_still_there_count(collected, tmp_path, change, missing):
+def test_only_failures_of_images_that_a_run_would_select_count(collected, tmp_path, change, missing):
     write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t")
     change(tmp_path / IMAGE)
     assert reasons(collected("sub-01")).keys() == missing
@@ -147,25 +150,23 @@ CLOSED = {"sub-03/anat": "failed in select: no", "sub-04/ses-a/anat": "failed in
 
 
 @pytest.mark.parametrize(
-    ("problem", "selection", "missing"),
+    ("target", "selection", "missing"),
     [
-        (None, {}, {}),
-        (("no read permission", ""), {}, CLOSED),
-        (("no read permission", ""), {"session_label": ("b",)}, CLOSED),
-        (
-            ("no read permission", ""),
-            {"participant_label": ("03",)},
-            {"sub-03/anat": "failed in select: no"},
-        ),
+        ("..", {}, {}),
+        ("anat", {}, CLOSED),
+        ("anat", {"session_label": ("b",)}, CLOSED),
+        ("anat", {"participant_label": ("03",)}, {"sub-03/anat": "failed in select: no"}),
     ],
 )
 def test_folders_that_could_not_be_listed_count_while_they_are_closed(
-    collected, tmp_path, monkeypatch, problem, selection, missing
+    collected, tmp_path, target, selection, missing
 ):
     rows = ("sub-03/anat\tselect\tno\t", "sub-04/ses-a/anat\tselect\tclosed\t")
     write_failures(tmp_path / "out", "2026-a", f"{IMAGE}\tload\told\t", *rows)
     (tmp_path / IMAGE).unlink()
-    monkeypatch.setattr(module, "folder_problem", lambda path: problem)
+    for path in CLOSED:
+        (tmp_path / path).unlink()
+        (tmp_path / path).symlink_to(target)
     collected("sub-01")
     cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), Selection(**selection))
     assert reasons(cohort) == missing
@@ -205,6 +206,9 @@ def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(
         ({"session_label": ("b",)}, ["sub-01_ses-b"], {"sub-02_ses-b"}),
         ({"t1w": {"run": [1, 2]}}, ["sub-01_ses-a_run-1"], set()),
         ({"t1w": {"session": None}}, [], {"sub-03"}),
+        ({"t1w": {"extension": "nii.gz"}}, ["sub-01_ses-a_run-1", "sub-01_ses-b", "sub-02_ses-a"], set()),
+        ({"t1w": {"extension": ".nii"}}, [], {"sub-03", "sub-02_ses-b"}),
+        ({"t1w": {"suffix": "UNIT1"}}, [], set()),
         ({"participant_label": ("02",), "t1w": {"run": 1}}, [], {"sub-02"}),
     ],
 )

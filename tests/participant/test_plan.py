@@ -22,7 +22,7 @@ def test_new_scans_are_processed_and_participants_without_any_are_skipped(bids_d
     assert [reason.cause for reason in plan.todo.values()] == [Cause.NEW]
     assert plan.table() == [
         ("run", IMAGE, "not processed yet"),
-        ("skip", "sub-02", "no T1w image is selected"),
+        ("skip", "sub-02", "no T1w image is selected: there is no image in anat"),
     ]
 
 

@@ -120,6 +120,45 @@ def test_images_that_are_refused(image, message):
     assert caught.value.code == Exit.DATA
 
 
+def in_unit(unit, scale):
+    image = head()
+    made = nib.Nifti1Image(image.get_fdata(), np.diag([scale] * 3 + [1]) @ image.affine)
+    made.header.set_xyzt_units(unit)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "message"),
+    [
+        ("meter", 1e-3, "the unit in the header is metre, not mm"),
+        ("micron", 1e3, "the unit in the header is micrometre, not mm"),
+        ("mm", 1e-3, "a field of view of 0 mm"),
+        (None, 1e-3, "a field of view of 0 mm"),
+    ],
+)
+def test_sizes_in_another_unit_are_refused_by_its_name(unit, scale, message):
+    with pytest.raises(NeuroFMError, match=message):
+        load_t1w(in_unit(unit, scale))
+
+
+def test_a_wrong_unit_of_sizes_in_mm_does_not_matter():
+    assert load_t1w(in_unit("meter", 1)).header.get_xyzt_units()[0] == "mm"
+
+
+@pytest.mark.parametrize(
+    ("written", "named", "message", "fix"),
+    [
+        ("a.nii.gz", "b.nii", "the file is named .nii but compressed (gzip)", "Rename it to .nii.gz."),
+        ("a.nii", "b.nii.gz", "the file is named .nii.gz but not compressed", "Rename it to .nii."),
+    ],
+)
+def test_the_reason_names_an_extension_that_does_not_fit(tmp_path, written, named, message, fix):
+    nib.save(head(), tmp_path / written)
+    with pytest.raises(NeuroFMError) as caught:
+        load_t1w((tmp_path / written).rename(tmp_path / named))
+    assert (caught.value.what, caught.value.fix) == (message, fix)
+
+
 @pytest.mark.parametrize("kind", ["truncated", "text"])
 def test_damaged_files_are_refused_by_name(tmp_path, kind):
     path = tmp_path / "scan.nii.gz"

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from neurofm_bids.records.flag import Flag, range_flag
+from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
 from tests.samples import prediction
 
 
@@ -31,3 +31,17 @@ def test_a_prediction_outside_its_range_is_flagged(value, flag):
 def test_severities_are_known():
     with pytest.raises(ValidationError, match="'warning' or 'serious'"):
         Flag("a", "b", "grave")
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("sub-01_rec-UNIT1", "mp2rage_uni"),
+        ("sub-01_rec-denoisedUNIT1_run-1", "mp2rage_uni"),
+        ("sub-01", None),
+        ("sub-01_rec-norm", None),
+    ],
+)
+def test_images_that_are_no_t1w_are_flagged(stem, name):
+    flag = suffix_flag(stem)
+    assert (flag and (flag.name, flag.severity)) == (name and (name, "warning"))

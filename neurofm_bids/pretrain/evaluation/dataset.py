@@ -66,7 +66,8 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     if not stability:
         _check_known(root, known)
     encoder = Encoder(load_model(processing.model, processing.weights))
-    failed = {refused.path.name: f"{refused.reason}. {refused.fix}" for refused in selection.refused}
+    without_scan = [participant for participant in selection.skipped if participant.scan is None]
+    failed = {bad.path.name: f"{bad.reason}. {bad.fix}" for bad in (*selection.refused, *without_scan)}
     evaluated = []
     preprocessed = _preprocess_all(selection.scans, out / "volumes", settings.nprocs, stability)
     for scan, folder in zip(selection.scans, preprocessed, strict=True):

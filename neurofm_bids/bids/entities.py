@@ -1,0 +1,90 @@
+"""File names of images in a dataset: entities, suffix and extension."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["EXTENSIONS", "SUFFIXES", "described", "ending", "entities_of", "is_image", "scan_stem"]
+
+SUFFIXES = ("T1w", "UNIT1")
+EXTENSIONS = (".nii", ".nii.gz")
+
+# All that is meant as one of these images; names that BIDS does not have are refused, not passed over.
+_MEANT = re.compile(
+    rf"(?!\.).*({'|'.join(SUFFIXES)})(\.(?:nii(?:\.(?:gz|bz2|xz|zst|zip))?|mgz|mgh|img|mnc|nrrd))\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+_ENDING = re.compile(r"(?:_(T1w|UNIT1))?(\.nii(?:\.gz)?|\.mgz)$")
+_UNI = "UNIT1"  # in the names of outputs a reconstruction: T1w images may have the same entities
+_BEFORE_REC = {"sub", "ses", "sample", "task", "tracer", "acq", "nuc", "voi", "ce", "trc", "stain"}
+
+
+def is_image(name: str) -> bool:
+    """Tell whether a file is meant as a T1w or UNIT1 image, even if its name is not valid, and is not hidden.
+
+    >>> [is_image(f"sub-01_{end}") for end in ("T1w.nii.gz", "UNIT1.nii", "T1W.NII.GZ", "T1w.json")]
+    [True, True, True, False]
+    """
+    return any(ending(name))
+
+
+def ending(name: str) -> tuple[str, str]:
+    """Return suffix and extension of an image as they are written; both are empty for other files.
+
+    >>> ending("sub-01_T1W.NII.gz")
+    ('T1W', '.NII.gz')
+    """
+    match = _MEANT.fullmatch(name)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def scan_stem(name: str) -> str:
+    """Return what the names of a scan's outputs begin with: its entities, to which UNIT1 adds ``rec-UNIT1``.
+
+    >>> scan_stem("sub-01_run-2_T1w.nii.gz"), scan_stem("sub-01_run-2_UNIT1.nii"), scan_stem("head.mgz")
+    ('sub-01_run-2', 'sub-01_rec-UNIT1_run-2', 'head')
+    """
+    match = _ENDING.search(name)
+    stem = name[: match.start()] if match else name
+    return _as_reconstruction(stem) if match and match[1] == _UNI else stem
+
+
+def _as_reconstruction(stem: str) -> str:
+    parts = stem.split("_")
+    place = next((i for i, part in enumerate(parts) if part.partition("-")[0] not in _BEFORE_REC), len(parts))
+    if parts[place:] and parts[place].startswith("rec-"):
+        parts[place] += _UNI
+    else:
+        parts.insert(place, f"rec-{_UNI}")
+    return "_".join(parts)
+
+
+def entities_of(stem: str) -> dict[str, str]:
+    """Return the key and value pairs in a name.
+
+    >>> entities_of("sub-01_run-2")
+    {'sub': '01', 'run': '2'}
+    """
+    return {key: value for key, _, value in (part.partition("-") for part in stem.split("_"))}
+
+
+def described(name: str) -> dict[str, str]:
+    """Return the entities, suffix and extension of an image from its name, or from the stem of its outputs.
+
+    A stem has no extension.
+
+    >>> described("sub-01_UNIT1.nii.gz")
+    {'sub': '01', 'suffix': 'UNIT1', 'extension': 'nii.gz'}
+    >>> described("sub-01_rec-UNIT1")
+    {'sub': '01', 'suffix': 'UNIT1'}
+    """
+    stem, _, extension = name.partition(".")
+    found = entities_of(scan_stem(f"{stem}.nii"))
+    reconstruction = found.get("rec", "")
+    is_uni = reconstruction.endswith(_UNI) or stem.lower().endswith(f"_{_UNI.lower()}")
+    if reconstruction == _UNI:
+        del found["rec"]
+    elif is_uni:
+        found["rec"] = reconstruction.removesuffix(_UNI)
+    found["suffix"] = _UNI if is_uni else "T1w"
+    return found | ({"extension": extension.lower()} if extension else {})

@@ -1,0 +1,135 @@
+"""Labels of participants and sessions: those that the options give, and those of the dataset."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence, Set
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+
+from neurofm_bids.bids.problems import Problem, file_problem
+from neurofm_bids.bids.tables import unpadded
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.text import printable, read_text
+
+__all__ = ["check_sessions", "find_participants", "parse_labels"]
+
+_log = logging.getLogger(__name__)
+
+_SHOWN = 5
+_LABEL_COLUMNS = ("participant_id", "session_id")
+
+
+def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
+    """Return labels without prefix from labels with or without it, or from files of labels.
+
+    A file has labels between blanks, commas or line ends, or is a table, such as participants.tsv, with the
+    labels in its first column.
+
+    Raises
+    ------
+    NeuroFMError
+        A file cannot be read or contains no labels: it must not select all participants.
+    """
+    labels = [re.sub(r"^(sub|ses)-", "", label) for value in values for label in _labels(value)]
+    return tuple(dict.fromkeys(labels))
+
+
+def _labels(value: str) -> list[str]:
+    path = Path(value)
+    try:
+        if not path.is_file():
+            return [value]
+        labels = _first_column(read_text(path).splitlines())
+    except OSError:
+        return [value]  # too long for a file name, or not accessible: a label
+    except ValueError as error:
+        raise NeuroFMError(
+            f"the label file cannot be read ({error})",
+            where=path,
+            fix="Save it as UTF-8.",
+            code=Exit.USAGE,
+        ) from error
+    if not labels:
+        raise NeuroFMError(
+            "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
+        )
+    return labels
+
+
+def _first_column(lines: Sequence[str]) -> list[str]:
+    """Return the labels in the lines of a table, or all labels of other lines."""
+    rows = [[cell.strip(" \"'") for cell in re.split(r"[\t,;]", line)] for line in lines]
+    is_header = bool(rows) and rows[0][0] in _LABEL_COLUMNS
+    if is_header or any("\t" in line.strip() for line in lines):
+        return [row[0] for row in rows[is_header:] if row[0]]
+    return [label for row in rows for cell in row for label in cell.split()]
+
+
+def find_participants(root: Path, labels: Sequence[str]) -> tuple[list[str], list[tuple[Path, Problem]]]:
+    """Return the selected labels, and the selected participants that are symbolic links to no folder.
+
+    Raises
+    ------
+    NeuroFMError
+        A participant does not exist; the message names the nearest that does.
+    """
+    paths = {path.name[4:]: path for path in sorted(root.glob("sub-*"))}
+    existing = {label: None for label, path in paths.items() if path.is_dir()}
+    links = _broken_links(path for label, path in paths.items() if label in (labels or paths))
+    _check(labels, {*existing, *(path.name[4:] for path, _ in links)}, root, "participant", "sub-")
+    _warn_of_twins(list(existing))
+    return [label for label in labels or existing if label in existing], links
+
+
+def check_sessions(root: Path, labels: Sequence[str], having: Set[str]) -> None:
+    """Raise if no participant has a session.
+
+    Parameters
+    ----------
+    having
+        Sessions of the selected participants; only if one is not among them, those of all are looked up.
+
+    Raises
+    ------
+    NeuroFMError
+        A session does not exist; the message names the nearest that does.
+    """
+    if not set(labels) <= having:
+        _check(labels, {path.name[4:] for path in root.glob("sub-*/ses-*")}, root, "session", "ses-")
+
+
+def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
+    links = [(path, file_problem(path)) for path in paths if path.is_symlink() and not path.is_dir()]
+    return [(path, problem) for path, problem in links if problem is not None]
+
+
+def _check(labels: Sequence[str], existing: Set[str], root: Path, what: str, prefix: str) -> None:
+    unknown = [label for label in labels if label not in existing]
+    if not unknown:
+        return
+    shown = [f"{printable(label)}{_advice(label, existing, prefix)}" for label in unknown[:_SHOWN]]
+    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    raise NeuroFMError(
+        f"no such {what}: {', '.join(shown)}{more}",
+        where=root,
+        fix=f"Check --{what}-label.",
+        code=Exit.NOTHING_SELECTED,
+    )
+
+
+def _advice(label: str, existing: Set[str], prefix: str) -> str:
+    """Return the existing label that one was most likely meant to be."""
+    plain = unpadded(label).lower()
+    alike = [name for name in sorted(existing) if unpadded(name).lower() == plain]
+    likely = alike or get_close_matches(label, sorted(existing), 1)
+    return f" (did you mean {prefix}{printable(likely[0])}?)" if likely else ""
+
+
+def _warn_of_twins(labels: Sequence[str]) -> None:
+    for _, group in groupby(sorted(labels, key=str.lower), key=str.lower):
+        twins = [f"sub-{printable(label)}" for label in group]
+        if len(twins) > 1:
+            _log.warning("participant labels differ only in case: %s", ", ".join(twins))

@@ -1,0 +1,65 @@
+"""Which images of a session are processed where no filter asks for others: one T1w of each acquisition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from neurofm_bids.bids.entities import described
+from neurofm_bids.bids.filters import Selector
+
+__all__ = ["passed_over"]
+
+
+def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Selector) -> dict[Path, str]:
+    """Return the selected images that are not processed, and why.
+
+    Parameters
+    ----------
+    selected
+        Images that labels and filters select.
+    listed
+        All images of the same participants.
+    selector
+        A filter of ``part``, ``inv``, ``echo`` or ``suffix`` decides alone.
+    """
+    images = {path: described(path.name) for path in {*selected, *listed}}
+    having = {path.parent for path in listed if images[path]["suffix"] == "T1w" and not _part(images[path])}
+    reasons = {}
+    for path in selected:
+        part, is_uni = _part(images[path]), images[path]["suffix"] == "UNIT1"
+        if part and not selector.asks_for(part.partition("-")[0]):
+            reasons[path] = f"{part}: not a T1w image by itself"
+        elif is_uni and path.parent in having and not selector.asks_for("suffix"):
+            reasons[path] = "UNIT1: there is a T1w image"
+    if not selector.asks_for("echo"):
+        reasons |= _echoes({path: images[path] for path in selected if path not in reasons})
+    return reasons
+
+
+def _part(image: Mapping[str, str]) -> str:
+    """Return what makes an image another one than the magnitude image of all inversions."""
+    if image.get("part", "mag") != "mag":
+        return f"part-{image['part']}"
+    return f"inv-{image['inv']}" if "inv" in image else ""
+
+
+def _echoes(images: Mapping[Path, Mapping[str, str]]) -> dict[Path, str]:
+    """Return the echoes of which the first one, or an image of all, is processed."""
+    groups: dict[tuple[object, ...], list[Path]] = {}
+    for path in sorted(images, key=lambda path: (_number(images[path].get("echo", "")), path)):
+        same = {key: value for key, value in images[path].items() if key not in {"echo", "extension"}}
+        groups.setdefault((path.parent, *same.items()), []).append(path)
+    reasons = {}
+    for first, *others in groups.values():
+        used = images[first].get("echo")
+        for path in others:
+            if (echo := images[path].get("echo")) != used:
+                reasons[path] = (
+                    f"echo-{echo}: {f'echo-{used}' if used else 'the image without echo-'} is used"
+                )
+    return reasons
+
+
+def _number(echo: str) -> tuple[int, str]:
+    return (int(echo) if echo.isdecimal() else len(echo) and 10**9), echo

@@ -1,0 +1,65 @@
+import os
+import re
+
+import pytest
+
+from neurofm_bids.bids.bidsignore import read_bidsignore
+
+PATH = "sub-01/anat/sub-01_run-1_T1w.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_ignored"),
+    [
+        ("", False),
+        ("# *_T1w*\n\n", False),
+        ("*_run-1_*", True),
+        ("*_run-2_*", False),
+        ("sub-01", True),
+        ("sub-01/", True),
+        ("/sub-01", True),
+        ("anat/", True),
+        ("/anat/", False),
+        ("sub-01/*", True),
+        ("sub-01/*.nii.gz", False),
+        ("sub-01/**/*.nii.gz", True),
+        ("sub-01/**", True),
+        ("**/anat", True),
+        ("**/sub-01_run-1_T1w.nii.gz", True),
+        ("sub-0[1-3]/anat", True),
+        ("sub-0[!1]", False),
+        ("sub-0?", True),
+        ("sub-?1_*", True),
+        ("sub-?2_*", False),
+        (r"sub\-01/", True),
+        ("*_T1w.nii.gz/", False),
+        ("*_T1w.nii.gz  ", True),
+        ("*_T1w.nii.gz\n!*_run-1_*", False),
+        ("sub-01/\n!*_run-1_*", True),
+        ("sub-0[9-1]\nanat", True),
+    ],
+)
+def test_patterns_are_those_of_gitignore(tmp_path, text, is_ignored):
+    (tmp_path / ".bidsignore").write_text(text)
+    assert read_bidsignore(tmp_path)(PATH) is is_ignored
+
+
+def test_a_dataset_without_patterns_ignores_nothing(tmp_path, caplog):
+    assert not read_bidsignore(tmp_path)(PATH)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (os.mkfifo, r"\.bidsignore cannot be read and is not honored"),
+        (lambda path: path.write_bytes(b"\xff"), r"\.bidsignore cannot be read and is not honored"),
+        (lambda path: path.write_text("a[9-1]"), r"\.bidsignore: a\[9-1\] is not a pattern"),
+    ],
+)
+def test_what_cannot_be_honored_is_logged(tmp_path, caplog, make, message):
+    make(tmp_path / ".bidsignore")
+    assert not read_bidsignore(tmp_path)(PATH)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert re.search(message, record.getMessage())

@@ -1,0 +1,75 @@
+import pytest
+
+from neurofm_bids.bids.labels import check_sessions, find_participants, parse_labels
+from neurofm_bids.errors import Exit, NeuroFMError
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "labels"),
+    [
+        ("labels.txt", "sub-01\n02\n\n", ("01", "02")),
+        ("labels.txt", "\ufeff01 sub-02\r\n03", ("01", "02", "03")),
+        ("labels.txt", "01, 02,03", ("01", "02", "03")),
+        ("participants.tsv", "participant_id\tage\nsub-01\t30\nsub-02\t41\n", ("01", "02")),
+        ("participants.tsv", "participant_id\nsub-01\n", ("01",)),
+        ("participants.csv", '"participant_id","age"\n"sub-01","30"\n', ("01",)),
+        ("sessions.tsv", "session_id\tage\nses-a\t30\n", ("a",)),
+        ("plain.tsv", "sub-01\t30\nsub-02\t\n", ("01", "02")),
+    ],
+)
+def test_labels_from_a_file(tmp_path, name, content, labels):
+    (tmp_path / name).write_text(content)
+    assert parse_labels([str(tmp_path / name)]) == labels
+    assert parse_labels(["sub-x", str(tmp_path / name), "x"]) == ("x", *labels)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file contains no labels"),
+        (b"\n \n", "the file contains no labels"),
+        (b"participant_id\tage\n", "the file contains no labels"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_file_of_labels_never_stands_for_everybody(tmp_path, content, message):
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(NeuroFMError, match=message) as error:
+        parse_labels([str(tmp_path / "labels.txt")])
+    assert error.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize("value", ["l" * 5000, "..", "a\0b"])
+def test_labels_that_are_no_file_names(value):
+    assert parse_labels([value]) == (value,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [
+        (("01", "99"), "no such participant: 99"),
+        (("1",), "no such participant: 1 (did you mean sub-01?)"),
+        (("con7",), "no such participant: con7 (did you mean sub-CON007?)"),
+        (("patent1",), "no such participant: patent1 (did you mean sub-patient1?)"),
+        (("001", "x"), "no such participant: 001 (did you mean sub-01?), x"),
+        (tuple("abcdefg"), "no such participant: a, b, c, d, e and 2 more"),
+    ],
+)
+def test_an_unknown_participant_is_an_error_that_offers_the_nearest(tmp_path, labels, what):
+    for label in ("01", "11", "CON007", "patient1"):
+        (tmp_path / f"sub-{label}").mkdir()
+    assert find_participants(tmp_path, ("11", "01")) == (["11", "01"], [])
+    with pytest.raises(NeuroFMError) as error:
+        find_participants(tmp_path, labels)
+    assert error.value.what == what
+    assert (error.value.code, error.value.fix) == (Exit.NOTHING_SELECTED, "Check --participant-label.")
+
+
+def test_an_unknown_session_is_an_error_unless_another_participant_has_it(tmp_path):
+    for session in ("01", "02"):
+        (tmp_path / f"sub-{session}" / f"ses-{session}").mkdir(parents=True)
+    check_sessions(tmp_path, ("01", "02"), {"01"})
+    with pytest.raises(NeuroFMError, match="Check --session-label") as error:
+        check_sessions(tmp_path, ("01", "2", "y"), {"01"})
+    assert error.value.what == "no such session: 2 (did you mean ses-02?), y"
+    assert error.value.code is Exit.NOTHING_SELECTED

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+from neurofm_bids.bids.filters import Selector
+from neurofm_bids.bids.preference import passed_over
+
+ANAT = Path("/bids/sub-01/anat")
+
+
+def test_an_image_that_labels_or_filters_exclude_still_counts_as_the_t1w_of_its_session():
+    uni, t1w = ANAT / "sub-01_UNIT1.nii.gz", ANAT / "sub-01_run-1_T1w.nii.gz"
+    assert passed_over([uni], [uni, t1w], Selector()) == {uni: "UNIT1: there is a T1w image"}
+    assert passed_over([uni], [uni], Selector()) == {}
+
+
+def test_the_lowest_echo_is_used_as_a_number_and_others_name_it():
+    paths = [ANAT / f"sub-01_echo-{echo}_T1w.nii.gz" for echo in ("10", "2", "03")]
+    assert passed_over(paths, paths, Selector()) == {
+        paths[0]: "echo-10: echo-2 is used",
+        paths[2]: "echo-03: echo-2 is used",
+    }
+    assert passed_over(paths, paths, Selector(filters=(("echo", "*"),))) == {}
