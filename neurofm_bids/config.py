@@ -13,12 +13,10 @@ from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = [
-    "GROUP",
     "GROUPS",
     "LEVELS",
     "MAX_VIEWS",
     "N_PHASES",
-    "PARTICIPANT",
     "PRECISIONS",
     "TEMPLATE",
     "Config",
@@ -30,17 +28,13 @@ __all__ = [
 ]
 
 TEMPLATE = "MNI152NLin2009cAsym"
-MAX_VIEWS = 64
-N_PHASES = 8  # places of a lattice of every second voxel along three axes
-PARTICIPANT, GROUP = LEVELS = ("participant", "group")  # in the order in which they run
+MAX_VIEWS, N_PHASES = 64, 8  # a lattice of every second voxel has eight places
+LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
 
-_QUERIES = "Options for filtering BIDS queries"
-_PREPROCESSING = "Options for preprocessing"
-_MODEL = "Options for the model"
-_OUTPUTS = "Options for outputs"
-_PERFORMANCE = "Options to handle performance"
-_OTHER = "Other options"
+_QUERIES, _PREPROCESSING = "Options for filtering BIDS queries", "Options for preprocessing"
+_MODEL, _OUTPUTS = "Options for the model", "Options for outputs"
+_PERFORMANCE, _OTHER = "Options to handle performance", "Other options"
 
 
 @dataclass(frozen=True)
@@ -302,7 +296,7 @@ class Config:
 
     bids_dir: Path
     out_dir: Path
-    levels: tuple[str, ...] = (PARTICIPANT,)
+    levels: tuple[str, ...] = LEVELS[:1]
     selection: Selection = field(default_factory=Selection)
     processing: Processing = field(default_factory=Processing)
     outputs: Outputs = field(default_factory=Outputs)

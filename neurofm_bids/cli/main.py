@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurofm_bids.cli.options import get_parser, parse
-from neurofm_bids.config import GROUP, PARTICIPANT, Config
+from neurofm_bids.config import LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
 if TYPE_CHECKING:
@@ -88,15 +88,16 @@ def _set_verbosity(verbose: int) -> None:
 
 
 def _run(config: Config) -> Exit:
-    if config.running.dry_run and PARTICIPANT in config.levels:
+    participant, group = (level in config.levels for level in LEVELS)
+    if config.running.dry_run and participant:
         return _dry_run(config)
     if config.running.dry_run:
         _log.info("The group level would use the finished scans in %s.", config.out_dir)
         return Exit.OK
-    if PARTICIPANT not in config.levels:
+    if not participant:
         return _group(config)
     code = _participant(config)
-    return _group_after(code, config) if GROUP in config.levels else code
+    return _group_after(code, config) if group else code
 
 
 def _group_after(participant: Exit, config: Config) -> Exit:
