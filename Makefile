@@ -16,7 +16,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install -q -e ".[test,lint]"
 	touch $@
 
-demo: $(VENV)/.installed
+demo:
+	test -x $(BIN)/neurofm || $(MAKE) $(VENV)/.installed
 	$(BIN)/neurofm-tools demo demo/bids
 	$(BIN)/neurofm demo/bids demo/derivatives participant group -w demo/work
 	@ls demo/derivatives/*.html

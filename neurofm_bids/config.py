@@ -286,7 +286,7 @@ class Running:
         default=0,
         section=_OTHER,
         counts=True,
-        help="-vv: log debug messages; -vvv: also those of libraries",
+        help="-vv: also log debug messages; -vvv: also those of libraries; a single -v changes nothing",
     )
 
 

@@ -125,6 +125,9 @@ def memory_gb(text: str) -> float:
     return number
 
 
+memory_gb.__name__ = "size such as 8GB"
+
+
 def whole_number(highest: int | None = None, *, lowest: int = 1) -> Callable[[str], int]:
     """Return a converter of texts to whole numbers in a range.
 
@@ -138,5 +141,5 @@ def whole_number(highest: int | None = None, *, lowest: int = 1) -> Callable[[st
             raise ValueError(text)
         return number
 
-    convert.__name__ = f"number ({lowest} {f'to {highest}' if highest else 'or more'})"
+    convert.__name__ = f"whole number {f'from {lowest} to {highest}' if highest else f'of {lowest} or more'}"
     return convert

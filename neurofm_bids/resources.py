@@ -36,11 +36,11 @@ def available_cpus(environ: Mapping[str, str] = os.environ, root: Path = _ROOT) 
 
 
 def available_memory_gb(environ: Mapping[str, str] = os.environ, root: Path = _ROOT) -> float:
-    """Return the memory this process may use, in GB (1e9 bytes), 90 % of the tightest limit."""
+    """Return the memory this process may use: 90% of the tightest limit, in steps of 0.1 GB (1e8 bytes)."""
     import psutil
 
     limits = [float(psutil.virtual_memory().total), *_cgroup_memory(root), *_slurm_memory(environ)]
-    return 0.9 * min(limits) / 1e9
+    return max(9 * min(limits) // 1e9, 1) / 10
 
 
 def out_of_memory_kills(root: Path = _ROOT) -> int:

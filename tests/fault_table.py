@@ -62,8 +62,8 @@ def read_table(path):
     """Return the rows of a table by section: ``(what, outcome)`` to what was seen."""
     table, section = {}, ""
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        if line.startswith("### "):
-            section = line.removeprefix("### ")
+        if line.startswith("## "):
+            section = line.removeprefix("## ")
         elif match := re.fullmatch(r"\| (?!---|Fault or input)(.*) \| (.*) \| (.*) \|", line):
             what, outcome, seen = match.groups()
             table.setdefault(section, {})[what, outcome] = seen
@@ -71,8 +71,8 @@ def read_table(path):
 
 
 def write_table(path, table):
-    lines = ["Written by the fault suite (`make faults`, a part of `make test-all`).\n"]
+    lines = ["# Tested faults\n\nWritten by the fault suite (`make faults`, a part of `make test-all`).\n"]
     for section, rows in sorted(table.items()):
-        lines.append(f"\n### {section}\n\n{_HEAD}")
+        lines.append(f"\n## {section}\n\n{_HEAD}")
         lines += [f"| {what} | {outcome} | {seen} |\n" for (what, outcome), seen in sorted(rows.items())]
     path.write_text("".join(lines), encoding="utf-8")

@@ -1,6 +1,7 @@
 """What the repository says about itself."""
 
 import doctest
+import importlib
 import re
 import sys
 import tomllib
@@ -26,39 +27,38 @@ OWNERS = {
 
 
 @pytest.fixture(scope="module")
-def pages():
+def tables():
     if not (ROOT / "docs").is_dir():
         pytest.skip("the documentation is not part of an installed package")
-    return "\n".join(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        return importlib.import_module("tables")
+    finally:
+        sys.path.pop(0)
 
 
 def source():
     return "\n".join(path.read_text() for path in (ROOT / "neurofm_bids").rglob("*.py"))
 
 
-def test_options_table_is_made_from_the_parser(pages):
-    assert "_build/generated/options.md" in pages
-
-
-@pytest.fixture(scope="module")
-def tables():
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return pytest.importorskip("tables", reason="the documentation is not part of an installed package")
-    finally:
-        sys.path.pop(0)
+def test_generated_tables_of_the_documentation_are_current(tables):
+    stale = [page.name for page, text in tables.pages().items() if page.read_text("utf-8") != text]
+    assert not stale, "python docs/tables.py updates them"
 
 
 def test_every_exit_code_is_explained(tables):
     assert set(tables.EXIT_CODES) == set(Exit)
 
 
-def test_every_input_of_the_gauntlet_is_in_the_documentation(tables, pages, tmp_path):
-    assert "_build/generated/inputs.md" in pages
-    tables.write(tmp_path)
-    rows = (tmp_path / "inputs.md").read_text().splitlines()
+def test_every_input_of_the_gauntlet_is_in_the_documentation(tables):
+    rows = (ROOT / "docs" / "usage.md").read_text("utf-8").splitlines()
     for case in (*NAMES, *FILES, *SIDECARS, *DAMAGED, *GEOMETRY, *CONTENT):
         assert any(case.expected.replace("<", "&lt;") in row for row in rows if case.what in row), case.what
+
+
+def test_links_of_the_documentation_have_a_text():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    assert [page.name for page in pages if "[](" in page.read_text()] == []
 
 
 def test_every_dependency_is_bounded_and_used():

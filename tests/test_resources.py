@@ -67,8 +67,8 @@ def test_cpus_follow_the_tightest_limit(tmp_path, files, environ, expected):
         (V2 | {f"{NODE}/job/step/memory.max": "max", f"{NODE}/job/memory.max": "3000000000"}, {}, 2.7),
         (V1 | {f"{NODE}/memory/job/memory.limit_in_bytes": "1000000000"}, {}, 0.9),
         (DOCKER | {f"{NODE}/memory/memory.limit_in_bytes": "1000000000"}, {}, 0.9),
-        (V2 | {f"{NODE}/memory.max": "max"}, {"SLURM_MEM_PER_NODE": "1000"}, 0.9 * 1000 * 1024**2 / 1e9),
-        ({}, {"SLURM_MEM_PER_CPU": "500", "SLURM_CPUS_ON_NODE": "2"}, 0.9 * 1000 * 1024**2 / 1e9),
+        (V2 | {f"{NODE}/memory.max": "max"}, {"SLURM_MEM_PER_NODE": "1000"}, 0.9),
+        ({}, {"SLURM_MEM_PER_CPU": "500", "SLURM_CPUS_ON_NODE": "2"}, 0.9),
     ],
 )
 def test_memory_follows_the_tightest_limit(tmp_path, files, environ, gigabytes):

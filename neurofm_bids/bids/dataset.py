@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,11 +124,12 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) 
         "DatasetType": "derivative",
         "GeneratedBy": [generated],
         "HowToAcknowledge": f"See {DATASET_OUTPUTS['citation']}.",
-        "SourceDatasets": [_source(raw)],
         "DatasetLinks": {"raw": os.path.relpath(bids_dir, out_dir)},
     }
     if isinstance(raw.get("License"), str):
         description["License"] = raw["License"]
+    if isinstance(raw.get("DatasetDOI"), str):
+        description["SourceDatasets"] = [{"DOI": raw["DatasetDOI"]}]
     return description
 
 
@@ -139,13 +139,6 @@ def _raw_description(bids_dir: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return raw if isinstance(raw, dict) else {}
-
-
-def _source(raw: Mapping[str, Any]) -> dict[str, str]:
-    source = {"Version": "unknown"}
-    if isinstance(raw.get("DatasetDOI"), str):
-        source["DOI"] = raw["DatasetDOI"]
-    return source
 
 
 def _container() -> dict[str, str]:

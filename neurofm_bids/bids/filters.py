@@ -62,6 +62,10 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     try:
         sections = read_json(path)
         filters = _section(sections)
+    except FileNotFoundError as error:
+        raise NeuroFMError(
+            "filter file not found", where=path, fix="Check --bids-filter-file.", code=Exit.USAGE
+        ) from error
     except (OSError, ValueError) as error:
         raise NeuroFMError(
             f"the filter file cannot be read ({error})",

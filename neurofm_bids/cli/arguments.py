@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from pathlib import Path
@@ -24,8 +23,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(argument_default=argparse.SUPPRESS, **about)
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and raise what is wrong with it."""
-        self.print_usage(sys.stderr)
+        """Raise what is wrong with the usage."""
         raise NeuroFMError(message, fix=f"See {self.prog} --help.", code=Exit.USAGE)
 
 
@@ -69,10 +67,23 @@ def _about(name: str, default: Any, option: Option) -> dict[str, Any]:
     if option.many:
         about["nargs"] = "+"
     return about | {
-        "type": option.convert,
+        "type": _converter(option.convert),
         "metavar": option.metavar or None,
         "choices": option.choices or None,
     }
+
+
+def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a converter whose errors say what a text is not."""
+    name = {"int": "whole number", "float": "number"}.get(convert.__name__, convert.__name__)
+
+    def converted(text: str) -> Any:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {name}") from error
+
+    return converted
 
 
 def safetensors_path(text: str) -> Path:

@@ -17,6 +17,11 @@ from neurofm_bids.option import Option, options_of
 __all__ = ["get_parser", "parse"]
 
 _NOTRACK = "--notrack"
+_EXIT_CODES = (
+    "Exit codes: 0 all scans processed; 1 some failed; 16 not a BIDS dataset; 17 unknown level; 18 no scan "
+    "selected; 64 wrong usage; 65 wrong file content; 66 input not found; 70 unexpected error; 73 output "
+    "cannot be written; 74 disk error; 75 download failed; 130 interrupted."
+)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -24,6 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="neurofm",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
+        epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
     parser.add_argument("bids_dir", type=Path, help="the BIDS dataset")
@@ -71,6 +77,10 @@ def _file_settings(path: Path) -> dict[str, Any]:
     """Return the values of a settings file by field name."""
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NeuroFMError(
+            "settings file not found", where=path, fix="Check --config-file.", code=Exit.USAGE
+        ) from error
     except (OSError, ValueError) as error:
         raise NeuroFMError(
             f"the settings file cannot be read ({error})", where=path, code=Exit.USAGE

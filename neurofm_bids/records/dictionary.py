@@ -115,7 +115,7 @@ def prediction_column(name: str, units: str, of_class: str | None = None) -> str
 def prediction(name: str, about: Prediction) -> dict[str, Entry]:
     """Return the entries of a prediction's columns: its value, then ``_sd``, ``_lower95``, ..."""
     column, (low, high) = prediction_column(name, about.units, about.of_class), about.range
-    text = f"{about.description}. Supported range: {low:g} to {high:g}"
+    text = f"{about.description}. Supported range: {low:.10g} to {high:.10g}"
     entries = {column: {"LongName": about.long_name, "Description": text, "Units": about.units}}
     for part, entry in _dictionary()["parts"].items():
         unit = {} if "Levels" in entry else {"Units": about.units}

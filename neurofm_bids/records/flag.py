@@ -27,12 +27,12 @@ def range_flag(name: str, prediction: Prediction, possible: tuple[float, float])
     low, high = possible
     units = {"year": "years"}.get(prediction.units, prediction.units)
     if not low <= prediction.value <= high:
-        message = f"{prediction.long_name} of {prediction.value:.4g} {units} is impossible (above {high:.4g}"
-        return Flag(f"{name}_impossible", f"{message} or below {low:.4g})", "serious")
+        message = f"{prediction.long_name} of {round(prediction.value, 1):.10g} {units} is impossible"
+        return Flag(f"{name}_impossible", f"{message} (above {high:.10g} or below {low:.10g})", "serious")
     if prediction.in_range:
         return None
     low, high = prediction.range
-    message = f"{prediction.long_name} is outside the training range of {low:g} to {high:g} {units}"
+    message = f"{prediction.long_name} is outside the training range of {low:.10g} to {high:.10g} {units}"
     return Flag(f"{name}_out_of_range", message)
 
 

@@ -38,8 +38,7 @@ class Agreement:
             ("sd_of_gap", self.sd, "year"),
             ("pearson_r", self.r, "1"),
         )
-        measure = "predicted against chronological age"
-        return [(measure, name, value, units, self.n) for name, value, units in values]
+        return [("age_agreement", name, value, units, self.n) for name, value, units in values]
 
 
 @dataclass(frozen=True)

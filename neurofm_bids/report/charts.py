@@ -78,7 +78,7 @@ def plot_agreement(
         both = np.concatenate([known, predicted])
         margin = max(2.0, 0.06 * float(np.ptp(both)))
         ends = (float(both.min()) - margin, float(both.max()) + margin)
-        axes.plot(ends, ends, color=GREY, linewidth=1, linestyle="--", label="predicted = known")
+        axes.plot(ends, ends, color=GREY, linewidth=1, linestyle="--", label="identity")
         points(axes, known, predicted, far)
         for place in far[:MAX_NAMES]:
             write_name(axes, names[place], (known[place], predicted[place]), sum(ends) / 2)

@@ -132,15 +132,16 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
     interval = ""
     if prediction.interval95 is not None:
         low, high = (format(limit * scale, form) for limit in prediction.interval95)
-        interval = f"{low} to {high}"
+        interval = f"{low} to {high} {unit}".strip()
     remarks = [] if prediction.in_range else ["outside the range for which the model was trained"]
     if name == "age" and person.age_years is not None:
         gap = prediction.value - person.age_years
         remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
         remarks += [column(AGE_REMARKS)["Levels"][name] for name in person.remarks]
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
-    kind = "" if prediction.of_class is None else f" (probability of {prediction.of_class})"
-    return _Number(prediction.long_name + kind, value, interval, "; ".join(remarks), prediction.description)
+    of = prediction.of_class
+    title = prediction.long_name if of is None else f"Predicted probability of {of}"
+    return _Number(title, value, interval, "; ".join(remarks), prediction.description)
 
 
 def _shown(prediction: Prediction) -> tuple[float, str, str]:
@@ -154,7 +155,7 @@ def _shown(prediction: Prediction) -> tuple[float, str, str]:
 def _metric(name: str, value: float | None) -> _Number:
     entry = metric(name)
     units = entry.get("Units", "")
-    text = "n/a" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = "n/a" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
     return _Number(entry["LongName"], text, "" if units == "1" else units, "", entry["Description"])
 
 

@@ -36,3 +36,13 @@ def test_own_dataset_is_accepted(tmp_path):
         "desc-rigid",
         "desc-openS",
     ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "sources"), [({}, None), ({"DatasetDOI": 5}, None), ({"DatasetDOI": "doi:1"}, [{"DOI": "doi:1"}])]
+)
+def test_the_source_dataset_is_named_where_its_doi_is_known(tmp_path, raw, sources):
+    (tmp_path / "dataset_description.json").write_text(json.dumps(raw))
+    out = Derivatives(tmp_path / "out", "openS")
+    write_dataset(out, tmp_path, version="1", model=model_spec("open-s"))
+    assert json.loads((out.out_dir / "dataset_description.json").read_text()).get("SourceDatasets") == sources

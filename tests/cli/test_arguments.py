@@ -1,10 +1,11 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from typing import Any
 
 import pytest
 
 from neurofm_bids.cli.arguments import Parser, add_options
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import option, whole_number
+from neurofm_bids.option import memory_gb, option, whole_number
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,11 @@ class Settings:
     fast: bool = option("--fast", default=False, help="in a hurry")
 
 
-def test_wrong_usage_is_an_error_with_its_exit_code(capsys):
+def test_wrong_usage_is_an_error_with_its_exit_code_and_no_more(capsys):
     with pytest.raises(NeuroFMError, match=r"unrecognized arguments: --nope\. See tool --help\.") as error:
         Parser(prog="tool").parse_args(["--nope"])
     assert error.value.code is Exit.USAGE
-    assert capsys.readouterr().err.startswith("usage: tool")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -38,5 +39,22 @@ def test_values_are_converted_and_defaults_shown():
     parser = Parser()
     add_options(parser, Settings)
     assert "how many (default: 3)" in parser.format_help()
-    with pytest.raises(NeuroFMError, match=r"argument --count/-n: invalid number \(1 or more\) value: '0'"):
-        parser.parse_args(["here", "--count", "0"])
+
+
+@pytest.mark.parametrize(
+    ("convert", "text", "message"),
+    [
+        (whole_number(), "0", "'0' is not a whole number of 1 or more"),
+        (whole_number(64), "65", "'65' is not a whole number from 1 to 64"),
+        (memory_gb, "much", "'much' is not a size such as 8GB"),
+        (int, "x", "'x' is not a whole number"),
+        (float, "x", "'x' is not a number"),
+    ],
+)
+def test_a_wrong_value_is_named(convert, text, message):
+    parser = Parser()
+    add_options(
+        parser, make_dataclass("One", [("x", Any, option("--x", default=None, convert=convert, help=""))])
+    )
+    with pytest.raises(NeuroFMError, match=f"^argument --x: {message}. See "):
+        parser.parse_args(["--x", text])

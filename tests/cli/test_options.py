@@ -56,6 +56,16 @@ def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_pat
     assert config.selection.participant_label == ("01",)
 
 
+def test_help_lists_every_exit_code():
+    shown = " ".join(get_parser().format_help().split()).split("Exit codes: ")[1]
+    assert [int(part.split()[0]) for part in shown.split("; ")] == [*map(int, Exit), 130]
+
+
+def test_a_settings_file_that_is_not_there(folders):
+    with pytest.raises(NeuroFMError, match=r"settings file not found: .*missing\.toml"):
+        parse([*folders, "participant", "--config-file", "missing.toml"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

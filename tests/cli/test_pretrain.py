@@ -44,8 +44,8 @@ def test_defaults_in_the_help_are_those_of_the_recipe(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--batch", "0"], "invalid number (1 or more) value: '0'"),
-        (["--workers", "-1"], "invalid number (0 or more) value: '-1'"),
+        (["--batch", "0"], "'0' is not a whole number of 1 or more"),
+        (["--workers", "-1"], "'-1' is not a whole number of 0 or more"),
         (["--device", "gpu"], "unknown device"),
         (["--device", "cuda:7"], "device not available"),
         (["--variant", "x"], "invalid choice"),

@@ -67,7 +67,7 @@ def test_paths_are_absolute_and_links_stay(make, tmp_path, monkeypatch):
             {"force": True, "reports_only": True},
             "--reports-only cannot be combined. Use only one",
         ),
-        ({"bids_filter_file": "missing.json"}, "the filter file cannot be read"),
+        ({"bids_filter_file": "missing.json"}, r"filter file not found: .*missing\.json"),
     ],
 )
 def test_settings_that_exclude_each_other(make, tmp_path, values, message):

@@ -234,7 +234,7 @@ def test_statistics_reach_a_table(cohort):
     group(cohort)
     rows = read_rows(cohort / "group_desc-openS_statistics.tsv")
     found = {(row["measure"], row["statistic"]): (row["value"], row["n"]) for row in rows}
-    gap = "predicted against chronological age"
+    gap = "age_agreement"
     assert found["predicted_age_years", "mean"] == ("41.5", "4")
     assert found[gap, "mae"] == ("10", "3")
     assert found[gap, "pearson_r"] == ("1", "3")

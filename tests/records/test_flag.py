@@ -45,3 +45,9 @@ def test_severities_are_known():
 def test_images_that_are_no_t1w_are_flagged(stem, name):
     flag = suffix_flag(stem)
     assert (flag and (flag.name, flag.severity)) == (name and (name, "warning"))
+
+
+def test_limits_of_volumes_are_written_in_full():
+    volume = prediction(1.8e6, "mm^3", in_range=False, range=(700_000, 1_700_000), long_name="Volume")
+    assert "training range of 700000 to 1700000 mm^3" in range_flag("v", volume, (0, 2e6)).message
+    assert "of 1800000 mm^3 is impossible (above 1200000" in range_flag("v", volume, (0, 1.2e6)).message

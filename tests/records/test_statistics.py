@@ -53,6 +53,6 @@ def test_rows_of_all_statistics():
     rows = {row[:2]: row[2:] for row in statistics.rows()}
     assert rows["contrast", "mean"] == (1.5, "1", 2)
     assert rows["contrast", "n_outliers"] == (None, "count", 2)
-    assert rows["predicted against chronological age", "bias"] == (-0.5, "year", 2)
-    assert rows["predicted against chronological age", "pearson_r"] == (None, "1", 2)
+    assert rows["age_agreement", "bias"] == (-0.5, "year", 2)
+    assert rows["age_agreement", "pearson_r"] == (None, "1", 2)
     assert rows["component_2", "explained_variance"] == (0.2, "1", 3)

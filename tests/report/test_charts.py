@@ -15,7 +15,7 @@ def agreement(n=10, far=(), **options):
 
 def test_agreement_names_axes_and_the_line_of_identity():
     shown = texts(agreement())
-    assert {"known (kg)", "predicted (kg)", "predicted = known"} <= set(shown)
+    assert {"known (kg)", "predicted (kg)", "identity"} <= set(shown)
     assert not any(text.startswith("scan") for text in shown)
 
 

@@ -45,6 +45,7 @@ def test_report_shows_numbers_with_units_and_escapes(tmp_path):
     assert "41.2 years" in text
     assert "15.2 ml" in text
     assert "1,450.1 ml" in text
+    assert "39.2 to 43.2 years" in text
     assert "recorded age 30, gap +11.2 years" in text
     assert "outside the range for which the model was trained" in text
     assert "Not &lt;for&gt; clinical use." in text
@@ -55,10 +56,10 @@ def test_report_shows_numbers_with_units_and_escapes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Predicted sex", "Another name"])
-def test_a_probability_says_of_what(tmp_path, name):
+def test_a_probability_says_of_what_once(tmp_path, name):
     sex = prediction(0.4, "1", interval95=(0.31, 0.5), long_name=name, of_class="female")
     text = page(tmp_path, scan(predictions={"sex": sex}))
-    assert f'<td>{name} (probability of female)</td><td class="number">0.40</td>' in text
+    assert '<td>Predicted probability of female</td><td class="number">0.40</td>' in text
     assert "0.31 to 0.50" in text
 
 
