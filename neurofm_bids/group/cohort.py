@@ -172,13 +172,14 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     Raises
     ------
     NeuroFMError
-        None of the participants is in the source dataset.
+        None of the participants is in the source dataset, or all its images are other ones.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates)
+    warnings = tuple(filter(None, [covariates.images.warning()]))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
@@ -188,7 +189,9 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
-        _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
+        _cohort(label, alike, missing, warnings)
+        if alike
+        else Cohort(label, (), missing, np.empty((0, 0), np.float32))
     )
 
 
@@ -202,9 +205,9 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
         )
 
 
-def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
+def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: tuple[str, ...]) -> Cohort:
     pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
-    warnings = alike.differences()
+    warnings += alike.differences()
     for warning in warnings:
         _log.warning("%s", warning)
     return Cohort(
@@ -233,7 +236,7 @@ def _read(
             missing[scan.stem] = error.reason
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(_member(record, covariates.person(record.scan)), features, record)
+        alike.add(_member(record, covariates.person_of(record)), features, record)
     return by_size, missing
 
 

@@ -14,6 +14,8 @@ from neurofm_bids.cli.main import main
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Input
+from neurofm_bids.storage.atomic import file_sha256
 from tests.samples import scan_record, write_scan
 from tests.tables import read_rows
 
@@ -240,6 +242,32 @@ def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
         write_group(cohort, "openS", bids_dir=other)
     assert caught.value.code == Exit.NO_INPUT
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_another_dataset_with_the_same_labels(cohort, caplog):
+    """No covariates are joined to a scan of which the dataset has another image."""
+    other = cohort.parent / "other"
+    shutil.copytree(cohort.parent / "bids", other)
+    images = [other / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz" for label in ("02", "10")]
+    for image in images:
+        image.parent.mkdir()
+        image.write_bytes(b"another image")
+    before = {path: path.read_bytes() for path in group(cohort).paths}
+    with pytest.raises(NeuroFMError, match="none of the images in the dataset is the one") as caught:
+        write_group(cohort, "openS", bids_dir=other)
+    assert caught.value.code == Exit.NO_INPUT
+    assert {path: path.read_bytes() for path in before} == before
+    source = Input(file_sha256(images[0]), 13, 1)
+    write_scan(cohort, "sub-02", seed=2, provenance=replace(scan_record().provenance, input=source))
+    result = write_group(cohort, "openS", bids_dir=other)
+    (warning,) = result.warnings
+    assert "not joined to 1 of 2 scans" in warning
+    assert warning in caplog.text
+    assert "(sub-10_T1w.nii.gz)" in warning
+    ages = [row["chronological_age_years"] for row in read_rows(cohort / TABLES[1])]
+    assert ages == ["n/a", "31", "32", "n/a"]
+    sites = [row["site"] for row in read_rows(cohort / TABLES[3])]
+    assert sites == ["n/a", "n/a", "A", "n/a"]
 
 
 def test_the_report_draws_every_metric(cohort):
