@@ -17,7 +17,7 @@ from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, na
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import options_of
+from neurofm_bids.option import options_in_use
 from neurofm_bids.storage.text import printable, read_json
 
 __all__ = ["Refused", "Scan", "Selection", "find_scans", "scan_at"]
@@ -147,12 +147,7 @@ def _check_dataset(config: Config) -> None:
 
 def _nothing_selected(config: Config, n_images: int, n_participants: int) -> NeuroFMError:
     """Return the error for a selection without images, with what was found and which options were in use."""
-    options = [
-        f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
-        for item, declared in options_of(type(config.selection))
-        if (value := getattr(config.selection, item.name)) and value is not True
-    ]
-    used = ", ".join(text if len(text) <= 200 else f"{text[:200]}..." for text in options)
+    used = ", ".join(options_in_use(config.selection))
     found = f"{n_images} in {n_participants} participants" + (f"; {used}" if used else "")
     return NeuroFMError(
         f"no T1w image is selected ({found})",

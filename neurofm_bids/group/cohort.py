@@ -21,6 +21,7 @@ from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_failures, read_scan
+from neurofm_bids.option import options_in_use
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
@@ -37,7 +38,7 @@ _Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Missing:
-    """A scan that has no row, and why (one sentence)."""
+    """A scan that has no row, and why, with what to do where that is known."""
 
     stem: str
     reason: str
@@ -177,11 +178,14 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
+    in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates)
-    warnings = tuple(filter(None, [covariates.images.warning()]))
+    warnings = list(filter(None, [covariates.images.warning()]))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
+    if alike and len(finished) < in_all:
+        warnings.insert(0, _partial(len(alike.members), in_all, selection))
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
     named = {f"sub-{label}" for label in selection.participant_label}
@@ -189,7 +193,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
-        _cohort(label, alike, missing, warnings)
+        _cohort(label, alike, missing, tuple(warnings))
         if alike
         else Cohort(label, (), missing, np.empty((0, 0), np.float32))
     )
@@ -203,6 +207,14 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
             fix="Use the dataset that was processed.",
             code=Exit.NO_INPUT,
         )
+
+
+def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
+    used = ", ".join(options_in_use(selection))
+    return (
+        f"{n_members} of {n_finished} finished scans are in the group tables ({used}). "
+        "Run the group level without it for all."
+    )
 
 
 def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: tuple[str, ...]) -> Cohort:
@@ -233,7 +245,7 @@ def _read(
         try:
             record, features = read_scan(out, scan)
         except NeuroFMError as error:
-            missing[scan.stem] = error.reason
+            missing[scan.stem] = str(error)
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
         alike.add(_member(record, covariates.person_of(record)), features, record)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,7 +49,7 @@ def read_scan(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featur
 
 
 def read_failures(out_dir: Path, bids_dir: Path, is_selected: Callable[[str, str], bool]) -> dict[str, str]:
-    """Return the reasons of selected scans that runs listed as failed, of the latest run, by stem.
+    """Return why selected scans failed in the latest run that lists them, and what to do, by stem.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def read_failures(out_dir: Path, bids_dir: Path, is_selected: Callable[[str, str
             stem, subject = t1w_stem(scan.name), "".join(scan.parts[:1]).removeprefix("sub-")
             if stem and is_selected(subject, stem) and _is_there(bids_dir / scan):
                 step, reason = row.get("step") or "a step", row.get("reason") or "no reason given"
-                reasons.setdefault(stem, f"failed in {step}: {reason}")
+                text = f"failed in {step}: {reason}"
+                reasons.setdefault(stem, f"{text}. {fix}" if (fix := row.get("fix")) else text)
     return reasons
 
 
@@ -83,18 +85,27 @@ def _rows(path: Path) -> Sequence[Mapping[str, str]]:
 
 def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Features]:
     paths = {name: out.path(stored, name) for name in ("features", "sidecar", "predictions")}
-    for path in paths.values():
-        if not path.is_file():
-            raise NeuroFMError("a file is missing", where=path.name, fix=_FIX)
+    _check_files(paths.values())
     sidecar, values = _json(paths["sidecar"]), _json(paths["predictions"])
     try:
         record = ScanRecord.from_dict(values)
         _check(stored, out.label, record)
         if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
             raise NeuroFMError("features and predictions come from different runs")
+        template = str(record.provenance.parameters.get("template", out.template))
+        others = set(replace(out, template=template).required(stored, False)) - {*paths.values()}
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
+    _check_files(sorted(others))
     return record, _features(paths["features"])
+
+
+def _check_files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise NeuroFMError("a file is missing", where=path.name, fix=_FIX)
+        if not path.stat().st_size:
+            raise NeuroFMError("a file is empty", where=path.name, fix=_FIX)
 
 
 def _check(stored: StoredScan, label: str, record: ScanRecord) -> None:
