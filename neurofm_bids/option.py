@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
-__all__ = ["Option", "make", "memory_gb", "option", "options_of", "whole_number"]
+__all__ = ["Option", "make", "memory_gb", "option", "options_in_use", "options_of", "whole_number"]
 
 T = TypeVar("T")
 
@@ -99,6 +99,16 @@ def options_of(group: type) -> Iterator[tuple[Field[Any], Option]]:
     for item in fields(group):
         if "option" in item.metadata:
             yield item, item.metadata["option"]
+
+
+def options_in_use(group: Any) -> list[str]:
+    """Return the options of a group of settings that have a value, as on the command line, shortened."""
+    texts = [
+        f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
+        for item, declared in options_of(type(group))
+        if (value := getattr(group, item.name)) and value is not True
+    ]
+    return [text if len(text) <= 200 else f"{text[:200]}..." for text in texts]
 
 
 def make(kind: type[T], given: Mapping[str, Any]) -> T:

@@ -73,7 +73,7 @@ def prediction(value, units="year", **changes):
 
 
 def write_scan(out, stem, *, seed=0, **changes):
-    """Write the three files of one scan that the group level reads, and return its folder."""
+    """Write the files of one scan, of which the group level reads three, and return its folder."""
     labels = dict(part.split("-", 1) for part in stem.split("_"))
     record = scan_record(labels["sub"], labels.get("ses"))
     folder = record.scan.uri.rsplit("/", 1)[0]
@@ -91,6 +91,8 @@ def write_scan(out, stem, *, seed=0, **changes):
     record = replace(record, **changes)
     names = Derivatives(out, record.provenance.model.label)
     names.folder(record.scan).mkdir(parents=True, exist_ok=True)
+    for path in names.required(record.scan, False):
+        path.write_text("not read here")
     features = np.random.default_rng(seed).normal(size=12).astype(np.float32)
     values = record.to_dict()
     names.path(record.scan, "features").write_text(features_table(features))

@@ -14,16 +14,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from neurofm_bids.bids.demographics import Definition, Person
 from neurofm_bids.bids.dictionaries import DataDictionaries
+from neurofm_bids.bids.source import Located, SourceImages
 from neurofm_bids.bids.tables import ByLabel, Row, is_known, label_of, listed, read_table, unpadded
+from neurofm_bids.records.scan import ScanRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Covariates", "Located", "read_covariates"]
+__all__ = ["Covariates", "read_covariates"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,17 +33,6 @@ _FOLDER = re.compile(r"[^/\0]+")  # a record may hold any label; no folder above
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 
 _Sessions = dict[str, Row]  # rows of one participant; "" is the label of a row for all sessions
-
-
-class Located(Protocol):
-    """A scan of a dataset: labels without prefix, and the path of the image, of which the name is used."""
-
-    @property
-    def subject(self) -> str | None: ...  # noqa: D102
-    @property
-    def session(self) -> str | None: ...  # noqa: D102
-    @property
-    def path(self) -> str | Path: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -61,20 +52,31 @@ class Covariates:
 
     The value of a column comes from the nearest table that has one: first that of the scans, then of the
     sessions, then of the participants. Names of columns are compared without regard to upper and lower case,
-    labels without regard to zero padding where that is unique.
+    labels without regard to zero padding where that is unique. Nothing is known of a scan that was found to
+    be processed from another image than the one at its path in the dataset.
 
     Parameters
     ----------
     bids_dir
         Root of the dataset.
+
+    Attributes
+    ----------
+    images
+        Compares the images of the dataset with those that were processed.
     """
 
     def __init__(self, bids_dir: Path) -> None:
-        self.bids_dir = bids_dir
+        self.bids_dir, self.images = bids_dir, SourceImages(bids_dir)
         self._dictionaries = DataDictionaries(bids_dir)
         self._participants = _by_participant(bids_dir / "participants.tsv")
         self._tables: dict[str, dict[tuple[str, ...], Row]] = {}
         self._labels = lru_cache(maxsize=2)(self._list)
+
+    def person_of(self, record: ScanRecord) -> Person:
+        """Return age and sex at a processed scan, once its image was compared with that of the dataset."""
+        self.images.compare(record)
+        return self.person(record.scan)
 
     def person(self, scan: Located) -> Person:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
@@ -143,7 +145,7 @@ class Covariates:
         define, names = self._dictionaries.definition, ["participants.json"]
         for row, of_session in self._rows(self._participants, scan):
             yield _Source(row, of_session, define(*names))
-        if not _FOLDER.fullmatch(subject + session):
+        if not _FOLDER.fullmatch(subject + session) or self.images.is_other(scan):
             return
         folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
         name = _name(folders[:1], "sessions")
@@ -160,7 +162,8 @@ class Covariates:
 
     def _rows(self, table: ByLabel[_Sessions], scan: Located) -> Iterator[tuple[Row, bool]]:
         """Yield the rows of a scan in a table of participants, and whether they are of its session."""
-        sessions = table.get(scan.subject or "", self._labels(None)) or {}
+        is_other = self.images.is_other(scan)
+        sessions = {} if is_other else table.get(scan.subject or "", self._labels(None)) or {}
         if "" in sessions:
             yield sessions[""], False
         elif not scan.session and len(sessions) == 1:

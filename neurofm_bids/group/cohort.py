@@ -22,6 +22,7 @@ from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_failures, read_scan
+from neurofm_bids.option import options_in_use
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
 from neurofm_bids.records.dictionary import prediction_column
@@ -39,7 +40,7 @@ _Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Missing:
-    """A scan that has no row, or a folder that could not be listed (its path), and why (one sentence)."""
+    """A scan that has no row, or a folder that could not be listed (its path), and why, with what to do."""
 
     stem: str
     reason: str
@@ -173,15 +174,19 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     Raises
     ------
     NeuroFMError
-        None of the participants is in the source dataset.
+        None of the participants is in the source dataset, or all its images are other ones.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
     _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
+    in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates, is_selected)
+    warnings = list(filter(None, [covariates.images.warning()]))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
+    if alike and len(finished) < in_all:
+        warnings.insert(0, _partial(len(alike.members), in_all, selection))
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
     named = {f"sub-{label}" for label in selection.participant_label}
@@ -189,7 +194,9 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
-        _cohort(label, alike, missing) if alike else Cohort(label, (), missing, np.empty((0, 0), np.float32))
+        _cohort(label, alike, missing, tuple(warnings))
+        if alike
+        else Cohort(label, (), missing, np.empty((0, 0), np.float32))
     )
 
 
@@ -203,9 +210,17 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
         )
 
 
-def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...]) -> Cohort:
+def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
+    used = ", ".join(options_in_use(selection))
+    return (
+        f"{n_members} of {n_finished} finished scans are in the group tables ({used}). "
+        "Run the group level without it for all."
+    )
+
+
+def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: tuple[str, ...]) -> Cohort:
     pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
-    warnings = alike.differences()
+    warnings += alike.differences()
     for warning in warnings:
         _log.warning("%s", warning)
     return Cohort(
@@ -231,12 +246,12 @@ def _read(
         try:
             record, features = read_scan(out, scan)
         except NeuroFMError as error:
-            missing[scan.stem] = error.reason
+            missing[scan.stem] = str(error)
             continue
         if not is_selected(scan.subject, PurePosixPath(record.scan.path).name):
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(_member(record, covariates.person(record.scan)), features, record)
+        alike.add(_member(record, covariates.person_of(record)), features, record)
     return by_size, missing
 
 

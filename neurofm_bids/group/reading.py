@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,7 +68,8 @@ def read_failures(out_dir: Path, bids_dir: Path, selector: Selector) -> dict[str
 
 
 def _failure(row: Mapping[str, str]) -> str:
-    return f"failed in {row.get('step') or 'a step'}: {row.get('reason') or 'no reason given'}"
+    text = f"failed in {row.get('step') or 'a step'}: {row.get('reason') or 'no reason given'}"
+    return f"{text}. {fix}" if (fix := row.get("fix")) else text
 
 
 def _held(bids_dir: Path, folders: Set[str], selector: Selector) -> dict[str, str]:
@@ -91,18 +93,27 @@ def _rows(path: Path) -> Sequence[Mapping[str, str]]:
 
 def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Features]:
     paths = {name: out.path(stored, name) for name in ("features", "sidecar", "predictions")}
-    for path in paths.values():
-        if not path.is_file():
-            raise NeuroFMError("a file is missing", where=path.name, fix=_FIX)
+    _check_files(paths.values())
     sidecar, values = _json(paths["sidecar"]), _json(paths["predictions"])
     try:
         record = ScanRecord.from_dict(values)
         _check(stored, out.label, record)
         if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
             raise NeuroFMError("features and predictions come from different runs")
+        template = str(record.provenance.parameters.get("template", out.template))
+        others = set(replace(out, template=template).required(stored, False)) - {*paths.values()}
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
+    _check_files(sorted(others))
     return record, _features(paths["features"])
+
+
+def _check_files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise NeuroFMError("a file is missing", where=path.name, fix=_FIX)
+        if not path.stat().st_size:
+            raise NeuroFMError("a file is empty", where=path.name, fix=_FIX)
 
 
 def _check(stored: StoredScan, label: str, record: ScanRecord) -> None:

@@ -13,7 +13,6 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.scan import Provenance, ScanRecord
-from neurofm_bids.storage.atomic import file_sha256
 from neurofm_bids.storage.text import read_json
 
 __all__ = ["Cause", "Reason", "why_process"]
@@ -83,9 +82,5 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _other_image(made: Provenance, scan: Scan) -> Reason | None:
-    status, image = scan.path.stat(), made.input
-    same = image is not None and (
-        image.size == status.st_size
-        and (image.modified == status.st_mtime_ns or image.hash == file_sha256(scan.path))
-    )
+    same = made.input is not None and made.input.is_in(scan.path)
     return None if same else Reason(Cause.IMAGE, "the image has changed")

@@ -87,6 +87,20 @@ class Reports:
         )
         return {path}
 
+    def check_images(self, subjects: Iterable[str]) -> None:
+        """Log of which finished scans the dataset has another image: no covariates are joined to these.
+
+        Raises
+        ------
+        NeuroFMError
+            That is so for all of them.
+        """
+        for subject in sorted(set(subjects)):
+            for _ in self._finished(subject):
+                pass
+        if warning := self.covariates.images.warning():
+            _log.warning("%s", warning)
+
     def _finished(self, subject: str) -> Iterator[ScanReport]:
         """Yield the finished scans of a participant: those that have a sidecar and a readable record."""
         for scan in stored_scans(self.out, subject):
@@ -98,7 +112,7 @@ class Reports:
             except (OSError, ValueError, NeuroFMError):
                 _log.warning("The record of %s cannot be read: the report does not show it.", scan.stem)
                 continue
-            yield ScanReport(record, self.covariates.person(record.scan), self.out.figures(scan))
+            yield ScanReport(record, self.covariates.person_of(record), self.out.figures(scan))
 
     def _is_current(self, subject: str, contents: str) -> bool:
         """Tell whether the report of a participant shows contents of this hash."""

@@ -64,9 +64,12 @@ def run_participant(config: Config) -> RunResult:
             reports.covariates.log_known(plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
-        with locks.held("dataset"):
-            write_dataset(job.out, config.bids_dir, version=__version__, model=job.spec)
-            write_citation(job.out, config.processing, job.spec)
+        if config.outputs.reports_only:
+            reports.check_images(_finished(job, plan))
+        else:
+            with locks.held("dataset"):
+                write_dataset(job.out, config.bids_dir, version=__version__, model=job.spec)
+                write_citation(job.out, config.processing, job.spec)
         with _run_log(config) as log:
             result.log_folder = log.folder
             _log_start(job, plan, log)
@@ -132,9 +135,7 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     failed = {failure.subject for failure in plan.failed}
     result.reports |= reports.write(failed, plan.failed)
     if job.config.outputs.reports_only:
-        scans = (*plan.done, *plan.todo)  # those made with other settings too
-        subjects = {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
-        result.reports |= reports.write(subjects, plan.failed)
+        result.reports |= reports.write(_finished(job, plan), plan.failed)
         return
     result.reports |= reports.refresh({scan.subject for scan in plan.done} - failed)
     processed = Processed()
@@ -144,6 +145,12 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
             result.reports |= reports.write(subjects, [*plan.failed, *processed.failed])
     result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
     result.up_to_date += processed.elsewhere
+
+
+def _finished(job: Job, plan: Plan) -> set[str]:
+    """Return the participants that have a finished scan, if only one made with other settings."""
+    scans = (*plan.done, *plan.todo)
+    return {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
 from pydantic.dataclasses import dataclass
@@ -12,6 +13,7 @@ from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Measurements
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD, from_json, to_json
+from neurofm_bids.storage.atomic import file_sha256
 
 __all__ = ["Identity", "Input", "Model", "Provenance", "ScanRecord"]
 
@@ -62,6 +64,19 @@ class Input:
     hash: str
     size: int
     modified: int
+
+    def is_in(self, path: Path) -> bool:
+        """Tell whether a file holds this image; it is hashed only if its time of modification differs.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        """
+        status = path.stat()
+        return self.size == status.st_size and (
+            self.modified == status.st_mtime_ns or self.hash == file_sha256(path)
+        )
 
 
 @dataclass(frozen=True, config=RECORD)

@@ -1,11 +1,12 @@
 import json
+import os
 
 import pytest
 
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.config import Selection
 from neurofm_bids.group.cohort import collect
-from tests.samples import prediction, write_scan
+from tests.samples import prediction, scan_record, write_scan
 
 
 @pytest.fixture
@@ -99,12 +100,13 @@ def test_scans_with_another_number_of_features_are_missing(collected, tmp_path):
 
 
 def write_failures(out, run, *rows):
-    folder = out / "logs" / run
+    folder, source = out / "logs" / run, scan_record().provenance.input
     folder.mkdir(parents=True)
     (folder / "failed.tsv").write_text("scan\tstep\treason\tfix\n" + "".join(f"{row}\n" for row in rows))
     for path in (out.parent / row.split("\t")[0] for row in rows):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_bytes(bytes(source.size))
+        os.utime(path, ns=(source.modified, source.modified))
 
 
 def reasons(cohort):

@@ -15,6 +15,8 @@ from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import write_group
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Input
+from neurofm_bids.storage.atomic import file_sha256
 from tests.samples import scan_record, write_scan
 from tests.tables import read_rows
 
@@ -65,8 +67,13 @@ def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans
     command = [str(cohort.parent / "bids"), str(cohort), "group"]
     assert main([*command, *(option.format(filters=filters) for option in options)]) == code
     assert [path.name for path in (cohort / "logs").iterdir()] == [".lock"]
-    assert ("sub-03: no scan of this participant is selected" in capsys.readouterr().err) == ("03" in options)
+    log = capsys.readouterr().err
+    assert ("sub-03: no scan of this participant is selected" in log) == ("03" in options)
     if scans:
+        used = " ".join(options).format(filters=filters)
+        partial = f"{len(scans)} of 4 finished scans are in the group tables ({used.replace('sub-', '')})."
+        assert partial in log
+        assert partial in (cohort / "group_desc-openS.html").read_text()
         rows = read_rows(cohort / TABLES[1])
         assert [row["scan"].split("/")[-1].removesuffix("_T1w.nii.gz") for row in rows] == scans
 
@@ -129,13 +136,19 @@ def test_second_run_gives_equal_bytes(cohort):
 @pytest.mark.parametrize(
     ("ending", "text", "reason"),
     [
-        ("features.json", None, "a file is missing"),
-        ("predictions.json", "{}", "Scan is absent"),
-        ("features.tsv", "f000\n1\n", "1 features where the other scans have 12"),
+        ("desc-openS_features.json", None, "a file is missing"),
+        (
+            "desc-brain_mask.nii.gz",
+            None,
+            "a file is missing: sub-02_desc-brain_mask.nii.gz. Run the participant",
+        ),
+        ("from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt", "", "a file is empty"),
+        ("desc-openS_predictions.json", "{}", "Scan is absent"),
+        ("desc-openS_features.tsv", "f000\n1\n", "1 features where the other scans have 12"),
     ],
 )
 def test_damaged_scans_are_named(cohort, ending, text, reason):
-    path = cohort / "sub-02" / "anat" / f"sub-02_desc-openS_{ending}"
+    path = cohort / "sub-02" / "anat" / f"sub-02_{ending}"
     path.unlink() if text is None else path.write_text(text)
     result = group(cohort, "openS")
     assert result.rows == 3
@@ -148,15 +161,16 @@ def test_failed_scans_of_the_logs_are_missing_until_done(cohort):
     log = cohort / "logs" / "20260101T000000Z-x"
     log.mkdir(parents=True)
     rows = "sub-02/anat/sub-02_T1w.nii.gz\tbias_correction\told\tx\n"
-    rows += "sub-11/anat/sub-11_T1w.nii\tbrain_extraction\tno brain was found\tx\n"
+    rows += "sub-11/anat/sub-11_T1w.nii\tbrain_extraction\tno brain was found\tLook at it.\n"
     (log / "failed.tsv").write_text("scan\tstep\treason\tfix\n" + rows)
     image = cohort.parent / "bids" / "sub-11" / "anat" / "sub-11_T1w.nii"
     image.parent.mkdir(parents=True)
     image.touch()
     missing = group(cohort, "openS").missing
     assert [(m.stem, m.reason) for m in missing] == [
-        ("sub-11", "failed in brain_extraction: no brain was found")
+        ("sub-11", "failed in brain_extraction: no brain was found. Look at it.")
     ]
+    assert "no brain was found. Look at it.<" in (cohort / "group_desc-openS.html").read_text()
     image.unlink()
     assert group(cohort, "openS").missing == ()
 
@@ -256,6 +270,32 @@ def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
         write_group(cohort, "openS", bids_dir=other)
     assert caught.value.code == Exit.NO_INPUT
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_another_dataset_with_the_same_labels(cohort, caplog):
+    """No covariates are joined to a scan of which the dataset has another image."""
+    other = cohort.parent / "other"
+    shutil.copytree(cohort.parent / "bids", other)
+    images = [other / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz" for label in ("02", "10")]
+    for image in images:
+        image.parent.mkdir()
+        image.write_bytes(b"another image")
+    before = {path: path.read_bytes() for path in group(cohort).paths}
+    with pytest.raises(NeuroFMError, match="none of the images in the dataset is the one") as caught:
+        write_group(cohort, "openS", bids_dir=other)
+    assert caught.value.code == Exit.NO_INPUT
+    assert {path: path.read_bytes() for path in before} == before
+    source = Input(file_sha256(images[0]), 13, 1)
+    write_scan(cohort, "sub-02", seed=2, provenance=replace(scan_record().provenance, input=source))
+    result = write_group(cohort, "openS", bids_dir=other)
+    (warning,) = result.warnings
+    assert "not joined to 1 of 2 scans" in warning
+    assert warning in caplog.text
+    assert "(sub-10_T1w.nii.gz)" in warning
+    ages = [row["chronological_age_years"] for row in read_rows(cohort / TABLES[1])]
+    assert ages == ["n/a", "31", "32", "n/a"]
+    sites = [row["site"] for row in read_rows(cohort / TABLES[3])]
+    assert sites == ["n/a", "n/a", "A", "n/a"]
 
 
 def test_the_report_draws_every_metric(cohort):

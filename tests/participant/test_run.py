@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -20,10 +21,12 @@ from neurofm_bids.cli.main import main
 from neurofm_bids.cli.options import parse
 from neurofm_bids.participant.plan import make_job, make_plan
 from neurofm_bids.participant.run import run_participant
+from neurofm_bids.pipeline.provenance import identify_input, software
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
 from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
+from tests.samples import PARAMETERS, scan_record, write_scan
 from tests.tables import failed_rows, read_rows
 
 PARTICIPANTS = "participant_id\tage\tsex\nsub-good\t34\tF\nsub-corrupt\t20\tM\n"
@@ -259,6 +262,29 @@ def test_reports_only_computes_nothing(dataset, out, monkeypatch):
     assert run(dataset, out, *options) == 0
     again = (out / "sub-good.html").read_text()
     assert again.split("About")[0] == page.split("About")[0]
+
+
+def test_reports_only_joins_no_covariates_of_other_images(bids_dataset, tmp_path, capsys):
+    images = [f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("01", "02")]
+    root, out = bids_dataset(*images), tmp_path / "out"
+    (root / "participants.tsv").write_text("participant_id\tage\nsub-01\t33\nsub-02\t44\n")
+    made = replace(scan_record().provenance, software=software(), parameters=PARAMETERS)
+    write_scan(out, "sub-01", provenance=made)
+    description = out / "dataset_description.json"
+    description.write_text('{"GeneratedBy": [{"Name": "NeuroFM-BIDS"}], "DatasetLinks": {"raw": "../bids"}}')
+    before = description.read_bytes()
+    assert run(root, out, "participant", "--reports-only") == 66
+    assert "none of the images in the dataset is the one that was processed" in capsys.readouterr().err
+    assert [path.name for path in out.glob("logs/*")] == [".lock"]
+    assert not list(out.glob("*.html"))
+    write_scan(out, "sub-02", provenance=replace(made, input=identify_input(root / images[1])))
+    assert run(root, out, "participant", "--reports-only") == 0
+    log = capsys.readouterr().err
+    assert "not joined to 1 of 2 scans: the dataset has another image" in log
+    assert "Ages known for 1 of 2 participants" in log
+    pages = [(out / f"sub-{label}.html").read_text() for label in ("01", "02")]
+    assert ["recorded age" in page for page in pages] == [False, True]
+    assert description.read_bytes() == before
 
 
 @pytest.mark.slow
