@@ -65,7 +65,7 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     stability = settings.stability
     if not stability:
         _check_known(root, known)
-    encoder = Encoder(load_model(processing.model, processing.weights))
+    encoder = Encoder(load_model(processing.model, processing.weights), processing)
     failed = {refused.path.name: f"{refused.reason}. {refused.fix}" for refused in selection.refused}
     evaluated = []
     preprocessed = _preprocess_all(selection.scans, out / "volumes", settings.nprocs, stability)
