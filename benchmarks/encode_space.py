@@ -55,7 +55,7 @@ def encodings(image, encoder):
 
 
 def main():
-    encoder, rng = Encoder(load_model("open-s"), device="cpu"), np.random.default_rng(3)
+    encoder, rng = Encoder(load_model("open-s"), Processing(device="cpu")), np.random.default_rng(3)
     features, values = defaultdict(list), defaultdict(list)
     for head, path in enumerate(sys.argv[1:]):
         image = load_t1w(path)

@@ -84,11 +84,12 @@ def plain_call(model, volume, device):
 def fast_call(model, volume, device, path):
     import torch
 
+    from neurofm_bids.config import Processing
     from neurofm_bids.model.augmentation import lattices, read_volume
     from neurofm_bids.model.encoder import Encoder
 
     views, batch, precision = PATHS[path]
-    network = Encoder(model, device, precision=precision).network
+    network = Encoder(model, Processing(device=device, precision=precision)).network
 
     def call():
         checked = read_volume(volume, model.spec.zscore)

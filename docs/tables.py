@@ -15,7 +15,7 @@ from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, find_weights
-from neurofm_bids.option import Option, options_of
+from neurofm_bids.option import Option, options_by_section
 from neurofm_bids.records.dictionary import prediction_column
 
 _PLACE = re.compile(
@@ -65,8 +65,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _options() -> str:
     sections: dict[str, list[tuple[str, str, str]]] = {}
     for group in GROUPS.values():
-        for field, option in options_of(group):
-            sections.setdefault(option.section, []).append(_row(field.default, option))
+        for section, field, option in options_by_section(group):
+            sections.setdefault(section, []).append(_row(field.default, option))
     head = ("Option", "Default", "Meaning")
     return "\n".join(f"### {title}\n\n{_table(head, rows)}" for title, rows in sections.items())
 

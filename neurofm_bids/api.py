@@ -113,10 +113,12 @@ class NeuroFM:
 
         path = Path(weights) if weights is not None else None
         self._loaded = load_model(model, path)
-        self._processing = Processing(model=model, weights=path, device=device, precision=precision)
+        self._processing = Processing(
+            model=model, weights=path, device=device, batch_size=batch_size, precision=precision
+        )
         self.views = views
         self.spec: ModelSpec = self._loaded.spec
-        self._encoder = Encoder(self._loaded, device=device, batch_size=batch_size, precision=precision)
+        self._encoder = Encoder(self._loaded, self._processing)
 
     def module(self, *, dropout: float = 0.0) -> NeuroFMNet:
         """Return a copy of the network as a ``torch.nn.Module``, for fine-tuning.

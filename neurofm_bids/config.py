@@ -54,7 +54,6 @@ class Selection:
         "--session-label",
         "--session-id",
         default=(),
-        section=_QUERIES,
         many=True,
         metavar="LABEL",
         help="sessions, with or without the ses- prefix, or a file with one label per line",
@@ -62,7 +61,6 @@ class Selection:
     bids_filter_file: Path | None = option(
         "--bids-filter-file",
         default=None,
-        section=_QUERIES,
         convert=Path,
         metavar="FILE",
         help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" matches any value, null its absence',
@@ -70,7 +68,6 @@ class Selection:
     skip_bids_validation: bool = option(
         "--skip-bids-validation",
         default=False,
-        section=_QUERIES,
         help="do not check dataset_description.json",
     )
 
@@ -90,7 +87,6 @@ class Processing:
     bias_correction: str = option(
         "--bias-correction",
         default="n4",
-        section=_PREPROCESSING,
         choices=("n4", "none"),
         changes_results=True,
         help="bias-field correction",
@@ -98,7 +94,6 @@ class Processing:
     encode_space: str = option(
         "--encode-space",
         default="rigid",
-        section=_PREPROCESSING,
         choices=("rigid", "native"),
         changes_results=True,
         help="space in which the brain is encoded: rigidly aligned to the template, or as scanned",
@@ -106,7 +101,6 @@ class Processing:
     template: str = option(
         "--template",
         default=TEMPLATE,
-        section=_PREPROCESSING,
         changes_results=True,
         metavar="NAME",
         help="registration target; templates other than the default need TemplateFlow",
@@ -114,7 +108,6 @@ class Processing:
     random_seed: int = option(
         "--random-seed",
         default=20260101,
-        section=_PREPROCESSING,
         convert=int,
         changes_results=True,
         metavar="N",
@@ -131,7 +124,6 @@ class Processing:
     weights: Path | None = option(
         "--weights",
         default=None,
-        section=_MODEL,
         convert=Path,
         metavar="FILE",
         help="file with the weights of the model (.h5 or .safetensors)",
@@ -139,7 +131,6 @@ class Processing:
     views: int = option(
         "--views",
         default=N_PHASES,
-        section=_MODEL,
         convert=whole_number(MAX_VIEWS),
         changes_results=True,
         metavar="N",
@@ -149,18 +140,14 @@ class Processing:
     precision: str = option(
         "--precision",
         default="float32",
-        section=_MODEL,
         choices=PRECISIONS,
         changes_results=True,
         help="precision of the network; bfloat16 is faster where supported, but less exact",
     )
-    device: str = option(
-        "--device", default="auto", section=_MODEL, metavar="NAME", help="auto, cpu, cuda, cuda:N or mps"
-    )
+    device: str = option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
     batch_size: int | None = option(
         "--batch-size",
         default=None,
-        section=_MODEL,
         convert=whole_number(),
         metavar="N",
         default_text="1 on a CPU, 8 on a GPU",
@@ -195,13 +182,10 @@ class Outputs:
         section=_OUTPUTS,
         help="also write the bias-corrected T1w and the input volume of the network",
     )
-    force: bool = option(
-        "--force", default=False, section=_OUTPUTS, help="reprocess scans that are up to date"
-    )
+    force: bool = option("--force", default=False, help="reprocess scans that are up to date")
     reports_only: bool = option(
         "--reports-only",
         default=False,
-        section=_OUTPUTS,
         help="only regenerate the reports, from existing outputs",
     )
 
@@ -225,7 +209,6 @@ class Resources:
     omp_nthreads: int = option(
         "--omp-nthreads",
         default=1,
-        section=_PERFORMANCE,
         convert=whole_number(),
         metavar="N",
         help="number of threads per brain extraction",
@@ -235,7 +218,6 @@ class Resources:
         "--mem-mb",
         "--mem_mb",
         default=4.0,
-        section=_PERFORMANCE,
         convert=memory_gb,
         metavar="SIZE",
         default_text="90% of what is available",
@@ -246,13 +228,11 @@ class Resources:
     resource_monitor: bool = option(
         "--resource-monitor",
         default=False,
-        section=_PERFORMANCE,
         help="record processor and memory use every second in logs/<run>/resources.tsv",
     )
     use_plugin: Path | None = option(
         "--use-plugin",
         default=None,
-        section=_PERFORMANCE,
         convert=Path,
         metavar="FILE",
         help="nipype plugin configuration file (YAML)",
@@ -273,18 +253,15 @@ class Running:
         default_text="a folder in the temporary directory",
         help="folder for intermediate files, which are removed as scans finish",
     )
-    keep_work: bool = option("--keep-work", default=False, section=_OTHER, help="keep the intermediate files")
-    dry_run: bool = option(
-        "--dry-run", default=False, section=_OTHER, help="list which scans would be processed, and why"
-    )
+    keep_work: bool = option("--keep-work", default=False, help="keep the intermediate files")
+    dry_run: bool = option("--dry-run", default=False, help="list which scans would be processed, and why")
     stop_on_first_crash: bool = option(
-        "--stop-on-first-crash", default=False, section=_OTHER, help="stop the run at the first failure"
+        "--stop-on-first-crash", default=False, help="stop the run at the first failure"
     )
     verbose: int = option(
         "--verbose",
         "-v",
         default=0,
-        section=_OTHER,
         counts=True,
         help="-vv: also log debug messages; -vvv: also those of libraries; a single -v changes nothing",
     )

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
-__all__ = ["Option", "make", "memory_gb", "option", "options_in_use", "options_of", "whole_number"]
+__all__ = [
+    "Option",
+    "make",
+    "memory_gb",
+    "option",
+    "options_by_section",
+    "options_in_use",
+    "options_of",
+    "whole_number",
+]
 
 T = TypeVar("T")
 
@@ -35,7 +44,7 @@ class Option:
     unit
         Unit of the value, written after the number in a settings file.
     section
-        Heading in the help, if not the general one.
+        Heading in the help, of this option and those after it; before the first it is the general one.
     changes_results
         Scans processed under another value are processed again.
     """
@@ -109,6 +118,14 @@ def options_in_use(group: Any) -> list[str]:
         if (value := getattr(group, item.name)) and value is not True
     ]
     return [text if len(text) <= 200 else f"{text[:200]}..." for text in texts]
+
+
+def options_by_section(group: type) -> Iterator[tuple[str, Field[Any], Option]]:
+    """Yield the options of a group of settings, each with the heading it belongs under."""
+    section = ""
+    for item, declared in options_of(group):
+        section = declared.section or section
+        yield section, item, declared
 
 
 def make(kind: type[T], given: Mapping[str, Any]) -> T:

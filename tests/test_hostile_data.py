@@ -18,11 +18,12 @@ from neurofm_bids.group.run import write_group
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
+from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, Input, Model
 from neurofm_bids.report.charts import new_figure
-from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report
+from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
 from neurofm_bids.report.participant import ScanReport, write_participant_report
 from neurofm_bids.storage.tables import cell
@@ -172,45 +173,40 @@ def group_page(folder):
     """The report of a cohort of which every text is hostile; figures name the last scan, which is far off."""
     title = {"LongName": NAME, "Description": HOSTILE, "Units": NAME}
     columns = {**dict.fromkeys(("predicted_age_years", NAME, "q"), title), "mask_volume_mm3": title}
-    scans = [
-        ReportScan(
-            stem=NAME if place == 9 else f"{HOSTILE} {place}",
-            participant=HOSTILE,
-            link=None,
-            values={
+    members = [
+        Member(
+            Identity(stem=NAME if place == 9 else f"{HOSTILE} {place}", subject=HOSTILE),
+            predictions={
                 "predicted_age_years": value,
                 "chronological_age_years": 50 + 0.9 * place,
-                "mask_volume_mm3": 1e6 + 1e4 * value,
                 NAME: value,
                 f"{NAME}_lower95": value - 1,
                 f"{NAME}_upper95": value + 1,
-                "q": value,
             },
+            quality={"q": value},
+            flag_cells={"mask_volume_mm3": 1e6 + 1e4 * value},
+            acquisition={},
             flags=(Flag(HOSTILE, HOSTILE, "serious"), Flag(NAME, HOSTILE, "warning")),
+            out_of_range=(),
         )
         for place, value in enumerate((50.0, 51, 52, 53, 54, 55, 56, 57, 58, 500))
     ]
-    ages = tuple(
-        np.array([scan.values[name] for scan in scans])
-        for name in ("chronological_age_years", "predicted_age_years")
-    )
-    report = GroupReport(
+    cohort = Cohort(
         label=HOSTILE,
-        model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
-        scans=tuple(scans),
-        missing=((HOSTILE, HOSTILE),),
+        members=tuple(members),
+        missing=(Missing(HOSTILE, HOSTILE),),
+        features=np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]]),
+        made=replace(scan_record().provenance, model=Model(*[HOSTILE] * 5), software={HOSTILE: HOSTILE}),
+        entries=columns,
+        predicted=("predicted_age_years", NAME),
+        weights_sha256=(HOSTILE,),
         warnings=(HOSTILE,),
-        statistics=compute({}, ages, np.random.default_rng(0).normal(size=(10, 4)) * ([[1]] * 9 + [[99]])),
-        n_features=4,
-        columns=columns,
-        predictions=("predicted_age_years", NAME),
-        quality=("q",) * 9,
-        versions={HOSTILE: HOSTILE},
-        command=HOSTILE,
-        tables=(HOSTILE,),
     )
+    ages = cohort.values("chronological_age_years"), cohort.values("predicted_age_years")
+    statistics = compute({"q": (NAME, cohort.values("q"))}, ages, cohort.features)
+    html = render_group_report(cohort, statistics, {}, HOSTILE, (HOSTILE,))
     path = folder / "group.html"
-    path.write_text(render_group_report(report))
+    path.write_text(html)
     return path
 
 

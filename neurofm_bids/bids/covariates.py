@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from neurofm_bids.bids.demographics import Definition, Person
 from neurofm_bids.bids.dictionaries import DataDictionaries
-from neurofm_bids.bids.source import Located, SourceImages
+from neurofm_bids.bids.source import SourceImages
 from neurofm_bids.bids.tables import ByLabel, Row, is_known, label_of, listed, read_table, unpadded
 from neurofm_bids.records.scan import ScanRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from neurofm_bids.bids.discovery import Scan
+    from neurofm_bids.records.scan import Identity
 
 __all__ = ["Covariates", "read_covariates"]
 
@@ -78,7 +81,7 @@ class Covariates:
         self.images.compare(record)
         return self.person(record.scan)
 
-    def person(self, scan: Located) -> Person:
+    def person(self, scan: Identity | Scan) -> Person:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
         known: dict[str, tuple[str, _Source]] = {}
         for source in self._sources(scan):
@@ -97,7 +100,7 @@ class Covariates:
             tuple(name for name, holds in remarks.items() if holds and age is not None),
         )
 
-    def log_known(self, scans: Iterable[Located]) -> None:
+    def log_known(self, scans: Iterable[Identity | Scan]) -> None:
         """Log of how many participants age and sex are known, if the dataset has a ``participants.tsv``."""
         people = [(f"sub-{scan.subject}", self.person(scan)) for scan in scans]
         if not (people and os.path.lexists(self.bids_dir / "participants.tsv")):
@@ -108,7 +111,7 @@ class Covariates:
         level = logging.WARNING if unclear else logging.INFO
         _log.log(level, "Ages known for %s. Sexes known for %s.", ages, sexes)
 
-    def values(self, scan: Located) -> dict[str, str]:
+    def values(self, scan: Identity | Scan) -> dict[str, str]:
         """Return the values of a scan by column, as written; one that is not known (``n/a``) is empty.
 
         Columns of a phenotype table are named ``<file>.<column>``.
@@ -120,7 +123,7 @@ class Covariates:
         )
         return _merged([*(source.row for source in self._sources(scan)), *phenotype])
 
-    def table(self, scans: Sequence[Located]) -> pd.DataFrame:
+    def table(self, scans: Sequence[Identity | Scan]) -> pd.DataFrame:
         """Return one row per scan, in order, with the columns of :meth:`values`.
 
         Columns are numeric where all known values are numbers, and text otherwise; missing values are NaN.
@@ -139,7 +142,7 @@ class Covariates:
         """LongName, Description, Units and Levels by column, as far as the dataset gives them."""
         return self._dictionaries.columns()
 
-    def _sources(self, scan: Located) -> Iterator[_Source]:
+    def _sources(self, scan: Identity | Scan) -> Iterator[_Source]:
         """Yield what the tables of participants, sessions and scans say of a scan, the farthest first."""
         subject, session, image = scan.subject or "", scan.session or "", label_of("filename", str(scan.path))
         define, names = self._dictionaries.definition, ["participants.json"]
@@ -160,7 +163,7 @@ class Covariates:
             if listed_scan := self._table(name, "filename").get((image,)):
                 yield _Source(listed_scan, True, define(*names))
 
-    def _rows(self, table: ByLabel[_Sessions], scan: Located) -> Iterator[tuple[Row, bool]]:
+    def _rows(self, table: ByLabel[_Sessions], scan: Identity | Scan) -> Iterator[tuple[Row, bool]]:
         """Yield the rows of a scan in a table of participants, and whether they are of its session."""
         is_other = self.images.is_other(scan)
         sessions = {} if is_other else table.get(scan.subject or "", self._labels(None)) or {}

@@ -32,39 +32,29 @@ def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[Store
     """
     names = [output.ending for output in SCAN_OUTPUTS.values() if "{label}_" in output.ending]
     endings = tuple(f"_{name.format(label=out.label)}" for name in names if name.startswith("desc-"))
-    for root in _folders(out.out_dir, "sub-") if subject is None else [out.out_dir / f"sub-{subject}"]:
-        label = root.name.removeprefix("sub-")
-        for session in (None, *(path.name for path in _folders(root, "ses-"))):
-            for stem in _stems((root / session if session else root) / "anat", endings):
-                yield StoredScan(label, session and session.removeprefix("ses-"), stem)
-
-
-def _folders(root: Path, prefix: str) -> list[Path]:
-    try:
-        with os.scandir(root) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise _unreadable(root, error) from error
-    return [root / name for name in sorted(names)]
+    for root in _names(out.out_dir, "sub-") if subject is None else [f"sub-{subject}"]:
+        folder = out.out_dir / root
+        for session in (None, *_names(folder, "ses-")):
+            for stem in _stems((folder / session if session else folder) / "anat", endings):
+                yield StoredScan(root.removeprefix("sub-"), session and session.removeprefix("ses-"), stem)
 
 
 def _stems(folder: Path, endings: tuple[str, ...]) -> list[str]:
+    names = (name for name in _names(folder) if not name.startswith("."))
+    return sorted({name.removesuffix(end) for name in names for end in endings if name.endswith(end)})
+
+
+def _names(root: Path, prefix: str = "") -> list[str]:
+    """Return the names in a folder, or those of its folders with a prefix; none where there is no folder."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 -- names alone, twice as fast as Path.iterdir
+        with os.scandir(root) as entries:
+            return sorted(e.name for e in entries if not prefix or (e.name.startswith(prefix) and e.is_dir()))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise _unreadable(folder, error) from error
-    visible = (name for name in names if not name.startswith("."))
-    return sorted({name.removesuffix(end) for name in visible for end in endings if name.endswith(end)})
-
-
-def _unreadable(folder: Path, error: OSError) -> NeuroFMError:
-    return NeuroFMError(
-        f"a folder cannot be read ({error.strerror})",
-        where=folder,
-        fix="Check the folder and run the command again.",
-        code=Exit.IO,
-    )
+        raise NeuroFMError(
+            f"a folder cannot be read ({error.strerror})",
+            where=root,
+            fix="Check the folder and run the command again.",
+            code=Exit.IO,
+        ) from error

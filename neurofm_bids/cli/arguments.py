@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import Option, options_of
+from neurofm_bids.option import Option, options_by_section
 
 __all__ = ["Commands", "Parser", "add_command", "add_options", "safetensors_path"]
 
@@ -41,12 +41,12 @@ def add_command(
 def add_options(parser: Parser, group: type, *names: str) -> dict[str, argparse._ArgumentGroup]:
     """Add the options of a group of settings to a parser, all or those named, and return its new sections."""
     sections: dict[str, argparse._ArgumentGroup] = {}
-    for item, option in options_of(group):
+    for section, item, option in options_by_section(group):
         if names and item.name not in names:
             continue
-        if option.section and option.section not in sections:
-            sections[option.section] = parser.add_argument_group(option.section)
-        place = sections.get(option.section, parser)
+        if section and section not in sections:
+            sections[section] = parser.add_argument_group(section)
+        place = sections.get(section, parser)
         place.add_argument(*(option.flags or [item.name]), **_about(item.name, item.default, option))
     return sections
 

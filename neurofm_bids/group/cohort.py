@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,102 +22,18 @@ from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.option import options_in_use
-from neurofm_bids.records import dictionary
-from neurofm_bids.records.columns import RECORDED_COLUMNS, Row, entries, flag_row, prediction_row, quality_row
-from neurofm_bids.records.dictionary import prediction_column
-from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.cohort import Cohort, Member, Missing
+from neurofm_bids.records.columns import RECORDED_COLUMNS, entries, flag_row, prediction_row, quality_row
+from neurofm_bids.records.dictionary import Entry, prediction_column
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
 
-__all__ = ["EVERYTHING", "Cohort", "Member", "Missing", "collect"]
+__all__ = ["EVERYTHING", "collect"]
 
 _log = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
 _Features = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A scan that has no row, or a folder that could not be listed (its path), and why, with what to do."""
-
-    stem: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Member:
-    """What the group level keeps of one scan.
-
-    Parameters
-    ----------
-    scan
-        Which scan it is.
-    predictions, quality, flag_cells
-        Cells of the tables by column; ``predictions`` includes recorded age and sex.
-    acquisition
-        Acquisition parameters.
-    flags
-        Its flags.
-    out_of_range
-        Columns of predictions outside their range.
-    """
-
-    scan: Identity
-    predictions: Row
-    quality: Row
-    flag_cells: Row
-    acquisition: Mapping[str, Any]
-    flags: tuple[Flag, ...]
-    out_of_range: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """The scans of one model in one output folder.
-
-    Parameters
-    ----------
-    label
-        Model label used in ``desc-``.
-    members
-        Ordered by participant, session and stem.
-    missing
-        Scans found or attempted that have no row, ordered by stem.
-    features
-        Shape (n, d), float32; row i belongs to ``members[i]``.
-    example
-        Record of one scan, for what all scans share: model, package versions, settings.
-    entries
-        Data dictionary of the columns made from the records.
-    predicted
-        Columns of the predicted values that any scan has.
-    weights_sha256
-        SHA-256 of all weights in use: more than one where scans differ.
-    warnings
-        Sentences about what differs between scans that should be alike.
-    """
-
-    label: str
-    members: tuple[Member, ...]
-    missing: tuple[Missing, ...]
-    features: _Features
-    example: ScanRecord | None = None
-    entries: Mapping[str, dictionary.Entry] = field(default_factory=dict)
-    predicted: tuple[str, ...] = ()
-    weights_sha256: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Columns of the image quality metrics that any scan has, in the order of the records."""
-        return tuple(dict.fromkeys(name for member in self.members for name in member.quality))
-
-    @property
-    def columns(self) -> dict[str, dictionary.Entry]:
-        """Data dictionary of the columns of the members."""
-        recorded = {name: dictionary.column(name) for name in RECORDED_COLUMNS}
-        return {**self.entries, **recorded}
 
 
 @dataclass(frozen=True)
@@ -130,7 +45,7 @@ class _Alike:
     weights: Counter[str] = field(default_factory=Counter)
     settings: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
-    entries: dict[str, dictionary.Entry] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
     predicted: dict[str, None] = field(default_factory=dict)  # in order
 
     def add(self, member: Member, features: _Features, record: ScanRecord) -> None:
@@ -228,7 +143,7 @@ def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: t
         members=tuple(member for member, _ in pairs),
         missing=missing,
         features=np.stack([row for _, row in pairs]),
-        example=alike.example,
+        made=alike.example.provenance,
         entries=alike.entries,
         predicted=tuple(alike.predicted),
         weights_sha256=tuple(sorted(alike.weights)),

@@ -9,22 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-import numpy.typing as npt
-
-from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.cohort import EVERYTHING, Cohort, Member, Missing, collect
+from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
-from neurofm_bids.report.group import GroupReport, ReportScan, write_group_report
+from neurofm_bids.report.group import render_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
 
@@ -128,19 +125,11 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
     )
 
 
-def _values(cohort: Cohort, column: str) -> npt.NDArray[np.float64]:
-    cells = ({**m.predictions, **m.quality, **m.flag_cells}.get(column) for m in cohort.members)
-    return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
-
-
 def _statistics(cohort: Cohort) -> Statistics:
-    columns, names = (
-        cohort.columns,
-        (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME),
-    )
-    values = {name: (columns[name]["Units"], _values(cohort, name)) for name in names}
-    ages = _values(cohort, KNOWN_AGE), _values(cohort, AGE)
-    return compute(values, ages, cohort.features)
+    columns = cohort.columns
+    names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
+    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
+    return compute(values, (cohort.values(KNOWN_AGE), cohort.values(AGE)), cohort.features)
 
 
 def _write(
@@ -155,8 +144,8 @@ def _write(
         paths += [path, path.with_suffix(".json")]
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
     _remove_absent(out, tables)
-    report = _report(out, cohort, statistics)
-    write_group_report(replace(report, command=command, tables=written), out.group("report"))
+    page = render_group_report(cohort, statistics, _links(out, cohort), command, written)
+    write_text(out.group("report"), page)
     return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
 
 
@@ -167,34 +156,8 @@ def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _report(out: Derivatives, cohort: Cohort, statistics: Statistics) -> GroupReport:
-    assert cohort.example is not None
-    made = cohort.example.provenance
+def _links(out: Derivatives, cohort: Cohort) -> dict[str, str]:
+    """Return the page of each participant that has one, relative to the report."""
     subjects = {member.scan.subject or "" for member in cohort.members}
     pages = {subject for subject in subjects if out.report(subject).is_file()}
-    return GroupReport(
-        label=cohort.label,
-        model=made.model,
-        weights_sha256=cohort.weights_sha256,
-        scans=tuple(_scan(member, linked=member.scan.subject in pages) for member in cohort.members),
-        missing=tuple((missing.stem, missing.reason) for missing in cohort.missing),
-        warnings=cohort.warnings,
-        statistics=statistics,
-        n_features=cohort.features.shape[1],
-        columns=cohort.columns,
-        predictions=cohort.predicted,
-        quality=cohort.metrics,
-        versions={**made.software, "NeuroFM-BIDS (group level)": __version__},
-    )
-
-
-def _scan(member: Member, *, linked: bool) -> ReportScan:
-    subject = member.scan.subject or ""
-    cells = {**member.predictions, **member.quality, **member.flag_cells}
-    numbers = {
-        name: float(value)
-        for name, value in cells.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    link = quote(REPORT.format(subject), errors="replace") if linked else None
-    return ReportScan(member.scan.stem, subject, link, numbers, member.out_of_range, member.flags)
+    return {subject: quote(REPORT.format(subject), errors="replace") for subject in pages}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.group.cohort import Cohort
 from neurofm_bids.records import dictionary
+from neurofm_bids.records.cohort import Cohort
 from neurofm_bids.records.columns import FLAG_COLUMNS, IDENTITY_COLUMNS, Row, feature_columns, identity_row
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Model
@@ -104,8 +104,8 @@ def _about(cohort: Cohort, description: str) -> dict[str, object]:
 
 
 def _model(cohort: Cohort) -> Model:
-    assert cohort.example is not None
-    return cohort.example.provenance.model
+    assert cohort.made is not None
+    return cohort.made.model
 
 
 def _features(cohort: Cohort) -> Table:

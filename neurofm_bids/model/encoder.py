@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.config import PRECISIONS, Processing
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.augmentation import lattices, read_volume
 from neurofm_bids.model.device import choose_device
@@ -78,33 +78,20 @@ class Encoder:
     loaded
         Network, registry entry and hash. The weights are taken as they are now: later changes of the network
         are not followed.
-    device
-        See :func:`~neurofm_bids.model.device.choose_device`.
-    batch_size
-        Views in one pass; halved with a warning when the device runs out of memory. By default 1 on a CPU,
-        where more are no faster, and 8 on a GPU.
-    precision
-        ``float32`` or ``bfloat16`` (see docs/performance.md for its error).
+    processing
+        Its ``device``, ``precision`` and ``batch_size`` are used. The batch is halved with a warning when the
+        device runs out of memory; by default it has 1 view on a CPU, where more are no faster, 8 on a GPU.
     """
 
-    def __init__(
-        self,
-        loaded: LoadedModel,
-        device: str = Processing.device,
-        batch_size: int | None = Processing.batch_size,
-        precision: str = Processing.precision,
-    ) -> None:
+    def __init__(self, loaded: LoadedModel, processing: Processing) -> None:
         import torch
 
         from neurofm_bids.model.fast import FastNetwork
 
-        if precision not in PRECISIONS:
-            raise NeuroFMError(
-                "unknown precision", where=precision, fix=f"Use {' or '.join(PRECISIONS)}.", code=Exit.USAGE
-            )
         self.spec = loaded.spec
-        self.device = choose_device(device)
-        self.network = FastNetwork(loaded.network, getattr(torch, precision)).to(self.device)
+        self.device = choose_device(processing.device)
+        self.network = FastNetwork(loaded.network, getattr(torch, processing.precision)).to(self.device)
+        batch_size = processing.batch_size
         if batch_size is None:
             batch_size = 1 if self.device.type == "cpu" else 8
         if batch_size < 1:

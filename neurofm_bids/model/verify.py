@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.config import TEMPLATE
+from neurofm_bids.config import TEMPLATE, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.weights import LoadedModel, load_model
 from neurofm_bids.storage.text import read_json
@@ -97,7 +97,7 @@ def _arithmetic(loaded: LoadedModel) -> Check:
     with torch.inference_mode():
         standard = read_volume(volume, loaded.spec.zscore).standardise(volume)
         plain = loaded.network(torch.from_numpy(standard)[None, None]).latent[0].numpy()
-    fast = Encoder(loaded, "cpu").encode(volume, views=1).features
+    fast = Encoder(loaded, Processing(device="cpu")).encode(volume, views=1).features
     proves = (
         "If it passes, the optimised encoder equals the plain network on this machine. "
         "It does not check the weights."
@@ -179,4 +179,8 @@ def _published_run(loaded: LoadedModel, image: Path, what: str) -> NDArray[np.fl
         )
     brain = brain.as_reoriented(reorientation(brain.affine, GRID_AFFINE))
     grid = conform(brain, out_shape=(256,) * 3, order=1, orientation="LIA")
-    return Encoder(loaded, "cpu").encode(np.asarray(grid.dataobj, dtype=np.float32), views=1).features
+    return (
+        Encoder(loaded, Processing(device="cpu"))
+        .encode(np.asarray(grid.dataobj, dtype=np.float32), views=1)
+        .features
+    )

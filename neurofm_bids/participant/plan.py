@@ -11,7 +11,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.participant.freshness import Cause, Reason, why_process
-from neurofm_bids.pipeline.task import Destination, Task, acquisition, identity
+from neurofm_bids.pipeline.task import Task, acquisition, identity
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.atomic import file_version
 
@@ -42,7 +42,8 @@ class Job:
             acquisition(scan),
             self.config.processing,
             self.weights_sha256,
-            Destination(self.config.out_dir, self.config.outputs.output_images),
+            self.config.out_dir,
+            self.config.outputs.output_images,
             self.config.resources.omp_nthreads,
         )
 

@@ -25,12 +25,7 @@ def load_encoder(processing: Processing) -> Encoder:
     from neurofm_bids.model.encoder import Encoder
     from neurofm_bids.model.weights import load_model
 
-    return Encoder(
-        load_model(processing.model, processing.weights),
-        device=processing.device,
-        batch_size=processing.batch_size,
-        precision=processing.precision,
-    )
+    return Encoder(load_model(processing.model, processing.weights), processing)
 
 
 def device_type(processing: Processing) -> str:

@@ -10,14 +10,7 @@ from neurofm_bids import __version__
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
-from neurofm_bids.records.measurement import (
-    BiasCorrection,
-    BrainExtraction,
-    Measurements,
-    ModelGrid,
-    Registration,
-    Standardisation,
-)
+from neurofm_bids.records.measurement import Measurements, Standardisation
 from neurofm_bids.records.scan import Input, Model, Provenance, ScanRecord
 from neurofm_bids.storage.atomic import file_sha256
 
@@ -57,12 +50,9 @@ def make_record(
     pipeline_version: int,
     *,
     input: Input | None,
-    brain_extraction: BrainExtraction,
-    bias_correction: BiasCorrection,
-    registration: Registration,
-    model_grid: ModelGrid,
     image_quality: dict[str, float | None],
     quality_flags: tuple[Flag, ...],
+    **measured: Any,
 ) -> ScanRecord:
     """Return the record of an encoded scan.
 
@@ -72,21 +62,20 @@ def make_record(
         What the network gave.
     pipeline_version
         See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
-    input, brain_extraction, bias_correction, registration, model_grid, image_quality, quality_flags
-        What the steps before it gave.
+    input, image_quality, quality_flags, **measured
+        What the steps before it gave; ``measured`` are fields of :class:`Measurements`.
     """
-    head_volume = brain_extraction.volume_mm3
+    standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
+    measurements = Measurements(**measured, standardisation=standardisation)
+    head_volume = measurements.brain_extraction.volume_mm3
     possible = {head.name: head.possible(head_volume) for head in model_spec(task.processing.model).heads}
     range_flags = (
         range_flag(name, prediction, possible[name]) for name, prediction in encoding.predictions.items()
     )
-    standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
     return ScanRecord(
         scan=task.scan,
         acquisition=task.acquisition,
-        measurements=Measurements(
-            brain_extraction, bias_correction, registration, model_grid, standardisation
-        ),
+        measurements=measurements,
         image_quality=image_quality,
         views=encoding.views,
         predictions=encoding.predictions,

@@ -14,7 +14,7 @@ from neurofm_bids.records.scan import Identity
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoder
 
-__all__ = ["Destination", "Task", "acquisition", "identity"]
+__all__ = ["Task", "acquisition", "identity"]
 
 _ACQUISITION = (
     "Manufacturer",
@@ -26,14 +26,6 @@ _ACQUISITION = (
     "InversionTime",
     "FlipAngle",
 )
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where the outputs of a scan go, and whether they include the preprocessed images."""
-
-    out_dir: Path
-    output_images: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +44,8 @@ class Task:
         The settings.
     weights_sha256
         SHA-256 of the weights.
-    destination
-        None if nothing is written.
+    out_dir, output_images
+        Where the outputs go, None if nothing is written; whether they include the preprocessed images.
     threads
         Threads of the steps that can use more than one.
     encoder
@@ -65,7 +57,8 @@ class Task:
     acquisition: Mapping[str, Any]
     processing: Processing
     weights_sha256: str
-    destination: Destination | None = None
+    out_dir: Path | None = None
+    output_images: bool = False
     threads: int = 1
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
 

@@ -51,13 +51,13 @@ def write_outputs(
     NeuroFMError
         The output folder is full, read-only or gone.
     """
-    assert task.destination is not None
-    out = Derivatives(task.destination.out_dir, record.provenance.model.label, task.processing.template)
+    assert task.out_dir is not None
+    out = Derivatives(task.out_dir, record.provenance.model.label, task.processing.template)
     scan = record.scan
     out.check()
     out.forget(scan)
     _write_mask_and_transforms(out, record, mask)
-    if task.destination.output_images:
+    if task.output_images:
         _write_images(out, record, corrected, grid)
     for name, svg in figures.items():
         write_text(out.path(scan, name), svg)

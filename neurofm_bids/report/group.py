@@ -2,151 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from neurofm_bids import __version__
+from neurofm_bids.records.cohort import Cohort, Member
 from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
-from neurofm_bids.records.flag import Flag
-from neurofm_bids.records.scan import Model
 from neurofm_bids.records.statistics import Agreement, Statistics
 from neurofm_bids.report.charts import plot_agreement
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
 from neurofm_bids.report.render import render
-from neurofm_bids.storage.atomic import write_text
 
-__all__ = ["GroupReport", "ReportScan", "render_group_report", "write_group_report"]
-
-_Array = npt.NDArray[np.float64]
+__all__ = ["render_group_report"]
 
 _MAX_ROWS = 2000
 
 
-@dataclass(frozen=True)
-class ReportScan:
-    """One scan of the group report.
+def render_group_report(
+    cohort: Cohort,
+    statistics: Statistics,
+    links: Mapping[str, str],
+    command: str = "",
+    tables: Sequence[str] = (),
+) -> str:
+    """Return the report as HTML, one page that needs no other file; equal cohorts give equal pages.
 
     Parameters
     ----------
-    stem, participant
-        Name of the scan, and participant label without ``sub-``.
-    link
-        Page of the participant relative to the report, if there is one.
-    values
-        Numbers by column name; what is not known is absent.
-    out_of_range
-        Columns whose prediction lies outside the supported range.
-    flags
-        Its flags.
-    """
-
-    stem: str
-    participant: str
-    link: str | None
-    values: Mapping[str, float]
-    out_of_range: tuple[str, ...] = ()
-    flags: tuple[Flag, ...] = ()
-
-
-@dataclass(frozen=True)
-class GroupReport:
-    """Everything that the group report shows.
-
-    Parameters
-    ----------
-    label, model
-        Model label, and the model.
-    weights_sha256
-        SHA-256 of all weights in use.
-    scans
-        In the order of the tables.
-    missing
-        Stem and reason of the scans that have no row.
-    warnings
-        Sentences about the cohort.
+    cohort
+        Has at least one scan.
     statistics
-        Over the scans; arrays are in the order of ``scans``.
-    n_features
-        Number of features.
-    columns
-        LongName, Description and Units by column name.
-    predictions, quality
-        Names of the columns to draw.
-    versions
-        Software versions by name.
+        Over its scans, in their order.
+    links
+        Page of a participant relative to the report, by label, where there is one.
     command
         The command line, if known.
     tables
         Names of the files beside the report.
     """
-
-    label: str
-    model: Model
-    weights_sha256: tuple[str, ...]
-    scans: tuple[ReportScan, ...]
-    missing: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
-    statistics: Statistics
-    n_features: int
-    columns: Mapping[str, Mapping[str, Any]]
-    predictions: tuple[str, ...]
-    quality: tuple[str, ...]
-    versions: Mapping[str, str]
-    command: str = ""
-    tables: tuple[str, ...] = ()
+    about = {"cohort": cohort, "links": links, "command": command, "tables": tables}
+    return render("group.html.j2", about | _context(cohort) | _figures(cohort, statistics))
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A row of the table of scans: its cells are (text, title, whether out of range)."""
-
-    scan: ReportScan
-    cells: tuple[tuple[str, str, bool], ...]
-
-
-def write_group_report(report: GroupReport, path: Path) -> None:
-    """Write the report as one file that needs no other; equal reports give equal bytes."""
-    write_text(path, render_group_report(report))
-
-
-def render_group_report(report: GroupReport) -> str:
-    """Return the report as HTML."""
-    return render("group.html.j2", _context(report))
-
-
-def _context(report: GroupReport) -> dict[str, Any]:
-    shown = _shown(report.scans)
-    flagged = [scan for scan in report.scans if scan.flags]
-    participants = {scan.participant for scan in report.scans}
+def _context(cohort: Cohort) -> dict[str, Any]:
+    assert cohort.made is not None
+    flagged = [member for member in cohort.members if member.flags]
+    versions = {**cohort.made.software, "NeuroFM-BIDS (group level)": __version__}
+    places = _shown(cohort)
+    columns = [_cells(cohort, name, places) for name in _table_columns(cohort)]
     return {
-        "report": report,
-        "n_scans": len(report.scans),
-        "n_participants": len(participants),
+        "model": cohort.made.model,
+        "n_scans": len(cohort.members),
+        "n_participants": len({member.scan.subject for member in cohort.members}),
         "n_flagged": len(flagged),
         "n_serious": sum(any(flag.severity == "serious" for flag in scan.flags) for scan in flagged),
         "flag_counts": _flag_counts(flagged),
-        "heads": [_head(report, name) for name in _table_columns(report)],
-        "lines": [_line(report, scan) for scan in shown],
+        "heads": [_head(cohort, name) for name in _table_columns(cohort)],
+        "lines": [(cohort.members[place], cells) for place, *cells in zip(places, *columns, strict=True)],
         "max_rows": _MAX_ROWS,
-        "versions": sorted(report.versions.items(), key=lambda item: item[0].lower()),
-        **_figures(report),
+        "versions": sorted(versions.items(), key=lambda item: item[0].lower()),
     }
 
 
-def _figures(report: GroupReport) -> dict[str, Any]:
+def _figures(cohort: Cohort, statistics: Statistics) -> dict[str, Any]:
     from markupsafe import Markup
 
-    names = tuple(scan.stem for scan in report.scans)
-    known, predicted = _values(report, KNOWN_AGE), _values(report, AGE)
+    names = tuple(member.scan.stem for member in cohort.members)
+    known, predicted = cohort.values(KNOWN_AGE), cohort.values(AGE)
     both = np.isfinite(known) & np.isfinite(predicted)
-    agreement, components = report.statistics.agreement, report.statistics.components
+    agreement, components = statistics.agreement, statistics.components
     pictures = {
-        "predictions_figure": _draw_strips(report, (*report.predictions, MASK_VOLUME), "predictions"),
-        "quality_figure": _draw_strips(report, report.quality, "quality"),
+        "predictions_figure": _draw_strips(
+            cohort, statistics, (*cohort.predicted, MASK_VOLUME), "predictions"
+        ),
+        "quality_figure": _draw_strips(cohort, statistics, cohort.metrics, "quality"),
         "age_figure": agreement
         and plot_agreement(
             known[both],
@@ -168,38 +100,34 @@ def _figures(report: GroupReport) -> dict[str, Any]:
     }
 
 
-def _draw_strips(report: GroupReport, columns: Sequence[str], name: str) -> str | None:
+def _draw_strips(cohort: Cohort, statistics: Statistics, columns: Sequence[str], name: str) -> str | None:
     if not columns:
         return None
     return plot_strips(
-        [_strip(report, column) for column in columns],
+        [_strip(cohort, statistics, column) for column in columns],
         name,
-        f"Distribution over scans: {', '.join(_title(report, column) for column in columns)}",
+        f"Distribution over scans: {', '.join(_title(cohort, column) for column in columns)}",
     )
 
 
-def _strip(report: GroupReport, column: str) -> Strip:
-    values = _values(report, column)
-    unit, factor = _unit(report, column)
+def _strip(cohort: Cohort, statistics: Statistics, column: str) -> Strip:
+    values = cohort.values(column)
+    unit, factor = _unit(cohort, column)
     places = np.flatnonzero(np.isfinite(values))
-    names = tuple(report.scans[place].stem for place in places)
-    summary = report.statistics.summaries.get(column)
+    names = tuple(cohort.members[place].scan.stem for place in places)
+    summary = statistics.summaries.get(column)
     far = np.searchsorted(places, summary.outliers).tolist() if summary else ()
-    return Strip(_title(report, column), unit, values[places] * factor, names, far)
+    return Strip(_title(cohort, column), unit, values[places] * factor, names, far)
 
 
-def _values(report: GroupReport, column: str) -> _Array:
-    return np.array([scan.values.get(column, np.nan) for scan in report.scans], dtype=np.float64)
+def _title(cohort: Cohort, column: str) -> str:
+    return str(cohort.columns.get(column, {}).get("LongName", column))
 
 
-def _title(report: GroupReport, column: str) -> str:
-    return str(report.columns.get(column, {}).get("LongName", column))
-
-
-def _unit(report: GroupReport, column: str) -> tuple[str, float]:
+def _unit(cohort: Cohort, column: str) -> tuple[str, float]:
     """Return the unit to show and the factor to it: volumes in millilitres, as clinicians read them."""
-    unit = str(report.columns.get(column, {}).get("Units", "arbitrary"))
-    if unit == "mm^3" and column in {*report.predictions, MASK_VOLUME}:
+    unit = str(cohort.columns.get(column, {}).get("Units", "arbitrary"))
+    if unit == "mm^3" and column in {*cohort.predicted, MASK_VOLUME}:
         return "ml", 1e-3
     return {"year": "years"}.get(unit, unit), 1.0
 
@@ -220,50 +148,49 @@ def _agreement_rows(agreement: Agreement) -> list[tuple[str, str]]:
     ]
 
 
-def _shown(scans: Sequence[ReportScan]) -> list[ReportScan]:
-    """Return all scans or, where there are too many for a page, those with flags first."""
-    if len(scans) <= _MAX_ROWS:
-        return list(scans)
-    return sorted(scans, key=lambda scan: not scan.flags)[:_MAX_ROWS]
+def _shown(cohort: Cohort) -> list[int]:
+    """Return the places of all scans or, where there are too many for a page, of those with flags first."""
+    places = list(range(len(cohort.members)))
+    if len(places) > _MAX_ROWS:
+        places.sort(key=lambda place: not cohort.members[place].flags)
+    return places[:_MAX_ROWS]
 
 
-def _table_columns(report: GroupReport) -> tuple[str, ...]:
-    known = any(KNOWN_AGE in scan.values for scan in report.scans)
-    first, rest = report.predictions[:1], report.predictions[1:]
+def _table_columns(cohort: Cohort) -> tuple[str, ...]:
+    known = np.isfinite(cohort.values(KNOWN_AGE)).any()
+    first, rest = cohort.predicted[:1], cohort.predicted[1:]
     return (*first, *((KNOWN_AGE, AGE_GAP) if known else ()), *rest, MASK_VOLUME)
 
 
-def _head(report: GroupReport, column: str) -> tuple[str, str, str]:
-    unit = _unit(report, column)[0]
-    about = str(report.columns.get(column, {}).get("Description", ""))
-    return _title(report, column), "" if unit in {"1", "arbitrary"} else unit, about
+def _head(cohort: Cohort, column: str) -> tuple[str, str, str]:
+    unit = _unit(cohort, column)[0]
+    about = str(cohort.columns.get(column, {}).get("Description", ""))
+    return _title(cohort, column), "" if unit in {"1", "arbitrary"} else unit, about
 
 
-def _line(report: GroupReport, scan: ReportScan) -> _Line:
-    cells = (_cell(report, scan, column) for column in _table_columns(report))
-    return _Line(scan, tuple(cells))
-
-
-def _cell(report: GroupReport, scan: ReportScan, column: str) -> tuple[str, str, bool]:
-    outside = column in scan.out_of_range
-    if column not in scan.values:
-        return "n/a", "not known", outside
-    unit, factor = _unit(report, column)
+def _cells(cohort: Cohort, column: str, places: Sequence[int]) -> list[tuple[str, str, bool]]:
+    """Return text, title and whether out of range for some scans of a column."""
+    unit, factor = _unit(cohort, column)
+    values, low, high = (cohort.values(column + end) * factor for end in ("", "_lower95", "_upper95"))
     form = {"ml": ",.0f", "years": "+.1f" if column == AGE_GAP else ".1f"}.get(unit, ".2f")
-    if unit == "ml" and abs(scan.values[column] * factor) < 100:
+    return [
+        _cell(values[place], (low[place], high[place]), form, column in cohort.members[place].out_of_range)
+        for place in places
+    ]
+
+
+def _cell(value: float, limits: tuple[float, float], form: str, outside: bool) -> tuple[str, str, bool]:
+    if np.isnan(value):
+        return "n/a", "not known", outside
+    if form == ",.0f" and abs(value) < 100:
         form = ",.1f"
-    limits = [scan.values.get(f"{column}_{end}") for end in ("lower95", "upper95")]
-    spread = [f"{limit * factor:{form}}" for limit in limits if limit is not None]
-    title = f"95% interval over passes: {spread[0]} to {spread[1]}" if len(spread) == 2 else ""
-    return f"{scan.values[column] * factor:{form}}", title, outside
+    low, high = (f"{limit:{form}}" for limit in limits)
+    title = "" if np.isnan(limits).any() else f"95% interval over passes: {low} to {high}"
+    return f"{value:{form}}", title, outside
 
 
-def _flag_counts(scans: Sequence[ReportScan]) -> list[tuple[str, str, int]]:
-    def every() -> Iterator[tuple[str, str]]:
-        for scan in scans:
-            yield from {(flag.name, flag.severity) for flag in scan.flags}
-
-    counts: dict[tuple[str, str], int] = {}
-    for key in every():
-        counts[key] = counts.get(key, 0) + 1
-    return sorted(((*key, count) for key, count in counts.items()), key=lambda item: (-item[2], item[0]))
+def _flag_counts(members: Iterable[Member]) -> list[tuple[str, str, int]]:
+    counts = Counter(
+        key for member in members for key in {(flag.name, flag.severity) for flag in member.flags}
+    )
+    return sorted(((*key, count) for key, count in counts.items()), key=lambda item: (-item[2], item[:2]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from neurofm_bids.config import N_PHASES
@@ -11,69 +13,13 @@ from neurofm_bids.records.scan import Provenance
 
 __all__ = ["bibliography", "methods_of", "methods_text", "plain_citations"]
 
-_REFERENCES = {
-    "neurofm": """@article{neurofm,
-  author = {Dibble and Dalby and Sevegnani and Fracasso and Lyall and Harvey and Svanera},
-  title = {{NeuroFM}: Toward Precision Neuroimaging with Foundation Models for Individualized Brain Health
-           Estimation},
-  journal = {medRxiv}, year = {2026}, doi = {10.64898/2026.03.27.26349489}
-}""",
-    "bids": """@article{bids,
-  author = {Gorgolewski, Krzysztof J. and others},
-  title = {The brain imaging data structure, a format for organizing and describing outputs of neuroimaging
-           experiments},
-  journal = {Scientific Data}, volume = {3}, year = {2016}, doi = {10.1038/sdata.2016.44}
-}""",
-    "nipype": """@article{nipype,
-  author = {Gorgolewski, Krzysztof and others},
-  title = {Nipype: a flexible, lightweight and extensible neuroimaging data processing framework in Python},
-  journal = {Frontiers in Neuroinformatics}, volume = {5}, year = {2011}, doi = {10.3389/fninf.2011.00013}
-}""",
-    "deepbet": """@article{deepbet,
-  author = {Fisch, Lukas and others},
-  title = {deepbet: Fast brain extraction of {T1}-weighted {MRI} using convolutional neural networks},
-  journal = {Computers in Biology and Medicine}, volume = {179}, year = {2024},
-  doi = {10.1016/j.compbiomed.2024.108845}
-}""",
-    "n4": """@article{n4,
-  author = {Tustison, Nicholas J. and others},
-  title = {{N4ITK}: improved {N3} bias correction},
-  journal = {IEEE Transactions on Medical Imaging}, volume = {29}, number = {6}, pages = {1310--1320},
-  year = {2010}, doi = {10.1109/TMI.2010.2046908}
-}""",
-    "ants": """@article{ants,
-  author = {Avants, Brian B. and others},
-  title = {A reproducible evaluation of {ANTs} similarity metric performance in brain image registration},
-  journal = {NeuroImage}, volume = {54}, number = {3}, pages = {2033--2044}, year = {2011},
-  doi = {10.1016/j.neuroimage.2010.09.025}
-}""",
-    "templateflow": """@article{templateflow,
-  author = {Ciric, Rastko and others},
-  title = {{TemplateFlow}: {FAIR}-sharing of multi-scale, multi-species brain models},
-  journal = {Nature Methods}, volume = {19}, pages = {1568--1571}, year = {2022},
-  doi = {10.1038/s41592-022-01681-2}
-}""",
-    "mni6": """@incollection{mni6,
-  author = {Grabner, Guenther and others},
-  title = {Symmetric atlasing and model based segmentation: an application to the hippocampus in older
-           adults},
-  booktitle = {MICCAI}, volume = {4191}, pages = {58--66}, year = {2006}, doi = {10.1007/11866763_8}
-}""",
-    "mni2009c": """@article{mni2009c,
-  author = {Fonov, Vladimir and others},
-  title = {Unbiased average age-appropriate atlases for pediatric studies},
-  journal = {NeuroImage}, volume = {54}, number = {1}, pages = {313--327}, year = {2011},
-  doi = {10.1016/j.neuroimage.2010.07.033}
-}""",
-}
-
-
 _TEMPLATES = {
     "MNI152NLin2009cAsym": "mni2009c",
     "MNI152NLin2009cSym": "mni2009c",
     "MNIPediatricAsym": "mni2009c",
     "MNI152NLin6Asym": "mni6",
 }
+_KEY = re.compile(r"@\w+\{(\w+),")
 _AUTHOR = re.compile(r"author = \{(\w+)")
 _YEAR = re.compile(r"year = \{(\d+)\}")
 
@@ -141,6 +87,13 @@ def _template(parameters: Mapping[str, Any]) -> str:
     return _TEMPLATES.get(parameters["template"], "templateflow")
 
 
+@cache
+def _references() -> dict[str, str]:
+    """Return the BibTeX entries by key."""
+    text = files("neurofm_bids").joinpath("data/references.bib").read_text(encoding="utf-8")
+    return {_KEY.findall(entry)[0]: entry for entry in text.strip().split("\n\n")}
+
+
 def bibliography(parameters: Mapping[str, Any]) -> str:
     """Return the BibTeX entries that :func:`methods_text` cites."""
     unused = {"templateflow", *_TEMPLATES.values()} - {_template(parameters)}
@@ -148,7 +101,7 @@ def bibliography(parameters: Mapping[str, Any]) -> str:
         unused.add("deepbet")
     if parameters["bias_correction"] == "none":
         unused.add("n4")
-    return "\n\n".join(entry for key, entry in _REFERENCES.items() if key not in unused) + "\n"
+    return "\n\n".join(entry for key, entry in _references().items() if key not in unused) + "\n"
 
 
 def methods_of(made: Iterable[Provenance]) -> tuple[str, str]:
@@ -177,5 +130,5 @@ def _named(keys: str) -> str:
 
 
 def _author_and_year(key: str) -> str:
-    entry = _REFERENCES.get(key.removeprefix("@"))
+    entry = _references().get(key.removeprefix("@"))
     return f"{_AUTHOR.findall(entry)[0]} {_YEAR.findall(entry)[0]}" if entry else key

@@ -15,9 +15,9 @@ from neurofm_bids.cli import main as module
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.cohort import Missing
 from neurofm_bids.group.run import GroupResult
 from neurofm_bids.participant.run import RunResult
+from neurofm_bids.records.cohort import Missing
 from neurofm_bids.records.failure import Failure
 
 

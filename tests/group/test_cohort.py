@@ -236,7 +236,7 @@ def test_labels_and_filters_select_members_and_what_is_missing(
 def test_an_empty_folder_has_no_members(collected, tmp_path):
     (tmp_path / "out").mkdir()
     cohort = collected()
-    assert (cohort.members, cohort.missing, cohort.example, cohort.features.shape) == ((), (), None, (0, 0))
+    assert (cohort.members, cohort.missing, cohort.made, cohort.features.shape) == ((), (), None, (0, 0))
 
 
 def test_what_the_columns_of_all_members_mean(collected):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.augmentation import read_volume
 from neurofm_bids.model.encoder import Encoder
@@ -99,5 +100,5 @@ def test_raw_voxels_are_standardised_as_the_reference_does(shared, variant, name
     meta = json.loads((folder / "inputs_meta.json").read_text())[name]
     standard = read_volume(raw, spec.zscore).standardise(raw.astype(np.float32))
     assert hashlib.sha256(standard.tobytes()).hexdigest() == meta["sha256_z"]
-    encoding = Encoder(LoadedModel(spec, network, ""), "cpu").encode(raw, views=1)
+    encoding = Encoder(LoadedModel(spec, network, ""), Processing(device="cpu")).encode(raw, views=1)
     close(encoding.features, reference[f"{name}/latent"][0])

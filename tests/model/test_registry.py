@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.encoder import Encoder
@@ -58,7 +59,11 @@ def test_one_more_output_is_one_more_head(extended, tmp_path, kind):
     loaded = load_network(path, spec)
     volume = np.zeros((256, 256, 256), dtype=np.float32)
     volume[100:140, 90:150, 110:150] = np.random.default_rng(0).normal(100, 20, (40, 60, 40))
-    found = Encoder(LoadedModel(spec, loaded, ""), "cpu").encode(volume, views=1).predictions["thickness"]
+    found = (
+        Encoder(LoadedModel(spec, loaded, ""), Processing(device="cpu"))
+        .encode(volume, views=1)
+        .predictions["thickness"]
+    )
     standard = torch.from_numpy((volume - volume.mean(dtype=np.float64)) / volume.std(dtype=np.float64))
     with torch.inference_mode():
         plain = network(standard.float()[None, None]).heads["thickness"]

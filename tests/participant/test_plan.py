@@ -46,7 +46,7 @@ def test_a_task_has_what_the_steps_need(bids_dataset):
     task = made.task(scan)
     assert (task.scan.path, task.scan.subject, task.scan.stem) == (IMAGE, "01", "sub-01")
     assert task.acquisition == {"EchoTime": 0.004}
-    assert task.destination.out_dir == root.parent / "out"
+    assert task.out_dir == root.parent / "out"
 
 
 @pytest.mark.parametrize(("force", "expected"), [(False, True), (True, False)])

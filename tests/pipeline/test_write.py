@@ -6,7 +6,7 @@ import pytest
 
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.pipeline.task import Destination, Task
+from neurofm_bids.pipeline.task import Task
 from neurofm_bids.pipeline.write import features_table, write_outputs
 from neurofm_bids.records.scan import ScanRecord
 from tests.samples import scan_record
@@ -17,7 +17,7 @@ FIGURES = {f"{name}_figure": f"<svg>{name}</svg>" for name in ("mask", "registra
 
 
 def write(out, record=RECORD, images=False):
-    task = Task("x", record.scan, {}, Processing(), "", Destination(out, output_images=images))
+    task = Task("x", record.scan, {}, Processing(), "", out, output_images=images)
     features = np.array([1 / 3, 2], dtype=np.float32)
     return write_outputs(
         task, record=record, features=features, mask=IMAGE, corrected=IMAGE, grid=IMAGE, **FIGURES

@@ -1,11 +1,14 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Identity
 from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary
-from neurofm_bids.report.group import GroupReport, ReportScan, render_group_report, write_group_report
+from neurofm_bids.report.group import render_group_report
 from tests.report.drawing import texts
 from tests.samples import scan_record
 
@@ -18,34 +21,39 @@ COLUMNS = {
 }
 
 
-def scan(number, *flags, known=True, **changes):
-    values = {
+def scan(number, *flags, known=True, quality=None, **changes):
+    predictions = {
         "predicted_age_years": 40.0 + number,
         "predicted_age_years_lower95": 39.0 + number,
         "predicted_age_years_upper95": 41.0 + number,
         "predicted_ventricular_volume_mm3": 15200.0,
-        "mask_volume_mm3": 1.5e6,
         **({"chronological_age_years": 42.0, "age_gap_years": -2.0 + number} if known else {}),
     }
-    return ReportScan(f"sub-{number:02d}", f"{number:02d}", None, values, flags=flags, **changes)
+    member = Member(
+        Identity(stem=f"sub-{number:02d}", subject=f"{number:02d}"),
+        predictions,
+        quality or {},
+        {"mask_volume_mm3": 1.5e6},
+        acquisition={},
+        flags=flags,
+        out_of_range=(),
+    )
+    return replace(member, **changes)
 
 
-def report(*scans, agreement=None, components=None, summaries=None, **changes):
-    given = {
-        "label": "openS",
-        "model": scan_record().provenance.model,
-        "weights_sha256": ("ab" * 32,),
-        "scans": scans,
-        "missing": (),
-        "warnings": (),
-        "statistics": Statistics(summaries or {}, agreement, components),
-        "n_features": 4,
-        "columns": COLUMNS,
-        "predictions": ("predicted_age_years", "predicted_ventricular_volume_mm3"),
-        "quality": (),
-        "versions": {"torch": "2.13.0"},
-    }
-    return GroupReport(**{**given, **changes})
+def page_of(*scans, agreement=None, components=None, summaries=None, links=None, tables=(), **changes):
+    cohort = Cohort(
+        "openS",
+        scans,
+        missing=(),
+        features=np.zeros((len(scans), 4), np.float32),
+        made=scan_record().provenance,
+        entries=COLUMNS,
+        predicted=("predicted_age_years", "predicted_ventricular_volume_mm3"),
+        weights_sha256=("ab" * 32,),
+    )
+    statistics = Statistics(summaries or {}, agreement, components)
+    return render_group_report(replace(cohort, **changes), statistics, links or {}, tables=tables)
 
 
 def text(page):
@@ -61,14 +69,16 @@ def cells(page):
 
 def test_predicted_volumes_are_in_millilitres_whatever_their_name():
     columns = {**COLUMNS, "predicted_lesions_mm3": {"LongName": "Lesions", "Units": "mm^3"}}
-    made = scan(1)
-    made.values["predicted_lesions_mm3"] = 21300.0
-    page = render_group_report(report(made, columns=columns, predictions=("predicted_lesions_mm3",)))
+    member = scan(1)
+    lesions = {**member.predictions, "predicted_lesions_mm3": 21300.0}
+    page = page_of(
+        replace(member, predictions=lesions), entries=columns, predicted=("predicted_lesions_mm3",)
+    )
     assert "21.3" in cells(page)[0]
 
 
 def test_the_table_of_scans_has_units_and_intervals():
-    page = render_group_report(report(scan(1, Flag("low_snr", "Look <here>", "serious"))))
+    page = page_of(scan(1, Flag("low_snr", "Look <here>", "serious")))
     assert cells(page) == [["sub-01", "41.0", "42.0", "-1.0", "15.2", "1,500", "low snr"]]
     assert 'title="95% interval over passes: 40.0 to 42.0"' in page
     assert 'class="serious" title="Look &lt;here&gt;"' in page
@@ -76,14 +86,14 @@ def test_the_table_of_scans_has_units_and_intervals():
 
 
 def test_columns_of_known_ages_are_left_out_where_no_age_is_known():
-    page = render_group_report(report(scan(1, known=False)))
+    page = page_of(scan(1, known=False))
     assert cells(page) == [["sub-01", "41.0", "15.2", "1,500", ""]]
     assert "No chronological ages are known" in page
 
 
 def test_values_outside_their_range_and_unknown_values_are_marked():
     outside = scan(1, out_of_range=("predicted_age_years",))
-    page = render_group_report(report(outside, scan(2, known=False)))
+    page = page_of(outside, scan(2, known=False))
     assert page.count('class="number outside"') == 1
     assert cells(page)[1][2:4] == ["n/a", "n/a"]
 
@@ -96,70 +106,73 @@ def test_values_outside_their_range_and_unknown_values_are_marked():
     ],
 )
 def test_agreement_is_shown_as_given(agreement, shown):
-    page = render_group_report(report(scan(1), scan(2), agreement=agreement))
+    page = page_of(scan(1), scan(2), agreement=agreement)
     assert all(words in page for words in shown)
     assert "Not calibrated" in page
     assert ("unreliable" in page) is (agreement.n < 20)
 
 
-def test_figures_name_the_outliers_that_the_statistics_name():
-    scans = [scan(number, known=number != 0) for number in range(4)]
-    gaps = Summary("year", np.array([np.nan, 1, 2, 3]))
-    page = render_group_report(report(*scans, summaries={"age_gap_years": gaps}, quality=("age_gap_years",)))
-    assert not any(name.startswith("sub-") for name in texts(page))  # fewer than eight scans have no outliers
-    many = [scan(number, known=number != 0) for number in range(10)]
-    many[9].values["age_gap_years"] = 99.0
-    gaps = Summary("year", np.array([s.values.get("age_gap_years", np.nan) for s in many]))
-    page = render_group_report(report(*many, summaries={"age_gap_years": gaps}, quality=("age_gap_years",)))
-    assert [name for name in texts(page) if name.startswith("sub-")] == ["sub-09"]
+@pytest.mark.parametrize(("count", "named"), [(4, []), (10, ["sub-09"])])  # fewer than eight have no outliers
+def test_figures_name_the_outliers_that_the_statistics_name(count, named):
+    values = [np.nan, *range(1, count - 1), 99.0]
+    scans = [scan(number, quality={"snr": value}) for number, value in enumerate(values)]
+    page = page_of(*scans, summaries={"snr": Summary("1", np.array(values))})
+    assert [name for name in texts(page) if name.startswith("sub-")] == named
 
 
 def test_agreement_and_components_name_their_outliers():
     scans = [scan(number) for number in range(4)]
     agreement = Agreement(4, 1.0, 1.0, 1.0, 1.0, outliers=(2,))
     components = Components(np.array([[0.0, 1], [1, 2], [2, 0], [9, 9]]), (0.6, 0.2), (3,))
-    page = render_group_report(report(*scans, agreement=agreement, components=components))
+    page = page_of(*scans, agreement=agreement, components=components)
     assert [name for name in texts(page) if name.startswith("sub-")] == ["sub-02", "sub-03"]
     assert "the 4 features" in page
 
 
 def test_every_metric_is_drawn():
     names = tuple(f"metric_{number}" for number in range(11))
-    page = render_group_report(report(scan(1), quality=names))
+    page = page_of(scan(1, quality=dict.fromkeys(names, 1.0)))
     assert {name for name in texts(page) if name.startswith("metric_")} == set(names)
 
 
 def test_flags_are_counted_by_name_and_severity():
     low, odd = Flag("low_snr", "a", "serious"), Flag("odd", "b")
-    page = render_group_report(report(scan(1, low, odd), scan(2, low, low), scan(3)))
+    page = page_of(scan(1, low, odd), scan(2, low, low), scan(3))
     rows = re.findall(r'<tr><td>([^<]*)</td><td[^>]*>(\w+)</td><td class="number">(\d+)</td></tr>', page)
     assert rows == [("low snr", "serious", "2"), ("odd", "warning", "1")]
     assert "2 with flags, 2 serious" in text(page)
 
 
 def test_all_weights_in_use_are_stated():
-    page = render_group_report(report(scan(1), weights_sha256=("ab" * 32, "cd" * 32)))
+    page = page_of(scan(1), weights_sha256=("ab" * 32, "cd" * 32))
     assert f"Weights (SHA-256) {'ab' * 32} , {'cd' * 32}" in text(page)
 
 
 def test_a_large_cohort_shows_flagged_scans_first():
     scans = [scan(number, *([Flag("odd", "b")] if number == 2004 else [])) for number in range(2005)]
-    page = render_group_report(report(*scans))
+    page = page_of(*scans)
     rows = cells(page)
     assert (len(rows), rows[0][0], rows[1][0]) == (2000, "sub-2004", "sub-00")
     assert "The table shows 2,000 of 2,005 scans, those with flags first." in page
 
 
 def test_missing_scans_and_warnings_are_listed():
-    missing = (("sub-09", "failed in load: <no> scan"),)
-    page = render_group_report(report(scan(1), missing=missing, warnings=("Look <out>.",)))
+    missing = (Missing("sub-09", "failed in load: <no> scan"),)
+    page = page_of(scan(1), missing=missing, warnings=("Look <out>.",))
     assert "failed in load: &lt;no&gt; scan" in page
     assert "1 scan was found or attempted but has no row" in page
     assert "Look &lt;out&gt;." in page
 
 
-def test_equal_reports_give_equal_files(tmp_path):
-    for name in ("a", "b"):
-        write_group_report(report(scan(1), scan(2), tables=("x.tsv",)), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert b"<code>x.tsv</code>" in (tmp_path / "a").read_bytes()
+def test_equal_cohorts_give_equal_pages():
+    pages = {page_of(scan(1), scan(2), tables=("x.tsv",)) for _ in range(2)}
+    assert len(pages) == 1
+    assert "<code>x.tsv</code>" in pages.pop()
+
+
+def test_participants_with_a_page_are_linked():
+    page = page_of(scan(1), scan(2), links={"02": "sub-02.html"})
+    assert re.findall(r"<td>(?:<a href=\"(.*?)\">)?(sub-\d+)", page) == [
+        ("", "sub-01"),
+        ("sub-02.html", "sub-02"),
+    ]

@@ -65,7 +65,7 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     stability = settings.stability
     if not stability:
         _check_known(root, known)
-    encoder = Encoder(load_model(processing.model, processing.weights))
+    encoder = Encoder(load_model(processing.model, processing.weights), processing)
     without_scan = [participant for participant in selection.skipped if participant.scan is None]
     failed = {bad.path.name: f"{bad.reason}. {bad.fix}" for bad in (*selection.refused, *without_scan)}
     evaluated = []

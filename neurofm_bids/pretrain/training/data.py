@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.pretrain.anatomy.fields import Anatomy
 from neurofm_bids.pretrain.synthesis.generator import Sample, generate_sample
+from neurofm_bids.resources import torch_threads
 
 __all__ = [
     "CELLS",
@@ -177,12 +178,8 @@ class ExampleDataset(Dataset[Example]):
 
     def _generate(self, index: int) -> dict[str, np.ndarray]:
         """Generate a sample with one thread, so that sums are the same in every process."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with torch_threads(1):
             return _arrays(generate_sample(self.anatomies, self.order.seed, index, device=self.device))
-        finally:
-            torch.set_num_threads(threads)
 
 
 def load_examples(dataset: ExampleDataset, workers: int) -> Iterator[Example]:

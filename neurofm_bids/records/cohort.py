@@ -1,0 +1,107 @@
+"""The scans of one model as the group level keeps them: what the tables hold and the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.records.columns import RECORDED_COLUMNS, Row
+from neurofm_bids.records.dictionary import Entry, column
+from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.scan import Identity, Provenance
+
+__all__ = ["Cohort", "Member", "Missing"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A scan that has no row, or a folder that could not be listed (its path), and why, with what to do."""
+
+    stem: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """What the group level keeps of one scan.
+
+    Parameters
+    ----------
+    scan
+        Which scan it is.
+    predictions, quality, flag_cells
+        Cells of the tables by column; ``predictions`` includes recorded age and sex.
+    acquisition
+        Acquisition parameters.
+    flags
+        Its flags.
+    out_of_range
+        Columns of predictions outside their range.
+    """
+
+    scan: Identity
+    predictions: Row
+    quality: Row
+    flag_cells: Row
+    acquisition: Mapping[str, Any]
+    flags: tuple[Flag, ...]
+    out_of_range: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The scans of one model in one output folder.
+
+    Parameters
+    ----------
+    label
+        Model label used in ``desc-``.
+    members
+        Ordered by participant, session and stem.
+    missing
+        Scans found or attempted that have no row, ordered by stem.
+    features
+        Shape (n, d), float32; row i belongs to ``members[i]``.
+    made
+        How one scan was made, for what all scans share: model, package versions, settings.
+    entries
+        Data dictionary of the columns made from the records.
+    predicted
+        Columns of the predicted values that any scan has.
+    weights_sha256
+        SHA-256 of all weights in use: more than one where scans differ.
+    warnings
+        Sentences about what differs between scans that should be alike.
+    """
+
+    label: str
+    members: tuple[Member, ...]
+    missing: tuple[Missing, ...]
+    features: npt.NDArray[np.float32]
+    made: Provenance | None = None
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    predicted: tuple[str, ...] = ()
+    weights_sha256: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Columns of the image quality metrics that any scan has, in the order of the records."""
+        return tuple(dict.fromkeys(name for member in self.members for name in member.quality))
+
+    @property
+    def columns(self) -> dict[str, Entry]:
+        """Data dictionary of the columns of the members."""
+        recorded = {name: column(name) for name in RECORDED_COLUMNS}
+        return {**self.entries, **recorded}
+
+    def values(self, column: str) -> npt.NDArray[np.float64]:
+        """Return the numbers of a column, shape (n,), NaN where a scan has none."""
+        cells = (
+            m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column))) for m in self.members
+        )
+        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
