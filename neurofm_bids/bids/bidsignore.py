@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
+from itertools import groupby
 from pathlib import Path
 
 from neurofm_bids.storage.text import read_text
@@ -15,71 +17,62 @@ __all__ = ["read_bidsignore"]
 
 _log = logging.getLogger(__name__)
 
-_NAME = ".bidsignore"
-_WILD = re.compile(r"(\A\*\*/|/\*\*/|/\*\*\Z|\*+|\?|\[[!^]?\]?[^]]*\]|\\.)")
-_REGEX = {"**/": "(?:.*/)?", "/**/": "/(?:.*/)?", "/**": "/.+", "?": "[^/]"}
+_ANY = re.compile("")  # any number of folders
 
 
 @dataclass(frozen=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    """A line: one pattern for each part of a path."""
+
+    parts: tuple[re.Pattern[str], ...]
     ignores: bool
     folders_only: bool
 
 
 def read_bidsignore(root: Path) -> Callable[[str], bool]:
-    """Return a function that tells whether a file, given by its path in the dataset, is to be ignored.
+    r"""Return a function that tells whether a file, given by its path in the dataset, is to be ignored.
 
     The last pattern that matches a path decides; what lies in an ignored folder is ignored. A file that
-    cannot be read, and a line that is not a pattern, are named in a warning.
+    cannot be read is named in a warning. Other escapes than ``\#`` and ``\!`` are not known.
     """
-    rules = list(_rules(root / _NAME))
-    if not rules:
-        return lambda path: False
-    folders: dict[str, bool] = {"": False}
+    rules = [_rule(line) for line in _lines(root / ".bidsignore")][::-1]
+    folders = {"": False}
 
     def is_ignored(path: str, is_folder: bool = False) -> bool:
         parent = path.rpartition("/")[0]
         if parent not in folders:
             folders[parent] = is_ignored(parent, is_folder=True)
-        return folders[parent] or _last(rules, path, is_folder)
+        parts = path.split("/")
+        applicable = (rule for rule in rules if is_folder or not rule.folders_only)
+        last = next((rule.ignores for rule in applicable if _matches(rule.parts, parts)), False)
+        return folders[parent] or last
 
     return is_ignored
 
 
-def _last(rules: list[_Rule], path: str, is_folder: bool) -> bool:
-    applicable = (rule for rule in reversed(rules) if is_folder or not rule.folders_only)
-    return next((rule.ignores for rule in applicable if rule.pattern.fullmatch(path)), False)
-
-
-def _rules(path: Path) -> Iterator[_Rule]:
-    if not os.path.lexists(path):
-        return
+def _lines(path: Path) -> Iterator[str]:
     try:
-        lines = read_text(path).splitlines()
+        lines = read_text(path).splitlines() if os.path.lexists(path) else []
     except (OSError, ValueError) as error:
         _log.warning("%s cannot be read and is not honored (%s)", path, error)
         return
-    for line in filter(None, (re.sub(r"(?<!\\)\s+$", "", line) for line in lines)):
-        if line.startswith("#"):
-            continue
-        body = line.removeprefix("!")
-        try:
-            yield _Rule(re.compile(_regex(body)), not line.startswith("!"), body.endswith("/"))
-        except re.error:
-            _log.warning("%s: %s is not a pattern and is not honored", path, line)
+    yield from (line.rstrip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def _regex(body: str) -> str:
-    """Return the regular expression of a pattern; one without a slash matches at any depth."""
-    plain = body.strip("/")
-    anywhere = "" if "/" in body.rstrip("/") else "(?:.*/)?"
-    return anywhere + "".join(map(_part, _WILD.split(plain)))
+def _rule(line: str) -> _Rule:
+    """Return what a line says; a pattern without a slash matches at any depth."""
+    body = line.removeprefix("!").removeprefix("\\")
+    names = [name for name in body.split("/") if name]
+    anywhere = [] if "/" in body.rstrip("/") else ["**"]
+    parts = [
+        _ANY if name == "**" else re.compile(translate(name)) for name, _ in groupby([*anywhere, *names])
+    ]
+    return _Rule(tuple(parts), not line.startswith("!"), body.endswith("/"))
 
 
-def _part(text: str) -> str:
-    if text.startswith("["):
-        return "[^" + text[2:] if text[1] in "!^" else text
-    if text.startswith("\\"):
-        return re.escape(text[1:])
-    return _REGEX.get(text) or ("[^/]*" if text and not text.strip("*") else re.escape(text))
+def _matches(pattern: Sequence[re.Pattern[str]], parts: Sequence[str]) -> bool:
+    if not pattern or not parts:
+        return not parts and all(part is _ANY for part in pattern)
+    if pattern[0] is _ANY:
+        return any(_matches(pattern[1:], parts[start:]) for start in range(len(parts) + 1))
+    return pattern[0].match(parts[0]) is not None and _matches(pattern[1:], parts[1:])

@@ -1,5 +1,5 @@
 import os
-import re
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +31,12 @@ PATH = "sub-01/anat/sub-01_run-1_T1w.nii.gz"
         ("sub-0?", True),
         ("sub-?1_*", True),
         ("sub-?2_*", False),
-        (r"sub\-01/", True),
+        (r"\#*\n\!*", False),
+        ("[\n[a\n[9-1]*", False),
+        ("**/" * 200 + "*_T1w.nii.gz", True),
+        ("**/x/" * 200, False),
+        ("*a" * 100, False),
+        ("*0*1*" * 50, False),
         ("*_T1w.nii.gz/", False),
         ("*_T1w.nii.gz  ", True),
         ("*_T1w.nii.gz\n!*_run-1_*", False),
@@ -50,16 +55,11 @@ def test_a_dataset_without_patterns_ignores_nothing(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (os.mkfifo, r"\.bidsignore cannot be read and is not honored"),
-        (lambda path: path.write_bytes(b"\xff"), r"\.bidsignore cannot be read and is not honored"),
-        (lambda path: path.write_text("a[9-1]"), r"\.bidsignore: a\[9-1\] is not a pattern"),
-    ],
+    "make", [os.mkfifo, Path.mkdir, lambda path: path.write_bytes(b"\xff")], ids=["pipe", "folder", "bytes"]
 )
-def test_what_cannot_be_honored_is_logged(tmp_path, caplog, make, message):
+def test_a_file_that_cannot_be_read_is_named(tmp_path, caplog, make):
     make(tmp_path / ".bidsignore")
     assert not read_bidsignore(tmp_path)(PATH)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert re.search(message, record.getMessage())
+    assert ".bidsignore cannot be read and is not honored" in record.getMessage()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from neurofm_bids.bids.covariates import read_covariates
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.bids.filters import parse_labels
+from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
 from neurofm_bids.bids.problems import name_problem
 from neurofm_bids.bids.sidecars import read_metadata
