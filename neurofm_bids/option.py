@@ -110,14 +110,14 @@ def options_of(group: type) -> Iterator[tuple[Field[Any], Option]]:
             yield item, item.metadata["option"]
 
 
-def options_in_use(group: Any) -> list[str]:
-    """Return the options of a group of settings that have a value, as on the command line, shortened."""
-    texts = [
-        f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
+def options_in_use(group: Any) -> dict[str, str]:
+    """Return the options that have a value, by flag, as on the command line, shortened."""
+    texts = {
+        declared.flags[0]: f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
         for item, declared in options_of(type(group))
         if (value := getattr(group, item.name)) and value is not True
-    ]
-    return [text if len(text) <= 200 else f"{text[:200]}..." for text in texts]
+    }
+    return {flag: text if len(text) <= 200 else f"{text[:200]}..." for flag, text in texts.items()}
 
 
 def options_by_section(group: type) -> Iterator[tuple[str, Field[Any], Option]]:

@@ -10,7 +10,7 @@ from neurofm_bids.bids.index import Listing
 from neurofm_bids.bids.problems import Problem
 from neurofm_bids.config import Config, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import options_of
+from neurofm_bids.option import options_in_use
 from neurofm_bids.storage.text import printable
 
 __all__ = ["absence", "nothing_selected"]
@@ -36,7 +36,7 @@ def absence(
         path, why = min(left_out.items())
         fix = "Select the image in a file for --bids-filter-file." if path in images else "Check .bidsignore."
         return f"{_NOTHING}: {why}", fix
-    flags = " and ".join(_in_use(options))
+    flags = " and ".join(options_in_use(options))
     if images:
         verb = "exclude" if " and " in flags else "excludes"
         which = "the only image" if len(images) == 1 else f"all {len(images)} images"
@@ -48,7 +48,7 @@ def nothing_selected(
     config: Config, listing: Listing, n_participants: int, left_out: Mapping[Path, str]
 ) -> NeuroFMError:
     """Return the error for a selection without images: what there is, and which options are in use."""
-    used = _in_use(config.selection)
+    used = options_in_use(config.selection)
     reasons = Counter(left_out.values())
     others = {suffix for suffixes in listing.others.values() for suffix in suffixes}
     found = [
@@ -68,13 +68,3 @@ def nothing_selected(
 def _present(suffixes: Iterable[str]) -> str:
     shown = sorted(map(printable, suffixes))[:5]
     return f"anat has {', '.join(shown)} only" if shown else "there is no image in anat"
-
-
-def _in_use(selection: Selection) -> dict[str, str]:
-    """Return the options that restrict the selection, by flag, with their values."""
-    texts = {
-        declared.flags[0]: f"{declared.flags[0]} {' '.join(map(str, value)) if declared.many else value}"
-        for item, declared in options_of(type(selection))
-        if (value := getattr(selection, item.name)) and value is not True
-    }
-    return {flag: text if len(text) <= 200 else f"{text[:200]}..." for flag, text in texts.items()}

@@ -126,7 +126,7 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
-    used = ", ".join(options_in_use(selection))
+    used = ", ".join(options_in_use(selection).values())
     return (
         f"{n_members} of {n_finished} finished scans are in the group tables ({used}). "
         "Run the group level without it for all."
