@@ -100,7 +100,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     warnings = list(filter(None, [covariates.images.warning()]))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    if alike and len(finished) < in_all:
+    if alike and len(alike.members) + len((unusable | odd).keys() & finished) < in_all:
         warnings.insert(0, _partial(len(alike.members), in_all, selection))
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}

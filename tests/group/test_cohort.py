@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -231,6 +232,20 @@ def test_labels_and_filters_select_members_and_what_is_missing(
     cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), chosen)
     assert [member.scan.stem for member in cohort.members] == members
     assert reasons(cohort).keys() == missing
+
+
+def test_a_filter_of_extensions_is_warned_of_as_other_options_are(collected, tmp_path):
+    uncompressed = replace(scan_record("02").scan, uri="bids:raw:sub-02/anat/sub-02_T1w.nii")
+    collected("sub-01")
+    collected("sub-02", scan=uncompressed)
+    filters = tmp_path / "filter.json"
+    filters.write_text('{"t1w": {"extension": ".nii"}}')
+    cohort = collect(
+        tmp_path / "out", "openS", read_covariates(tmp_path), Selection(bids_filter_file=filters)
+    )
+    assert [member.scan.stem for member in cohort.members] == ["sub-02"]
+    (warning,) = cohort.warnings
+    assert warning.startswith(f"1 of 2 finished scans are in the group tables (--bids-filter-file {filters})")
 
 
 def test_an_empty_folder_has_no_members(collected, tmp_path):
