@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
 
+from neurofm_bids.bids.problems import fetch_problem
 from neurofm_bids.storage.text import read_text
 
 __all__ = ["read_bidsignore"]
@@ -51,12 +52,21 @@ def read_bidsignore(root: Path) -> Callable[[str], bool]:
 
 
 def _lines(path: Path) -> Iterator[str]:
+    lines, problem = [], None
     try:
-        lines = read_text(path).splitlines() if os.path.lexists(path) else []
+        if os.path.lexists(path):
+            problem = fetch_problem(path, "the file ")
+            lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
-        _log.warning("%s cannot be read and is not honored (%s)", path, error)
+        problem = problem or (f"it cannot be read ({error})", "Check the file.")
+    if problem:
+        _log.warning("%s is not honored: %s. %s", path, *problem)
         return
-    yield from (line.rstrip() for line in lines if line.strip() and not line.startswith("#"))
+    for line in (line.rstrip() for line in lines if line.strip() and not line.startswith("#")):
+        if "\\" in line.removeprefix("\\"):
+            _log.warning("%s: the escape in %.50r is not known, so the line is not honored.", path, line)
+        else:
+            yield line
 
 
 def _rule(line: str) -> _Rule:
@@ -64,15 +74,15 @@ def _rule(line: str) -> _Rule:
     body = line.removeprefix("!").removeprefix("\\")
     names = [name for name in body.split("/") if name]
     anywhere = [] if "/" in body.rstrip("/") else ["**"]
-    parts = [
-        _ANY if name == "**" else re.compile(translate(name)) for name, _ in groupby([*anywhere, *names])
-    ]
+    named = [name for before, name in pairwise(["", *anywhere, *names]) if not before == name == "**"]
+    parts = [_ANY if name == "**" else re.compile(translate(name.replace("[^", "[!"))) for name in named]
     return _Rule(tuple(parts), not line.startswith("!"), body.endswith("/"))
 
 
 def _matches(pattern: Sequence[re.Pattern[str]], parts: Sequence[str]) -> bool:
     if not pattern or not parts:
-        return not parts and all(part is _ANY for part in pattern)
+        return not parts and not pattern
     if pattern[0] is _ANY:
-        return any(_matches(pattern[1:], parts[start:]) for start in range(len(parts) + 1))
+        least = int(len(pattern) == 1)  # what lies in a folder, not the folder itself
+        return any(_matches(pattern[1:], parts[start:]) for start in range(least, len(parts) + 1))
     return pattern[0].match(parts[0]) is not None and _matches(pattern[1:], parts[1:])

@@ -83,7 +83,8 @@ class Definition:
         ((89.0, True), (None, False))
         """
         match = _AGE.fullmatch(text)
-        if match is None or text in self.levels.get("age", ()):
+        code = re.sub(r"^0+(?=\d)|\.0*$", "", text)  # 99, as pandas writes it: 99.0
+        if match is None or {text, code} & set(self.levels.get("age", ())):
             return None, False
         above, number, plus, unit, end = match.groups()
         years = self.unit_years

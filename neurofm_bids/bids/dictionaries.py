@@ -17,6 +17,8 @@ __all__ = ["DataDictionaries"]
 
 _log = logging.getLogger(__name__)
 
+_RANGES = frozenset(("min", "max", "minimum", "maximum", "mean", "median", "sd", "range"))  # no levels
+
 _KEYS = {"LongName": str, "Description": str, "Units": str, "Levels": dict}
 _PATTERNS = (
     "phenotype/[!.]*.json",
@@ -115,5 +117,6 @@ def _levels(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(levels, dict):
         return {}
     texts = {key: str(v.get("Description", "") if isinstance(v, dict) else v) for key, v in levels.items()}
-    swapped = {text: key for key, text in texts.items() if text.isdecimal()}  # {"male": 1}
+    # such as {"male": 1}
+    swapped = {text: key for key, text in texts.items() if text.isdecimal() and key.lower() not in _RANGES}
     return {"Levels": {**swapped, **texts}}

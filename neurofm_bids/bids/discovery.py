@@ -134,7 +134,8 @@ def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path]
     selected = [path for path in listing.images if selector(_subject(path, root), path.name)]
     left_out = passed_over(selected, listing.images, selector)
     chosen = [path for path in selected if path not in left_out]
-    return chosen, left_out | dict.fromkeys(listing.ignored, "in .bidsignore")
+    ignored = [path for path in listing.ignored if selector(_subject(path, root), path.name)]
+    return chosen, left_out | dict.fromkeys(ignored, "in .bidsignore")
 
 
 def scan_at(path: Path) -> Scan | None:

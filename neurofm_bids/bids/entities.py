@@ -75,16 +75,17 @@ def described(name: str) -> dict[str, str]:
 
     >>> described("sub-01_UNIT1.nii.gz")
     {'sub': '01', 'suffix': 'UNIT1', 'extension': 'nii.gz'}
+    >>> described("sub-01_rec-UNIT1_T1w.nii.gz")
+    {'sub': '01', 'rec': 'UNIT1', 'suffix': 'T1w', 'extension': 'nii.gz'}
     >>> described("sub-01_rec-UNIT1")
     {'sub': '01', 'suffix': 'UNIT1'}
     """
     stem, _, extension = name.partition(".")
-    found = entities_of(scan_stem(f"{stem}.nii"))
-    reconstruction = found.get("rec", "")
-    is_uni = reconstruction.endswith(_UNI) or stem.lower().endswith(f"_{_UNI.lower()}")
-    if reconstruction == _UNI:
-        del found["rec"]
-    elif is_uni:
-        found["rec"] = reconstruction.removesuffix(_UNI)
-    found["suffix"] = _UNI if is_uni else "T1w"
-    return found | ({"extension": extension.lower()} if extension else {})
+    entities = {key: value for key, value in entities_of(stem).items() if value}
+    if extension:
+        is_uni = stem.lower().endswith(f"_{_UNI.lower()}")
+        return {**entities, "suffix": _UNI if is_uni else "T1w", "extension": extension.lower()}
+    reconstruction = entities.pop("rec", "")
+    kept = reconstruction.removesuffix(_UNI)
+    suffix = "T1w" if kept == reconstruction else _UNI
+    return {**entities, **({"rec": kept} if kept else {}), "suffix": suffix}

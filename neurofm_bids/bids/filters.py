@@ -200,4 +200,6 @@ def _matches(value: str | None, wanted: Any) -> bool:
 
 def _same(value: str, wanted: str) -> bool:
     wanted = re.sub(r"^(sub|ses)-", "", wanted)
-    return value == wanted or (value.isdecimal() and wanted.isdecimal() and int(value) == int(wanted))
+    return value == wanted or (
+        value.isdecimal() and wanted.isdecimal() and value.lstrip("0") == wanted.lstrip("0")
+    )

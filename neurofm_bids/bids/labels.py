@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from neurofm_bids.bids.problems import Problem, file_problem
-from neurofm_bids.bids.tables import unpadded
+from neurofm_bids.bids.tables import read_table, unpadded
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import printable, read_text
 
@@ -25,8 +25,8 @@ _LABEL_COLUMNS = ("participant_id", "session_id")
 def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
     """Return labels without prefix from labels with or without it, or from files of labels.
 
-    A file has labels between blanks, commas or line ends, or is a table, such as participants.tsv, with the
-    labels in its first column.
+    A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id`` or
+    ``session_id``, such as participants.tsv, or with the labels in its first column.
 
     Raises
     ------
@@ -42,7 +42,9 @@ def _labels(value: str) -> list[str]:
     try:
         if not path.is_file():
             return [value]
-        labels = _first_column(read_text(path).splitlines())
+        lines = read_text(path).splitlines()
+        key = _label_column(lines)
+        labels = [label for (label,) in read_table(path, key)] if key else _first_column(lines)
     except OSError:
         return [value]  # too long for a file name, or not accessible: a label
     except ValueError as error:
@@ -59,12 +61,17 @@ def _labels(value: str) -> list[str]:
     return labels
 
 
+def _label_column(lines: Sequence[str]) -> str | None:
+    """Return which column of labels the header of a table has."""
+    header = [cell.strip("\"'").lower() for cell in re.split(r"[\t,; ]+", lines[0])] if lines else []
+    return next((name for name in _LABEL_COLUMNS if name in header), None)
+
+
 def _first_column(lines: Sequence[str]) -> list[str]:
-    """Return the labels in the lines of a table, or all labels of other lines."""
+    """Return the labels in the lines of a table without header, or all labels of other lines."""
     rows = [[cell.strip(" \"'") for cell in re.split(r"[\t,;]", line)] for line in lines]
-    is_header = bool(rows) and rows[0][0] in _LABEL_COLUMNS
-    if is_header or any("\t" in line.strip() for line in lines):
-        return [row[0] for row in rows[is_header:] if row[0]]
+    if any("\t" in line.strip() for line in lines):
+        return [row[0] for row in rows if row[0]]
     return [label for row in rows for cell in row for label in cell.split()]
 
 

@@ -24,12 +24,13 @@ def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Sele
         A filter of ``part``, ``inv``, ``echo`` or ``suffix`` decides alone.
     """
     images = {path: described(path.name) for path in {*selected, *listed}}
-    having = {path.parent for path in listed if images[path]["suffix"] == "T1w" and not _part(images[path])}
+    having = {path.parent for path in listed if images[path]["suffix"] == "T1w" and not _parts(images[path])}
     reasons = {}
     for path in selected:
-        part, is_uni = _part(images[path]), images[path]["suffix"] == "UNIT1"
-        if part and not selector.asks_for(part.partition("-")[0]):
-            reasons[path] = f"{part}: not a T1w image by itself"
+        is_uni = images[path]["suffix"] == "UNIT1"
+        unasked = [part for part in _parts(images[path]) if not selector.asks_for(part.partition("-")[0])]
+        if unasked:
+            reasons[path] = f"{unasked[0]}: not a T1w image by itself"
         elif is_uni and path.parent in having and not selector.asks_for("suffix"):
             reasons[path] = "UNIT1: there is a T1w image"
     if not selector.asks_for("echo"):
@@ -37,11 +38,10 @@ def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Sele
     return reasons
 
 
-def _part(image: Mapping[str, str]) -> str:
+def _parts(image: Mapping[str, str]) -> list[str]:
     """Return what makes an image another one than the magnitude image of all inversions."""
-    if image.get("part", "mag") != "mag":
-        return f"part-{image['part']}"
-    return f"inv-{image['inv']}" if "inv" in image else ""
+    part = [f"part-{image['part']}"] if image.get("part", "mag") != "mag" else []
+    return part + ([f"inv-{image['inv']}"] if "inv" in image else [])
 
 
 def _echoes(images: Mapping[Path, Mapping[str, str]]) -> dict[Path, str]:

@@ -44,8 +44,8 @@ class SourceImages:
     def compare(self, record: ScanRecord) -> None:
         """Compare the image at the path of a scan with the one that it was processed from."""
         path, source = self._bids_dir / record.scan.path, record.provenance.input
-        if source is not None and path.is_file():
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if source is not None and path.is_file():
                 self._is_other[_key(record.scan)] = not source.is_in(path)
 
     def is_other(self, scan: Located) -> bool:

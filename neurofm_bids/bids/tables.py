@@ -194,6 +194,9 @@ def _sheet(path: Path, key: str) -> _Sheet:
     place, width = columns.index(key), len(columns)
     if lines and all(len(cells) == width + 1 and cells[place + 1].startswith("sub-") for _, cells in lines):
         lines = [(number, cells[1:]) for number, cells in lines]  # names of rows, as R writes them
+    if separator == " ":  # a cell that is missing would move the others into its column
+        _warn_of_lines(path.name, [n for n, c in lines if len(c) < width], "fewer cells than columns")
+        lines = [(number, cells) for number, cells in lines if len(cells) >= width]
     long = [number for number, cells in lines if any(cells[width:])]
     _warn_of_lines(path.name, long, "more cells than columns")
     padding = [""] * width
@@ -215,7 +218,7 @@ def _split(text: str, separator: str) -> _Lines:
     """Return the cells of each line; quotation marks count where they are paired."""
     try:
         lines = [(number, cells) for number, cells in _read(io.StringIO(text), separator)]
-        if separator != "\t" or not any("\n" in c and "\t" in c for _, cells in lines for c in cells):
+        if not any("\n" in c and separator in c for _, cells in lines for c in cells):
             return lines
     except csv.Error:
         pass

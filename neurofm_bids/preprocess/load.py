@@ -31,6 +31,7 @@ _ZOOMS_MM = (0.2, 6.0)
 _MIN_EXTENT_MM = 80
 _FIX_HEADER = "Fix the header."
 _BLOCK = 2**20
+_MIN_STEPS = 1024  # of float32 between the darkest and the brightest voxels
 _GZIP = b"\x1f\x8b"
 _OTHER_UNITS = {1: "metre", 3: "micrometre"}  # by their code in NIfTI
 _HEADERS = (nib.Nifti1Header, nib.Nifti2Header)
@@ -106,6 +107,8 @@ def _opened(path: Path) -> Any:
             offset = max(float(header["vox_offset"]), header.sizeof_hdr)
             _check_length(path, offset, header.get_data_shape(), _kind(header))
         image: Any = nib.load(path)
+        if header is None and isinstance(image, nib.Nifti1Pair):
+            raise _damaged("the header does not begin with its size")
         if header is None and path.suffix.lower() in {".mgz", ".mgh"}:
             _check_matrix(image.shape)
             _check_length(path, image.dataobj.offset, image.shape, image.get_data_dtype())
@@ -230,8 +233,18 @@ def _voxels(image: Any) -> NDArray[np.float32]:
     if low == high:
         what = "all voxels are zero" if low == 0 else "all voxels have the same value"
         raise NeuroFMError(what, fix="Check how the image was exported.")
+    _check_precision(data)
     _check_variety(data)
     return data
+
+
+def _check_precision(data: NDArray[np.float32]) -> None:
+    low, high = np.quantile(data[::3, ::3, ::3], [0.005, 0.995])
+    if np.spacing(np.abs(data).max()) > (high - low) / _MIN_STEPS > 0:
+        raise NeuroFMError(
+            "the offset of the intensities is too large for their range",
+            fix="Subtract it, and store the image anew.",
+        )
 
 
 def _check_variety(data: NDArray[np.float32]) -> None:

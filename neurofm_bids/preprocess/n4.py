@@ -49,6 +49,8 @@ def log_bias_field(
     used = inside[lattice] & (sampled > _DARK * np.median(data[inside]))
     values = np.log(sampled[used])
     field = np.zeros(data.shape, dtype=np.float32)
+    if values.size == 0 or values.min() == values.max():  # nothing to tell a field from
+        return field
     with torch_threads(1):  # threads cost more than they save, and the last bits depend on their number
         for level in range(_LEVELS):
             bases = [_splines(axis.at_samples, axis.spans * 2**level) for axis in axes]

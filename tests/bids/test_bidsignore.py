@@ -42,6 +42,13 @@ PATH = "sub-01/anat/sub-01_run-1_T1w.nii.gz"
         ("*_T1w.nii.gz\n!*_run-1_*", False),
         ("sub-01/\n!*_run-1_*", True),
         ("sub-0[9-1]\nanat", True),
+        ("*/*/*_T1w.nii.gz", True),
+        ("*/*/anat", False),
+        ("sub-0[^1]", False),
+        ("sub-0[^2]", True),
+        ("sub-01/anat/**\n!sub-01/anat/*T1w*", False),
+        ("sub-01/**\n!sub-01/anat\n!sub-01/anat/*T1w*", False),
+        (r"sub\-01", False),
     ],
 )
 def test_patterns_are_those_of_gitignore(tmp_path, text, is_ignored):
@@ -62,4 +69,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, caplog, make):
     assert not read_bidsignore(tmp_path)(PATH)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert ".bidsignore cannot be read and is not honored" in record.getMessage()
+    assert ".bidsignore is not honored: it cannot be read" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("/annex/objects/MD5E-s9--0\n", "Run: datalad get"),
+        ("sub-01\\_x\n", "the escape in 'sub-01"),
+    ],
+)
+def test_what_is_not_honored_is_named(tmp_path, caplog, text, message):
+    (tmp_path / ".bidsignore").write_text(text)
+    assert not read_bidsignore(tmp_path)(PATH)
+    assert message in caplog.text

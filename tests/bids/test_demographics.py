@@ -74,7 +74,8 @@ def test_a_unit_of_the_value_counts_more_than_that_of_the_column():
 
 
 def test_a_code_is_no_age():
-    assert Definition(levels={"age": {"99": "not known"}}).age("99") == (None, False)
+    for text in ("99", "99.0", "099"):
+        assert Definition(levels={"age": {"99": "not known"}}).age(text) == (None, False)
 
 
 @pytest.mark.parametrize(

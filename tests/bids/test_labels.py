@@ -14,6 +14,10 @@ from neurofm_bids.errors import Exit, NeuroFMError
         ("participants.tsv", "participant_id\nsub-01\n", ("01",)),
         ("participants.csv", '"participant_id","age"\n"sub-01","30"\n', ("01",)),
         ("sessions.tsv", "session_id\tage\nses-a\t30\n", ("a",)),
+        ("r.tsv", '"participant_id"\t"age"\n"1"\t"sub-05"\t30\n"2"\t"sub-09"\t31\n', ("05", "09")),
+        ("index.tsv", '""\t"participant_id"\n"1"\t"sub-05"\n', ("05",)),
+        ("blanks.txt", "participant_id age\nsub-01 30\nn/a 3\n", ("01",)),
+        ("second.tsv", "age\tparticipant_id\n30\tsub-05\n", ("05",)),
         ("plain.tsv", "sub-01\t30\nsub-02\t\n", ("01", "02")),
     ],
 )

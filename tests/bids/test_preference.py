@@ -12,6 +12,12 @@ def test_an_image_that_labels_or_filters_exclude_still_counts_as_the_t1w_of_its_
     assert passed_over([uni], [uni], Selector()) == {}
 
 
+def test_a_filter_of_part_does_not_ask_for_an_inversion():
+    image = ANAT / "sub-01_inv-1_part-real_T1w.nii.gz"
+    reason = {image: "inv-1: not a T1w image by itself"}
+    assert passed_over([image], [image], Selector(filters=(("part", "real"),))) == reason
+
+
 def test_the_lowest_echo_is_used_as_a_number_and_others_name_it():
     paths = [ANAT / f"sub-01_echo-{echo}_T1w.nii.gz" for echo in ("10", "2", "03")]
     assert passed_over(paths, paths, Selector()) == {

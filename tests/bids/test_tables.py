@@ -84,10 +84,18 @@ def test_quotation_marks_that_are_not_paired_stay(tmp_path):
     assert [(row["note"], row["age"]) for row in rows.values()] == [('"a', "30"), ('b"', "40"), ("c", "50")]
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_an_unpaired_quotation_mark_does_not_swallow_lines(tmp_path, separator):
+    text = 'participant_id,sex,age\nsub-01,"M,30\nsub-02,F",31\nsub-03,F,32\n'.replace(",", separator)
+    ages = {key: row["age"] for key, row in read(tmp_path, text).items()}
+    assert list(ages.values()) == ["30", "31", "32"]
+
+
 @pytest.mark.parametrize(
     ("content", "left", "message"),
     [
         ("participant_id\tage\nsub-01\t30\nsub-02\t4\t0\n", ["01"], "line 3: more cells than columns"),
+        ("participant_id age weight\nsub-01 30 70\nsub-02    60\n", ["01"], "line 3: fewer cells"),
         ("participant_id,age\n01,30\n02,34,5\n03,7\n04,1,1\n", ["01", "03"], "lines 3, 5: more cells"),
         ("participant_id\tage\n1\t34\tx\n2\t35\ty\n", [], "lines 2, 3: more cells than columns"),
         (

@@ -78,6 +78,7 @@ def loaded(path):
     kind=st.sampled_from([nib.Nifti1Image, nib.Nifti2Image]),
     packed=st.booleans(),
 )
+@example(changes=[(0, "B", 0), (80, "<f", 0.0)], kind=nib.Nifti1Image, packed=False)
 @example(changes=[(INTENT, "<i", 3001)], kind=nib.Nifti2Image, packed=True)
 def test_headers(folder, changes, kind, packed):
     content = bytearray(image(kind).to_bytes())

@@ -44,6 +44,14 @@ def test_images_that_are_read(tmp_path, name, make):
     np.testing.assert_allclose(np.asarray(image.dataobj), np.squeeze(make().get_fdata()), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "offset"), [(np.int32, 10**9), (np.float64, 1e10)])
+def test_an_offset_that_hides_the_intensities_is_refused(tmp_path, kind, offset):
+    stored = (head(dtype=np.int16).get_fdata() + offset).astype(kind)
+    nib.save(nib.Nifti1Image(stored, head().affine, dtype=kind), tmp_path / "far.nii.gz")
+    with pytest.raises(NeuroFMError, match="the offset of the intensities is too large for their range"):
+        load_t1w(tmp_path / "far.nii.gz")
+
+
 def test_mgz_is_read(tmp_path):
     image = head()
     nib.save(nib.MGHImage(image.get_fdata(dtype=np.float32), image.affine), tmp_path / "T1.mgz")

@@ -62,6 +62,12 @@ def test_voxels_without_signal_do_not_matter(head, field):
     assert difference_sd(field, log_bias_field(holes, inside, (2.0, 2.0, 2.0)), inside) < 0.01
 
 
+@pytest.mark.parametrize("value", [0.0, -3.0, 7.0])
+def test_an_image_without_contrast_has_no_field(head, value):
+    data, inside = head
+    assert not log_bias_field(np.full_like(data, value), inside, (2.0, 2.0, 2.0)).any()
+
+
 def test_a_small_mask_gives_a_finite_field(head):
     data, inside = head
     small = np.zeros_like(inside)
