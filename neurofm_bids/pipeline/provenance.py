@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
+from neurofm_bids.bids.entities import described
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
@@ -67,6 +68,7 @@ def make_record(
     """
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
     measurements = Measurements(**measured, standardisation=standardisation)
+    suffix = described(PurePosixPath(task.scan.path).name)["suffix"]
     head_volume = measurements.brain_extraction.volume_mm3
     possible = {head.name: head.possible(head_volume) for head in model_spec(task.processing.model).heads}
     range_flags = (
@@ -79,7 +81,7 @@ def make_record(
         image_quality=image_quality,
         views=encoding.views,
         predictions=encoding.predictions,
-        flags=(*quality_flags, *filter(None, (suffix_flag(task.scan.stem), *range_flags))),
+        flags=(*quality_flags, *filter(None, (suffix_flag(suffix), *range_flags))),
         provenance=_provenance(task, input, pipeline_version),
     )
 

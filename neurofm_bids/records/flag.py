@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -36,13 +35,13 @@ def range_flag(name: str, prediction: Prediction, possible: tuple[float, float])
     return Flag(f"{name}_out_of_range", message)
 
 
-def suffix_flag(stem: str) -> Flag | None:
-    """Return the flag of an image that is not a T1w by the name of its outputs, or None.
+def suffix_flag(suffix: str) -> Flag | None:
+    """Return the flag of an image with another suffix than T1w, or None.
 
-    >>> suffix_flag("sub-01_rec-UNIT1").name
+    >>> suffix_flag("UNIT1").name
     'mp2rage_uni'
     """
-    if not re.search(r"_rec-[^_]*UNIT1(_|$)", stem):
+    if suffix != "UNIT1":
         return None
     message = (
         "This is a UNI image of MP2RAGE (UNIT1), not a T1w image: noise in air can disturb its processing"

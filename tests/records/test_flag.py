@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from neurofm_bids.bids.entities import described
 from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
 from tests.samples import prediction
 
@@ -34,16 +35,18 @@ def test_severities_are_known():
 
 
 @pytest.mark.parametrize(
-    ("stem", "name"),
+    ("image", "name"),
     [
         ("sub-01_rec-UNIT1", "mp2rage_uni"),
         ("sub-01_rec-denoisedUNIT1_run-1", "mp2rage_uni"),
         ("sub-01", None),
         ("sub-01_rec-norm", None),
+        ("sub-01_UNIT1.nii.gz", "mp2rage_uni"),
+        ("sub-01_rec-UNIT1_T1w.nii.gz", None),
     ],
 )
-def test_images_that_are_no_t1w_are_flagged(stem, name):
-    flag = suffix_flag(stem)
+def test_images_that_are_no_t1w_are_flagged(image, name):
+    flag = suffix_flag(described(image)["suffix"])
     assert (flag and (flag.name, flag.severity)) == (name and (name, "warning"))
 
 
