@@ -28,6 +28,7 @@ __all__ = [
     "grid_around",
     "inside_points",
     "itk_transform",
+    "largest_component",
     "mask_image",
     "mask_volume_mm3",
     "obliquity_degrees",
@@ -66,6 +67,15 @@ def voxel_volume_mm3(affine: NDArray[np.float64]) -> float:
 def mask_volume_mm3(mask: nib.Nifti1Image) -> float:
     """Return the volume of a mask in mm^3."""
     return float(np.count_nonzero(np.asarray(mask.dataobj))) * voxel_volume_mm3(mask.affine)
+
+
+def largest_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest connected component of a mask, connected by faces; empty if the mask is."""
+    from scipy.ndimage import label
+
+    labels, count = label(inside)
+    sizes = np.bincount(labels.ravel())[1:]
+    return np.asarray(labels == sizes.argmax() + 1, dtype=bool) if count else inside
 
 
 def mask_image(image: nib.Nifti1Image, mask: nib.Nifti1Image) -> nib.Nifti1Image:

@@ -21,6 +21,7 @@ from neurofm_bids.geometry import (
     grid_around,
     inside_points,
     itk_transform,
+    largest_component,
     mask_image,
     mask_volume_mm3,
     obliquity_degrees,
@@ -190,3 +191,12 @@ def test_padding_leaves_every_voxel_in_place(orientation):
     assert (grid.shape, nib.aff2axcodes(grid.affine)) == ((256,) * 3, ("L", "I", "A"))
     np.testing.assert_allclose(centre_of(grid), centre_of(image), atol=1e-9)
     assert len(inside_points(grid)) == len(inside_points(image))
+
+
+def test_the_largest_component_is_connected_by_faces():
+    inside = np.zeros((5, 5, 5), dtype=bool)
+    inside[0, 0, :2] = inside[1, 1, 1] = inside[3:, 3:, 3:] = True
+    expected = np.zeros_like(inside)
+    expected[3:, 3:, 3:] = True
+    np.testing.assert_array_equal(largest_component(inside), expected)
+    assert not largest_component(np.zeros_like(inside)).any()

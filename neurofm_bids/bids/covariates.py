@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from neurofm_bids.bids.discovery import Scan
     from neurofm_bids.records.scan import Identity
 
-__all__ = ["Covariates", "read_covariates"]
+__all__ = ["Covariates"]
 
 _log = logging.getLogger(__name__)
 
@@ -196,11 +196,6 @@ class Covariates:
         return {
             path.stem: _by_participant(path) for path in sorted(self.bids_dir.glob("phenotype/[!.]*.tsv"))
         }
-
-
-def read_covariates(bids_dir: Path) -> Covariates:
-    """Return the covariates of a dataset; without tables, nothing is known."""
-    return Covariates(bids_dir)
 
 
 def _by_participant(path: Path) -> ByLabel[_Sessions]:

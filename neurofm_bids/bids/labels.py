@@ -12,13 +12,12 @@ from pathlib import Path
 from neurofm_bids.bids.problems import Problem, file_problem
 from neurofm_bids.bids.tables import read_table, unpadded
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import printable, read_text
+from neurofm_bids.storage.text import printable, read_text, some_of
 
 __all__ = ["check_sessions", "find_participants", "parse_labels"]
 
 _log = logging.getLogger(__name__)
 
-_SHOWN = 5
 _LABEL_COLUMNS = ("participant_id", "session_id")
 
 
@@ -117,10 +116,9 @@ def _check(labels: Sequence[str], existing: Set[str], root: Path, what: str, pre
     unknown = [label for label in labels if label not in existing]
     if not unknown:
         return
-    shown = [f"{printable(label)}{_advice(label, existing, prefix)}" for label in unknown[:_SHOWN]]
-    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    shown = some_of(unknown, lambda label: f"{printable(label)}{_advice(label, existing, prefix)}")
     raise NeuroFMError(
-        f"no such {what}: {', '.join(shown)}{more}",
+        f"no such {what}: {shown}",
         where=root,
         fix=f"Check --{what}-label.",
         code=Exit.NOTHING_SELECTED,

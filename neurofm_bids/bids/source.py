@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from neurofm_bids.bids.tables import listed
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["Located", "SourceImages"]
+if TYPE_CHECKING:
+    from neurofm_bids.bids.discovery import Scan
+    from neurofm_bids.records.scan import Identity
+
+__all__ = ["SourceImages"]
 
 _Key = tuple[str | None, str | None, str]  # participant, session, name of the image
-
-
-class Located(Protocol):
-    """A scan of a dataset: labels without prefix, and the path of the image, of which the name is used."""
-
-    @property
-    def subject(self) -> str | None: ...  # noqa: D102
-    @property
-    def session(self) -> str | None: ...  # noqa: D102
-    @property
-    def path(self) -> str | Path: ...  # noqa: D102
 
 
 class SourceImages:
@@ -48,7 +41,7 @@ class SourceImages:
             if source is not None and path.is_file():
                 self._is_other[_key(record.scan)] = not source.is_in(path)
 
-    def is_other(self, scan: Located) -> bool:
+    def is_other(self, scan: Identity | Scan) -> bool:
         """Tell whether the image of a scan in the dataset was found to be another one."""
         return self._is_other.get(_key(scan), False)
 
@@ -76,5 +69,5 @@ class SourceImages:
         )
 
 
-def _key(scan: Located) -> _Key:
+def _key(scan: Identity | Scan) -> _Key:
     return scan.subject, scan.session, PurePath(scan.path).name

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from neurofm_bids.bids.problems import file_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.storage.tables import cell
-from neurofm_bids.storage.text import read_bytes
+from neurofm_bids.storage.text import read_bytes, some_of
 
 __all__ = ["ByLabel", "Row", "is_known", "label_of", "listed", "read_table", "unpadded"]
 
@@ -31,7 +31,6 @@ _PREFIXES = {"participant_id": "sub-", "session_id": "ses-", "filename": ""}  # 
 _SESSION_NAMES = ("session", "ses")  # of a column that tells the rows of a participant apart
 _MISSING = {"", "n/a", "na", "nan", "<na>", "#n/a"}  # as written by people, R, pandas and spreadsheets
 _SEPARATORS = "\t,; "
-_SHOWN = 5
 
 
 class ByLabel(Generic[_T]):
@@ -93,8 +92,7 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["a", "b"]), listed("abcdefg")
     ('a, b', 'a, b, c, d, e and 2 more')
     """
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(cell(name)[:50] for name in names[:_SHOWN]) + more
+    return some_of(names, lambda name: cell(name)[:50])
 
 
 def read_table(path: Path, *keys: str) -> dict[tuple[str, ...], Row]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
@@ -72,7 +72,7 @@ def write_group(
         written.
     """
     _check(out_dir, label)
-    covariates = read_covariates(bids_dir)
+    covariates = Covariates(bids_dir)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
         cohort = collect(out_dir, label, covariates, selection)

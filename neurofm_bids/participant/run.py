@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
 from neurofm_bids.bids.names import LOCK, Derivatives
@@ -24,13 +24,11 @@ from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.locks import Locks
-from neurofm_bids.storage.text import read_json
+from neurofm_bids.storage.text import read_json, some_of
 
 __all__ = ["RunResult", "run_participant"]
 
 _log = logging.getLogger(__name__)
-
-_SHOWN = 5  # of images skipped for one reason
 
 
 @dataclass
@@ -59,7 +57,7 @@ def run_participant(config: Config) -> RunResult:
     check_output(config.out_dir)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
-        reports = Reports(job.out, read_covariates(config.bids_dir), config.command, locks)
+        reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
             reports.covariates.log_known(plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
@@ -107,8 +105,7 @@ def _log_end(out: Derivatives, result: RunResult) -> None:
     for refused in result.skipped:
         skipped.setdefault(refused.reason, []).append(refused.path.name)
     for reason, names in skipped.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        _log.warning("skipped: %s%s: %s", ", ".join(names[:_SHOWN]), more, reason)
+        _log.warning("skipped: %s: %s", some_of(names), reason)
     _log.info(
         "Scans: %d done (%d with serious flags), %d up to date, %d failed, %d skipped. Reports written: %d.",
         len(result.done),

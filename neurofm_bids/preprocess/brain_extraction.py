@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.geometry import mask_volume_mm3, reorientation, voxel_volume_mm3
+from neurofm_bids.geometry import largest_component, mask_volume_mm3, reorientation, voxel_volume_mm3
 from neurofm_bids.records.measurement import BrainExtraction
 
 __all__ = ["extract_brain", "looks_stripped"]
@@ -94,18 +94,10 @@ def _foreground(t1w: nib.Nifti1Image) -> NDArray[np.bool_]:
     from scipy.ndimage import binary_fill_holes
 
     data = np.asarray(t1w.dataobj)
-    return np.asarray(binary_fill_holes(_largest(data != _background(data))), dtype=bool)
-
-
-def _largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    from scipy.ndimage import label
-
-    labels, count = label(inside)
-    if count == 0:
+    inside = largest_component(data != _background(data))
+    if not inside.any():
         raise NeuroFMError("no brain was found", fix=_FIX)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return np.asarray(labels == sizes.argmax(), dtype=bool)
+    return np.asarray(binary_fill_holes(inside), dtype=bool)
 
 
 def _border_fraction(inside: NDArray[np.bool_]) -> float:

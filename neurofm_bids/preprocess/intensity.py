@@ -11,16 +11,23 @@ _ZERO_QUANTILE = 0.005
 _ROUNDING = 2.0**-22  # of the largest float32 value, twice
 
 
-def from_zero(data: NDArray[np.float32]) -> NDArray[np.float32]:
+def from_zero(data: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return intensities that are equal for ``x`` and ``a * x + b``, with ``a`` above zero.
 
     The 0.5th percentile, which is 0 in usual magnitude images, becomes zero. Values that lie on whole steps,
     such as integers behind the slope of a header, become whole numbers, so that even the last bits agree;
     others keep their unit.
+
+    Parameters
+    ----------
+    data
+        Intensities as stored.
+    values
+        Distinct values among them, in ascending order.
     """
     zero = np.quantile(data, _ZERO_QUANTILE, method="lower")
     shifted = data - zero
-    step = step_between(np.unique(data[::3, ::3, ::3]))
+    step = step_between(values)
     if step is None or step == 1:
         return shifted
     counts = shifted / np.float32(step)

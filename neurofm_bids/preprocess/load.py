@@ -65,9 +65,10 @@ def load_t1w(source: str | Path | Any) -> nib.Nifti1Image:
         image: Any = source if path is None else _opened(path)
         _check_image(image)
         data = _voxels(image)
+        values = _checked_values(data)
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=path, fix=error.fix) from error
-    return _as_float(image, from_zero(data))
+    return _as_float(image, from_zero(data, values))
 
 
 @contextmanager
@@ -233,13 +234,21 @@ def _voxels(image: Any) -> NDArray[np.float32]:
     if low == high:
         what = "all voxels are zero" if low == 0 else "all voxels have the same value"
         raise NeuroFMError(what, fix="Check how the image was exported.")
-    _check_precision(data)
-    _check_variety(data)
     return data
 
 
-def _check_precision(data: NDArray[np.float32]) -> None:
-    low, high = np.quantile(data[::3, ::3, ::3], [0.005, 0.995])
+def _checked_values(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the distinct values of every third voxel along each axis, in ascending order."""
+    sample = data[::3, ::3, ::3]
+    _check_precision(data, sample)
+    values, counts = np.unique(sample, return_counts=True)
+    if len(values) <= _MANY_VALUES:
+        _check_variety(data, len(values), values[counts.argmax()])
+    return values
+
+
+def _check_precision(data: NDArray[np.float32], sample: NDArray[np.float32]) -> None:
+    low, high = np.quantile(sample, [0.005, 0.995])
     if np.spacing(np.abs(data).max()) > (high - low) / _MIN_STEPS > 0:
         raise NeuroFMError(
             "the offset of the intensities is too large for their range",
@@ -247,17 +256,13 @@ def _check_precision(data: NDArray[np.float32]) -> None:
         )
 
 
-def _check_variety(data: NDArray[np.float32]) -> None:
-    values, counts = np.unique(data[::3, ::3, ::3], return_counts=True)
-    if len(values) > _MANY_VALUES:
-        return
+def _check_variety(data: NDArray[np.float32], n_values: int, background: np.float32) -> None:
     voxels, neighbours = data[::2, ::2, :-1], data[::2, ::2, 1:]
-    background = values[counts.argmax()]
     inside = (voxels != background) & (neighbours != background)
     equal = int(np.count_nonzero(inside & (voxels == neighbours)))
-    if len(values) <= _FEW_VALUES or equal / max(1, int(np.count_nonzero(inside))) > _FLAT:
+    if n_values <= _FEW_VALUES or equal / max(1, int(np.count_nonzero(inside))) > _FLAT:
         raise NeuroFMError(
-            f"the image has only {len(values)} distinct values: it is a mask or segmentation, not a T1w",
+            f"the image has only {n_values} distinct values: it is a mask or segmentation, not a T1w",
             fix="Check the file name.",
         )
 

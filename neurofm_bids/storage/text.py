@@ -6,12 +6,14 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["printable", "read_bytes", "read_json", "read_text"]
+__all__ = ["printable", "read_bytes", "read_json", "read_text", "some_of"]
 
 _MAX_BYTES = 2**28
+_SHOWN = 5  # of many names
 
 
 def read_bytes(path: Path) -> bytes:
@@ -67,3 +69,13 @@ def printable(text: str) -> str:
     'sub-01'
     """
     return os.fsencode(text).decode("utf-8", "replace")
+
+
+def some_of(names: Sequence[str], show: Callable[[str], str] = str) -> str:
+    """Return the first of many names in one phrase.
+
+    >>> some_of(["a", "b"]), some_of("abcdefg", str.upper)
+    ('a, b', 'A, B, C, D, E and 2 more')
+    """
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(show, names[:_SHOWN])) + more

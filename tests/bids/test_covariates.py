@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 
 ROWS = (("sub-01", "35", "m"), ("02", "89+", "Female"), ("sub-03", "n/a", "1"))
 
@@ -32,7 +32,7 @@ def write(path, text):
 def test_age_and_sex_of_participants(tmp_path, sex):
     lines = ["\t".join(row) for row in (("Participant_ID", "AGE", sex), *ROWS)]
     write(tmp_path / "participants.tsv", "\n".join(lines))
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     people = [covariates.person(Scan(label)) for label in ("01", "02", "03", "04")]
     assert [(p.age_years, p.sex) for p in people] == [(35, "M"), (89, "F"), (None, None), (None, None)]
     assert (people[1].age_text, people[1].remarks) == ("89+", ("lower_bound",))
@@ -40,8 +40,8 @@ def test_age_and_sex_of_participants(tmp_path, sex):
 
 
 def test_no_table_is_no_problem(tmp_path, caplog):
-    assert read_covariates(tmp_path / "gone").person(Scan("01")).age_years is None
-    assert read_covariates(tmp_path).table([Scan("01"), Scan("02")]).shape == (2, 0)
+    assert Covariates(tmp_path / "gone").person(Scan("01")).age_years is None
+    assert Covariates(tmp_path).table([Scan("01"), Scan("02")]).shape == (2, 0)
     assert caplog.text == ""
 
 
@@ -51,7 +51,7 @@ def test_no_table_is_no_problem(tmp_path, caplog):
 def test_a_table_that_is_not_used_is_named_once(tmp_path, caplog, name, key):
     write(tmp_path / "participants.tsv", "participant_id\tage\nsub-01\t30\n")
     write(tmp_path / "sub-01" / name, "id\tage\nses-a\t31\n")
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     assert [covariates.person(scan).age_years for scan in (Scan("01", "a"), Scan("01", "b"))] == [30, 30]
     assert covariates.table([Scan("01", "a")])["age"].tolist() == [30]
     expected = f"{Path(name).name} has no column {key}: its values are not used. Add the column."
@@ -90,13 +90,13 @@ SCANS = [Scan("01", "a"), Scan("01", "b"), Scan("02")]
 
 
 def test_each_session_has_its_own_age_and_the_nearest_table_counts(dataset):
-    covariates = read_covariates(dataset)
+    covariates = Covariates(dataset)
     assert [covariates.person(scan).age_years for scan in SCANS] == [30.5, 32.7, 50]
     assert [covariates.person(scan).sex for scan in SCANS] == ["F", "F", "M"]
 
 
 def test_all_columns_are_joined_to_the_scans(dataset):
-    table = read_covariates(dataset).table(SCANS)
+    table = Covariates(dataset).table(SCANS)
     assert set(table) == {"age", "sex", "site", "mood", "quality", "bdi.total", "iq.score"}
     assert table["bdi.total"].tolist()[:2] == [7, 9]
     assert pd.isna(table["bdi.total"][2])
@@ -108,7 +108,7 @@ def test_all_columns_are_joined_to_the_scans(dataset):
 
 def test_columns_without_any_known_value_stay(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id\tage\tsex\tgender\nsub-01\tn/a\tn/a\tF\n")
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     table = covariates.table([Scan("01"), Scan("02")])
     assert list(table) == ["age", "sex", "gender"]
     assert table[["age", "sex"]].isna().all(axis=None)
@@ -119,7 +119,7 @@ def test_a_column_is_the_same_in_upper_and_lower_case(tmp_path):
     write(tmp_path / "participants.tsv", "participant_id\tAge\tSite\nsub-01\t30\tA\n")
     write(tmp_path / "sub-01/sub-01_sessions.tsv", "Session_ID\tAGE\tsite\nses-a\t31\tn/a\n")
     write(tmp_path / "sub-01/ses-a/sub-01_ses-a_scans.tsv", "filename\tage\nanat/sub-01_ses-a_T1w.nii\tN/A\n")
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     assert covariates.person(Scan("01", "a")).age_years == 31
     assert covariates.values(Scan("01", "a")) == {"Age": "31", "Site": "A"}
 
@@ -129,7 +129,7 @@ def test_a_table_of_scans_may_lie_in_the_folder_of_the_participant(tmp_path):
         tmp_path / "sub-01/sub-01_scans.tsv",
         "filename\tage\n./anat/sub-01_T1w.nii.gz\t30\nses-a/anat/sub-01_ses-a_T1w.nii.gz\t31\n",
     )
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     assert [covariates.person(scan).age_years for scan in (Scan("01"), Scan("01", "a"))] == [30, 31]
 
 
@@ -137,7 +137,7 @@ def test_a_table_of_scans_may_lie_in_the_folder_of_the_participant(tmp_path):
 def test_labels_that_are_no_folder_names_have_no_covariates(tmp_path, label):
     write(tmp_path / "sub-02/sub-02_sessions.tsv", "session_id\tage\nn/a\t30\n")
     (tmp_path / "sub-").mkdir()
-    assert read_covariates(tmp_path).person(Scan(label)).age_years is None
+    assert Covariates(tmp_path).person(Scan(label)).age_years is None
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_labels_that_are_no_folder_names_have_no_covariates(tmp_path, label):
 def test_columns_of_numbers_are_numeric(tmp_path, values, expected):
     rows = "".join(f"sub-{n}\t{value}\n" for n, value in enumerate(values))
     write(tmp_path / "participants.tsv", f"participant_id\tx\n{rows}")
-    column = read_covariates(tmp_path).table([Scan("0"), Scan("1"), Scan("2")])["x"]
+    column = Covariates(tmp_path).table([Scan("0"), Scan("1"), Scan("2")])["x"]
     assert [None if pd.isna(value) else value for value in column] == expected
 
 
@@ -164,14 +164,14 @@ def test_numbers_are_numbers_and_mixed_columns_stay_text(tmp_path):
         tmp_path / "participants.tsv",
         "participant_id\tage\tcode\nsub-01\t30\t7\nsub-02\t89+\tx\nsub-03\tn/a\t\n",
     )
-    table = read_covariates(tmp_path).table([Scan("01"), Scan("02"), Scan("03")])
+    table = Covariates(tmp_path).table([Scan("01"), Scan("02"), Scan("03")])
     assert table["age"].tolist()[:2] == ["30", "89+"]
     assert table["code"].tolist()[:2] == ["7", "x"]
 
 
 def test_data_dictionaries_keep_what_explains_a_column(dataset, caplog):
     write(dataset / "sessions.json", "{")
-    dictionary = read_covariates(dataset).dictionary
+    dictionary = Covariates(dataset).dictionary
     assert dictionary == {"age": {"Description": "Age", "Units": "year"}, "bdi.total": {"LongName": "Beck"}}
     assert "the sidecar sessions.json is not valid JSON" in caplog.text
 
@@ -181,7 +181,7 @@ def test_data_dictionaries_beside_the_tables_count(dataset):
     quality = {"Description": [1], "Levels": {"fair": "so"}, "LongName": "Quality"}
     text = json.dumps({"quality": quality, "x": {"Units": float("nan")}})
     write(dataset / "sub-01/ses-b/sub-01_ses-b_scans.json", text)
-    dictionary = read_covariates(dataset).dictionary
+    dictionary = Covariates(dataset).dictionary
     assert "x" not in dictionary
     assert dictionary["mood"] == {"Levels": {"good": "well"}}
     assert dictionary["quality"] == {"LongName": "Quality", "Levels": {"fair": "so"}}
@@ -224,7 +224,7 @@ def test_ages_of_two_sessions(tmp_path, tables, ages, remarks):
         (tmp_path / f"sub-01/ses-{session}/anat").mkdir(parents=True)
     for name, text in tables.items():
         write(tmp_path / f"{name}.tsv", text)
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     people = [covariates.person(Scan("01", session)) for session in "ab"]
     assert tuple(person.age_years for person in people) == ages
     assert tuple(person.remarks for person in people) == remarks
@@ -235,13 +235,13 @@ def test_ages_of_two_sessions(tmp_path, tables, ages, remarks):
 )
 def test_a_scan_without_session_has_the_age_of_the_only_one(tmp_path, rows, age):
     write(tmp_path / "participants.tsv", f"participant_id\tsession_id\tage\n{rows}")
-    assert read_covariates(tmp_path).person(Scan("01")).age_years == age
+    assert Covariates(tmp_path).person(Scan("01")).age_years == age
 
 
 def test_a_single_session_needs_no_remark(tmp_path):
     (tmp_path / "sub-01/ses-a").mkdir(parents=True)
     write(tmp_path / "participants.tsv", _ONE)
-    assert read_covariates(tmp_path).person(Scan("01", "a")).remarks == ()
+    assert Covariates(tmp_path).person(Scan("01", "a")).remarks == ()
 
 
 def test_labels_match_without_zero_padding(tmp_path):
@@ -251,7 +251,7 @@ def test_labels_match_without_zero_padding(tmp_path):
     write(tmp_path / "sub-01/sub-01_sessions.tsv", "session_id\tage\n1\t31\n")
     write(tmp_path / "sub-2/sub-2_sessions.tsv", "session_id\tage\nses-1\t41\n")
     write(tmp_path / "phenotype/iq.tsv", "participant_id\tscore\n01\t99\n2\t101\n")
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     scans = [Scan("01", "01"), Scan("2", "1"), Scan("2", "01")]
     assert [covariates.person(scan).age_years for scan in scans] == [31, 41, 40]
     assert covariates.table(scans)["iq.score"].tolist() == [99, 101, 101]
@@ -265,7 +265,7 @@ def test_each_table_has_its_own_unit_and_levels(tmp_path):
     write(tmp_path / "participants.json", json.dumps({"age": {"Units": "mo"}, "sex": levels}))
     write(tmp_path / "sub-01/sub-01_sessions.json", json.dumps({"age": {"Units": "days"}}))
     write(tmp_path / "scans.json", json.dumps({"age": {"Units": "years"}}))
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     people = [covariates.person(s) for s in (Scan("01"), Scan("01", "a"), Scan("01", "b"), Scan("02"))]
     assert [person.age_years for person in people] == pytest.approx([2, 800 / 365.25, 3, 3])
     assert [person.sex for person in people] == ["M", "M", "M", "F"]
@@ -294,7 +294,7 @@ def test_what_is_known_is_logged(tmp_path, caplog, table, level, line):
     if table:
         write(tmp_path / "participants.tsv", table)
     scans = [Scan("01", "a"), Scan("01", "b"), Scan("02"), Scan("03"), Scan("04")]
-    read_covariates(tmp_path).log_known(scans)
+    Covariates(tmp_path).log_known(scans)
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == ([(level, line)] if line else [])
 
 
@@ -302,7 +302,7 @@ def test_the_log_shortens_what_is_not_understood(tmp_path, caplog):
     ages = ["999", "-1", "30", "n/a", "89+", *["x" * 10**6] * 5]
     rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
     write(tmp_path / "participants.tsv", f"participant_id\tage\n{rows}")
-    read_covariates(tmp_path).log_known([Scan(str(number)) for number in range(len(ages))])
+    Covariates(tmp_path).log_known([Scan(str(number)) for number in range(len(ages))])
     assert (
         "Ages known for 2 of 10 participants; not understood: sub-0 '999', sub-1 '-1', sub-5 'xx"
         in caplog.text

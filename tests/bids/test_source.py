@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.source import SourceImages
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Input
@@ -74,7 +74,7 @@ def test_nothing_is_known_of_a_scan_with_another_image(made_from, tmp_path):
     (path, first), (_, second) = made_from("01"), made_from("02")
     (tmp_path / "sub-01" / "sub-01_scans.tsv").write_text("filename\tx\nanat/sub-01_T1w.nii.gz\t7\n")
     path.write_bytes(b"other image")
-    covariates = read_covariates(tmp_path)
+    covariates = Covariates(tmp_path)
     assert [covariates.person_of(record).age_years for record in (first, second)] == [None, 40]
     assert set(covariates.values(first.scan).values()) <= {""}
     assert covariates.values(second.scan) == {"age": "40", "iq.score": "2"}

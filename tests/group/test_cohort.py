@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.config import Selection
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, scan_record, write_scan
@@ -20,7 +20,7 @@ def collected(tmp_path):
             (tmp_path / stem.split("_")[0]).mkdir(exist_ok=True)
         if participants:
             (tmp_path / "participants.tsv").write_text(participants)
-        return collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+        return collect(tmp_path / "out", "openS", Covariates(tmp_path))
 
     return make
 
@@ -81,7 +81,7 @@ def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, 
         made = values.get("NeuroFM") or values["Provenance"]
         made[key] = {**made[key], "WeightsSHA256": value} if key == "Model" else value
         path.write_text(json.dumps(values))
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
     (warning,) = cohort.warnings
     assert warning.startswith(f"The scans were not all made with the same {what} (")
     assert "1 with " in warning
@@ -93,7 +93,7 @@ def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, 
 def test_scans_with_another_number_of_features_are_missing(collected, tmp_path):
     collected("sub-01", "sub-02", "sub-03")
     (tmp_path / "out" / "sub-01" / "anat" / "sub-01_desc-openS_features.tsv").write_text("f000\n1\n")
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
     assert [member.scan.stem for member in cohort.members] == ["sub-02", "sub-03"]
     assert [(m.stem, m.reason) for m in cohort.missing] == [
         ("sub-01", "1 features where the other scans have 12")
@@ -171,7 +171,7 @@ def test_folders_that_could_not_be_listed_count_while_they_are_closed(
         (tmp_path / path).unlink()
         (tmp_path / path).symlink_to(target)
     collected("sub-01")
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), Selection(**selection))
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(**selection))
     assert reasons(cohort) == missing
 
 
@@ -192,10 +192,10 @@ def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(
     collected("sub-01", "sub-02", "sub-03")
     names = tmp_path / "out" / "sub-02" / "anat" / "sub-02_desc-openS_features"
     names.with_suffix(".tsv").write_text("f000\n1\n")
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
     assert reasons(cohort) == {"sub-02": "1 features where the other scans have 12"}
     names.with_suffix(".json").unlink()  # it failed again
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path))
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
     assert reasons(cohort) == {"sub-02": "failed in load: old"}
 
 
@@ -229,7 +229,7 @@ def test_labels_and_filters_select_members_and_what_is_missing(
     filters.write_text(json.dumps({"t1w": selection.get("t1w", {})}))
     labels = {name: value for name, value in selection.items() if name != "t1w"}
     chosen = Selection(**labels, bids_filter_file=filters)
-    cohort = collect(tmp_path / "out", "openS", read_covariates(tmp_path), chosen)
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), chosen)
     assert [member.scan.stem for member in cohort.members] == members
     assert reasons(cohort).keys() == missing
 
@@ -240,9 +240,7 @@ def test_a_filter_of_extensions_is_warned_of_as_other_options_are(collected, tmp
     collected("sub-02", scan=uncompressed)
     filters = tmp_path / "filter.json"
     filters.write_text('{"t1w": {"extension": ".nii"}}')
-    cohort = collect(
-        tmp_path / "out", "openS", read_covariates(tmp_path), Selection(bids_filter_file=filters)
-    )
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(bids_filter_file=filters))
     assert [member.scan.stem for member in cohort.members] == ["sub-02"]
     (warning,) = cohort.warnings
     assert warning.startswith(f"1 of 2 finished scans are in the group tables (--bids-filter-file {filters})")

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import make_tables
@@ -13,7 +13,7 @@ from tests.samples import prediction, scan_record, write_scan
 
 
 def tables_of(root):
-    covariates = read_covariates(root)
+    covariates = Covariates(root)
     cohort = collect(root / "out", "openS", covariates)
     nobody = np.full(len(cohort.members), np.nan)
     return make_tables(cohort, covariates, compute({}, (nobody, nobody), cohort.features))
@@ -73,7 +73,7 @@ def test_a_target_that_the_first_scan_lacks(root):
     column = prediction_column("grip", "kg")
     assert [row[column] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "3.5"]
     assert tables["predictions"].sidecar()[column]["Units"] == "kg"
-    assert column in collect(root / "out", "openS", read_covariates(root)).predicted
+    assert column in collect(root / "out", "openS", Covariates(root)).predicted
 
 
 def test_covariates_keep_their_own_dictionary(root):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurofm_bids.bids.covariates import read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
 from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
@@ -26,7 +26,7 @@ def reports(tmp_path):
     bids.mkdir()
     (bids / "participants.tsv").write_text("participant_id\tage\nsub-01\t30\n")
     with Locks(tmp_path / "lock") as locks:
-        yield Reports(out, read_covariates(bids), "neurofm a b", locks)
+        yield Reports(out, Covariates(bids), "neurofm a b", locks)
 
 
 def test_a_report_is_written_once(reports):
@@ -46,7 +46,7 @@ def test_records_are_read_once(reports, monkeypatch):
 def test_another_age_or_record_makes_a_report_stale(reports, tmp_path):
     reports.refresh(["01"])
     (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tage\nsub-01\t31\n")
-    again = Reports(reports.out, read_covariates(tmp_path / "bids"), "neurofm a b", reports.locks)
+    again = Reports(reports.out, Covariates(tmp_path / "bids"), "neurofm a b", reports.locks)
     assert again.refresh(["01"])
     assert "recorded age 31" in reports.out.report("01").read_text()
     reports.out.path(record().scan, "predictions").write_text(json.dumps(record(views=4).to_dict()))

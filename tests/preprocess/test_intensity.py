@@ -10,22 +10,26 @@ USUAL = np.random.default_rng(0).gamma(2.0, 200.0, (30, 40, 30)).astype(np.int64
 )
 
 
+def zeroed(data):
+    return from_zero(data, np.unique(data[::3, ::3, ::3]))
+
+
 @given(st.floats(-6, 6), st.integers(-40000, 40000))
 def test_unit_and_offset_of_whole_numbers_do_not_matter(exponent, offset):
     scale = 10**exponent
     stored = (USUAL * scale + offset * scale).astype(np.float32)
-    np.testing.assert_array_equal(from_zero(stored), USUAL)
+    np.testing.assert_array_equal(zeroed(stored), USUAL)
 
 
 @pytest.mark.parametrize(("kind", "offset"), [(np.int16, -1024), (np.int16, 1000), (np.uint16, 32768)])
 def test_offset_of_stored_integers_does_not_matter(kind, offset):
-    np.testing.assert_array_equal(from_zero((USUAL + offset).astype(kind).astype(np.float32)), USUAL)
+    np.testing.assert_array_equal(zeroed((USUAL + offset).astype(kind).astype(np.float32)), USUAL)
 
 
 def test_values_between_steps_keep_their_unit():
     values = np.sqrt(USUAL.astype(np.float32))
-    np.testing.assert_array_equal(from_zero(values), values)
-    np.testing.assert_allclose(from_zero(values + np.float32(8)), values, atol=1e-5)
+    np.testing.assert_array_equal(zeroed(values), values)
+    np.testing.assert_allclose(zeroed(values + np.float32(8)), values, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.bids.covariates import Covariates, read_covariates
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.discovery import Scan, find_scans
 from neurofm_bids.config import Config, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -60,7 +60,7 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
         raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Use another folder.")
     selection = find_scans(Config(bids_dir=root, out_dir=out))
-    covariates = read_covariates(root)
+    covariates = Covariates(root)
     known = _known_values(covariates, selection.scans)
     stability = settings.stability
     if not stability:

@@ -13,12 +13,11 @@ from scipy.ndimage import (
     binary_fill_holes,
     binary_opening,
     distance_transform_edt,
-    label,
     spline_filter,
 )
 from scipy.spatial.transform import Rotation
 
-from neurofm_bids.geometry import box
+from neurofm_bids.geometry import box, largest_component
 
 __all__ = ["POSE_COUNT", "other_masks", "poses"]
 
@@ -45,7 +44,7 @@ def other_masks(corrected: nib.Nifti1Image, mask: nib.Nifti1Image) -> dict[str, 
     data, given = np.asarray(corrected.dataobj, dtype=np.float32), np.asarray(mask.dataobj) > 0
     zooms = mask.header.get_zooms()[:3]
     tissue = given & (data > _csf_threshold(data[given]))
-    tissue = _largest_component(
+    tissue = largest_component(
         binary_opening(tissue) | (tissue & _dilate(binary_opening(tissue), 1.5, zooms))
     )
     closed = ~_dilate(~_dilate(tissue, _CLOSING_MM, zooms), _CLOSING_MM, zooms)
@@ -69,11 +68,6 @@ def _csf_threshold(values: NDArray[np.float32]) -> float:
 
 def _dilate(inside: NDArray[np.bool_], mm: float, zooms: tuple[float, ...]) -> NDArray[np.bool_]:
     return np.asarray(distance_transform_edt(~inside, sampling=zooms) <= mm)
-
-
-def _largest_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    labels, count = label(inside)
-    return np.asarray(labels == np.bincount(labels.ravel())[1:].argmax() + 1) if count else inside
 
 
 def _fill_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
