@@ -1,0 +1,1 @@
+"""Anatomy: regions of the brain, and the network that segments them."""
