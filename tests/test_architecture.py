@@ -21,7 +21,7 @@ LAYERS = (
     ("records",),
     ("bids",),
     ("preprocess",),
-    ("model", "report"),
+    ("model", "report", "anatomy"),
     ("pipeline",),
     ("engine", "pretrain", "api"),
     ("participant", "group", "demo", "transformer"),

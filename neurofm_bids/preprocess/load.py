@@ -240,16 +240,16 @@ def _voxels(image: Any) -> NDArray[np.float32]:
 def _checked_values(data: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the distinct values of every third voxel along each axis, in ascending order."""
     sample = data[::3, ::3, ::3]
-    _check_precision(data, sample)
+    _check_precision(sample)
     values, counts = np.unique(sample, return_counts=True)
     if len(values) <= _MANY_VALUES:
         _check_variety(data, len(values), values[counts.argmax()])
     return values
 
 
-def _check_precision(data: NDArray[np.float32], sample: NDArray[np.float32]) -> None:
-    low, high = np.quantile(sample, [0.005, 0.995])
-    if np.spacing(np.abs(data).max()) > (high - low) / _MIN_STEPS > 0:
+def _check_precision(sample: NDArray[np.float32]) -> None:
+    low, high = np.quantile(sample, [0.005, 0.995])  # a single extreme voxel is not an offset
+    if np.spacing(np.float32(max(abs(low), abs(high)))) > (high - low) / _MIN_STEPS > 0:
         raise NeuroFMError(
             "the offset of the intensities is too large for their range",
             fix="Subtract it, and store the image anew.",

@@ -52,6 +52,13 @@ def test_an_offset_that_hides_the_intensities_is_refused(tmp_path, kind, offset)
         load_t1w(tmp_path / "far.nii.gz")
 
 
+def test_one_extreme_voxel_is_not_an_offset(tmp_path):
+    data = head().get_fdata(dtype=np.float32)
+    data[tuple(n // 2 for n in data.shape)] = 1e9
+    nib.save(nib.Nifti1Image(data, head().affine), tmp_path / "spike.nii.gz")
+    assert np.asarray(load_t1w(tmp_path / "spike.nii.gz").dataobj).max() == np.float32(1e9)
+
+
 def test_mgz_is_read(tmp_path):
     image = head()
     nib.save(nib.MGHImage(image.get_fdata(dtype=np.float32), image.affine), tmp_path / "T1.mgz")
