@@ -6,20 +6,20 @@ their data dictionaries. A table that cannot be used is reported in a warning an
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids.bids.demographics import Definition, Person
 from neurofm_bids.bids.dictionaries import DataDictionaries
+from neurofm_bids.bids.sheets import is_known, label_of
 from neurofm_bids.bids.source import SourceImages
-from neurofm_bids.bids.tables import ByLabel, Row, is_known, label_of, listed, read_table, unpadded
+from neurofm_bids.bids.tables import ByLabel, Row, read_table, unpadded
 from neurofm_bids.records.scan import ScanRecord
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Covariates"]
 
-_log = logging.getLogger(__name__)
-
 _FOLDER = re.compile(r"[^/\0]+")  # a record may hold any label; no folder above the dataset is read
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+
+_PARTICIPANTS, _SESSIONS = "participants.tsv", "sub-<label>_sessions.tsv"
 
 _Sessions = dict[str, Row]  # rows of one participant; "" is the label of a row for all sessions
 
@@ -72,9 +72,9 @@ class Covariates:
     def __init__(self, bids_dir: Path) -> None:
         self.bids_dir, self.images = bids_dir, SourceImages(bids_dir)
         self._dictionaries = DataDictionaries(bids_dir)
-        self._participants = _by_participant(bids_dir / "participants.tsv")
         self._tables: dict[str, dict[tuple[str, ...], Row]] = {}
         self._labels = lru_cache(maxsize=2)(self._list)
+        self._participants = self._by_participant(bids_dir / _PARTICIPANTS)
 
     def person_of(self, record: ScanRecord) -> Person:
         """Return age and sex at a processed scan, once its image was compared with that of the dataset."""
@@ -98,18 +98,32 @@ class Covariates:
             of_sex.definition.sex(sex_text, column),
             sex_text or None,
             tuple(name for name, holds in remarks.items() if holds and age is not None),
+            of_age.definition.unclear_age(age_text) + of_sex.definition.unclear_sex(sex_text, column),
         )
 
-    def log_known(self, scans: Iterable[Identity | Scan]) -> None:
-        """Log of how many participants age and sex are known, if the dataset has a ``participants.tsv``."""
-        people = [(f"sub-{scan.subject}", self.person(scan)) for scan in scans]
-        if not (people and os.path.lexists(self.bids_dir / "participants.tsv")):
+    def columns(self) -> dict[str, list[str]]:
+        """Return the columns of the tables of participants and sessions that were read and have rows."""
+        rows = {_PARTICIPANTS: [row for rows in self._participants.values.values() for row in rows.values()]}
+        read = [table for name, table in self._tables.items() if name.endswith("_sessions")]
+        rows[_SESSIONS] = [row for table in read for row in table.values()]
+        return {name: list(dict.fromkeys(chain(*found))) for name, found in rows.items() if found}
+
+    def lacking(self, scan: Identity | Scan) -> Iterator[tuple[str, str]]:
+        """Yield the tables of participants and sessions that have rows but none for a scan, and for whom."""
+        subject, session = scan.subject or "", scan.session or ""
+        if self.images.is_other(scan) or not _FOLDER.fullmatch(subject):
             return
-        ages = _tally([(name, person.age_years, person.age_text) for name, person in people])
-        sexes = _tally([(name, person.sex, person.sex_text) for name, person in people])
-        unclear = any(person.age_text and person.age_years is None for _, person in people)
-        level = logging.WARNING if unclear else logging.INFO
-        _log.log(level, "Ages known for %s. Sexes known for %s.", ages, sexes)
+        who = f"sub-{subject} ses-{session}" if session else f"sub-{subject}"
+        if self._participants.values and not any(self._rows(self._participants, scan)):
+            has_rows = self._participants.get(subject, self._labels(None))
+            yield _PARTICIPANTS, who if has_rows else f"sub-{subject}"
+        sessions = self._sessions(subject)
+        if session and sessions.values and not sessions.get(session, self._labels(subject)):
+            yield _SESSIONS, who
+
+    def strangers(self) -> list[str]:
+        """Return the labels in ``participants.tsv`` that no participant of the dataset has."""
+        return [label for label in self._participants.values if unpadded(label) not in self._labels(None)]
 
     def values(self, scan: Identity | Scan) -> dict[str, str]:
         """Return the values of a scan by column, as written; one that is not known (``n/a``) is empty.
@@ -151,10 +165,8 @@ class Covariates:
         if not _FOLDER.fullmatch(subject + session) or self.images.is_other(scan):
             return
         folders = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
-        name = _name(folders[:1], "sessions")
-        names += ["sessions.json", f"{name}.json"]
-        sessions = ByLabel({label: row for (label,), row in self._table(name, "session_id").items()})
-        if own := sessions.get(session, self._labels(subject)):
+        names += ["sessions.json", f"{_name(folders[:1], 'sessions')}.json"]
+        if own := self._sessions(subject).get(session, self._labels(subject)):
             yield _Source(own, True, define(*names))
         names += ["scans.json"]
         for depth in range(1, len(folders) + 1):
@@ -162,6 +174,11 @@ class Covariates:
             names += [f"{name}.json"]
             if listed_scan := self._table(name, "filename").get((image,)):
                 yield _Source(listed_scan, True, define(*names))
+
+    def _sessions(self, subject: str) -> ByLabel[Row]:
+        """Return the rows of the table of sessions of a participant."""
+        table = self._table(_name([f"sub-{subject}"], "sessions"), "session_id")
+        return ByLabel({label: row for (label,), row in table.items()})
 
     def _rows(self, table: ByLabel[_Sessions], scan: Identity | Scan) -> Iterator[tuple[Row, bool]]:
         """Yield the rows of a scan in a table of participants, and whether they are of its session."""
@@ -176,14 +193,18 @@ class Covariates:
 
     def _list(self, subject: str | None) -> Counter[str]:
         """Count the sessions of a participant, or the participants, by label without zero padding."""
-        folder, prefix = (
-            (self.bids_dir, "sub-") if subject is None else (self.bids_dir / f"sub-{subject}", "ses-")
-        )
+        return Counter(map(unpadded, self._names(subject)))
+
+    def _names(self, subject: str | None) -> list[str]:
+        """Return the labels of the sessions of a participant, or of the participants."""
+        folder, prefix = self.bids_dir, "sub-"
+        if subject is not None:
+            folder, prefix = self.bids_dir / f"sub-{subject}", "ses-"
         try:
             names = [path.name for path in folder.iterdir()] if _FOLDER.fullmatch(subject or "-") else []
         except OSError:
             names = []
-        return Counter(unpadded(name.removeprefix(prefix)) for name in names if name.startswith(prefix))
+        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
     def _table(self, name: str, key: str) -> dict[tuple[str, ...], Row]:
         """Return the table of sessions or scans of this name, read when it is first needed."""
@@ -193,17 +214,24 @@ class Covariates:
 
     @cached_property
     def _phenotype(self) -> dict[str, ByLabel[_Sessions]]:
-        return {
-            path.stem: _by_participant(path) for path in sorted(self.bids_dir.glob("phenotype/[!.]*.tsv"))
-        }
+        paths = sorted(self.bids_dir.glob("phenotype/[!.]*.tsv"))
+        return {path.stem: self._by_participant(path) for path in paths}
 
+    def _by_participant(self, path: Path) -> ByLabel[_Sessions]:
+        """Return the rows of a table by participant and session."""
+        participants: dict[str, _Sessions] = {}
+        rows = read_table(path, "participant_id", "session_id", sessions=self._sessions_of)
+        for (subject, session), row in rows.items():
+            participants.setdefault(subject, {})[session] = row
+        return ByLabel(participants)
 
-def _by_participant(path: Path) -> ByLabel[_Sessions]:
-    """Return the rows of a table by participant and session."""
-    participants: dict[str, _Sessions] = {}
-    for (subject, session), row in read_table(path, "participant_id", "session_id").items():
-        participants.setdefault(subject, {})[session] = row
-    return ByLabel(participants)
+    def _sessions_of(self, label: str) -> Counter[str]:
+        """Count the sessions of a participant whose label a table may write with other zero padding."""
+        return self._labels(self._as_named.get(label, Counter()) or label)
+
+    @cached_property
+    def _as_named(self) -> ByLabel[str]:
+        return ByLabel({name: name for name in self._names(None)})
 
 
 def _name(folders: Sequence[str], what: str) -> str:
@@ -220,12 +248,3 @@ def _merged(rows: Iterable[Row]) -> dict[str, str]:
             name = names.setdefault(column.lower(), column)
             values[name] = value if is_known(value) else values.get(name, "")
     return values
-
-
-def _tally(known: Sequence[tuple[str, object, str | None]]) -> str:
-    """Say of how many participants a value is known, and what is written of the others."""
-    names = {name for name, _, _ in known}
-    unknown = {name for name, value, _ in known if value is None}
-    unclear = {f"{name} '{text}'": None for name, value, text in known if value is None and text}
-    tally = f"{len(names - unknown)} of {len(names)} participants"
-    return f"{tally}; not understood: {listed(list(unclear))}" if unclear else tally

@@ -22,6 +22,8 @@ _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{0,20}|,[0-9]{1,2})?)"  # of 1,234 nobody can t
 _AGE = re.compile(rf"(>|>=|≥)?\s*{_NUMBER}\s*(\+?)\s*([a-z]*)\.?\s*(\+?)", re.IGNORECASE)
 _OLDEST = 130
 _SEXES = {"f": "F", "female": "F", "woman": "F", "girl": "F", "m": "M", "male": "M", "man": "M", "boy": "M"}
+_OTHER_SEX = {"o", "other"}  # as BIDS has it
+_CODE = re.compile(r"[0-9]+(\.0*)?")
 _FILLERS = {"sex", "participant", "participants", "subject", "subjects", "biological"}
 
 
@@ -50,6 +52,8 @@ class Person:
         The sex as written, or None.
     remarks
         What limits the age: names of Levels of the column ``chronological_age_remarks``.
+    unclear
+        What is written but not understood: ``age``, ``sex``, and ``sex_code`` for a number without a level.
     """
 
     age_years: float | None = None
@@ -57,6 +61,7 @@ class Person:
     sex: str | None = None
     sex_text: str | None = None
     remarks: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,7 @@ class Definition:
         ((89.0, True), (None, False))
         """
         match = _AGE.fullmatch(text)
-        code = re.sub(r"^0+(?=\d)|\.0*$", "", text)  # 99, as pandas writes it: 99.0
-        if match is None or {text, code} & set(self.levels.get("age", ())):
+        if match is None or self._level("age", text) is not None:
             return None, False
         above, number, plus, unit, end = match.groups()
         years = self.unit_years
@@ -100,8 +104,32 @@ class Definition:
         >>> coded.sex("1"), Definition().sex("1"), Definition().sex("Female")
         ('M', None, 'F')
         """
-        code = re.sub(r"\.0+$", "", text)  # a column of numbers, written by pandas
-        meaning = self.levels.get(column, {}).get(code, text)
-        words = set(re.findall(r"\w+", meaning.lower())) - _FILLERS
+        words = set(re.findall(r"\w+", (self._level(column, text) or text).lower())) - _FILLERS
         sexes = {_SEXES.get(word) for word in words}
         return sexes.pop() if len(sexes) == 1 else None
+
+    def unclear_age(self, text: str) -> tuple[str, ...]:
+        """Return ``age`` if an age is written but not understood; a value listed in Levels is none.
+
+        >>> Definition().unclear_age("18-38"), Definition(levels={"age": {"999": "?"}}).unclear_age("999")
+        (('age',), ())
+        """
+        is_clear = not text or self.age(text)[0] is not None or self._level("age", text) is not None
+        return () if is_clear else ("age",)
+
+    def unclear_sex(self, text: str, column: str = "sex") -> tuple[str, ...]:
+        """Return ``sex`` if a sex is written but not understood, and ``sex_code`` if it is only a number.
+
+        >>> Definition().unclear_sex("1"), Definition().unclear_sex("?"), Definition().unclear_sex("other")
+        (('sex', 'sex_code'), ('sex',), ())
+        """
+        meaning = self._level(column, text)
+        if not text or self.sex(text, column) or (meaning or text).lower() in _OTHER_SEX:
+            return ()
+        return ("sex",) if meaning or not _CODE.fullmatch(text) else ("sex", "sex_code")
+
+    def _level(self, column: str, text: str) -> str | None:
+        """Return the meaning of a value that is listed in Levels; 99 may be written 99.0 or 099."""
+        levels = self.levels.get(column, {})
+        code = re.sub(r"^0+(?=\d)|\.0*$", "", text)
+        return levels.get(text, levels.get(code))

@@ -107,8 +107,8 @@ def _units(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     years = years_per_unit(str(units))
     if years is None:
-        text = "%s gives age in %.50r, which is not a known unit: these ages are not used. Use %s."
-        _log.warning(text, name, units, UNITS)
+        text = "%s gives age in %.50r, which is not a known unit: these ages are not used. Use %s, as in %s."
+        _log.warning(text, name, units, UNITS, '{"age": {"Units": "year"}}')
     return {"Units": years}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ _ALWAYS: dict[str, tuple[str | None, ...]] = {
     "datatype": ("anat",),
     **dict.fromkeys(("space", "desc", "res", "resolution", "den", "label", "atlas"), (None,)),
 }
-_QUERY = re.compile(r"<?Query\.(\w+)(: ?\d+)?>?")  # as in the filter files of fMRIPrep
+_QUERY = re.compile(r"<?Query\.(\w+)(: ?\d+)?>?", re.IGNORECASE)  # as in the filter files of fMRIPrep
+_LABEL = re.compile(r"[A-Za-z0-9+]+")
 _QUERIES = {"NONE": None, "ANY": "*", "REQUIRED": "*", "OPTIONAL": [None, "*"]}
 # As in the filter files of fMRIPrep and related programs; all but t1w are for other images.
 _SECTIONS = ("t1w", "t2w", "pdw", "flair", "bold", "sbref", "fmap", "roi", "dwi", "asl", "m0scan", "pet")
@@ -52,15 +54,16 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     """Return the filters of the ``t1w`` section of a BIDS filter file, sorted by entity.
 
     A filter is a label, a number, null (the entity is absent), ``"*"`` (any label) or a list of these, with
-    which queries of pybids (``Query.NONE``, ``Query.ANY`` and so on) are replaced.
+    which queries of pybids (``Query.NONE``, ``Query.ANY`` and so on) are replaced; labels have no prefix.
 
     Raises
     ------
     NeuroFMError
-        The file is not JSON, a section or filter has an unknown name, or a filter a value of another type.
+        The file is not JSON or has a key twice, a section or filter has an unknown name, or a filter a value
+        of another type, or one that no label can be.
     """
     try:
-        sections = read_json(path)
+        sections = read_json(path, unique_keys=True)
         filters = _section(sections)
     except FileNotFoundError as error:
         raise NeuroFMError(
@@ -100,10 +103,12 @@ def _filter_problem(key: str, value: Any) -> Problem | None:
         known = f"Did you mean {likely[0]}?" if likely else f"Known filters are {', '.join(_ENTITIES)}."
         return f"unknown filter {key}", known
     options = value if isinstance(value, list) else [value]
-    if not options or not all(map(_is_usable, options)):
+    unusable = [option for option in options if not _is_usable(key, option)] if options else [value]
+    if unusable:
         return (
-            f"the filter {key} has a value that cannot be used",
-            f'Use a label, a number, null, "*", Query.{", Query.".join(_QUERIES)} or a list of these.',
+            f"the filter {key} has a value that cannot be used: {json.dumps(unusable[0])[:50]}",
+            f'Use a label, a number, null, "*", Query.{", Query.".join(_QUERIES)} or a list of these. '
+            "Labels are letters, digits and +.",
         )
     only = _ALWAYS.get(key)
     if only is None or any(_matches(name, _resolved(key, value)) for name in only):
@@ -113,22 +118,28 @@ def _filter_problem(key: str, value: Any) -> Problem | None:
     return f"the filter {key} excludes {' and '.join(map(str, only))}, the only ones processed", "Remove it."
 
 
-def _is_usable(option: Any) -> bool:
-    query = _QUERY.fullmatch(option) if isinstance(option, str) else None
-    known = query is None or query[1] in _QUERIES
-    return known and (option is None or type(option) in (str, int))
+def _is_usable(key: str, option: Any) -> bool:
+    """Tell whether a filter can match an image: its labels are letters, digits and +."""
+    if option is None or option == "*":
+        return True
+    if not isinstance(option, str):
+        return type(option) is int and option >= 0
+    query = _QUERY.fullmatch(option)
+    if query or key in _ALWAYS:
+        return query is None or query[1].upper() in _QUERIES
+    return _LABEL.fullmatch(_resolved(key, option)) is not None
 
 
 def _resolved(key: str, value: Any) -> Any:
-    """Return a filter with null, "*" and lists of these in place of queries, and extensions without dot."""
+    """Return a filter with null, "*" and lists of these in place of queries, and labels without prefix."""
     if isinstance(value, list):
         return [_resolved(key, option) for option in value]
     if not isinstance(value, str):
         return value
     query = _QUERY.fullmatch(value)
     if query:
-        return _QUERIES[query[1]]
-    return value.removeprefix(".") if key == "extension" else value
+        return _QUERIES[query[1].upper()]
+    return value.removeprefix("." if key == "extension" else f"{_ENTITIES.get(key)}-")
 
 
 @dataclass(frozen=True)
@@ -199,7 +210,6 @@ def _matches(value: str | None, wanted: Any) -> bool:
 
 
 def _same(value: str, wanted: str) -> bool:
-    wanted = re.sub(r"^(sub|ses)-", "", wanted)
     return value == wanted or (
         value.isdecimal() and wanted.isdecimal() and value.lstrip("0") == wanted.lstrip("0")
     )

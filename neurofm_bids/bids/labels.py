@@ -9,50 +9,66 @@ from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 
-from neurofm_bids.bids.problems import Problem, file_problem
+from neurofm_bids.bids.problems import Problem, fetch_problem, file_problem
 from neurofm_bids.bids.tables import read_table, unpadded
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import printable, read_text, some_of
+from neurofm_bids.storage.text import decoded, printable, read_bytes, some_of
 
-__all__ = ["check_sessions", "find_participants", "parse_labels"]
+__all__ = ["check_sessions", "find_participants", "parse_labels", "unknown_participants"]
 
 _log = logging.getLogger(__name__)
 
 _LABEL_COLUMNS = ("participant_id", "session_id")
 
 
-def parse_labels(values: Sequence[str]) -> tuple[str, ...]:
+def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     """Return labels without prefix from labels with or without it, or from files of labels.
 
     A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id`` or
-    ``session_id``, such as participants.tsv, or with the labels in its first column.
+    ``session_id``, such as participants.tsv, or with the labels in its first column. Like tables it may be
+    UTF-8, UTF-16 or Windows-1252.
+
+    Parameters
+    ----------
+    flag
+        The option, for messages.
 
     Raises
     ------
     NeuroFMError
-        A file cannot be read or contains no labels: it must not select all participants.
+        A label is empty, or a file cannot be read or contains no labels: it must not select all participants.
     """
-    labels = [re.sub(r"^(sub|ses)-", "", label) for value in values for label in _labels(value)]
+    labels = [re.sub(r"^(sub|ses)-", "", text.strip()) for value in values for text in _labels(value)]
+    if not all(labels):
+        raise NeuroFMError(
+            f"a label of {flag} is empty",
+            fix="Give a label, or omit the option to select all.",
+            code=Exit.USAGE,
+        )
     return tuple(dict.fromkeys(labels))
 
 
 def _labels(value: str) -> list[str]:
     path = Path(value)
     try:
-        if not path.is_file():
+        problem = fetch_problem(path, "the label file ") if path.suffix else None
+        if problem is None and not path.is_file():
             return [value]
-        lines = read_text(path).splitlines()
-        key = _label_column(lines)
-        labels = [label for (label,) in read_table(path, key)] if key else _first_column(lines)
-    except OSError:
+    except (OSError, ValueError):
         return [value]  # too long for a file name, or not accessible: a label
-    except ValueError as error:
+    if problem is not None:
+        raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE)
+    try:
+        lines = decoded(read_bytes(path))[0].splitlines()
+    except OSError as error:
         raise NeuroFMError(
-            f"the label file cannot be read ({error})",
+            f"the label file cannot be read ({error.strerror})",
             where=path,
-            fix="Save it as UTF-8.",
+            fix="Check the file and its permissions.",
             code=Exit.USAGE,
         ) from error
+    key = _label_column(lines)
+    labels = [label for (label,) in read_table(path, key)] if key else _first_column(lines)
     if not labels:
         raise NeuroFMError(
             "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
@@ -90,6 +106,16 @@ def find_participants(root: Path, labels: Sequence[str]) -> tuple[list[str], lis
     return [label for label in labels or existing if label in existing], links
 
 
+def unknown_participants(root: Path, labels: Iterable[str], having: Set[str]) -> dict[str, str]:
+    """Return the labels that neither the dataset nor ``having`` has, and the nearest that exists."""
+    existing = {path.name[4:] for path in root.glob("sub-*")} | having
+    return {
+        label: f"no such participant{_advice(label, existing, 'sub-')}"
+        for label in labels
+        if label not in existing
+    }
+
+
 def check_sessions(root: Path, labels: Sequence[str], having: Set[str]) -> None:
     """Raise if no participant has a session.
 
@@ -104,7 +130,8 @@ def check_sessions(root: Path, labels: Sequence[str], having: Set[str]) -> None:
         A session does not exist; the message names the nearest that does.
     """
     if not set(labels) <= having:
-        _check(labels, {path.name[4:] for path in root.glob("sub-*/ses-*")}, root, "session", "ses-")
+        in_dataset = {path.name[4:] for path in root.glob("sub-*/ses-*")}
+        _check(labels, in_dataset | having, root, "session", "ses-")
 
 
 def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:

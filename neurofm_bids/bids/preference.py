@@ -10,6 +10,9 @@ from neurofm_bids.bids.filters import Selector
 
 __all__ = ["passed_over"]
 
+_UNI = "UNIT1: there is a T1w image"
+_ASK = ' (to process the UNIT1 image, add "suffix": "UNIT1" to the filter file)'
+
 
 def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Selector) -> dict[Path, str]:
     """Return the selected images that are not processed, and why.
@@ -24,7 +27,8 @@ def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Sele
         A filter of ``part``, ``inv``, ``echo`` or ``suffix`` decides alone.
     """
     images = {path: described(path.name) for path in {*selected, *listed}}
-    having = {path.parent for path in listed if images[path]["suffix"] == "T1w" and not _parts(images[path])}
+    t1w = {path for path in images if images[path]["suffix"] == "T1w" and not _parts(images[path])}
+    having, processed = ({path.parent for path in t1w.intersection(paths)} for paths in (listed, selected))
     reasons = {}
     for path in selected:
         is_uni = images[path]["suffix"] == "UNIT1"
@@ -32,7 +36,7 @@ def passed_over(selected: Sequence[Path], listed: Sequence[Path], selector: Sele
         if unasked:
             reasons[path] = f"{unasked[0]}: not a T1w image by itself"
         elif is_uni and path.parent in having and not selector.asks_for("suffix"):
-            reasons[path] = "UNIT1: there is a T1w image"
+            reasons[path] = _UNI if path.parent in processed else f"{_UNI}, which is not selected{_ASK}"
     if not selector.asks_for("echo"):
         reasons |= _echoes({path: images[path] for path in selected if path not in reasons})
     return reasons

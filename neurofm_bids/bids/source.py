@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from neurofm_bids.bids.tables import listed
+from neurofm_bids.bids.sheets import listed
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 

@@ -41,8 +41,8 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
         )
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
-    many = [item.name for item, option in options_of(Selection) if option.many]
-    labels = {name: parse_labels(given[name]) for name in many if name in given}
+    flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}
+    labels = {name: parse_labels(given[name], flag) for name, flag in flags.items() if name in given}
     values = {**given, **labels, "work_dir": work_dir}
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(level for level in LEVELS if level in given["analysis_level"])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.filters import Selector, selector
+from neurofm_bids.bids.labels import check_sessions, unknown_participants
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
@@ -89,11 +90,16 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     Raises
     ------
     NeuroFMError
-        None of the participants is in the source dataset, or all its images are other ones.
+        None of the participants is in the source dataset, or all its images are other ones; or a session is
+        neither in the dataset nor in the output folder.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
-    _check_dataset(covariates.bids_dir, {scan.subject for scan in stored})
+    subjects = {scan.subject for scan in stored}
+    _check_dataset(covariates.bids_dir, subjects)
+    if stored:
+        having = {scan.session for scan in stored if scan.session}
+        check_sessions(covariates.bids_dir, selection.session_label, having)
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates, is_selected)
@@ -107,6 +113,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     named = {f"sub-{label}" for label in selection.participant_label}
     having = {re.split("[_/]", stem)[0] for stem in (*reasons, *finished)}
     reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
+    unknown = unknown_participants(covariates.bids_dir, selection.participant_label, subjects)
+    reasons |= {f"sub-{label}": why for label, why in unknown.items() if f"sub-{label}" not in having}
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return (
         _cohort(label, alike, missing, tuple(warnings))

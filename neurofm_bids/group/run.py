@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
@@ -76,7 +77,7 @@ def write_group(
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
         cohort = collect(out_dir, label, covariates, selection)
-        covariates.log_known([member.scan for member in cohort.members])
+        log_coverage(covariates, [member.scan for member in cohort.members])
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
 from neurofm_bids.bids.names import LOCK, Derivatives
@@ -59,7 +60,7 @@ def run_participant(config: Config) -> RunResult:
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
-            reports.covariates.log_known(plan.done)
+            log_coverage(reports.covariates, plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         if config.outputs.reports_only:
@@ -71,7 +72,7 @@ def run_participant(config: Config) -> RunResult:
         with _run_log(config) as log:
             result.log_folder = log.folder
             _log_start(job, plan, log)
-            reports.covariates.log_known([*plan.done, *plan.todo])
+            log_coverage(reports.covariates, [*plan.done, *plan.todo])
             _process(job, plan, result, reports, log)
             _log_end(job.out, result)
     return result

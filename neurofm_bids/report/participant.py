@@ -17,6 +17,7 @@ from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.methods import methods_of, plain_citations
 from neurofm_bids.report.render import render
 from neurofm_bids.storage.atomic import write_text
+from neurofm_bids.storage.tables import cell
 
 __all__ = ["ScanReport", "contents_comment", "write_participant_report"]
 
@@ -114,17 +115,31 @@ def contents_comment(contents: str) -> str:
 
 
 def _view(scan: ScanReport) -> dict[str, Any]:
-    record = scan.record
+    record, person = scan.record, scan.person
+    age = None if person.age_years is None else f"{_years(person.age_years)} years"
     return {
         "record": record,
         "path": record.scan.path,
         "stem": record.scan.stem,
-        "person": scan.person,
-        "predicted": [_predicted(name, item, scan.person) for name, item in record.predictions.items()],
+        "age": age or _unread(person.age_text, is_unclear="age" in person.unclear),
+        "sex": person.sex or _unread(person.sex_text, is_unclear="sex" in person.unclear),
+        "predicted": [_predicted(name, item, person) for name, item in record.predictions.items()],
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
         "quality": [_metric(name, value) for name, value in record.image_quality.items()],
         "figures": [(*_CAPTIONS[name], _data_uri(path)) for name, path in scan.figures.items()],
     }
+
+
+def _unread(text: str | None, *, is_unclear: bool) -> str:
+    """Return what a report shows of an age or a sex that is not known: what the dataset has instead."""
+    if not text:
+        return "unknown"
+    return f"not understood: {cell(text)[:50]}" if is_unclear else f"unknown ({cell(text)[:50]})"
+
+
+def _years(age: float) -> str:
+    """Return an age as people read it, that of a small child with two decimals."""
+    return f"{round(age, 1 if age >= 3 else 2):g}"
 
 
 def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
@@ -136,7 +151,7 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
     remarks = [] if prediction.in_range else ["outside the range for which the model was trained"]
     if name == "age" and person.age_years is not None:
         gap = prediction.value - person.age_years
-        remarks.append(f"recorded age {person.age_years:g}, gap {gap:+.1f} years")
+        remarks.append(f"recorded age {_years(person.age_years)}, gap {gap:+.1f} years")
         remarks += [column(AGE_REMARKS)["Levels"][name] for name in person.remarks]
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
     of = prediction.of_class

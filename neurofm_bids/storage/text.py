@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["printable", "read_bytes", "read_json", "read_text", "some_of"]
+__all__ = ["decoded", "printable", "read_bytes", "read_json", "read_text", "some_of"]
 
 _MAX_BYTES = 2**28
 _SHOWN = 5  # of many names
@@ -45,21 +47,49 @@ def read_text(path: Path, *, errors: str = "strict") -> str:
     return read_bytes(path).decode("utf-8-sig", errors)
 
 
-def read_json(path: Path) -> Any:
+def decoded(content: bytes) -> tuple[str, int]:
+    r"""Return text as spreadsheets and shells write it, and the first line that is not UTF-8, 0 if none.
+
+    UTF-16 is known by its byte-order mark; what is not UTF-8 is read as Windows-1252.
+
+    >>> decoded("a".encode("utf-16")), decoded(b"a\nK\xf6ln")
+    (('a', 0), ('a\nKöln', 2))
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace"), 0
+    try:
+        return content.decode("utf-8-sig"), 0
+    except UnicodeDecodeError as error:
+        return content.decode("cp1252", "replace"), len(content[: error.start + 1].splitlines())
+
+
+def read_json(path: Path, *, unique_keys: bool = False) -> Any:
     """Return the value of a JSON file.
+
+    Parameters
+    ----------
+    unique_keys
+        Refuse an object that has a key twice; otherwise the last one counts.
 
     Raises
     ------
     OSError
         As :func:`read_text`.
     ValueError
-        It is not valid JSON, or nested too deeply.
+        It is not valid JSON, nested too deeply, or has a key twice.
     """
     text = read_text(path)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique if unique_keys else None)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if repeated:
+        raise ValueError(f"it has the key {repeated[0]} twice")
+    return dict(pairs)
 
 
 def printable(text: str) -> str:

@@ -1,5 +1,4 @@
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -271,41 +270,27 @@ def test_each_table_has_its_own_unit_and_levels(tmp_path):
     assert [person.sex for person in people] == ["M", "M", "M", "F"]
 
 
+_COUNTS = "participant_id\tsession\tage\nsub-01\t{}\t30\nsub-02\t{}\t40\n"
+
+
 @pytest.mark.parametrize(
-    ("table", "level", "line"),
+    ("first", "second", "ages"),
     [
-        (
-            "participant_id\tage\tsex\nsub-01\t30\tF\nsub-02\tunknown\t1\nsub-03\t18-38\tn/a\n",
-            logging.WARNING,
-            "Ages known for 1 of 4 participants; not understood: sub-02 'unknown', sub-03 '18-38'. "
-            "Sexes known for 1 of 4 participants; not understood: sub-02 '1'.",
-        ),
-        (
-            "participant_id\tsex\nsub-04\tO\n",
-            logging.INFO,
-            "Ages known for 0 of 4 participants. "
-            "Sexes known for 0 of 4 participants; not understood: sub-04 'O'.",
-        ),
-        (None, None, None),
+        ("ses-02", "ses-01", (None, 30, 40)),
+        ("02", "01", (None, 30, 40)),
+        ("1", "1", (30, None, 40)),
+        ("1", "n/a", (30, None, 40)),
+        ("2", "1", (30, 30, 40)),  # the number of sessions
+        ("02", "02", (30, 30, 40)),  # there is no such session of sub-02
+        ("3", "1", (30, 30, 40)),
+        ("baseline", "followup", (30, 30, 40)),
+        ("n/a", "n/a", (30, 30, 40)),
     ],
 )
-def test_what_is_known_is_logged(tmp_path, caplog, table, level, line):
-    caplog.set_level(logging.INFO)
-    if table:
-        write(tmp_path / "participants.tsv", table)
-    scans = [Scan("01", "a"), Scan("01", "b"), Scan("02"), Scan("03"), Scan("04")]
-    Covariates(tmp_path).log_known(scans)
-    assert [(r.levelno, r.getMessage()) for r in caplog.records] == ([(level, line)] if line else [])
-
-
-def test_the_log_shortens_what_is_not_understood(tmp_path, caplog):
-    ages = ["999", "-1", "30", "n/a", "89+", *["x" * 10**6] * 5]
-    rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
-    write(tmp_path / "participants.tsv", f"participant_id\tage\n{rows}")
-    Covariates(tmp_path).log_known([Scan(str(number)) for number in range(len(ages))])
-    assert (
-        "Ages known for 2 of 10 participants; not understood: sub-0 '999', sub-1 '-1', sub-5 'xx"
-        in caplog.text
-    )
-    assert "and 2 more. Sexes" in caplog.text
-    assert len(caplog.text) < 500
+def test_a_column_session_holds_sessions_where_the_dataset_has_them(tmp_path, first, second, ages):
+    for folder in ("sub-01/ses-01", "sub-01/ses-02", "sub-02/ses-01"):
+        (tmp_path / folder).mkdir(parents=True)
+    write(tmp_path / "participants.tsv", _COUNTS.format(first, second))
+    covariates = Covariates(tmp_path)
+    scans = (Scan("01", "01"), Scan("01", "02"), Scan("02", "01"))
+    assert tuple(covariates.person(scan).age_years for scan in scans) == ages

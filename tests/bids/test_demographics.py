@@ -103,3 +103,34 @@ def test_a_code_is_no_age():
 )
 def test_sexes(text, levels, sex):
     assert Definition(levels={"sex": levels}).sex(text) == sex
+
+
+_LEVELED = Definition(
+    levels={"sex": {"1": "male", "3": "other", "4": "", "5": "not said"}, "age": {"999": ""}}
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "unclear"),
+    [
+        ("", ()),
+        ("F", ()),
+        ("1.0", ()),
+        ("3", ()),
+        ("O", ()),
+        ("Other", ()),
+        ("2", ("sex", "sex_code")),
+        ("4", ("sex", "sex_code")),
+        ("5", ("sex",)),
+        ("f/m", ("sex",)),
+    ],
+)
+def test_a_sex_that_is_written_and_not_understood(text, unclear):
+    assert _LEVELED.unclear_sex(text) == unclear
+
+
+@pytest.mark.parametrize(
+    ("text", "unclear"), [("", ()), ("30", ()), ("999.0", ()), ("18-38", ("age",)), ("-1", ("age",))]
+)
+def test_an_age_that_is_written_and_not_understood(text, unclear):
+    assert _LEVELED.unclear_age(text) == unclear

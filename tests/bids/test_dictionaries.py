@@ -24,7 +24,7 @@ def test_an_unknown_unit_gives_no_age(tmp_path, caplog, units):
     (record,) = caplog.records
     assert record.getMessage() == (
         f"participants.json gives age in {units!r}, which is not a known unit: these ages are not used. "
-        "Use years (a), months (mo), weeks (wk) or days (d)."
+        'Use years (a), months (mo), weeks (wk) or days (d), as in {"age": {"Units": "year"}}.'
     )
 
 

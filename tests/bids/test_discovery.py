@@ -234,3 +234,15 @@ def test_hidden_sidecars_are_ignored(bids_dataset):
     for path in (root / "._T1w.json", root / ONE.replace("anat/", "anat/._").replace(".nii.gz", ".json")):
         path.write_bytes(b"\0\5\x16\7")
     assert dict(select(root).scans[0].metadata) == {}
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_description_that_is_not_fetched_says_how_to_fetch_it(bids_dataset, skip):
+    root = bids_dataset(ONE)
+    path = root / "dataset_description.json"
+    path.unlink()
+    path.symlink_to(".git/annex/objects/xx")
+    with pytest.raises(NeuroFMError) as error:
+        select(root, skip_bids_validation=skip)
+    assert error.value.what == "dataset_description.json has not been downloaded"
+    assert (error.value.fix, error.value.code) == (f"Run: datalad get {path}", Exit.INVALID_BIDS)

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -35,7 +36,14 @@ def test_filters_are_those_of_the_t1w_section(tmp_path):
         ({"direction": None}, "unknown filter direction"),
         ({"session": []}, "the filter session has a value that cannot be used"),
         ({"session": "Query.SOME"}, "the filter session has a value that cannot be used"),
-        ({"run": [None, "Query.none"]}, "the filter run has a value that cannot be used"),
+        ({"run": [None, "query.some"]}, 'the filter run has a value that cannot be used: "query.some"'),
+        ({"run": ""}, "the filter run has a value that cannot be used"),
+        ({"run": -1}, "the filter run has a value that cannot be used: -1"),
+        ({"run": "run-"}, 'the filter run has a value that cannot be used: "run-"'),
+        ({"run": "ses-1"}, 'the filter run has a value that cannot be used: "ses-1"'),
+        ({"acquisition": ["x", "mp*"]}, 'the filter acquisition has a value that cannot be used: "mp*"'),
+        ({"reconstruction": "a b"}, 'the filter reconstruction has a value that cannot be used: "a b"'),
+        ({"suffix": "Query.SOME"}, 'the filter suffix has a value that cannot be used: "Query.SOME"'),
         ({"suffix": "T2w"}, "the filter suffix excludes T1w and UNIT1, the only ones processed"),
         ({"suffix": "t1w"}, "the filter suffix excludes T1w and UNIT1"),
         ({"extension": ".mgz"}, "the filter extension excludes nii and nii.gz"),
@@ -48,7 +56,7 @@ def test_filters_that_cannot_be_used_are_usage_errors_with_their_name(
     bids_dataset, tmp_path, capsys, t1w, message
 ):
     path = write_filters(tmp_path, t1w)
-    with pytest.raises(NeuroFMError, match=message) as error:
+    with pytest.raises(NeuroFMError, match=re.escape(message)) as error:
         read_filter_file(path)
     assert error.value.code is Exit.USAGE
     root = bids_dataset("sub-01/anat/sub-01_T1w.nii.gz")
@@ -88,6 +96,9 @@ def test_an_unknown_section_is_a_usage_error_that_names_the_nearest(tmp_path, se
         ({"run": "Query.ANY"}, {"1", "02", "3"}),
         ({"run": "Query.NONE"}, {None}),
         ({"run": "<Query.NONE: 1>"}, {None}),
+        ({"run": "query.none"}, {None}),
+        ({"run": ["QUERY.None", "Query.any"]}, {"1", "02", "3", None}),
+        ({"run": ["run-1", "run-2"]}, {"1", "02"}),
         ({"run": "Query.REQUIRED"}, {"1", "02", "3"}),
         ({"run": "Query.OPTIONAL"}, {"1", "02", "3", None}),
         ({"run": ["Query.NONE", 1]}, {None, "1"}),
@@ -109,7 +120,10 @@ def test_filters_reach_the_plan_of_a_run(bids_dataset, tmp_path, capsys, t1w, ru
     assert {run for run, stem in stems.items() if f"/{stem}.nii.gz" in planned} == runs
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"t1w": [1]}', '{"t1w": 5}', "[" * 100_000])
+_TWICE = ('{"t1w": {"run": 1, "run": 2}}', '{"t1w": {}, "t1w": {}}')
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"t1w": [1]}', '{"t1w": 5}', "[" * 100_000, *_TWICE])
 def test_filter_files_that_cannot_be_read(tmp_path, text):
     path = tmp_path / "filter.json"
     path.write_text(text)
@@ -131,3 +145,15 @@ def test_a_selector_reads_names_of_images_and_stems_of_outputs(tmp_path):
     assert selects("01", "sub-01_ses-a_rec-UNIT1")
     assert (selects.asks_for("suffix"), selects.asks_for("part")) == (True, False)
     assert Selector(participants=("02",))("01", "sub-01") is False
+
+
+def test_labels_in_filters_may_have_the_prefix_of_their_entity(tmp_path):
+    filters = {"acquisition": "acq-x", "session": ["ses-a", "b"], "subject": "sub-01", "extension": ".nii"}
+    plain = (("acquisition", "x"), ("extension", "nii"), ("session", ["a", "b"]), ("subject", "01"))
+    assert read_filter_file(write_filters(tmp_path, filters)) == plain
+
+
+def test_a_key_that_a_filter_file_has_twice_is_named(tmp_path):
+    (tmp_path / "filter.json").write_text('{"t1w": {"run": 1, "run": 2}}')
+    with pytest.raises(NeuroFMError, match="it has the key run twice"):
+        read_filter_file(tmp_path / "filter.json")

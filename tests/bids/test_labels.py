@@ -1,7 +1,11 @@
+import os
+
 import pytest
 
-from neurofm_bids.bids.labels import check_sessions, find_participants, parse_labels
+from neurofm_bids.bids.labels import check_sessions, find_participants, parse_labels, unknown_participants
 from neurofm_bids.errors import Exit, NeuroFMError
+
+FLAG = "--participant-label"
 
 
 @pytest.mark.parametrize(
@@ -22,9 +26,10 @@ from neurofm_bids.errors import Exit, NeuroFMError
     ],
 )
 def test_labels_from_a_file(tmp_path, name, content, labels):
-    (tmp_path / name).write_text(content)
-    assert parse_labels([str(tmp_path / name)]) == labels
-    assert parse_labels(["sub-x", str(tmp_path / name), "x"]) == ("x", *labels)
+    for written in (content.encode(), content.removeprefix("\ufeff").encode("utf-16")):
+        (tmp_path / name).write_bytes(written)
+        assert parse_labels([str(tmp_path / name)], FLAG) == labels
+        assert parse_labels(["sub-x", str(tmp_path / name), "x"], FLAG) == ("x", *labels)
 
 
 @pytest.mark.parametrize(
@@ -33,19 +38,49 @@ def test_labels_from_a_file(tmp_path, name, content, labels):
         (b"", "the file contains no labels"),
         (b"\n \n", "the file contains no labels"),
         (b"participant_id\tage\n", "the file contains no labels"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "the file contains no labels"),
+        (b"01\nsub-\n", "a label of --participant-label is empty"),
+        (b"/annex/objects/MD5E-s9--0.txt\n", "the label file has not been downloaded"),
     ],
 )
 def test_a_file_of_labels_never_stands_for_everybody(tmp_path, content, message):
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(NeuroFMError, match=message) as error:
-        parse_labels([str(tmp_path / "labels.txt")])
+        parse_labels([str(tmp_path / "labels.txt")], FLAG)
     assert error.value.code is Exit.USAGE
+
+
+def test_a_link_to_a_file_of_labels_that_is_not_there_says_how_to_fetch_it(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.symlink_to(".git/annex/objects/x")
+    with pytest.raises(NeuroFMError, match="the label file has not been downloaded") as error:
+        parse_labels([str(path)], FLAG)
+    assert (error.value.code, error.value.fix) == (Exit.USAGE, f"Run: datalad get {path}")
+
+
+def test_a_file_of_labels_that_is_too_long_is_no_label(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.touch()
+    os.truncate(path, 2**28 + 1)
+    with pytest.raises(NeuroFMError, match="the label file cannot be read \\(File too large\\)") as error:
+        parse_labels([str(path)], FLAG)
+    assert error.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize("value", ["", " ", "sub-", "ses-", "\r"])
+def test_an_empty_label_is_a_usage_error(value):
+    with pytest.raises(NeuroFMError, match="a label of --participant-label is empty") as error:
+        parse_labels(["01", value], FLAG)
+    assert error.value.code is Exit.USAGE
+
+
+def test_white_space_around_a_label_does_not_count():
+    assert parse_labels(["sub-01\r", " 02"], FLAG) == ("01", "02")
 
 
 @pytest.mark.parametrize("value", ["l" * 5000, "..", "a\0b"])
 def test_labels_that_are_no_file_names(value):
-    assert parse_labels([value]) == (value,)
+    assert parse_labels([value], FLAG) == (value,)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +112,20 @@ def test_an_unknown_session_is_an_error_unless_another_participant_has_it(tmp_pa
         check_sessions(tmp_path, ("01", "2", "y"), {"01"})
     assert error.value.what == "no such session: 2 (did you mean ses-02?), y"
     assert error.value.code is Exit.NOTHING_SELECTED
+
+
+def test_labels_of_a_file_are_treated_like_those_of_the_command_line(tmp_path):
+    (tmp_path / "sub-01").mkdir()
+    (tmp_path / "labels.txt").write_text("1\n")
+    for value in ("1", str(tmp_path / "labels.txt")):
+        with pytest.raises(NeuroFMError, match=r"no such participant: 1 \(did you mean sub-01\?\)"):
+            find_participants(tmp_path, parse_labels([value], FLAG))
+
+
+def test_a_participant_with_outputs_or_in_the_dataset_is_no_mistake(tmp_path):
+    (tmp_path / "sub-01").mkdir()
+    assert unknown_participants(tmp_path, ("01", "1", "gone", "gon", "x"), {"gone"}) == {
+        "1": "no such participant (did you mean sub-01?)",
+        "gon": "no such participant (did you mean sub-gone?)",
+        "x": "no such participant",
+    }

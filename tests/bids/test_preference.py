@@ -8,7 +8,11 @@ ANAT = Path("/bids/sub-01/anat")
 
 def test_an_image_that_labels_or_filters_exclude_still_counts_as_the_t1w_of_its_session():
     uni, t1w = ANAT / "sub-01_UNIT1.nii.gz", ANAT / "sub-01_run-1_T1w.nii.gz"
-    assert passed_over([uni], [uni, t1w], Selector()) == {uni: "UNIT1: there is a T1w image"}
+    assert passed_over([uni, t1w], [uni, t1w], Selector()) == {uni: "UNIT1: there is a T1w image"}
+    assert passed_over([uni], [uni, t1w], Selector()) == {
+        uni: "UNIT1: there is a T1w image, which is not selected "
+        '(to process the UNIT1 image, add "suffix": "UNIT1" to the filter file)'
+    }
     assert passed_over([uni], [uni], Selector()) == {}
 
 

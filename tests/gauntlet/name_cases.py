@@ -68,6 +68,14 @@ NAMES = (
     NameCase("UNIT1.nii.gz", "skipped", _UNI, ("T1w.nii.gz",)),
     NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), filters={"suffix": "UNIT1"}),
     NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), filters={"suffix": ["T1w", "UNIT1"]}),
+    NameCase(
+        "UNIT1.nii.gz",
+        "skipped",
+        f'{_UNI}, which is not selected (to process the UNIT1 image, add "suffix": "UNIT1" to the filter '
+        "file)",
+        ("run-1_T1w.nii.gz",),
+        {"run": None},
+    ),
     NameCase("UNIT1.nii.gz", beside=("inv-1_T1w.nii.gz",)),
     NameCase("ses-b/anat/sub-01_ses-b_UNIT1.nii.gz", beside=("ses-a/anat/sub-01_ses-a_T1w.nii.gz",)),
     NameCase(
@@ -122,6 +130,7 @@ NAMES = (
     # filters
     NameCase("T1w.nii.gz", beside=("run-1_T1w.nii.gz",), filters={"run": None}),
     NameCase("run-1_T1w.nii.gz", beside=("T1w.nii.gz",), filters={"run": "Query.REQUIRED"}),
+    NameCase("run-1_T1w.nii.gz", filters={"run": "run-01"}),
     NameCase("T1w.nii.gz", filters={"run": "Query.OPTIONAL", "space": None, "desc": "Query.NONE"}),
     NameCase(
         "T1w.nii.gz", filters={"part": ["mag", None], "datatype": "anat", "extension": [".nii", ".nii.gz"]}

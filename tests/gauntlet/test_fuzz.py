@@ -217,4 +217,10 @@ def test_names(parts, ending):
 @settings(max_examples=100, deadline=None)
 @given(values=st.lists(st.text(max_size=300), max_size=3))
 def test_labels(values):
-    assert len(parse_labels(values)) <= len(values)
+    if not all(value.strip() and value.strip() not in {"sub-", "ses-"} for value in values):
+        with pytest.raises(NeuroFMError, match="a label of --participant-label is empty"):
+            parse_labels(values, "--participant-label")
+        return
+    labels = parse_labels(values, "--participant-label")
+    assert all(labels)
+    assert len(labels) <= len(values)

@@ -6,6 +6,7 @@ import pytest
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.config import Selection
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
 from tests.samples import prediction, scan_record, write_scan
 
@@ -171,6 +172,7 @@ def test_folders_that_could_not_be_listed_count_while_they_are_closed(
         (tmp_path / path).unlink()
         (tmp_path / path).symlink_to(target)
     collected("sub-01")
+    (tmp_path / "sub-01" / "ses-b").mkdir(parents=True)
     cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(**selection))
     assert reasons(cohort) == missing
 
@@ -232,6 +234,22 @@ def test_labels_and_filters_select_members_and_what_is_missing(
     cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), chosen)
     assert [member.scan.stem for member in cohort.members] == members
     assert reasons(cohort).keys() == missing
+
+
+def test_a_mistyped_label_offers_the_nearest_as_at_the_participant_level(collected, tmp_path):
+    collected("sub-01_ses-a", "sub-02_ses-b")
+    (tmp_path / "sub-03").mkdir()
+    for label, reason in (
+        ("2", "no such participant (did you mean sub-02?)"),
+        ("03", "no scan of this participant is selected"),
+    ):
+        chosen = Selection(participant_label=("01", label))
+        cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), chosen)
+        assert reasons(cohort) == {f"sub-{label}": reason}
+    with pytest.raises(NeuroFMError) as error:
+        collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(session_label=("a", "B")))
+    assert error.value.what == "no such session: B (did you mean ses-b?)"
+    assert error.value.code is Exit.NOTHING_SELECTED
 
 
 def test_a_filter_of_extensions_is_warned_of_as_other_options_are(collected, tmp_path):

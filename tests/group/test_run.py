@@ -68,7 +68,7 @@ def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans
     assert main([*command, *(option.format(filters=filters) for option in options)]) == code
     assert [path.name for path in (cohort / "logs").iterdir()] == [".lock"]
     log = capsys.readouterr().err
-    assert ("sub-03: no scan of this participant is selected" in log) == ("03" in options)
+    assert ("sub-03: no such participant" in log) == ("03" in options)
     if scans:
         used = " ".join(options).format(filters=filters)
         partial = f"{len(scans)} of 4 finished scans are in the group tables ({used.replace('sub-', '')})."
@@ -183,11 +183,18 @@ def test_other_models_are_left_alone(cohort):
     assert caught.value.code == Exit.NOTHING_SELECTED
 
 
+_MISSING = "Process the missing scans first."
+
+
 @pytest.mark.parametrize(
     ("label", "options", "fix"),
     [
-        ("openS", {"session_label": ("zz",)}, "Check the options that select scans."),
-        ("openS", {"participant_label": ("77",)}, "Process the missing scans first."),
+        (
+            "openS",
+            {"participant_label": ("02",), "session_label": ("a",)},
+            "Process the missing scans first.",
+        ),
+        ("openS", {"participant_label": ("77",)}, _MISSING),
         ("neurofmS", {}, "Run the participant level with this model first."),
         ("neurofmS", {"session_label": ("zz",)}, "Run the participant level with this model first."),
     ],

@@ -123,3 +123,26 @@ def test_pages_render_in_a_browser(brain_and_mask, browser, tmp_path):
     pixels = np.asarray(Image.open(shot).convert("RGB")).reshape(-1, 3).astype(int)
     assert (pixels.max(axis=1) < 10).mean() > 0.1  # the black of the figure
     assert ((pixels[:, 0] - pixels[:, 1:].max(axis=1)) > 80).any()  # the red of the contours
+
+
+@pytest.mark.parametrize(
+    ("person", "shown"),
+    [
+        (Person(34.0, "34", "F", "f"), "age 34 years, sex F."),
+        (Person(34.299999, "411.6", "M", "1"), "age 34.3 years, sex M."),
+        (Person(800 / 365.25, "800"), "age 2.19 years, sex unknown."),
+        (Person(100.04, "100.04"), "age 100 years, sex unknown."),
+        (
+            Person(None, "<18", None, "1", unclear=("age", "sex", "sex_code")),
+            "age not understood: &lt;18, sex not understood: 1.",
+        ),
+        (Person(None, "999", None, "O"), "age unknown (999), sex unknown (O)."),
+    ],
+)
+def test_recorded_age_and_sex_are_shown_as_known_or_as_written(tmp_path, person, shown):
+    assert f"Recorded in the dataset: {shown}" in page(tmp_path, scan(person))
+
+
+def test_a_long_value_is_shortened(tmp_path):
+    text = page(tmp_path, scan(Person(None, "x" * 1000, unclear=("age",))))
+    assert f"age not understood: {'x' * 50}, sex" in text

@@ -1,0 +1,160 @@
+import json
+import logging
+
+import pytest
+
+from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.coverage import log_coverage
+from tests.bids.test_covariates import Scan, write
+
+FOUR = [Scan("01", "a"), Scan("01", "b"), Scan("02"), Scan("03"), Scan("04")]
+
+
+@pytest.fixture
+def logged(tmp_path, caplog):
+    """Return a function that writes tables and returns the lines logged, and the warnings among them."""
+    caplog.set_level(logging.INFO)
+
+    def log(tables, scans=FOUR, levels=None):
+        for scan in scans:
+            (tmp_path / scan.path).parent.mkdir(parents=True, exist_ok=True)
+        for name, text in tables.items():
+            write(tmp_path / f"{name}.tsv", text)
+        if levels:
+            write(tmp_path / "participants.json", json.dumps({"sex": {"Levels": levels}}))
+        log_coverage(Covariates(tmp_path), scans)
+        return [(record.levelno, record.getMessage()) for record in caplog.records]
+
+    return log
+
+
+_HEAD = "participant_id\tage\tsex\n"
+_CODES = (
+    "No data dictionary gives the meaning of {} in the column of sexes. Add it to participants.json, such as "
+    '{{"sex": {{"Levels": {{"1": "male", "2": "female"}}}}}}.'
+)
+
+
+@pytest.mark.parametrize(
+    ("tables", "level", "line"),
+    [
+        (
+            {"participants": f"{_HEAD}sub-01\t30\tF\nsub-02\told\t?\nsub-03\t18-38\tn/a\nsub-04\tn/a\tO\n"},
+            logging.WARNING,
+            "Ages known for 1 of 4 participants; not understood: sub-02 'old', sub-03 '18-38'. "
+            "Sexes known for 1 of 4 participants; not understood: sub-02 '?'.",
+        ),
+        (
+            {"sub-01/sub-01_sessions": "session_id\tage\nses-a\t30\nses-b\t31\n"},
+            logging.INFO,
+            "Ages known for 1 of 4 participants. Sexes known for 0 of 4 participants.",
+        ),
+        ({}, logging.INFO, "Ages known for 0 of 4 participants. Sexes known for 0 of 4 participants."),
+    ],
+)
+def test_one_line_says_what_is_known(logged, tables, level, line):
+    assert logged(tables) == [(level, line)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "unclear", "warnings"),
+    [
+        (None, "; not understood: sub-01 '1', sub-02 '2.0', sub-03 '2.0'", [_CODES.format("1, 2.0")]),
+        ({"1": "male"}, "; not understood: sub-02 '2.0', sub-03 '2.0'", [_CODES.format("2.0")]),
+        ({"1": "male", "2": "not reported"}, "; not understood: sub-02 '2.0', sub-03 '2.0'", []),
+        ({"1": "male", "2": "other"}, "", []),
+        ({"1": "male", "2": "female"}, "", []),
+    ],
+)
+def test_codes_of_sexes_need_levels(logged, levels, unclear, warnings):
+    table = f"{_HEAD}sub-01\t30\t1\nsub-02\t40\t2.0\nsub-03\t50\t2.0\n"
+    (_, line), *others = logged({"participants": table}, [Scan("01"), Scan("02"), Scan("03")], levels)
+    known = 0 if levels is None else 3 if levels.get("2") == "female" else 1
+    assert line == f"Ages known for 3 of 3 participants. Sexes known for {known} of 3 participants{unclear}."
+    assert others == [(logging.WARNING, warning) for warning in warnings]
+
+
+def test_codes_of_missing_ages_are_understood(logged, tmp_path):
+    write(tmp_path / "participants.json", json.dumps({"age": {"Levels": {"999": "not known"}}}))
+    (record,) = logged({"participants": f"{_HEAD}sub-01\t999\tF\n"}, [Scan("01")])
+    expected = "Ages known for 0 of 1 participants. Sexes known for 1 of 1 participants."
+    assert record == (logging.INFO, expected)
+
+
+_SEX, _SCANS = "participant_id\tsex\nsub-01\tF\n", "filename\tage\nanat/sub-01_ses-a_T1w.nii\t3\n"
+_NO_AGE = "No table has a column age, so no age is known ({}). Name the column of ages age."
+
+
+@pytest.mark.parametrize(
+    ("tables", "warnings"),
+    [
+        (
+            {"participants": "participant_id\tsex\tAge_at_scan\nsub-01\tF\t30\n"},
+            [_NO_AGE.format("participants.tsv has the columns Age_at_scan, sex")],
+        ),
+        (
+            {
+                "participants": "participant_id\tsex\nsub-01\tF\n",
+                "sub-01/sub-01_sessions": "session_id\tmood\na\t1\nb\t2\n",
+            },
+            [
+                _NO_AGE.format(
+                    "participants.tsv has the columns sex; sub-<label>_sessions.tsv has the columns mood"
+                )
+            ],
+        ),
+        ({"participants": "participant_id\tAGE\nsub-01\tn/a\n"}, []),
+        (
+            {
+                "participants": _SEX,
+                "sub-01/ses-a/sub-01_ses-a_scans": _SCANS,
+            },
+            [],
+        ),
+        (
+            {"participants": "participant_id\tage\nsub-1\t30\nS02\t40\nsub-9\t50\n"},
+            ["participants.tsv: 2 labels of no participant in the dataset (S02, 9)."],
+        ),
+        (
+            {"participants": "participant_id\tsession_id\tage\nsub-01\tses-a\t30\n"},
+            ["participants.tsv: no row for 1 of those selected (sub-01 ses-b)."],
+        ),
+        (
+            {"participants": "participant_id\tage\nsub-x\t30\n"},
+            [
+                "participants.tsv: no row for 1 of those selected (sub-01).",
+                "participants.tsv: 1 label of no participant in the dataset (x).",
+            ],
+        ),
+        (
+            {"sub-01/sub-01_sessions": "session_id\tage\nses-a\t30\nses-bl\t31\n"},
+            ["sub-<label>_sessions.tsv: no row for 1 of those selected (sub-01 ses-b)."],
+        ),
+        ({"participants": "participant_id\tage\n"}, ["participants.tsv has no rows that can be used."]),
+    ],
+)
+def test_what_tables_have_and_is_not_used_is_named(logged, tables, warnings):
+    assert [text for level, text in logged(tables, FOUR[:2]) if level == logging.WARNING] == warnings
+
+
+def test_many_participants_without_a_row_are_counted(logged):
+    scans = [Scan(f"{number:02}") for number in range(1, 41)]
+    *_, (_, last) = logged({"participants": "participant_id\tage\n" + "1\t30\n"}, scans)
+    expected = "no row for 39 of those selected (sub-02, sub-03, sub-04, sub-05, sub-06 and 34 more)."
+    assert last == f"participants.tsv: {expected}"
+
+
+def test_the_log_shortens_what_is_not_understood(logged):
+    ages = ["999", "-1", "30", "n/a", "89+", *["x" * 10**6] * 5]
+    rows = "".join(f"{number}\t{age}\n" for number, age in enumerate(ages))
+    scans = [Scan(str(number)) for number in range(len(ages))]
+    ((_, line),) = logged({"participants": f"participant_id\tage\n{rows}"}, scans)
+    assert line.startswith(
+        "Ages known for 2 of 10 participants; not understood: sub-0 '999', sub-1 '-1', sub-5 'xx"
+    )
+    assert "and 2 more. Sexes" in line
+    assert len(line) < 500
+
+
+def test_nothing_is_logged_of_no_scan(logged):
+    assert logged({"participants": "participant_id\tage\nsub-01\t30\n"}, []) == []
