@@ -23,6 +23,8 @@ OWNERS = {
     "antspyx": "ants",
     "pyyaml": "yaml",
     "pillow": "PIL",
+    "connected-components-3d": "cc3d",
+    "fill-voids": "fill_voids",
 }
 
 

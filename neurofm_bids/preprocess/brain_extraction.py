@@ -18,6 +18,8 @@ from neurofm_bids.records.measurement import BrainExtraction
 __all__ = ["extract_brain", "looks_stripped"]
 
 _PLAUSIBLE_ML = (600.0, 2300.0)
+_SMALL, _LARGE = (128,) * 3, (256,) * 3  # what deepbet's networks read: the head; the box of the brain
+_BOX_MARGIN = 0.1
 _FIX = "Check the image: is it an upright T1w of a whole head?"
 
 
@@ -84,30 +86,31 @@ def looks_stripped(t1w: nib.Nifti1Image) -> bool:
     return bool(low <= volume <= high and rest < 0.1 * volume)
 
 
+def _faces(data: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return views of the six faces of an array, two for each axis."""
+    return [np.moveaxis(data, axis, 0)[index] for axis in range(3) for index in (0, -1)]
+
+
 def _background(data: NDArray[Any]) -> float:
-    faces = [np.take(data, index, axis).ravel() for axis in range(3) for index in (0, -1)]
-    values, counts = np.unique(np.concatenate(faces), return_counts=True)
+    values, counts = np.unique(np.concatenate([face.ravel() for face in _faces(data)]), return_counts=True)
     return float(values[counts.argmax()])
 
 
 def _foreground(t1w: nib.Nifti1Image) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_fill_holes
+    from fill_voids import fill
 
     data = np.asarray(t1w.dataobj)
     inside = largest_component(data != _background(data))
     if not inside.any():
         raise NeuroFMError("no brain was found", fix=_FIX)
-    return np.asarray(binary_fill_holes(inside), dtype=bool)
+    return np.asarray(fill(inside), dtype=bool)
 
 
 def _border_fraction(inside: NDArray[np.bool_]) -> float:
     """Return the largest share of the brain's cross-section that lies on a face of the image."""
-    shares = [
-        np.count_nonzero(np.take(inside, index, axis)) / max(1, int(inside.any(axis=axis).sum()))
-        for axis in range(3)
-        for index in (0, -1)
-    ]
-    return float(max(shares))
+    cut = np.array([np.count_nonzero(face) for face in _faces(inside)]).reshape(3, 2).max(axis=1)
+    sections = [max(1, np.count_nonzero(inside.any(axis=axis))) for axis in range(3)]
+    return float((cut / sections).max())
 
 
 @lru_cache(maxsize=1)
@@ -121,12 +124,45 @@ def _network() -> Any:
 
 def _deepbet(t1w: nib.Nifti1Image) -> NDArray[np.bool_]:
     canonical = nib.as_closest_canonical(t1w)
-    data = np.asarray(canonical.dataobj, dtype=np.float32)
-    network = _network()
     try:
-        probability = network.run_model(data.copy())
-        inside = network.postprocess(probability > 0.5) > 0
+        inside = _segmented(np.asarray(canonical.dataobj, dtype=np.float32))
     except (AssertionError, ValueError, RuntimeError, IndexError) as error:
         raise NeuroFMError("no brain was found", fix=_FIX) from error
     back = reorientation(canonical.affine, t1w.affine)
     return np.asarray(nib.orientations.apply_orientation(inside, back), dtype=bool)
+
+
+def _segmented(head: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the brain in a head in RAS+ order.
+
+    The mask is that of ``run_model`` and ``postprocess`` of deepbet, which keep four more copies of the image
+    in memory.
+    """
+    import torch
+    from deepbet.utils import keep_largest_connected_component, normalize
+    from fill_voids import fill
+
+    network = _network()
+    small = torch.from_numpy(_resized(head, _SMALL))
+    low, high = small.quantile(0.005), small.quantile(0.995)
+
+    def predicted(model: Any, volume: torch.Tensor) -> NDArray[np.bool_]:
+        with torch.inference_mode():
+            return np.asarray(model(normalize(volume, low, high)[None, None])[0, 1] > 0.5)
+
+    coarse = keep_largest_connected_component(predicted(network.bbox_model, small))
+    crop = network.get_bbox_with_margin(torch.from_numpy(coarse).float(), head.shape, _BOX_MARGIN)
+    fine = predicted(network.model, torch.from_numpy(_resized(head[crop], _LARGE)))
+    inside = np.zeros(head.shape, dtype=bool)
+    inside[crop] = fill(keep_largest_connected_component(_resized(fine, inside[crop].shape)))
+    return inside
+
+
+def _resized(data: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an array resampled as ``nearest-exact`` of PyTorch does, in single precision like there."""
+    places = (
+        (np.arange(new, dtype=np.float32) + np.float32(0.5)) * np.float32(old / new)
+        for old, new in zip(data.shape, shape, strict=True)
+    )
+    resized: NDArray[Any] = data[np.ix_(*(place.astype(int) for place in places))]
+    return resized

@@ -179,7 +179,7 @@ def _plane(volume: _Volume, axis: int, place: int, scale: NDArray[np.float64]) -
     """Return a slice with pixels of 1 mm, the upper or front end of the head on top."""
     from scipy.ndimage import zoom
 
-    plane = np.take(volume, place, axis)
+    plane = np.moveaxis(volume, axis, 0)[place]  # np.take copies a whole volume in Fortran order
     if not np.allclose(scale, 1):
         plane = zoom(plane, scale, order=1, grid_mode=True, mode="nearest")
     return np.asarray(plane.T[::-1])

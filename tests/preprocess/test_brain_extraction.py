@@ -6,6 +6,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import mask_volume_mm3
 from neurofm_bids.preprocess.brain_extraction import extract_brain, looks_stripped
 from neurofm_bids.preprocess.load import load_t1w
+from neurofm_bids.resources import torch_threads
 
 HEADS = {
     "ds000011/sub-12/anat/sub-12_T1w.nii.gz": False,
@@ -112,6 +113,18 @@ def test_real_head(shared):
     other = np.asarray(reference.dataobj) > 0
     assert 2 * (moved & other).sum() / (moved.sum() + other.sum()) > 0.94
     assert (moved & other).sum() / other.sum() > 0.99  # next to nothing of the brain is lost
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("path", [path for path, stripped in HEADS.items() if not stripped])
+def test_the_mask_is_that_of_deepbet(shared, path):
+    from deepbet import BrainExtraction
+
+    t1w = load_t1w(shared / "data" / path)
+    mask, _ = extract_brain(t1w, "force")
+    with torch_threads(1):
+        _, expected, _ = BrainExtraction(no_gpu=True).run(t1w)
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), np.asarray(expected.dataobj))
 
 
 @pytest.mark.realdata
