@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
@@ -19,7 +21,7 @@ from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
 from neurofm_bids.records.cohort import Cohort, Missing
-from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
+from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
@@ -128,8 +130,9 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
 def _statistics(cohort: Cohort) -> Statistics:
     columns = cohort.columns
     names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
-    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
-    return compute(values, (cohort.values(KNOWN_AGE), cohort.values(AGE)), cohort.features)
+    ages, values = cohort.ages, {name: cohort.values(name) for name in names}
+    values[AGE_GAP][~ages.compared] = np.nan  # the gap to a lower bound is none
+    return compute({name: (columns[name]["Units"], values[name]) for name in names}, ages, cohort.features)
 
 
 def _write(

@@ -259,6 +259,25 @@ def test_statistics_reach_a_table(cohort):
     assert sum(scores) == pytest.approx(0, abs=1e-3)
 
 
+def test_lower_bounds_are_left_out_of_the_statistics_and_counted(cohort):
+    bids = cohort.parent / "bids"
+    (bids / "participants.tsv").write_text("participant_id\tage\nsub-01\t30\nsub-02\t89+\nsub-10\t33\n")
+    (bids / "sub-01" / "sub-01_sessions.tsv").unlink()
+    for session in "ab":
+        (bids / "sub-01" / f"ses-{session}").mkdir()
+    group(cohort)
+    rows = read_rows(cohort / "group_desc-openS_statistics.tsv")
+    found = {(row["measure"], row["statistic"]): (row["value"], row["n"]) for row in rows}
+    gap = "age_agreement"
+    assert found[gap, "mae"] == ("10.33333333", "3")  # gaps of 10, 11 and 10, and of -47 to the lower bound
+    assert found["age_gap_years", "minimum"] == ("10", "3")
+    counts = [found[gap, f"n_{name}"] for name in ("age_unknown", "lower_bound", "not_of_session")]
+    assert counts == [("0", "4"), ("1", "4"), ("2", "4")]
+    report = (cohort / "group_desc-openS.html").read_text()
+    assert "Scans left out: the age is a lower bound" in report
+    assert "Scans compared with an age that is not of their session" in report
+
+
 @pytest.mark.parametrize("folder", [None, ".", "sub-99"])
 def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
     before = {path: path.read_bytes() for path in group(cohort).paths}
