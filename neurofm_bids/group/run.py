@@ -27,7 +27,7 @@ from neurofm_bids.report.group import render_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
 
-__all__ = ["GroupResult", "write_group"]
+__all__ = ["GroupResult", "read_cohort", "write_group"]
 
 _log = logging.getLogger(__name__)
 _ACTIVE = (
@@ -77,16 +77,28 @@ def write_group(
     covariates = Covariates(bids_dir)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = collect(out_dir, label, covariates, selection)
-        covariates.log_known([member.scan for member in cohort.members])
+        cohort = _collected(out_dir, label, covariates, selection)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
-        if not cohort.members:
-            raise _nothing(out_dir, cohort)
+        _check_members(out_dir, cohort)
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics)
         return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
+
+
+def read_cohort(out_dir: Path, label: str, *, bids_dir: Path, selection: Selection = EVERYTHING) -> Cohort:
+    """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
+    _check(out_dir, label)
+    cohort = _collected(out_dir, label, Covariates(bids_dir), selection)
+    _check_members(out_dir, cohort)
+    return cohort
+
+
+def _collected(out_dir: Path, label: str, covariates: Covariates, selection: Selection) -> Cohort:
+    cohort = collect(out_dir, label, covariates, selection)
+    covariates.log_known([member.scan for member in cohort.members])
+    return cohort
 
 
 def _check(out_dir: Path, label: str) -> None:
@@ -110,7 +122,9 @@ def _is_active(locks: Locks) -> bool:
     return False
 
 
-def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
+def _check_members(out_dir: Path, cohort: Cohort) -> None:
+    if cohort.members:
+        return
     first = cohort.missing[0] if cohort.missing else None
     why = f" (missing: {len(cohort.missing)}; {first.stem}: {first.reason})" if first else ""
     if first:
@@ -119,7 +133,7 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
         fix = "Check the options that select scans."
     else:
         fix = "Run the participant level with this model first."
-    return NeuroFMError(
+    raise NeuroFMError(
         f"no scan has usable outputs of the model {cohort.label}{why}",
         where=out_dir,
         fix=fix,

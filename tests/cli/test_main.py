@@ -114,12 +114,6 @@ def test_wrong_commands(folders, capsys, arguments, code, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
-    assert main([*folders, "group", "--dry-run"]) == 0
-    text = capsys.readouterr().err
-    assert "The group level would use the finished scans in" in text
-
-
 @pytest.mark.parametrize(
     ("options", "root", "libraries"),
     [
@@ -130,7 +124,7 @@ def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
     ],
 )
 def test_verbosity(folders, options, root, libraries):
-    main([*folders, "group", "--dry-run", *options])
+    main([*folders, "group", *options])
     assert logging.getLogger().level == root
     assert logging.getLogger("matplotlib").level == libraries
 

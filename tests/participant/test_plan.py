@@ -26,6 +26,16 @@ def test_new_scans_are_processed_and_participants_without_any_are_skipped(bids_d
     ]
 
 
+def test_the_table_gives_the_error_of_a_scan_that_failed_before(bids_dataset):
+    root, failures = (
+        bids_dataset(IMAGE),
+        {"sub-01": "failed in registration: no overlap. Look.", "sub-1": "x"},
+    )
+    assert make_plan(job(root)).table(failures) == [("run", IMAGE, failures["sub-01"])]
+    forced = make_plan(job(root, outputs=Outputs(force=True)))
+    assert forced.table(failures) == [("run", IMAGE, "forced")]
+
+
 def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):
     root = bids_dataset(IMAGE)
     (root / "sub-02").mkdir()
