@@ -92,6 +92,11 @@ class Plan:
     failed: tuple[Failure, ...]
     skipped: tuple[Refused, ...]
 
+    @property
+    def subjects(self) -> set[str]:
+        """Participants with a scan to process, one that is up to date, or one that cannot be used."""
+        return {scan.subject for scan in (*self.todo, *self.done)} | {f.subject for f in self.failed}
+
     def table(self, failures: Mapping[str, str] = _NONE) -> list[tuple[str, str, str]]:
         """Return ``(what happens, scan, why)`` for every scan.
 
