@@ -72,6 +72,12 @@ def test_what_limits_an_age_stands_beside_the_gap(tmp_path):
     assert "Recorded in the dataset: age at least 89 years" in text
 
 
+def test_voxel_sizes_are_rounded(tmp_path):
+    grid = replace(scan().record.measurements.model_grid, voxel_size_mm=(1.0, 4 / 3, 0.80004))
+    measurements = replace(scan().record.measurements, model_grid=grid)
+    assert "1.0 x 1.333 x 0.8 mm" in page(tmp_path, scan(measurements=measurements))
+
+
 def test_report_without_intervals_or_age(tmp_path):
     one = prediction(41.0, sd=None, interval95=None)
     text = page(tmp_path, scan(Person(), predictions={"age": one}, views=1))
