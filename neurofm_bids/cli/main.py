@@ -96,8 +96,14 @@ def _run(config: Config) -> Exit:
         return Exit.OK
     if not participant:
         return _group(config)
-    code = _participant(config)
-    return _group_after(code, config) if group else code
+    if not group:
+        return _participant(config)
+    try:
+        code = _participant(config)
+    except NeuroFMError:
+        _log.error("The participant level ended early; the group level was not run.")
+        raise
+    return _group_after(code, config)
 
 
 def _group_after(participant: Exit, config: Config) -> Exit:
