@@ -30,7 +30,8 @@ EXIT_CODES = {
     Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
     Exit.USAGE: "Invalid option or value, folders that must not coincide, or a device that is not available.",
     Exit.DATA: "A file that the whole run needs has the wrong content, such as weights of another variant.",
-    Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found.",
+    Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found, or the "
+    "dataset is not the one that was processed.",
     Exit.SOFTWARE: "An unexpected error. The log has the traceback; please report it.",
     Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset.",
     Exit.IO: "Reading or writing failed: disk full, quota exceeded, or damaged bundled weights.",

@@ -254,7 +254,11 @@ class Running:
         help="folder for intermediate files, which are removed as scans finish",
     )
     keep_work: bool = option("--keep-work", default=False, help="keep the intermediate files")
-    dry_run: bool = option("--dry-run", default=False, help="list which scans would be processed, and why")
+    dry_run: bool = option(
+        "--dry-run",
+        default=False,
+        help="list what would be done with each scan, and why; check folders, weights and device",
+    )
     stop_on_first_crash: bool = option(
         "--stop-on-first-crash", default=False, help="stop the run at the first failure"
     )

@@ -202,8 +202,7 @@ def group_page(folder):
         weights_sha256=(HOSTILE,),
         warnings=(HOSTILE,),
     )
-    ages = cohort.values("chronological_age_years"), cohort.values("predicted_age_years")
-    statistics = compute({"q": (NAME, cohort.values("q"))}, ages, cohort.features)
+    statistics = compute({"q": (NAME, cohort.values("q"))}, cohort.ages, cohort.features)
     html = render_group_report(cohort, statistics, {}, HOSTILE, (HOSTILE,))
     path = folder / "group.html"
     path.write_text(html)

@@ -88,16 +88,22 @@ def _set_verbosity(verbose: int) -> None:
 
 
 def _run(config: Config) -> Exit:
+    from neurofm_bids.cli.preview import preview
+
     participant, group = (level in config.levels for level in LEVELS)
-    if config.running.dry_run and participant:
-        return _dry_run(config)
     if config.running.dry_run:
-        _log.info("The group level would use the finished scans in %s.", config.out_dir)
+        preview(config)
         return Exit.OK
     if not participant:
         return _group(config)
-    code = _participant(config)
-    return _group_after(code, config) if group else code
+    if not group:
+        return _participant(config)
+    try:
+        code = _participant(config)
+    except NeuroFMError:
+        _log.error("The participant level ended early; the group level was not run.")
+        raise
+    return _group_after(code, config)
 
 
 def _group_after(participant: Exit, config: Config) -> Exit:
@@ -110,16 +116,6 @@ def _group_after(participant: Exit, config: Config) -> Exit:
     if participant or group:
         _log.error("Exit codes: participant level %d, group level %d.", participant, group)
     return max(participant, group)
-
-
-def _dry_run(config: Config) -> Exit:
-    from neurofm_bids.participant.plan import make_job, make_plan
-
-    rows = [("what", "scan", "why"), *make_plan(make_job(config)).table()]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for what, scan, why in rows:
-        sys.stdout.write(f"{what:<{widths[0]}}  {scan:<{widths[1]}}  {why}".rstrip() + "\n")
-    return Exit.OK
 
 
 def _participant(config: Config) -> Exit:

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +17,7 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.labels import check_sessions, unknown_participants
+from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
@@ -28,6 +29,7 @@ from neurofm_bids.records.columns import RECORDED_COLUMNS, entries, flag_row, pr
 from neurofm_bids.records.dictionary import Entry, prediction_column
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
+from neurofm_bids.storage.text import printable, some_of
 
 __all__ = ["EVERYTHING", "collect"]
 
@@ -90,8 +92,9 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     Raises
     ------
     NeuroFMError
-        None of the participants is in the source dataset, or all its images are other ones; or a session is
-        neither in the dataset nor in the output folder.
+        None of the participants is in the source dataset, all its images are other ones, or none of the
+        images is there and the outputs link another dataset; or a session is neither in the dataset nor in
+        the output folder.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
@@ -103,7 +106,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable = _read(out, stored, covariates, is_selected)
-    warnings = list(filter(None, [covariates.images.warning()]))
+    scans = [member.scan for alike in by_size.values() for member, _ in alike.members]
+    warnings = list(filter(None, [covariates.images.warning(), _absent(scans, out_dir, covariates.bids_dir)]))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
     if alike and len(alike.members) + len((unusable | odd).keys() & finished) < in_all:
@@ -131,6 +135,32 @@ def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
             fix="Use the dataset that was processed.",
             code=Exit.NO_INPUT,
         )
+
+
+def _absent(scans: Sequence[Identity], out_dir: Path, bids_dir: Path) -> str:
+    """Return a sentence on the scans whose images are not in the dataset, where those of others are.
+
+    Raises
+    ------
+    NeuroFMError
+        None is, and the outputs link another dataset.
+    """
+    gone = [scan.path for scan in scans if not os.path.lexists(bids_dir / scan.path)]
+    if gone and len(gone) < len(scans):
+        return (
+            f"The images of {len(gone)} of {len(scans)} scans are not in the dataset "
+            f"({some_of(gone, printable)}): check that ages and other covariates, which are joined by the "
+            "labels, belong to them."
+        )
+    if gone and (linked := other_source(out_dir, bids_dir)):
+        raise NeuroFMError(
+            f"the scans in the output folder were processed from another dataset ({linked}), and none of "
+            "their images is in this one",
+            where=bids_dir,
+            fix="Use the dataset that was processed.",
+            code=Exit.NO_INPUT,
+        )
+    return ""
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
@@ -20,13 +22,13 @@ from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
 from neurofm_bids.records.cohort import Cohort, Missing
-from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
+from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
 
-__all__ = ["GroupResult", "write_group"]
+__all__ = ["GroupResult", "read_cohort", "write_group"]
 
 _log = logging.getLogger(__name__)
 _ACTIVE = (
@@ -76,16 +78,28 @@ def write_group(
     covariates = Covariates(bids_dir)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = collect(out_dir, label, covariates, selection)
-        log_coverage(covariates, [member.scan for member in cohort.members])
+        cohort = _collected(out_dir, label, covariates, selection)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
-        if not cohort.members:
-            raise _nothing(out_dir, cohort)
+        _check_members(out_dir, cohort)
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics)
         return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
+
+
+def read_cohort(out_dir: Path, label: str, *, bids_dir: Path, selection: Selection = EVERYTHING) -> Cohort:
+    """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
+    _check(out_dir, label)
+    cohort = _collected(out_dir, label, Covariates(bids_dir), selection)
+    _check_members(out_dir, cohort)
+    return cohort
+
+
+def _collected(out_dir: Path, label: str, covariates: Covariates, selection: Selection) -> Cohort:
+    cohort = collect(out_dir, label, covariates, selection)
+    log_coverage(covariates, [member.scan for member in cohort.members])
+    return cohort
 
 
 def _check(out_dir: Path, label: str) -> None:
@@ -109,7 +123,9 @@ def _is_active(locks: Locks) -> bool:
     return False
 
 
-def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
+def _check_members(out_dir: Path, cohort: Cohort) -> None:
+    if cohort.members:
+        return
     first = cohort.missing[0] if cohort.missing else None
     why = f" (missing: {len(cohort.missing)}; {first.stem}: {first.reason})" if first else ""
     if first:
@@ -118,7 +134,7 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
         fix = "Check the options that select scans."
     else:
         fix = "Run the participant level with this model first."
-    return NeuroFMError(
+    raise NeuroFMError(
         f"no scan has usable outputs of the model {cohort.label}{why}",
         where=out_dir,
         fix=fix,
@@ -129,8 +145,9 @@ def _nothing(out_dir: Path, cohort: Cohort) -> NeuroFMError:
 def _statistics(cohort: Cohort) -> Statistics:
     columns = cohort.columns
     names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
-    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
-    return compute(values, (cohort.values(KNOWN_AGE), cohort.values(AGE)), cohort.features)
+    ages, values = cohort.ages, {name: cohort.values(name) for name in names}
+    values[AGE_GAP][~ages.compared] = np.nan  # the gap to a lower bound is none
+    return compute({name: (columns[name]["Units"], values[name]) for name in names}, ages, cohort.features)
 
 
 def _write(

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary, outliers
+from neurofm_bids.records.statistics import (
+    Ages,
+    Agreement,
+    Components,
+    Statistics,
+    Summary,
+    outliers,
+    standard_deviation,
+)
 
 __all__ = ["age_agreement", "compute", "principal_components"]
 
@@ -16,7 +24,7 @@ _Array = npt.NDArray[np.float64]
 
 def compute(
     columns: Mapping[str, tuple[str, _Array]],
-    ages: tuple[_Array, _Array],
+    ages: Ages,
     features: npt.NDArray[np.floating],
 ) -> Statistics:
     """Return the statistics of a cohort.
@@ -26,15 +34,15 @@ def compute(
     columns
         Units and values, shape (n,), by column; NaN where a scan has none.
     ages
-        Chronological and predicted ages, both of shape (n,), NaN where unknown.
+        Chronological and predicted ages of the n scans.
     features
         Shape (n, d).
     """
-    known, predicted = ages
-    both = np.isfinite(known) & np.isfinite(predicted)
+    known, predicted = ages.chronological[ages.compared], ages.predicted[ages.compared]
     return Statistics(
         summaries={name: Summary(units, values) for name, (units, values) in columns.items()},
-        agreement=age_agreement(known[both], predicted[both]) if both.any() else None,
+        ages=ages,
+        agreement=age_agreement(known, predicted) if known.size else None,
         components=principal_components(features),
     )
 
@@ -51,7 +59,7 @@ def age_agreement(chronological: _Array, predicted: _Array) -> Agreement:
         n=gap.size,
         mae=float(np.abs(gap).mean()),
         bias=float(gap.mean()),
-        sd=float(gap.std(ddof=1)) if gap.size > 1 else None,
+        sd=standard_deviation(gap),
         r=round(float(np.corrcoef(chronological, predicted)[0, 1]), 12) if spread else None,
         outliers=tuple(outliers(gap)),
     )

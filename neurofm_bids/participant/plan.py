@@ -18,6 +18,9 @@ from neurofm_bids.storage.atomic import file_version
 __all__ = ["Job", "Plan", "make_job", "make_plan"]
 
 
+_NONE: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Job:
     """What the scans of one run share (a :class:`neurofm_bids.engine.process.Job`).
@@ -89,9 +92,20 @@ class Plan:
     failed: tuple[Failure, ...]
     skipped: tuple[Refused, ...]
 
-    def table(self) -> list[tuple[str, str, str]]:
-        """Return ``(what happens, scan, why)`` for every scan."""
-        rows = [("run", str(scan.relative), reason.text) for scan, reason in self.todo.items()]
+    @property
+    def subjects(self) -> set[str]:
+        """Participants with a scan to process, one that is up to date, or one that cannot be used."""
+        return {scan.subject for scan in (*self.todo, *self.done)} | {f.subject for f in self.failed}
+
+    def table(self, failures: Mapping[str, str] = _NONE) -> list[tuple[str, str, str]]:
+        """Return ``(what happens, scan, why)`` for every scan.
+
+        Parameters
+        ----------
+        failures
+            Why scans failed in earlier runs, by stem.
+        """
+        rows = [("run", str(scan.relative), _why(scan, self.todo[scan], failures)) for scan in self.todo]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
         rows += [("cannot run", f.scan, f.reason) for f in self.failed]
         rows += [("skip", r.where, r.reason) for r in self.skipped]
@@ -128,6 +142,10 @@ def make_plan(job: Job) -> Plan:
         failed=tuple(map(_refusal, selection.refused)),
         skipped=selection.skipped,
     )
+
+
+def _why(scan: Scan, reason: Reason, failures: Mapping[str, str]) -> str:
+    return failures.get(scan.stem, reason.text) if reason.cause is Cause.NEW else reason.text
 
 
 def _refusal(refused: Refused) -> Failure:

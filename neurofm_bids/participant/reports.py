@@ -6,12 +6,13 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
+from neurofm_bids.bids.names import DATASET_OUTPUTS, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
@@ -30,6 +31,7 @@ __all__ = ["Reports", "write_citation"]
 _log = logging.getLogger(__name__)
 
 _ENDING = 200  # bytes at the end of a report that hold the hash of what it shows
+_OURS = re.compile(contents_comment("0").replace("0", "[0-9a-f]{64}").encode() + rb"\Z")
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,18 @@ class Reports:
         The command line.
     locks
         Of the output folder: several runs may write reports.
+
+    Attributes
+    ----------
+    serious
+        Messages of the serious flags of the scans in the reports, by stem.
     """
 
     out: Derivatives
     covariates: Covariates
     command: str
     locks: Locks
+    serious: dict[str, str] = field(default_factory=dict)
 
     def write(
         self, subjects: Iterable[str], failures: Sequence[Failure] = (), *, only_stale: bool = False
@@ -67,6 +75,24 @@ class Reports:
     def refresh(self, subjects: Iterable[str]) -> set[Path]:
         """Write the reports that are absent, show failures, or were made from other outputs or covariates."""
         return self.write(subjects, only_stale=True)
+
+    def remove_orphans(self, subjects: Set[str]) -> None:
+        """Remove reports of other participants than these who have no features of any model.
+
+        Such reports show errors only. Only files that end as this program writes them are removed.
+        """
+        for path in sorted(self.out.out_dir.glob(REPORT.format("*"))):
+            subject = path.stem.removeprefix("sub-")
+            if subject in subjects or not self._is_orphan(path):
+                continue
+            with self.locks.held(f"report {subject}"):
+                if self._is_orphan(path):  # no other run has written it in the meantime
+                    path.unlink()
+                    _log.info("Removed %s: no scan is finished, and none is selected any more.", path.name)
+
+    def _is_orphan(self, report: Path) -> bool:
+        features = (self.out.out_dir / report.stem).rglob("*_desc-*_features.json")
+        return not report.is_symlink() and bool(_OURS.search(_end(report))) and not any(features)
 
     def _write(self, subject: str, failures: Sequence[Failure], only_stale: bool) -> set[Path]:
         failed = {failure.stem for failure in failures}
@@ -112,16 +138,23 @@ class Reports:
             except (OSError, ValueError, NeuroFMError):
                 _log.warning("The record of %s cannot be read: the report does not show it.", scan.stem)
                 continue
+            if messages := [flag.message for flag in record.flags if flag.severity == "serious"]:
+                self.serious[record.scan.stem] = ". ".join(messages)
             yield ScanReport(record, self.covariates.person_of(record), self.out.figures(scan))
 
     def _is_current(self, subject: str, contents: str) -> bool:
         """Tell whether the report of a participant shows contents of this hash."""
-        try:
-            with self.out.report(subject).open("rb") as stream:
-                stream.seek(-_ENDING, os.SEEK_END)
-                return contents_comment(contents).encode() in stream.read()
-        except OSError:  # there is none, or it is too short to be one
-            return False
+        return contents_comment(contents).encode() in _end(self.out.report(subject))
+
+
+def _end(report: Path) -> bytes:
+    """Return the last bytes of a report, none if there is none or it is too short to be one."""
+    try:
+        with report.open("rb") as stream:
+            stream.seek(-_ENDING, os.SEEK_END)
+            return stream.read()
+    except OSError:
+        return b""
 
 
 def _hash(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,19 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
+from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import LOCK, Derivatives
+from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.option import options_in_use
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
-from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.locks import Locks
-from neurofm_bids.storage.text import read_json, some_of
+from neurofm_bids.storage.text import some_of
 
 __all__ = ["RunResult", "run_participant"]
 
@@ -59,6 +61,11 @@ def run_participant(config: Config) -> RunResult:
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
+        linked = other_source(config.out_dir, config.bids_dir)
+        if linked:
+            _warn_of_other_scans(job.out, config.bids_dir, linked)
+        elif not options_in_use(config.selection):
+            reports.remove_orphans(plan.subjects)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
             log_coverage(reports.covariates, plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
@@ -74,8 +81,26 @@ def run_participant(config: Config) -> RunResult:
             _log_start(job, plan, log)
             log_coverage(reports.covariates, [*plan.done, *plan.todo])
             _process(job, plan, result, reports, log)
-            _log_end(job.out, result)
+            _log_end(result, reports.serious)
     return result
+
+
+def _warn_of_other_scans(out: Derivatives, bids_dir: Path, linked: Path) -> None:
+    """Log that none of the scans in the output folder is in the dataset, where that is so."""
+    stored = list(stored_scans(out))
+    if stored and not any(_is_in(bids_dir, scan) for scan in stored):
+        _log.warning(
+            "The output folder was made from another dataset (%s), and none of its %d scans is in %s. "
+            "Use one output folder per dataset: covariates are joined by the labels of participants.",
+            linked,
+            len(stored),
+            bids_dir,
+        )
+
+
+def _is_in(bids_dir: Path, scan: StoredScan) -> bool:
+    folder = Derivatives(bids_dir, "").folder(scan)
+    return folder.is_dir() and any(path.name.startswith(f"{scan.stem}_") for path in folder.iterdir())
 
 
 def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
@@ -96,8 +121,8 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
         _log.info("Scans to process again: %d (%s).", count, text)
 
 
-def _log_end(out: Derivatives, result: RunResult) -> None:
-    serious = {scan.stem: text for scan in result.done if (text := _serious_flags(out, scan))}
+def _log_end(result: RunResult, flagged: Mapping[str, str]) -> None:
+    serious = {scan.stem: flagged[scan.stem] for scan in result.done if scan.stem in flagged}
     for stem, text in serious.items():
         _log.warning("serious: %s: %s", stem, text)
     for failure in result.failed:
@@ -116,15 +141,6 @@ def _log_end(out: Derivatives, result: RunResult) -> None:
         len(result.skipped),
         len(result.reports),
     )
-
-
-def _serious_flags(out: Derivatives, scan: Scan) -> str:
-    """Return the messages of the serious flags of a scan that was just processed."""
-    try:
-        record = ScanRecord.from_dict(read_json(out.path(scan, "predictions")))
-    except (OSError, ValueError, NeuroFMError):  # its report has just given a warning
-        return ""
-    return ". ".join(flag.message for flag in record.flags if flag.severity == "serious")
 
 
 def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.records.columns import RECORDED_COLUMNS, Row
+from neurofm_bids.records.columns import AGE, AGE_REMARKS, KNOWN_AGE, RECORDED_COLUMNS, Row
 from neurofm_bids.records.dictionary import Entry, column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, Provenance
+from neurofm_bids.records.statistics import Ages
 
 __all__ = ["Cohort", "Member", "Missing"]
 
@@ -50,6 +51,12 @@ class Member:
     acquisition: Mapping[str, Any]
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
+
+    @property
+    def age_remarks(self) -> tuple[str, ...]:
+        """What limits its chronological age: names of Levels of the column of remarks."""
+        text = self.predictions.get(AGE_REMARKS)
+        return tuple(str(text).split(";")) if text else ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,16 @@ class Cohort:
         """Data dictionary of the columns of the members."""
         recorded = {name: column(name) for name in RECORDED_COLUMNS}
         return {**self.entries, **recorded}
+
+    @property
+    def ages(self) -> Ages:
+        """Chronological and predicted ages of the members."""
+        remarks = [member.age_remarks for member in self.members]
+        lower_bound, not_of_session = (
+            np.array([name in own for own in remarks], dtype=bool)
+            for name in ("lower_bound", "not_of_session")
+        )
+        return Ages(self.values(KNOWN_AGE), self.values(AGE), lower_bound, not_of_session)
 
     def values(self, column: str) -> npt.NDArray[np.float64]:
         """Return the numbers of a column, shape (n,), NaN where a scan has none."""

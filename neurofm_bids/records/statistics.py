@@ -8,10 +8,52 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Agreement", "Components", "Statistics", "Summary", "outliers"]
+__all__ = ["Ages", "Agreement", "Components", "Statistics", "Summary", "outliers", "standard_deviation"]
 
 _Array = npt.NDArray[np.float64]
 _ENOUGH_FOR_OUTLIERS = 8
+_ROUNDING = 1e-12  # differences below this share of the values come from rounding
+_Row = tuple[str, str, float | None, str, int]
+
+
+@dataclass(frozen=True)
+class Ages:
+    """Chronological and predicted ages of the scans of a cohort, and which of them can be compared.
+
+    Parameters
+    ----------
+    chronological, predicted
+        In years, shape (n,), NaN where unknown.
+    lower_bound
+        Whether the chronological age is only a lower bound (``89+``), shape (n,).
+    not_of_session
+        Whether it is of the participant and not of the session of the scan, shape (n,).
+    """
+
+    chronological: _Array
+    predicted: _Array
+    lower_bound: npt.NDArray[np.bool_]
+    not_of_session: npt.NDArray[np.bool_]
+
+    @property
+    def compared(self) -> npt.NDArray[np.bool_]:
+        """Whether both ages are known and the chronological one is not a lower bound, shape (n,)."""
+        return np.isfinite(self.chronological + self.predicted) & ~self.lower_bound
+
+    def counts(self) -> dict[str, int]:
+        """Return how many scans are not compared, and how many are with an age not of their session."""
+        return {
+            "n_age_unknown": int(np.isnan(self.chronological).sum()),
+            "n_lower_bound": int(self.lower_bound.sum()),
+            "n_not_of_session": int((self.not_of_session & self.compared).sum()),
+        }
+
+    def rows(self) -> list[_Row]:
+        """Return the counts as rows of the statistics, none where no age is known or none predicted."""
+        if np.isnan(self.chronological).all() or np.isnan(self.predicted).all():
+            return []
+        n = self.chronological.size
+        return [("age_agreement", name, count, "count", n) for name, count in self.counts().items()]
 
 
 @dataclass(frozen=True)
@@ -30,7 +72,7 @@ class Agreement:
     r: float | None
     outliers: tuple[int, ...] = ()
 
-    def rows(self) -> list[tuple[str, str, float | None, str, int]]:
+    def rows(self) -> list[_Row]:
         """Return measure, statistic, value, units and number of scans, one row per statistic."""
         values = (
             ("mae", self.mae, "year"),
@@ -78,7 +120,7 @@ class Summary:
             return {}
         return {
             "mean": float(known.mean()),
-            "sd": float(known.std(ddof=1)) if known.size > 1 else None,
+            "sd": standard_deviation(known),
             "median": float(np.median(known)),
             "minimum": float(known.min()),
             "maximum": float(known.max()),
@@ -94,30 +136,49 @@ class Statistics:
     ----------
     summaries
         By column.
+    ages
+        Of the scans.
     agreement
-        Of predicted and chronological age, where ages are known.
+        Of predicted and chronological age, where scans can be compared.
     components
         Of the features, where there are enough scans.
     """
 
     summaries: Mapping[str, Summary]
+    ages: Ages
     agreement: Agreement | None
     components: Components | None
 
-    def rows(self) -> list[tuple[str, str, float | None, str, int]]:
+    def rows(self) -> list[_Row]:
         """Return measure, statistic, value, units and number of scans, one row per statistic."""
-        rows: list[tuple[str, str, float | None, str, int]] = []
+        rows: list[_Row] = []
         for column, summary in self.summaries.items():
             n = int(np.isfinite(summary.values).sum())
             for name, value in summary.statistics().items():
                 rows.append((column, name, value, "count" if name == "n_outliers" else summary.units, n))
         if self.agreement is not None:
             rows += self.agreement.rows()
+        rows += self.ages.rows()
         if self.components is not None:
             n = len(self.components.scores)
             for number, share in enumerate(self.components.explained, start=1):
                 rows.append((f"component_{number}", "explained_variance", share, "1", n))
         return rows
+
+
+def standard_deviation(values: _Array) -> float | None:
+    """Return the sample standard deviation, None with fewer than two values.
+
+    It is exactly 0 where all values are equal but for rounding.
+
+    >>> standard_deviation(np.full(3, 34.7)), standard_deviation(np.array([1.0, 3.0]))
+    (0.0, 1.4142135623730951)
+    """
+    if values.size < 2:
+        return None
+    if np.ptp(values) <= _ROUNDING * np.abs(values).max():
+        return 0.0
+    return float(values.std(ddof=1))
 
 
 def outliers(values: _Array) -> list[int]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from neurofm_bids import __version__
 from neurofm_bids.records.cohort import Cohort, Member
-from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
-from neurofm_bids.records.statistics import Agreement, Statistics
+from neurofm_bids.records.columns import AGE_GAP, AGE_REMARKS, KNOWN_AGE, MASK_VOLUME
+from neurofm_bids.records.dictionary import column as dictionary_column
+from neurofm_bids.records.statistics import Ages, Agreement, Statistics
 from neurofm_bids.report.charts import plot_agreement
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
 from neurofm_bids.report.render import render
@@ -19,6 +20,7 @@ from neurofm_bids.report.render import render
 __all__ = ["render_group_report"]
 
 _MAX_ROWS = 2000
+_SIGN_OF_BOUND = {KNOWN_AGE: "≥ ", AGE_GAP: "≤ "}
 
 
 def render_group_report(
@@ -71,9 +73,8 @@ def _figures(cohort: Cohort, statistics: Statistics) -> dict[str, Any]:
     from markupsafe import Markup
 
     names = tuple(member.scan.stem for member in cohort.members)
-    known, predicted = cohort.values(KNOWN_AGE), cohort.values(AGE)
-    both = np.isfinite(known) & np.isfinite(predicted)
-    agreement, components = statistics.agreement, statistics.components
+    ages, agreement, components = statistics.ages, statistics.agreement, statistics.components
+    compared = np.flatnonzero(ages.compared)
     pictures = {
         "predictions_figure": _draw_strips(
             cohort, statistics, (*cohort.predicted, MASK_VOLUME), "predictions"
@@ -81,21 +82,24 @@ def _figures(cohort: Cohort, statistics: Statistics) -> dict[str, Any]:
         "quality_figure": _draw_strips(cohort, statistics, cohort.metrics, "quality"),
         "age_figure": agreement
         and plot_agreement(
-            known[both],
-            predicted[both],
-            [name for name, has in zip(names, both, strict=True) if has],
+            ages.chronological[compared],
+            ages.predicted[compared],
+            [names[place] for place in compared],
             ("chronological age (years)", "predicted age (years)"),
             "ages",
             f"Predicted against chronological age (n = {agreement.n})",
             agreement.outliers,
         ),
         "components_figure": components
-        and plot_components(components, known, names, "Scans in the plane of the first two components"),
+        and plot_components(
+            components, ages.chronological, names, "Scans in the plane of the first two components"
+        ),
     }
     return {
         **{name: Markup(svg) if svg else None for name, svg in pictures.items()},  # our own SVG
         "agreement": agreement,
-        "agreement_rows": _agreement_rows(agreement) if agreement else [],
+        "agreement_rows": _agreement_rows(agreement, ages) if agreement else [],
+        "not_compared": _not_compared(ages),
         "components": components,
     }
 
@@ -132,9 +136,16 @@ def _unit(cohort: Cohort, column: str) -> tuple[str, float]:
     return {"year": "years"}.get(unit, unit), 1.0
 
 
-def _agreement_rows(agreement: Agreement) -> list[tuple[str, str]]:
+def _agreement_rows(agreement: Agreement, ages: Ages) -> list[tuple[str, str]]:
+    counts = ages.counts()
+    optional = (
+        ("Scans left out: age not known", counts["n_age_unknown"]),
+        ("Scans left out: the age is a lower bound, such as 89+", counts["n_lower_bound"]),
+        ("Scans compared with an age that is not of their session", counts["n_not_of_session"]),
+    )
     return [
-        ("Scans with a known age (n)", f"{agreement.n:,}"),
+        ("Scans compared (n)", f"{agreement.n:,}"),
+        *((what, f"{count:,}") for what, count in optional if count),
         ("Mean absolute error (MAE)", f"{agreement.mae:.1f} years"),
         ("Bias (mean of predicted minus chronological)", f"{agreement.bias:+.1f} years"),
         (
@@ -146,6 +157,17 @@ def _agreement_rows(agreement: Agreement) -> list[tuple[str, str]]:
             "needs three scans and a spread of ages" if agreement.r is None else f"{agreement.r:.2f}",
         ),
     ]
+
+
+def _not_compared(ages: Ages) -> str:
+    """Return why no scan can be compared."""
+    if np.isnan(ages.predicted).all():
+        return "The model does not predict age."
+    if np.isnan(ages.chronological).all():
+        return "No chronological ages are known."
+    if ages.lower_bound[np.isfinite(ages.chronological)].all():
+        return "All known chronological ages are lower bounds, such as 89+, which are not compared."
+    return "No scan has both a predicted and a known chronological age that is not a lower bound."
 
 
 def _shown(cohort: Cohort) -> list[int]:
@@ -173,10 +195,22 @@ def _cells(cohort: Cohort, column: str, places: Sequence[int]) -> list[tuple[str
     unit, factor = _unit(cohort, column)
     values, low, high = (cohort.values(column + end) * factor for end in ("", "_lower95", "_upper95"))
     form = {"ml": ",.0f", "years": "+.1f" if column == AGE_GAP else ".1f"}.get(unit, ".2f")
-    return [
+    cells = [
         _cell(values[place], (low[place], high[place]), form, column in cohort.members[place].out_of_range)
         for place in places
     ]
+    if column not in _SIGN_OF_BOUND:
+        return cells
+    return [_limited(cell, column, cohort.members[p]) for p, cell in zip(places, cells, strict=True)]
+
+
+def _limited(cell: tuple[str, str, bool], column: str, member: Member) -> tuple[str, str, bool]:
+    """Return the cell of an age or gap with what limits it."""
+    if not (remarks := member.age_remarks):
+        return cell
+    levels = dictionary_column(AGE_REMARKS)["Levels"]
+    sign = _SIGN_OF_BOUND[column] if "lower_bound" in remarks else ""
+    return sign + cell[0], "; ".join(levels[name] for name in remarks), cell[2]
 
 
 def _cell(value: float, limits: tuple[float, float], form: str, outside: bool) -> tuple[str, str, bool]:

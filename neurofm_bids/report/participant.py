@@ -116,7 +116,8 @@ def contents_comment(contents: str) -> str:
 
 def _view(scan: ScanReport) -> dict[str, Any]:
     record, person = scan.record, scan.person
-    age = None if person.age_years is None else f"{_years(person.age_years)} years"
+    bound = "at least " if "lower_bound" in person.remarks else ""
+    age = None if person.age_years is None else f"{bound}{_years(person.age_years)} years"
     return {
         "record": record,
         "path": record.scan.path,

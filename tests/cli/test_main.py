@@ -100,6 +100,16 @@ def test_both_levels_give_the_exit_code_of_the_worse(folders, monkeypatch, capsy
     assert ("the disk is full" in text) == (group is FULL)
 
 
+@pytest.mark.parametrize("levels", [("participant",), ("participant", "group")])
+def test_the_group_level_is_not_run_after_an_early_end(folders, monkeypatch, capsys, levels):
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", raising(FULL))
+    monkeypatch.setattr("neurofm_bids.group.run.write_group", lambda *_, **__: pytest.fail("run"))
+    assert main([*folders, *levels]) == 74
+    text = capsys.readouterr().err
+    assert "the disk is full" in text
+    assert ("the group level was not run" in text) is (len(levels) > 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -114,12 +124,6 @@ def test_wrong_commands(folders, capsys, arguments, code, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
-    assert main([*folders, "group", "--dry-run"]) == 0
-    text = capsys.readouterr().err
-    assert "The group level would use the finished scans in" in text
-
-
 @pytest.mark.parametrize(
     ("options", "root", "libraries"),
     [
@@ -130,7 +134,7 @@ def test_a_dry_run_of_the_group_level_says_what_it_would_write(folders, capsys):
     ],
 )
 def test_verbosity(folders, options, root, libraries):
-    main([*folders, "group", "--dry-run", *options])
+    main([*folders, "group", *options])
     assert logging.getLogger().level == root
     assert logging.getLogger("matplotlib").level == libraries
 

@@ -266,6 +266,25 @@ def test_statistics_reach_a_table(cohort):
     assert sum(scores) == pytest.approx(0, abs=1e-3)
 
 
+def test_lower_bounds_are_left_out_of_the_statistics_and_counted(cohort):
+    bids = cohort.parent / "bids"
+    (bids / "participants.tsv").write_text("participant_id\tage\nsub-01\t30\nsub-02\t89+\nsub-10\t33\n")
+    (bids / "sub-01" / "sub-01_sessions.tsv").unlink()
+    for session in "ab":
+        (bids / "sub-01" / f"ses-{session}").mkdir()
+    group(cohort)
+    rows = read_rows(cohort / "group_desc-openS_statistics.tsv")
+    found = {(row["measure"], row["statistic"]): (row["value"], row["n"]) for row in rows}
+    gap = "age_agreement"
+    assert found[gap, "mae"] == ("10.33333333", "3")  # gaps of 10, 11 and 10, and of -47 to the lower bound
+    assert found["age_gap_years", "minimum"] == ("10", "3")
+    counts = [found[gap, f"n_{name}"] for name in ("age_unknown", "lower_bound", "not_of_session")]
+    assert counts == [("0", "4"), ("1", "4"), ("2", "4")]
+    report = (cohort / "group_desc-openS.html").read_text()
+    assert "Scans left out: the age is a lower bound" in report
+    assert "Scans compared with an age that is not of their session" in report
+
+
 @pytest.mark.parametrize("folder", [None, ".", "sub-99"])
 def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
     before = {path: path.read_bytes() for path in group(cohort).paths}
@@ -295,14 +314,45 @@ def test_another_dataset_with_the_same_labels(cohort, caplog):
     source = Input(file_sha256(images[0]), 13, 1)
     write_scan(cohort, "sub-02", seed=2, provenance=replace(scan_record().provenance, input=source))
     result = write_group(cohort, "openS", bids_dir=other)
-    (warning,) = result.warnings
+    warning, absent = result.warnings
     assert "not joined to 1 of 2 scans" in warning
+    assert "The images of 2 of 4 scans are not in the dataset (sub-01/ses-a/anat/sub-01_ses-a_T1w" in absent
     assert warning in caplog.text
     assert "(sub-10_T1w.nii.gz)" in warning
     ages = [row["chronological_age_years"] for row in read_rows(cohort / TABLES[1])]
     assert ages == ["n/a", "31", "32", "n/a"]
     sites = [row["site"] for row in read_rows(cohort / TABLES[3])]
     assert sites == ["n/a", "n/a", "A", "n/a"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "image", "refused"),
+    [
+        ("../bids", None, True),
+        ("../gone", None, True),
+        ("../other", None, False),  # the images of the same dataset were removed
+        (None, None, False),
+        ("../bids", "sub-02/anat/sub-02_T1w.nii.gz", False),  # a git-annex link without content
+    ],
+)
+def test_another_dataset_without_any_of_the_images(cohort, raw, image, refused):
+    """It is refused where the outputs link another folder: its ages would be joined by the labels."""
+    other = cohort.parent / "other"
+    shutil.copytree(cohort.parent / "bids", other)
+    if image:
+        (other / image).parent.mkdir()
+        (other / image).symlink_to("gone")
+    links = {"DatasetLinks": {"raw": raw}} if raw else {}
+    description = {"GeneratedBy": [{"Name": "NeuroFM-BIDS"}], **links}
+    (cohort / "dataset_description.json").write_text(json.dumps(description))
+    if not refused:
+        assert write_group(cohort, "openS", bids_dir=other).rows == 4
+        return
+    with pytest.raises(NeuroFMError, match=r"none of their images is in this one: .*/other") as caught:
+        write_group(cohort, "openS", bids_dir=other)
+    assert f"processed from another dataset ({cohort.parent / raw[3:]})" in str(caught.value)
+    assert caught.value.code == Exit.NO_INPUT
+    assert not list(cohort.glob("group_*"))
 
 
 def test_the_report_draws_every_metric(cohort):

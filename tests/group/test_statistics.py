@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.group.statistics import age_agreement, compute, principal_components
+from neurofm_bids.records.statistics import Ages
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,12 @@ def test_too_few_or_equal_features_have_no_components(values):
 
 
 def test_statistics_of_a_cohort_leave_out_what_is_not_known():
-    ages = np.array([20.0, np.nan, 60.0]), np.array([22.0, 30.0, np.nan])
-    statistics = compute({"contrast": ("1", np.array([1.0, np.nan, 3.0]))}, ages, np.eye(3))
-    assert statistics.agreement.n == 1
+    nan, no = np.nan, np.zeros(4, dtype=bool)
+    known, predicted = np.array([20.0, nan, 60.0, 89.0]), np.array([22.0, 30.0, nan, 60.0])
+    ages = Ages(known, predicted, np.array([False, False, False, True]), no)
+    statistics = compute({"contrast": ("1", np.array([1.0, nan, 3.0, 2.0]))}, ages, np.eye(4))
+    assert (statistics.agreement.n, statistics.agreement.mae) == (1, 2.0)
     assert statistics.summaries["contrast"].statistics()["mean"] == 2.0
     assert statistics.components is not None
-    nobody = np.full(3, np.nan)
-    assert compute({}, (nobody, ages[1]), np.ones((3, 3))).rows() == []
+    nobody = Ages(np.full(4, nan), predicted, no, no)
+    assert compute({}, nobody, np.ones((4, 4))).rows() == []

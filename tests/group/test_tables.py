@@ -15,8 +15,7 @@ from tests.samples import prediction, scan_record, write_scan
 def tables_of(root):
     covariates = Covariates(root)
     cohort = collect(root / "out", "openS", covariates)
-    nobody = np.full(len(cohort.members), np.nan)
-    return make_tables(cohort, covariates, compute({}, (nobody, nobody), cohort.features))
+    return make_tables(cohort, covariates, compute({}, cohort.ages, cohort.features))
 
 
 def rows(table):

@@ -24,6 +24,17 @@ def test_new_scans_are_processed_and_participants_without_any_are_skipped(bids_d
         ("run", IMAGE, "not processed yet"),
         ("skip", "sub-02", "no T1w image is selected: there is no image in anat"),
     ]
+    assert plan.subjects == {"01"}
+
+
+def test_the_table_gives_the_error_of_a_scan_that_failed_before(bids_dataset):
+    root, failures = (
+        bids_dataset(IMAGE),
+        {"sub-01": "failed in registration: no overlap. Look.", "sub-1": "x"},
+    )
+    assert make_plan(job(root)).table(failures) == [("run", IMAGE, failures["sub-01"])]
+    forced = make_plan(job(root, outputs=Outputs(force=True)))
+    assert forced.table(failures) == [("run", IMAGE, "forced")]
 
 
 def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):
@@ -31,6 +42,7 @@ def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):
     (root / "sub-02").mkdir()
     plan = make_plan(job(root, selection=Selection(participant_label=("01", "02"))))
     assert [(failure.scan, failure.step) for failure in plan.failed] == [("sub-02", "select")]
+    assert plan.subjects == {"01", "02"}
 
 
 def test_force_is_a_reason(bids_dataset):

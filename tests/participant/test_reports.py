@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from neurofm_bids.model.registry import model_spec
 from neurofm_bids.participant import reports as module
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.flag import Flag
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
 from tests.report.test_participant import record
@@ -85,6 +87,55 @@ def test_an_error_that_no_longer_exists_leaves_the_report(reports):
     assert reports.refresh(["01"]) == {reports.out.report("01")}
     assert "its JSON is invalid" not in reports.out.report("01").read_text()
     assert reports.refresh(["01"]) == set()
+
+
+def orphan(reports, subject):
+    failure = Failure("s", subject, f"sub-{subject}", "registration", "it failed", "Look.")
+    (path,) = reports.write([subject], [failure])
+    return path
+
+
+def features_of_another_model(out):
+    path = out / "sub-09" / "ses-a" / "anat" / "sub-09_ses-a_desc-neurofmS_features.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("change", "subjects", "stays"),
+    [
+        (lambda path: None, set(), False),
+        (lambda path: None, {"09"}, True),
+        (lambda path: features_of_another_model(path.parent), set(), True),
+        (lambda path: path.write_text("a page of somebody else" * 99), set(), True),
+        (lambda path: path.write_text(path.read_text() + "edited"), set(), True),
+        (lambda path: path.write_text(""), set(), True),
+        (lambda path: path.symlink_to(path.rename(path.parent / "kept.html")), set(), True),
+    ],
+)
+def test_a_report_of_errors_is_removed_with_its_images(reports, caplog, change, subjects, stays):
+    caplog.set_level("INFO")
+    reports.refresh(["01"])
+    path = orphan(reports, "09")
+    change(path)
+    reports.remove_orphans(subjects)
+    assert path.exists() is stays
+    assert ("Removed sub-09.html" in caplog.text) is not stays
+    assert reports.out.report("01").exists()
+
+
+def test_files_of_any_name_are_left_alone(reports):
+    path = reports.out.out_dir / os.fsdecode(b"sub-\xff.html")
+    path.write_text("not ours" * 99)
+    reports.remove_orphans(set())
+    assert path.exists()
+
+
+def test_serious_flags_are_those_of_the_records(reports):
+    flags = (Flag("a", "Look", "serious"), Flag("b", "No"), Flag("c", "Here", "serious"))
+    reports.out.path(record().scan, "predictions").write_text(json.dumps(record(flags=flags).to_dict()))
+    reports.refresh(["01"])
+    assert reports.serious == {"sub-01": "Look. Here"}
 
 
 def test_the_citation_is_of_what_is_run(reports):

@@ -516,6 +516,50 @@ def test_the_python_interface_gives_what_the_command_writes(dataset, alone):
     jsonschema.validate(record, json_schema(ScanRecord))
 
 
+@pytest.fixture
+def renamed(bids_dataset, tmp_path):
+    """A dataset with an empty image, which failed under another name before."""
+    old, new = (f"sub-{label}/anat/sub-{label}_T1w.nii.gz" for label in ("old", "new"))
+    root, out = bids_dataset(old, new), tmp_path / "out"
+    for image in (old, new):
+        (root / image).write_bytes(b"")
+    assert run(root, out, "participant", "--participant-label", "old") == 1
+    assert (out / "sub-old.html").is_file()
+    shutil.rmtree(root / "sub-old")
+    return root, out
+
+
+@pytest.mark.parametrize(
+    ("options", "reports"),
+    [
+        ((), ["sub-new.html"]),
+        (("--reports-only",), ["sub-new.html"]),
+        (("--participant-label", "new"), ["sub-new.html", "sub-old.html"]),
+    ],
+)
+def test_the_report_of_a_failed_scan_goes_with_its_image(renamed, options, reports):
+    root, out = renamed
+    assert run(root, out, "participant", *options) == 1
+    assert sorted(path.name for path in out.glob("sub-*.html")) == reports
+
+
+@pytest.mark.parametrize("is_same", [False, True])
+def test_another_dataset_in_the_same_output_folder_is_warned_of(renamed, capsys, is_same):
+    """Whether it is another one is told by the images: a dataset may be moved."""
+    root, out = renamed
+    write_scan(out, "sub-02")
+    if is_same:
+        (root / "sub-02" / "anat").mkdir(parents=True)
+        (root / "sub-02" / "anat" / "sub-02_T1w.nii.gz").write_bytes(b"")
+    moved = root.rename(root.parent / "moved")
+    assert run(moved, out, "participant") == 1
+    message = (
+        f"The output folder was made from another dataset ({root}), and none of its 1 scans is in {moved}."
+    )
+    assert (message in capsys.readouterr().err) is not is_same
+    assert (out / "sub-old.html").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.fault("An image is replaced while it is processed", "the outputs record the image that was read")
 def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatch):

@@ -20,6 +20,17 @@ def test_values_are_numbers_or_nan():
     assert columns.dtype == np.float64
 
 
+def test_ages_are_those_of_the_tables():
+    rows = [
+        {"predicted_age_years": 60.0, "chronological_age_years": 89.0, "chronological_age_remarks": remarks}
+        for remarks in (None, "lower_bound", "lower_bound;not_of_session")
+    ]
+    ages = cohort(*((row, {}, {}) for row in rows)).ages
+    assert (ages.chronological.tolist(), ages.predicted.tolist()) == ([89.0] * 3, [60.0] * 3)
+    assert ages.lower_bound.tolist() == [False, True, True]
+    assert ages.not_of_session.tolist() == [False, False, True]
+
+
 def test_metrics_are_those_that_any_scan_has():
     assert SCANS.metrics == ("q", "r")
 

@@ -52,8 +52,9 @@ def page_of(*scans, agreement=None, components=None, summaries=None, links=None,
         predicted=("predicted_age_years", "predicted_ventricular_volume_mm3"),
         weights_sha256=("ab" * 32,),
     )
-    statistics = Statistics(summaries or {}, agreement, components)
-    return render_group_report(replace(cohort, **changes), statistics, links or {}, tables=tables)
+    cohort = replace(cohort, **changes)
+    statistics = Statistics(summaries or {}, cohort.ages, agreement, components)
+    return render_group_report(cohort, statistics, links or {}, tables=tables)
 
 
 def text(page):
@@ -89,6 +90,46 @@ def test_columns_of_known_ages_are_left_out_where_no_age_is_known():
     page = page_of(scan(1, known=False))
     assert cells(page) == [["sub-01", "41.0", "15.2", "1,500", ""]]
     assert "No chronological ages are known" in page
+
+
+def aged(number, *remarks, **predictions):
+    made = scan(number)
+    known = {"chronological_age_remarks": ";".join(remarks) or None, **predictions}
+    return replace(made, predictions={**made.predictions, **known})
+
+
+def test_what_limits_an_age_is_shown_in_the_table_of_scans():
+    page = page_of(aged(1, "lower_bound"), aged(2, "not_of_session"), aged(3))
+    assert [row[2:4] for row in cells(page)] == [["≥ 42.0", "≤ -1.0"], ["42.0", "+0.0"], ["42.0", "+1.0"]]
+    assert page.count('title="the dataset gives a lower bound of the age, such as 89+"') == 2
+    assert page.count('title="the dataset gives this age for the participant') == 2
+
+
+def test_scans_that_are_not_compared_are_counted_with_the_reason():
+    scans = [aged(1, "lower_bound"), aged(2, "not_of_session"), aged(3), scan(4, known=False)]
+    page = text(page_of(*scans, agreement=Agreement(2, 2.0, 2.0, 1.0, None)))
+    assert "Scans compared (n) 2 Scans left out: age not known 1" in page
+    assert "Scans left out: the age is a lower bound, such as 89+ 1" in page
+    assert "Scans compared with an age that is not of their session 1" in page
+    whole = text(page_of(aged(3), agreement=Agreement(1, 2.0, 2.0, None, None)))
+    assert "left out" not in whole
+    assert "not of their session" not in whole
+
+
+@pytest.mark.parametrize(
+    ("scans", "why"),
+    [
+        ([aged(1, predicted_age_years=None)], "The model does not predict age."),
+        ([scan(1, known=False)], "No chronological ages are known."),
+        ([aged(1, "lower_bound"), scan(2, known=False)], "All known chronological ages are lower bounds"),
+        (
+            [aged(1, "lower_bound"), aged(2, predicted_age_years=None)],
+            "No scan has both a predicted and a known chronological age that is not a lower bound.",
+        ),
+    ],
+)
+def test_the_report_says_why_no_scan_is_compared(scans, why):
+    assert why in text(page_of(*scans))
 
 
 def test_values_outside_their_range_and_unknown_values_are_marked():

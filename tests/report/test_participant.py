@@ -65,9 +65,17 @@ def test_a_probability_says_of_what_once(tmp_path, name):
 
 def test_what_limits_an_age_stands_beside_the_gap(tmp_path):
     person = Person(89.0, "89+", remarks=("lower_bound", "not_of_session"))
-    row = next(line for line in page(tmp_path, scan(person)).splitlines() if "recorded age 89, gap" in line)
+    text = page(tmp_path, scan(person))
+    row = next(line for line in text.splitlines() if "recorded age 89, gap" in line)
     assert "a lower bound of the age" in row
     assert "not for this session" in row
+    assert "Recorded in the dataset: age at least 89 years" in text
+
+
+def test_voxel_sizes_are_rounded(tmp_path):
+    grid = replace(scan().record.measurements.model_grid, voxel_size_mm=(1.0, 4 / 3, 0.80004))
+    measurements = replace(scan().record.measurements, model_grid=grid)
+    assert "1.0 x 1.333 x 0.8 mm" in page(tmp_path, scan(measurements=measurements))
 
 
 def test_report_without_intervals_or_age(tmp_path):

@@ -1,0 +1,36 @@
+import json
+
+import pytest
+
+from neurofm_bids.bids.link import other_source
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ('{"DatasetLinks": {"raw": "../bids"}}', None),
+        ('{"DatasetLinks": {"raw": "../bids/"}}', None),
+        ('{"DatasetLinks": {"raw": "../link"}}', None),
+        ('{"DatasetLinks": {"raw": "../other"}}', "other"),
+        ('{"DatasetLinks": {"raw": "../gone"}}', "gone"),
+        ('{"DatasetLinks": {"raw": 3}}', None),
+        ('{"DatasetLinks": null}', None),
+        ("[]", None),
+        ("{", None),
+        (None, None),
+    ],
+)
+def test_the_linked_dataset_if_it_is_another_folder(tmp_path, text, other):
+    for name in ("bids", "other", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("bids")
+    if text:
+        (tmp_path / "out" / "dataset_description.json").write_text(text)
+    assert other_source(tmp_path / "out", tmp_path / "bids") == (other and tmp_path / other)
+
+
+def test_an_absolute_link_and_one_that_is_no_path(tmp_path):
+    (tmp_path / "bids").mkdir()
+    for raw, other in ((str(tmp_path / "bids"), False), ("\0", True)):
+        (tmp_path / "dataset_description.json").write_text(json.dumps({"DatasetLinks": {"raw": raw}}))
+        assert bool(other_source(tmp_path, tmp_path / "bids")) is other
