@@ -105,14 +105,6 @@ class Processing:
         metavar="NAME",
         help="registration target; templates other than the default need TemplateFlow",
     )
-    random_seed: int = option(
-        "--random-seed",
-        default=20260101,
-        convert=int,
-        changes_results=True,
-        metavar="N",
-        help="random seed of the registration",
-    )
     model: str = option(
         "--model",
         default="open-s",

@@ -24,7 +24,6 @@ __all__ = [
     "centre_of",
     "conformed_affine",
     "count_voxels",
-    "from_itk",
     "grid_around",
     "inside_points",
     "itk_transform",
@@ -221,16 +220,3 @@ def itk_transform(t1w_to_template: NDArray[np.float64]) -> str:
         f"Parameters: {' '.join(f'{n:.12g}' for n in numbers)}\n"
         "FixedParameters: 0 0 0\n"
     )
-
-
-def from_itk(parameters: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the matrix that :func:`itk_transform` would write as these parameters.
-
-    Parameters
-    ----------
-    parameters, centre
-        Matrix by rows and translation, template points to T1w points, LPS+ mm; and the fixed parameters.
-    """
-    linear, shift = parameters[:9].reshape(3, 3), parameters[9:]
-    template_to_t1w = from_matvec(linear, shift + centre - linear @ centre)
-    return np.asarray(np.linalg.inv(LPS @ template_to_t1w @ LPS))

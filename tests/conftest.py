@@ -18,7 +18,7 @@ TEMPLATE_BRAIN = Path(
     str(files("neurofm_bids") / "data" / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz")
 )
 
-# ITK reads it once, when it first starts threads: several tests use antspyx before the code that sets it.
+# ITK reads it once, when it first starts threads: antspyx is the reference in several tests.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 

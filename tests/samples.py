@@ -36,7 +36,6 @@ PARAMETERS = {
     "template": "T",
     "views": 8,
     "precision": "float32",
-    "random_seed": 1,
 }
 
 

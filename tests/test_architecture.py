@@ -196,7 +196,7 @@ def test_help_imports_nothing_heavy(command, argument):
         f"from neurofm_bids.cli.{command} import main\n"
         "with contextlib.suppress(SystemExit):\n"
         f"    main([{argument!r}])\n"
-        "heavy = {'torch', 'ants', 'nipype', 'matplotlib', 'bids', 'nibabel', 'numpy', 'pandas', 'scipy'}\n"
+        "heavy = {'torch', 'nipype', 'matplotlib', 'bids', 'nibabel', 'numpy', 'pandas', 'scipy'}\n"
         "heavy |= {'pydantic'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

@@ -17,7 +17,6 @@ from neurofm_bids.geometry import (
     centre_of,
     conformed_affine,
     count_voxels,
-    from_itk,
     grid_around,
     inside_points,
     itk_transform,
@@ -69,15 +68,6 @@ def test_itk_text_is_in_lps_and_keeps_twelve_digits(rotation, shift):
     numbers = np.array(itk_transform(matrix).splitlines()[3].split()[1:], dtype=float)
     there = LPS @ from_matvec(numbers[:9].reshape(3, 3), numbers[9:]) @ LPS
     np.testing.assert_allclose(there @ matrix, np.eye(4), atol=1e-8)
-    np.testing.assert_allclose(from_itk(numbers, np.zeros(3)), matrix, atol=1e-8)
-
-
-@given(rotations, points, points)
-def test_itk_transforms_turn_about_their_centre(rotation, shift, centre):
-    linear = LPS[:3, :3] @ rotation @ LPS[:3, :3]
-    matrix = from_itk(np.array([*linear.ravel(), *(LPS[:3, :3] @ shift)]), LPS[:3, :3] @ centre)
-    np.testing.assert_allclose(apply_affine(matrix, centre + shift), centre, atol=1e-9)
-    np.testing.assert_allclose(matrix[:3, :3] @ rotation, np.eye(3), atol=1e-12)
 
 
 def test_matrices_are_plain_numbers():

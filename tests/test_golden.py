@@ -42,6 +42,33 @@ def test_unit_and_offset_of_the_stored_intensities_do_not_matter(shared, scale, 
     assert golden.differences(golden.compute(nib.Nifti1Image(stored, image.affine)), KEPT) == []
 
 
+REPEATABILITY = {"age": 0.18, "sex": 0.005, "ventricular_volume": 60.0, "brain_volume": 3300.0}
+
+
+@pytest.fixture(scope="module")
+def predictions(shared):
+    """The predictions from the scan, resampled in intensity so that it lies on no steps, in another unit."""
+    image = nib.load(shared / golden.SCAN)
+    data = np.asarray(image.dataobj, dtype=np.float64) ** 1.01
+
+    def predict(scale, offset):
+        stored = (data * scale + offset).astype(np.float32)
+        return golden.compute(nib.Nifti1Image(stored, image.affine))["predictions"]
+
+    return predict
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_rounding_of_the_stored_intensities_is_far_below_the_repeatability(predictions):
+    """Repeatability is the sd over poses of a head, docs/benchmarks.md."""
+    expected = predictions(1, 0)
+    for scale, offset in ((3.7, 1000), (1e-6, 0), (1 / 4095, -0.5), (1e6, 3e6)):
+        now = predictions(scale, offset)
+        for name, sd in REPEATABILITY.items():
+            assert abs(now[name][0] - expected[name][0]) < 1e-3 * sd, (name, scale, offset)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -134,10 +134,9 @@ def participant_page(folder):
         "template": HOSTILE,
         "encode_space": HOSTILE,
         "views": 2,
-        "random_seed": HOSTILE,
         "precision": HOSTILE,
     }
-    versions = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), HOSTILE)
+    versions = dict.fromkeys(("neurofm-bids", "deepbet", "torch"), HOSTILE)
     provenance = replace(
         made.provenance,
         model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),

@@ -209,7 +209,6 @@ def _serve(pipe: Connection, threads: int, folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself ends its workers
     for library in _LIBRARIES:
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
     os.environ["TMPDIR"] = folder  # removed with the rest, however the run ends
     with contextlib.suppress(OSError):  # short of memory, the kernel ends a worker rather than the command
         Path("/proc/self/oom_score_adj").write_text("500")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["identify_input", "make_record", "software"]
 
-_PACKAGES = ("antspyx", "deepbet", "nibabel", "nipype", "numpy", "scipy", "torch")
+_PACKAGES = ("deepbet", "nibabel", "nipype", "numpy", "scipy", "torch")
 
 
 def software() -> dict[str, str]:

@@ -18,7 +18,7 @@ from neurofm_bids.resources import torch_threads
 __all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "most_memory_gb", "producer"]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 
 USUAL_VOXELS = 256**3
 
@@ -47,8 +47,7 @@ def _register(task: Task, mask: Any, corrected: Any) -> dict[str, Any]:
     from neurofm_bids.preprocess.registration import load_template, register
 
     template = load_template(task.processing.template)
-    seed = task.processing.random_seed
-    return {"registration": register(mask_image(corrected, mask), mask, template, seed=seed)}
+    return {"registration": register(mask_image(corrected, mask), mask, template)}
 
 
 def _bring_to_model_grid(

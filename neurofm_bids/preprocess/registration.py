@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,20 +14,18 @@ from numpy.typing import NDArray
 from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import (
-    LPS,
     as_matrix,
     centre_of,
-    from_itk,
     resample_onto,
     rigid_part,
     rotation_degrees,
 )
+from neurofm_bids.preprocess.alignment import align
 from neurofm_bids.records.measurement import Registration
-from neurofm_bids.storage.plain import plain_name
+from neurofm_bids.resources import torch_threads
 
-__all__ = ["Template", "load_template", "read_itk", "register", "to_ants"]
+__all__ = ["Template", "load_template", "register"]
 
-_SPACING = 2.0
 _MIN_DICE = 0.80
 _KINDS = ("T1w", "mask")
 
@@ -88,14 +84,11 @@ def _no_template(name: str, kind: str, why: str) -> NeuroFMError:
     )
 
 
-def register(brain: nib.Nifti1Image, mask: nib.Nifti1Image, template: Template, *, seed: int) -> Registration:
+def register(brain: nib.Nifti1Image, mask: nib.Nifti1Image, template: Template) -> Registration:
     """Register a brain to a template: an affine, and the rigid motion within it.
 
-    antspyx estimates the affine (Mattes mutual information, 2 mm; centres of mass, then rigid, then affine)
-    with one thread and a fixed seed, so that runs are bit-identical. ``rigid`` is the rotation of its polar
-    decomposition about the centre of the brain. Known rotations of a head are recovered within 0.05 to
-    0.4 mm; a rigid transform optimised directly, which has several optima where brain and template differ in
-    size, recovers them within 0.2 to 6 mm (benchmarks/registration.py).
+    The affine is that of :func:`neurofm_bids.preprocess.alignment.align`; ``rigid`` is the rotation of its
+    polar decomposition about the centre of the brain. Runs are bit-identical.
 
     Parameters
     ----------
@@ -105,64 +98,26 @@ def register(brain: nib.Nifti1Image, mask: nib.Nifti1Image, template: Template, 
         Its brain mask.
     template
         Target.
-    seed
-        Seed of the random sampling of the metric.
 
     Raises
     ------
     NeuroFMError
         The result is implausible: low overlap, or an extreme scale.
     """
-    affine = _affine(brain, template, seed)
-    return _checked(brain, mask, template, rigid_part(affine, centre_of(mask)), affine)
+    try:
+        with torch_threads(1):  # threads cost more than they save, and the last bits depend on their number
+            affine = align(brain, mask, template.image, template.mask)
+        rigid = rigid_part(affine, centre_of(mask))
+    except np.linalg.LinAlgError as error:
+        raise _failed("the intensities determine no transform") from error
+    return _checked(brain, mask, template, rigid, affine)
 
 
-def _affine(brain: nib.Nifti1Image, template: Template, seed: int) -> NDArray[np.float64]:
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
-    os.environ["ANTS_RANDOM_SEED"] = str(seed)
-    import ants
-
-    moving = ants.resample_image(to_ants(brain), (_SPACING,) * 3, use_voxels=False, interp_type=0)
-    fixed = to_ants(template.image)
-    with tempfile.TemporaryDirectory() as folder, plain_name(Path(folder)) as plain:
-        start = None
-        for kind in ("Rigid", "Affine"):
-            result = ants.registration(
-                fixed=fixed,
-                moving=moving,
-                type_of_transform=kind,
-                initial_transform=start,
-                outprefix=f"{plain}/{kind}_",
-                aff_iterations=(100, 100, 10),
-                aff_shrink_factors=(4, 3, 2),
-                aff_smoothing_sigmas=(2, 1, 1),
-                aff_random_sampling_rate=0.25,
-            )
-            start = [str(result["fwdtransforms"][0])]
-        return read_itk(str(result["fwdtransforms"][0]))
-
-
-def to_ants(image: nib.Nifti1Image) -> Any:
-    """Return an image as an ANTsImage, in the frame of ITK (LPS+ mm)."""
-    import ants
-
-    affine = LPS @ image.affine
-    spacing = nib.affines.voxel_sizes(affine)
-    return ants.from_numpy(
-        np.asarray(image.dataobj, dtype=np.float32),
-        origin=[float(v) for v in affine[:3, 3]],
-        spacing=[float(v) for v in spacing],
-        direction=affine[:3, :3] / spacing,
+def _failed(why: str) -> NeuroFMError:
+    return NeuroFMError(
+        f"the registration to the template failed ({why})",
+        fix="Check the brain mask, and that the header gives the correct orientation.",
     )
-
-
-def read_itk(path: str) -> NDArray[np.float64]:
-    """Return the matrix that maps T1w points to template points, RAS+ mm, from a file that ANTs wrote."""
-    import ants
-
-    transform = ants.read_transform(path)
-    centre = np.array(transform.fixed_parameters, dtype=float)[:3]
-    return from_itk(np.array(transform.parameters, dtype=float), centre)
 
 
 def _checked(
@@ -180,10 +135,7 @@ def _checked(
     correlation = float(np.nan_to_num(np.corrcoef(*values)[0, 1]))
     scale = float(np.cbrt(np.linalg.det(affine[:3, :3])))
     if dice < _MIN_DICE or not 0.7 < scale < 1.5:
-        raise NeuroFMError(
-            f"the registration to the template failed (overlap {dice:.2f}, scale {scale:.2f})",
-            fix="Check the brain mask, and that the header gives the correct orientation.",
-        )
+        raise _failed(f"overlap {dice:.2f}, scale {scale:.2f}")
     return Registration(
         as_matrix(rigid), as_matrix(affine), dice, correlation, rotation_degrees(rigid), scale
     )

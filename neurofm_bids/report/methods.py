@@ -42,8 +42,8 @@ def methods_text(
         f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
         _stripping(parameters["skull_strip"], versions),
         _bias(parameters["bias_correction"]),
-        f"Each brain was registered to {parameters['template']} [@{_template(parameters)}] with an affine"
-        f" transform [@ants] (antspyx {versions['antspyx']}, one thread, seed {parameters['random_seed']}).",
+        f"Each brain was registered to {parameters['template']} [@{_template(parameters)}] with the affine"
+        " transform of the highest correlation ratio [@roche].",
         _grid(parameters["encode_space"]),
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
         f" predictions from {_views(parameters['views'])}, in {parameters['precision']}.",
@@ -119,8 +119,8 @@ def methods_of(made: Iterable[Provenance]) -> tuple[str, str]:
 def plain_citations(text: str) -> str:
     """Return a text with the keys of its references replaced by author and year.
 
-    >>> plain_citations("with N4 [@n4; @ants].")
-    'with N4 (Tustison 2010; Avants 2011).'
+    >>> plain_citations("with N4 [@n4; @roche].")
+    'with N4 (Tustison 2010; Roche 1998).'
     """
     return re.sub(r"\[(@[^\]]+)\]", lambda keys: f"({_named(keys[1])})", text)
 

@@ -101,7 +101,6 @@ REACHED = [
     (["--bias-correction", "none"], "bias_correction", "none"),
     (["--encode-space", "native"], "encode_space", "native"),
     (["--template", "MNI152NLin6Asym"], "template", "MNI152NLin6Asym"),
-    (["--random-seed", "7"], "random_seed", 7),
     (["--model", "neurofm-l"], "model", "neurofm-l"),
     (["--views", "1"], "views", 1),
     (["--device", "cuda:1"], "device", "cuda:1"),

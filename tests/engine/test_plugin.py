@@ -72,9 +72,7 @@ def die_in_company(folder, name):
 
 
 def threads(number):
-    import os
 
-    import ants  # noqa: F401 -- loads ITK and its threads
     import numpy as np
     import scipy.linalg  # noqa: F401
     import threadpoolctl
@@ -82,7 +80,7 @@ def threads(number):
 
     np.ones((400, 400)) @ np.ones((400, 400))
     pools = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
-    return max([*pools, torch.get_num_threads(), int(os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"])])
+    return max(*pools, torch.get_num_threads())
 
 
 class Recorder:

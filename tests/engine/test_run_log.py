@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
             "--weights",
             '/w "1"\n\x07.h5',
         ],
-        ["--batch-size", "2", "--device", "cuda:1", "--precision", "bfloat16", "--random-seed", "7"],
+        ["--batch-size", "2", "--device", "cuda:1", "--precision", "bfloat16"],
         ["--force", "--output-images", "--keep-work", "-vv", "--stop-on-first-crash", "-w", "work ü"],
         ["--reports-only", "--dry-run", "--use-plugin", "/plugin.yml", "--bias-correction", "none"],
     ],

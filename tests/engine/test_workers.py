@@ -132,12 +132,12 @@ def test_a_worker_that_is_given_back_while_busy_is_ended(workers):
 
 
 def environment():
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "TMPDIR")
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TMPDIR")
     return [os.environ[name] for name in names], Path("/proc/self/oom_score_adj").read_text().strip()
 
 
 def test_workers_have_bounds_a_temporary_folder_and_are_ended_first(workers, tmp_path):
-    assert workers.call(environment) == (["3", "3", "1", str(tmp_path)], "500")
+    assert workers.call(environment) == (["3", "3", str(tmp_path)], "500")
 
 
 def test_a_system_that_allows_no_process_is_an_error(workers, monkeypatch):

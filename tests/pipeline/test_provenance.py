@@ -64,4 +64,4 @@ def test_images_without_a_file_have_no_identity(source):
 
 
 def test_versions_are_those_of_what_shapes_the_results():
-    assert {"neurofm-bids", "torch", "antspyx", "deepbet"} <= software().keys()
+    assert {"neurofm-bids", "torch", "scipy", "deepbet"} <= software().keys()

@@ -5,7 +5,7 @@ import pytest
 from neurofm_bids.report.methods import bibliography, methods_of, methods_text, plain_citations
 from tests.samples import PARAMETERS, scan_record
 
-VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "antspyx", "torch"), "9.9")
+VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "torch"), "9.9")
 
 
 @pytest.mark.parametrize(

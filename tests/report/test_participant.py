@@ -13,7 +13,7 @@ from neurofm_bids.report.participant import ScanReport, contents_comment, write_
 from tests.samples import PARAMETERS, prediction, scan_record
 
 VERSIONS = {"neurofm-bids": "9.9"}
-MADE = {"antspyx": "1", "deepbet": "1", "neurofm-bids": "9.9", "torch": "2"}
+MADE = {"deepbet": "1", "neurofm-bids": "9.9", "torch": "2"}
 
 
 def record(**changes):
