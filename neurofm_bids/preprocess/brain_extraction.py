@@ -147,8 +147,9 @@ def _segmented(head: NDArray[np.float32]) -> NDArray[np.bool_]:
     low, high = small.quantile(0.005), small.quantile(0.995)
 
     def predicted(model: Any, volume: torch.Tensor) -> NDArray[np.bool_]:
+        volume = normalize(volume, low, high)  # the unscaled one is released before the network runs
         with torch.inference_mode():
-            return np.asarray(model(normalize(volume, low, high)[None, None])[0, 1] > 0.5)
+            return np.asarray(model(volume[None, None])[0, 1] > 0.5)
 
     coarse = keep_largest_connected_component(predicted(network.bbox_model, small))
     crop = network.get_bbox_with_margin(torch.from_numpy(coarse).float(), head.shape, _BOX_MARGIN)
