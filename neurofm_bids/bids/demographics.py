@@ -21,7 +21,11 @@ _DICOM_MONTHS = re.compile(r"[0-9]{3}M")  # of the value representation AS; else
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{0,20}|,[0-9]{1,2})?)"  # of 1,234 nobody can tell what it means
 _AGE = re.compile(rf"(>|>=|≥)?\s*{_NUMBER}\s*(\+?)\s*([a-z]*)\.?\s*(\+?)", re.IGNORECASE)
 _OLDEST = 130
-_SEXES = {"f": "F", "female": "F", "woman": "F", "girl": "F", "m": "M", "male": "M", "man": "M", "boy": "M"}
+_SPELLED_SEX = {
+    "F": "f female females woman women girl girls",
+    "M": "m male males man men boy boys",
+}
+_SEXES = {word: sex for sex, words in _SPELLED_SEX.items() for word in words.split()}
 _OTHER_SEX = {"o", "other"}  # as BIDS has it
 _CODE = re.compile(r"[0-9]+(\.0*)?")
 _FILLERS = {"sex", "participant", "participants", "subject", "subjects", "biological"}

@@ -18,27 +18,27 @@ __all__ = ["check_sessions", "find_participants", "parse_labels", "unknown_parti
 
 _log = logging.getLogger(__name__)
 
-_LABEL_COLUMNS = ("participant_id", "session_id")
+_LABEL_COLUMNS = {"--participant-label": "participant_id", "--session-label": "session_id"}
 
 
 def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     """Return labels without prefix from labels with or without it, or from files of labels.
 
-    A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id`` or
-    ``session_id``, such as participants.tsv, or with the labels in its first column. Like tables it may be
-    UTF-8, UTF-16 or Windows-1252.
+    A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id``
+    (``session_id`` for sessions), such as participants.tsv, or with the labels in its first column. Like
+    tables it may be UTF-8, UTF-16 or Windows-1252.
 
     Parameters
     ----------
     flag
-        The option, for messages.
+        The option: ``--participant-label`` or ``--session-label``.
 
     Raises
     ------
     NeuroFMError
         A label is empty, or a file cannot be read or contains no labels: it must not select all participants.
     """
-    labels = [re.sub(r"^(sub|ses)-", "", text.strip()) for value in values for text in _labels(value)]
+    labels = [re.sub(r"^(sub|ses)-", "", text.strip()) for value in values for text in _labels(value, flag)]
     if not all(labels):
         raise NeuroFMError(
             f"a label of {flag} is empty",
@@ -48,7 +48,7 @@ def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(labels))
 
 
-def _labels(value: str) -> list[str]:
+def _labels(value: str, flag: str) -> list[str]:
     path = Path(value)
     try:
         problem = fetch_problem(path, "the label file ") if path.suffix else None
@@ -67,8 +67,12 @@ def _labels(value: str) -> list[str]:
             fix="Check the file and its permissions.",
             code=Exit.USAGE,
         ) from error
-    key = _label_column(lines)
-    labels = [label for (label,) in read_table(path, key)] if key else _first_column(lines)
+    key, header = _LABEL_COLUMNS[flag], _header(lines)
+    if key not in header and not header.isdisjoint(_LABEL_COLUMNS.values()):
+        raise NeuroFMError(
+            f"the table has no column {key}", where=path, fix=f"Use another file for {flag}.", code=Exit.USAGE
+        )
+    labels = [label for (label,) in read_table(path, key)] if key in header else _first_column(lines)
     if not labels:
         raise NeuroFMError(
             "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
@@ -76,10 +80,10 @@ def _labels(value: str) -> list[str]:
     return labels
 
 
-def _label_column(lines: Sequence[str]) -> str | None:
-    """Return which column of labels the header of a table has."""
-    header = [cell.strip("\"'").lower() for cell in re.split(r"[\t,; ]+", lines[0])] if lines else []
-    return next((name for name in _LABEL_COLUMNS if name in header), None)
+def _header(lines: Iterable[str]) -> set[str]:
+    """Return the cells of the first line that is not blank, in lower case."""
+    line = next(filter(str.strip, lines), "")
+    return {cell.strip("\"'").lower() for cell in re.split(r"[\t,; ]+", line)}
 
 
 def _first_column(lines: Sequence[str]) -> list[str]:

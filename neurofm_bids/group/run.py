@@ -21,6 +21,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
@@ -82,7 +83,7 @@ def write_group(
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
-        _check_members(out_dir, cohort)
+        _check_members(out_dir, cohort, selection)
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics)
         return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
@@ -92,7 +93,7 @@ def read_cohort(out_dir: Path, label: str, *, bids_dir: Path, selection: Selecti
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
     cohort = _collected(out_dir, label, Covariates(bids_dir), selection)
-    _check_members(out_dir, cohort)
+    _check_members(out_dir, cohort, selection)
     return cohort
 
 
@@ -123,13 +124,14 @@ def _is_active(locks: Locks) -> bool:
     return False
 
 
-def _check_members(out_dir: Path, cohort: Cohort) -> None:
+def _check_members(out_dir: Path, cohort: Cohort, selection: Selection) -> None:
     if cohort.members:
         return
     first = cohort.missing[0] if cohort.missing else None
     why = f" (missing: {len(cohort.missing)}; {first.stem}: {first.reason})" if first else ""
     if first:
-        fix = "Process the missing scans first."
+        options = ", ".join(options_in_use(selection))
+        fix = f"Process the missing scans first{options and f', or check {options}'}."
     elif any(stored_scans(Derivatives(out_dir, cohort.label))):
         fix = "Check the options that select scans."
     else:

@@ -54,7 +54,7 @@ def age_agreement(chronological: _Array, predicted: _Array) -> Agreement:
     Agreement(n=3, mae=2.0, bias=2.0, sd=0.0, r=1.0, outliers=())
     """
     gap = predicted - chronological
-    spread = gap.size > 2 and np.ptp(chronological) > 0 and np.ptp(predicted) > 0
+    spread = gap.size > 2 and standard_deviation(chronological) and standard_deviation(predicted)
     return Agreement(
         n=gap.size,
         mae=float(np.abs(gap).mean()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = ["align"]
 
 _LEVELS = ((8.0, 12.0), (4.0, 8.0), (2.0, 4.0))  # smoothing of both images and distance of the points, mm
 _ANGLES = np.arange(-0.5, 0.75, 0.25)  # of the first search, about each axis, radians
+_TURNED = 5  # of the 24 orders and directions of the axes, those that are tried
 _MARGIN_MM, _MARGIN = 4.0, 0.02  # the mask, smoothed by so much, falls to this value 8 mm outside
 _BINS = 10
 _BRIGHT = 0.995  # quantile of the brain at which intensities are clipped
@@ -63,9 +64,10 @@ def align(
 
     It maximises the correlation ratio (Roche et al. 1998, doi:10.1007/BFb0056301): the share of the variance
     of the brain that a function of the intensity of the template explains, at points in and around the
-    template, with both images smoothed alike. From the best of 125 rotations about the centres of mass, BFGS
-    with analytic gradients converges at three resolutions. A converged optimum moves in proportion to a
-    change of the image, so that rounding of intensities does not matter.
+    template, with both images smoothed alike. From rotations about the centres of mass, of which some are for
+    headers that confuse axes (as of a head that faces backwards), BFGS with analytic gradients converges at
+    three resolutions. A converged optimum moves in proportion to a change of the image, so that rounding of
+    intensities does not matter.
 
     Parameters
     ----------
@@ -84,8 +86,8 @@ def align(
     for sigma, distance in _LEVELS:
         places, basis = _compared(target, target_mask, end, sigma, distance)
         levels.append(_Level(smooth(*image, sigma), start, places, basis))
-    matrix = min(_rotations(), key=lambda rotation: _cost(levels[0], rotation)[0])
-    for level in levels:
+    matrix = _start(levels[0])
+    for level in levels[1:]:
         matrix = _optimum(level, matrix)
     linear, shift = matrix[:, :3] / _RADIUS, matrix[:, 3]
     return np.asarray(np.linalg.inv(from_matvec(linear, start + shift - linear @ end)))
@@ -143,11 +145,25 @@ def _basis(intensities: Tensor) -> Tensor:
     return basis
 
 
-def _rotations() -> list[NDArray[np.float64]]:
+def _start(level: _Level) -> NDArray[np.float64]:
+    """Return the best of the optima near some rotations about the centres of mass.
+
+    They are the best one about the axes of the header and, for headers that confuse axes, the best of all
+    orders and directions of the axes: the best rotation itself may be far from the best optimum.
+    """
     from scipy.spatial.transform import Rotation
 
-    turns = Rotation.from_rotvec(list(product(_ANGLES, repeat=3))).as_matrix()
-    return [np.column_stack([_RADIUS * turn, np.zeros(3)]) for turn in turns]
+    def cost(matrix: NDArray[np.float64]) -> float:
+        return _cost(level, matrix)[0]
+
+    near = min(_matrices(Rotation.from_rotvec(list(product(_ANGLES, repeat=3)))), key=cost)
+    turned = sorted(_matrices(Rotation.create_group("O")), key=cost)[:_TURNED]
+    optima = [_optimum(level, matrix) for matrix in (near, *turned)]
+    return min(optima, key=lambda matrix: round(cost(matrix), 6))  # the first one of those that are equal
+
+
+def _matrices(turns: Any) -> list[NDArray[np.float64]]:
+    return [np.column_stack([_RADIUS * turn, np.zeros(3)]) for turn in turns.as_matrix()]
 
 
 def _cost(level: _Level, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -93,6 +93,8 @@ def test_a_code_is_no_age():
         ("1", {"1": "male", "2": "female"}, "M"),
         ("2.0", {"1": "male", "2": "female"}, "F"),
         ("0", {"0": "Female participants", "1": "Male participants"}, "F"),
+        ("F", {"F": "Females", "M": "Males"}, "F"),
+        ("1", {"1": "men", "2": "women"}, "M"),
         ("3", {"1": "male", "2": "female"}, None),
         ("1", {"1": "not male"}, None),
         ("1", {"1": "male or female"}, None),

@@ -17,7 +17,8 @@ FLAG = "--participant-label"
         ("participants.tsv", "participant_id\tage\nsub-01\t30\nsub-02\t41\n", ("01", "02")),
         ("participants.tsv", "participant_id\nsub-01\n", ("01",)),
         ("participants.csv", '"participant_id","age"\n"sub-01","30"\n', ("01",)),
-        ("sessions.tsv", "session_id\tage\nses-a\t30\n", ("a",)),
+        ("later.tsv", "\n\nparticipant_id\tage\nsub-01\t30\n", ("01",)),
+        ("both.tsv", "session_id\tparticipant_id\nses-a\tsub-01\nses-a\tsub-02\n", ("01", "02")),
         ("r.tsv", '"participant_id"\t"age"\n"1"\t"sub-05"\t30\n"2"\t"sub-09"\t31\n', ("05", "09")),
         ("index.tsv", '""\t"participant_id"\n"1"\t"sub-05"\n', ("05",)),
         ("blanks.txt", "participant_id age\nsub-01 30\nn/a 3\n", ("01",)),
@@ -30,6 +31,25 @@ def test_labels_from_a_file(tmp_path, name, content, labels):
         (tmp_path / name).write_bytes(written)
         assert parse_labels([str(tmp_path / name)], FLAG) == labels
         assert parse_labels(["sub-x", str(tmp_path / name), "x"], FLAG) == ("x", *labels)
+
+
+def test_sessions_come_from_the_column_of_sessions(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("participant_id\tsession_id\nsub-01\tses-a\nsub-02\tses-b\nsub-02\tses-a\n")
+    assert parse_labels([str(path)], "--session-label") == ("a", "b")
+    assert parse_labels([str(path)], FLAG) == ("01", "02")
+
+
+@pytest.mark.parametrize(
+    ("flag", "has", "lacks"),
+    [(FLAG, "session_id", "participant_id"), ("--session-label", "participant_id", "session_id")],
+)
+def test_labels_of_participants_are_never_taken_for_sessions(tmp_path, flag, has, lacks):
+    path = tmp_path / "table.tsv"
+    path.write_text(f"{has}\tage\n01\t30\n")
+    with pytest.raises(NeuroFMError, match=f"the table has no column {lacks}") as error:
+        parse_labels([str(path)], flag)
+    assert (error.value.code, error.value.fix) == (Exit.USAGE, f"Use another file for {flag}.")
 
 
 @pytest.mark.parametrize(

@@ -144,14 +144,14 @@ GEOMETRY = (
         "upside down, but the header says upright",
         images.placed(images.over(honest=False)),
         "flagged",
-        "low_correlation",
+        "large_rotation",
     ),
     Case(
         "swapped",
         "slice axis first, but the header says last",
         images.placed(images.axes_swapped),
         "flagged",
-        "low_correlation",
+        "large_rotation",
         slow=True,
     ),
     Case(

@@ -183,18 +183,19 @@ def test_other_models_are_left_alone(cohort):
     assert caught.value.code == Exit.NOTHING_SELECTED
 
 
-_MISSING = "Process the missing scans first."
-
-
 @pytest.mark.parametrize(
     ("label", "options", "fix"),
     [
         (
             "openS",
             {"participant_label": ("02",), "session_label": ("a",)},
-            "Process the missing scans first.",
+            "Process the missing scans first, or check --participant-label, --session-label.",
         ),
-        ("openS", {"participant_label": ("77",)}, _MISSING),
+        (
+            "openS",
+            {"participant_label": ("77",)},
+            "Process the missing scans first, or check --participant-label.",
+        ),
         ("neurofmS", {}, "Run the participant level with this model first."),
         ("neurofmS", {"session_label": ("zz",)}, "Run the participant level with this model first."),
     ],
@@ -203,6 +204,14 @@ def test_a_cohort_without_scans_says_what_to_do(cohort, label, options, fix):
     with pytest.raises(NeuroFMError, match="no scan has usable outputs") as caught:
         group(cohort, label, selection=Selection(**options))
     assert caught.value.fix == fix
+
+
+def test_options_that_were_not_given_are_not_to_be_checked(cohort):
+    for path in cohort.rglob("*_desc-openS_features.tsv"):
+        path.unlink()
+    with pytest.raises(NeuroFMError, match="no scan has usable outputs") as caught:
+        group(cohort, "openS")
+    assert caught.value.fix == "Process the missing scans first."
 
 
 def test_report_shows_the_cohort_and_needs_no_other_file(cohort):

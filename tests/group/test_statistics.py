@@ -12,6 +12,11 @@ from neurofm_bids.records.statistics import Ages
         ([20.0, 40], [22.0, 38], (2, 2.0, 0.0, pytest.approx(8**0.5), None)),
         ([20.0], [18.0], (1, 2.0, -2.0, None, None)),
         ([20.0, 20, 20], [18.0, 20, 22], (3, pytest.approx(4 / 3), 0.0, 2.0, None)),
+        (
+            [30, 30, 30 + 4e-15],  # months in years
+            [28.0, 30, 32],
+            (3, pytest.approx(4 / 3), pytest.approx(0), pytest.approx(2.0), None),
+        ),
     ],
 )
 def test_agreement_of_ages(known, predicted, expected):
