@@ -43,7 +43,6 @@ class Selection:
 
     participant_label: tuple[str, ...] = option(
         "--participant-label",
-        "--participant_label",
         default=(),
         section=_QUERIES,
         many=True,
@@ -208,7 +207,6 @@ class Resources:
     memory_gb: float = option(
         "--mem",
         "--mem-mb",
-        "--mem_mb",
         default=4.0,
         convert=memory_gb,
         metavar="SIZE",

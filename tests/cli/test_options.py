@@ -87,7 +87,6 @@ def test_settings_file_errors(folders, tmp_path, text, message):
 
 REACHED = [
     (["--participant-label", "01", "sub-02"], "participant_label", ("01", "02")),
-    (["--participant_label", "01"], "participant_label", ("01",)),
     (["--bids-filter-file", "{folder}/filter.json"], "bids_filter_file", "{folder}/filter.json"),
     (["--nprocs", "3"], "nprocs", 3),
     (["--n-cpus", "3"], "nprocs", 3),
@@ -110,7 +109,6 @@ REACHED = [
     (["--reports-only"], "reports_only", True),
     (["--stop-on-first-crash"], "stop_on_first_crash", True),
     (["--mem", "8GB"], "memory_gb", 8.0),
-    (["--mem_mb", "8000"], "memory_gb", 8.0),
     (["--mem-mb", "8000"], "memory_gb", 8.0),
     (["--session-label", "ses-a", "b"], "session_label", ("a", "b")),
     (["--session-id", "a"], "session_label", ("a",)),
@@ -132,6 +130,13 @@ def test_options_reach_the_settings(folders, tmp_path, arguments, name, value):
     assert setting(parse([*folders, "participant", *given]), name) == expected
 
 
+@pytest.mark.parametrize(("arguments", "name", "value"), REACHED)
+def test_names_of_options_may_have_underscores(folders, tmp_path, arguments, name, value):
+    first, *others = arguments
+    underscored = [f"--{first.removeprefix('--').replace('-', '_')}" if "--" in first else first, *others]
+    test_options_reach_the_settings(folders, tmp_path, underscored, name, value)
+
+
 def test_every_spelling_of_every_option_is_in_this_table():
     declared = {flag for kind in GROUPS.values() for _, option in options_of(kind) for flag in option.flags}
     assert {arguments[0] for arguments, *_ in REACHED} == declared
@@ -147,7 +152,7 @@ def test_every_option_has_help_and_shows_its_default():
 
 
 def test_abbreviations_are_not_options(folders):
-    with pytest.raises(NeuroFMError, match="--view"):
+    with pytest.raises(NeuroFMError, match=r"--view 1\. Did you mean --views\? See neurofm --help"):
         parse([*folders, "participant", "--view", "1"])
 
 
