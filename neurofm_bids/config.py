@@ -213,7 +213,7 @@ class Resources:
         default_text="90% of what is available",
         detect=available_memory_gb,
         unit="GB",
-        help="memory to use, such as 8GB; a number without unit is in MB",
+        help="memory to use, such as 8GB, 500MB at least; a number without unit is in MB",
     )
     resource_monitor: bool = option(
         "--resource-monitor",

@@ -1,5 +1,6 @@
 """The command line and settings files, parsed."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def setting(config, name):
         if name in {field.name for field, _ in options_of(kind)}:
             return getattr(getattr(config, group), name)
     raise AssertionError(name)
+
+
+def test_the_command_can_be_pasted_into_a_shell(folders):
+    given = [*folders, "participant", "--participant-label", "it's", "--weights", "my file.h5", "--device=$x"]
+    assert shlex.split(parse(given).command) == ["neurofm", *given]
 
 
 def test_levels_run_in_their_order(folders):
@@ -46,6 +52,17 @@ def test_wrong_options_are_usage_errors(folders, wrong, capsys):
         parse([*folders, "participant", *wrong])
     assert error.value.code is Exit.USAGE
     assert "neurofm --help" in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("8", "8 MB"), ("0.4G", "400 MB"), ("499.9", "499.9 MB")])
+def test_memory_in_mb_that_was_meant_in_gb_is_a_usage_error(folders, tmp_path, text, shown):
+    path = tmp_path / "settings.toml"
+    path.write_text(f'mem = "{text}"\n')
+    for given in (["--mem", text], ["--config-file", str(path)]):
+        with pytest.raises(NeuroFMError, match=f"--mem is {shown}, less than .*: write 8GB") as error:
+            parse([*folders, "participant", *given])
+        assert error.value.code is Exit.USAGE
+    assert setting(parse([*folders, "participant", "--mem", "500"]), "memory_gb") == 0.5
 
 
 def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_path):
