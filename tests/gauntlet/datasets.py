@@ -17,7 +17,8 @@ __all__ = ["DATASETS", "ONE", "DatasetCase"]
 ONE = "sub-01/anat/sub-01_T1w.nii.gz"
 _EMPTY = "the file is empty"
 _NOT_BIDS = "this is not a raw BIDS dataset"
-_BROKEN = "dataset_description.json is missing or not valid JSON"
+_BROKEN = "dataset_description.json is not valid JSON"
+_UNREADABLE = "dataset_description.json cannot be read (this is not a regular file)"
 _LACKS = "dataset_description.json lacks Name or BIDSVersion"
 _NOTHING = "no T1w image is selected"
 _IGNORED = "its values are not used"
@@ -127,7 +128,7 @@ DATASETS = (
         "no dataset_description.json",
         lambda r: (r / "dataset_description.json").unlink(),
         16,
-        _BROKEN,
+        "dataset_description.json is missing",
     ),
     DatasetCase("badjson", "a truncated dataset_description.json", description(b'{"Name": '), 16, _BROKEN),
     DatasetCase(
@@ -169,14 +170,14 @@ DATASETS = (
         "DatasetType derivative",
         description(described(DatasetType="derivative")),
         16,
-        "its DatasetType is not raw",
+        "dataset_description.json has a DatasetType other than raw",
     ),
     DatasetCase(
         "typelist",
         "DatasetType is a list",
         description(described(DatasetType=["raw"])),
         16,
-        "its DatasetType is not raw",
+        "dataset_description.json has a DatasetType other than raw",
     ),
     DatasetCase(
         "bom",
@@ -186,17 +187,21 @@ DATASETS = (
         _EMPTY,
     ),
     DatasetCase(
-        "descriptionfolder", "a folder named dataset_description.json", description(Path.mkdir), 16, _BROKEN
+        "descriptionfolder",
+        "a folder named dataset_description.json",
+        description(Path.mkdir),
+        16,
+        _UNREADABLE,
     ),
     DatasetCase(
-        "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _BROKEN
+        "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _UNREADABLE
     ),
     DatasetCase(
         "pipeskip",
         "a pipe named dataset_description.json and --skip-bids-validation",
         description(os.mkfifo),
         16,
-        _BROKEN,
+        _UNREADABLE,
         _SKIP,
     ),
     # participants.tsv
