@@ -116,6 +116,11 @@ def labels(content):
     return lambda root: _write(root, content, "labels.txt")
 
 
+def huge_labels(root):
+    (root / "labels.txt").touch()
+    os.truncate(root / "labels.txt", 2**28 + 1)
+
+
 _FILE = ("--participant-label", "{root}/labels.txt")
 _SKIP = ("--skip-bids-validation",)
 _HEAD = b"participant_id\tage\n"
@@ -278,16 +283,42 @@ DATASETS = (
     # labels
     DatasetCase(
         "labels16",
-        "a label file that is not UTF-8",
-        labels(b"\xff\xfe0\x001\x00"),
+        "a label file in UTF-16",
+        labels("01".encode("utf-16")),
+        1,
+        _EMPTY,
+        _FILE,
+    ),
+    DatasetCase(
+        "labelshuge",
+        "a label file of more than 256 MB",
+        huge_labels,
         64,
         "the label file cannot be read",
         _FILE,
     ),
     DatasetCase(
+        "labelscomments", "a label file with comments", labels(b"# all\n01\n#02\n"), 1, _EMPTY, _FILE
+    ),
+    DatasetCase(
         "labelsempty", "an empty label file", labels(b"\n"), 64, "the file contains no labels", _FILE
     ),
-    DatasetCase("labelsmissing", "a label file that does not exist", bool, 18, "no such participant", _FILE),
+    DatasetCase(
+        "labelsmissing",
+        "a label file that does not exist",
+        bool,
+        18,
+        "(there is no such file either)",
+        _FILE,
+    ),
+    DatasetCase(
+        "labelscomma",
+        "labels separated by commas",
+        bool,
+        18,
+        "(separate labels by blanks)",
+        ("--participant-label", "01,02"),
+    ),
     DatasetCase(
         "labellong",
         "a label of 5,000 letters",
