@@ -73,6 +73,18 @@ def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_pat
     assert config.selection.participant_label == ("01",)
 
 
+def test_paths_in_a_settings_file_are_relative_to_the_current_folder(folders, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", "/home/of")
+    (tmp_path / "settings.toml").write_text('work-dir = "w"\nweights = "~/x.h5"\n')
+    config = parse([*folders, "participant", "--config-file", "../settings.toml"])
+    assert (config.running.work_dir, config.processing.weights) == (
+        tmp_path / "here" / "w",
+        Path("/home/of/x.h5"),
+    )
+
+
 def test_help_lists_every_exit_code():
     shown = " ".join(get_parser().format_help().split()).split("Exit codes: ")[1]
     assert [int(part.split()[0]) for part in shown.split("; ")] == [*map(int, Exit), 130]
