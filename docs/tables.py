@@ -16,6 +16,7 @@ from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import PROVENANCE, find_weights
 from neurofm_bids.option import Option, options_by_section
+from neurofm_bids.preprocess.iqm import RULES
 from neurofm_bids.records.dictionary import prediction_column
 
 _PLACE = re.compile(
@@ -39,6 +40,34 @@ EXIT_CODES = {
 }
 
 
+FLAGS = {
+    "low_overlap": "`template_dice` < {lowest:.2f}",
+    "low_correlation": "`template_correlation` < {lowest:.2f}",
+    "inverted_contrast": "`core_rim_ratio` < {lowest:.1f}",
+    "unusual_brain_size": "mask outside {lowest} to {highest} ml",
+    "coarse_voxels": "`voxel_mm3` > {highest:.1f}",
+    "large_rotation": "`rotation_degrees` > {highest}",
+    "extreme_voxels": "the largest value in the brain is more than {highest} times its 99th percentile "
+    "(up to 3.7 in the scans used to set it)",
+    "bright_background": "the lower quartile outside the brain is above {highest:.0%} of the median of the "
+    "brain (up to 5% in the scans used to set it): the zero of the intensities is uncertain",
+    "no_orientation": "the codes of qform and sform are both 0",
+    "voxel_size_disagrees": "voxel sizes of qform and sform differ by more than {highest:.0%}; "
+    "volumes follow the sform",
+    "orientation_disagrees": "an axis of the qform differs by more than {highest} degrees from that of the "
+    "sform, or is opposite to it",
+}
+_OTHER_FLAGS = (
+    ("`mp2rage_uni`", "the image is a UNIT1 image of MP2RAGE, which has noise in air", "warning"),
+    (
+        "`..._out_of_range`",
+        "a prediction is outside its [supported range](model.md#how-far-the-models-can-be-trusted)",
+        "warning",
+    ),
+    ("`..._impossible`", "a prediction is outside the range of what is possible", "serious"),
+)
+
+
 def pages() -> dict[Path, str]:
     """Return each page with its tables as they should be, each between two comments."""
     tables = {
@@ -46,6 +75,7 @@ def pages() -> dict[Path, str]:
         "exit codes": _exit_codes(),
         "models": _models(),
         "columns": _columns(),
+        "flags": _flags(),
         "recipe": _recipe(),
         "inputs": _inputs(),
     }
@@ -86,6 +116,14 @@ def _exit_codes() -> str:
     rows = [(str(int(code)), f"`{code.name}`", EXIT_CODES[code]) for code in Exit]
     rows.append(("130", "", "Interrupted (Ctrl-C, SIGTERM, SIGHUP): finished scans are kept."))
     return _table(("Code", "Name", "Meaning"), rows)
+
+
+def _flags() -> str:
+    rows = [
+        (f"`{name}`", FLAGS[name].format(lowest=lowest, highest=highest), severity)
+        for name, (severity, _, lowest, highest) in RULES.items()
+    ]
+    return _table(("Flag", "Raised when", "Severity"), [*rows, *_OTHER_FLAGS])
 
 
 def _models() -> str:

@@ -43,7 +43,6 @@ class Selection:
 
     participant_label: tuple[str, ...] = option(
         "--participant-label",
-        "--participant_label",
         default=(),
         section=_QUERIES,
         many=True,
@@ -208,14 +207,13 @@ class Resources:
     memory_gb: float = option(
         "--mem",
         "--mem-mb",
-        "--mem_mb",
         default=4.0,
         convert=memory_gb,
         metavar="SIZE",
         default_text="90% of what is available",
         detect=available_memory_gb,
         unit="GB",
-        help="memory to use, such as 8GB; a number without unit is in MB",
+        help="memory to use, such as 8GB, 500MB at least; a number without unit is in MB",
     )
     resource_monitor: bool = option(
         "--resource-monitor",

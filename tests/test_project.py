@@ -1,5 +1,6 @@
 """What the repository says about itself."""
 
+import ast
 import doctest
 import importlib
 import re
@@ -11,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from neurofm_bids.errors import Exit
+from neurofm_bids.preprocess.iqm import RULES
 from tests.gauntlet.file_cases import FILES, SIDECARS
 from tests.gauntlet.name_cases import NAMES
 from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
@@ -48,6 +50,26 @@ def test_generated_tables_of_the_documentation_are_current(tables):
 
 def test_every_exit_code_is_explained(tables):
     assert set(tables.EXIT_CODES) == set(Exit)
+
+
+def test_every_flag_of_the_rules_is_explained(tables):
+    assert set(tables.FLAGS) == set(RULES)
+
+
+def plain_messages(folder):
+    """Return the messages of the errors raised in a folder that are written in one piece."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "neurofm_bids" / folder).glob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    raised = [c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == "NeuroFMError"]
+    return {first.value for first in raised if isinstance(first, ast.Constant)}
+
+
+def test_what_is_refused_is_in_the_page_on_troubleshooting():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    messages = plain_messages("preprocess")
+    assert "the offset of the intensities is too large for their range" in messages
+    only_in_python = {"rigid space requires a registration", "this is not a volumetric image"}
+    assert {message for message in messages if message not in page} == only_in_python
 
 
 def test_every_input_of_the_gauntlet_is_in_the_documentation(tables):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ __all__ = ["log_coverage"]
 _log = logging.getLogger(__name__)
 
 _LEVELS = '{"sex": {"Levels": {"1": "male", "2": "female"}}}'
+_UNITS = '{"age": {"Units": "month"}}'
+_LIKE_AGE = re.compile(r"(?<![A-Za-z])(?:age|AGE)|Age")  # age_months, ScanAge; not language
 
 
 def log_coverage(covariates: Covariates, scans: Iterable[Identity | Scan]) -> None:
@@ -27,6 +31,9 @@ def log_coverage(covariates: Covariates, scans: Iterable[Identity | Scan]) -> No
     scans = list(scans)
     people = [(f"sub-{scan.subject}", covariates.person(scan)) for scan in scans]
     if not people:
+        return
+    if _has_no_table(covariates, [person for _, person in people]):
+        _log.info("The dataset has no participants.tsv: ages and sexes are not known.")
         return
     ages = _tally("age", [(name, person, person.age_years, person.age_text) for name, person in people])
     sexes = _tally("sex", [(name, person, person.sex, person.sex_text) for name, person in people])
@@ -55,19 +62,38 @@ def _codes(people: Iterable[tuple[str, Person]]) -> Iterator[str]:
         )
 
 
+def _has_no_table(covariates: Covariates, people: Iterable[Person]) -> bool:
+    """Tell whether there is no table of participants, and no other table has rows, ages or sexes."""
+    if os.path.lexists(covariates.bids_dir / "participants.tsv") or covariates.columns():
+        return False
+    return not any(person.age_text or person.sex_text for person in people)
+
+
 def _columns(covariates: Covariates, people: Iterable[tuple[str, Person]]) -> Iterator[str]:
     """Yield a warning if the tables have no column of ages, with the columns that they have."""
     tables = covariates.columns()
-    names = [name.lower() for columns in tables.values() for name in columns]
-    if not tables or "age" in names or any(person.age_text for _, person in people):
+    names = [name for columns in tables.values() for name in columns]
+    if not tables or "age" in map(str.lower, names) or any(person.age_text for _, person in people):
         return
-    shown = [f"{table} has the columns {listed(_likely(columns))}" for table, columns in tables.items()]
-    yield f"No table has a column age, so no age is known ({'; '.join(shown)}). Name the column of ages age."
+    likely = list(filter(_LIKE_AGE.search, names))
+    shown = "; ".join(f"{table} has {_shown(columns)}" for table, columns in tables.items())
+    yield f"No table has a column age, so no age is known ({shown}). {_advice(likely)}"
 
 
-def _likely(columns: Sequence[str]) -> list[str]:
-    """Return the names of columns, first those that may be meant as age."""
-    return sorted(columns, key=lambda name: "age" not in name.lower())
+def _shown(columns: Sequence[str]) -> str:
+    """Return the names of columns in one phrase, first those that may be meant as age."""
+    if not columns:
+        return "only labels"
+    return f"the columns {listed(sorted(columns, key=lambda name: not _LIKE_AGE.search(name)))}"
+
+
+def _advice(likely: Sequence[str]) -> str:
+    if not likely:
+        return "If ages are known, add them as a column age."
+    return (
+        f"If {listed(likely[:1])} holds the ages, rename it to age; unless they are in years, also give "
+        f"Units in participants.json, such as {_UNITS}."
+    )
 
 
 def _rows(covariates: Covariates, scans: Iterable[Identity | Scan]) -> Iterator[str]:

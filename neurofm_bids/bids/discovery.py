@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from neurofm_bids.bids.absence import absence, nothing_selected
+from neurofm_bids.bids.description import description_problem
 from neurofm_bids.bids.entities import entities_of, scan_stem
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.index import Listing, list_images
 from neurofm_bids.bids.labels import check_sessions, find_participants
 from neurofm_bids.bids.preference import passed_over
-from neurofm_bids.bids.problems import Problem, fetch_problem, file_problem, folder_problem, name_problem
+from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import printable, read_json
+from neurofm_bids.storage.text import printable
 
 __all__ = ["Refused", "Scan", "Selection", "choose", "find_scans", "scan_at"]
 
@@ -163,27 +163,9 @@ def _check_dataset(config: Config) -> None:
         raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.NO_INPUT)
     if config.selection.skip_bids_validation and (path.is_file() or not os.path.lexists(path)):
         return
-    problem = _description_problem(path)
+    problem = description_problem(path)
     if problem is not None:
         raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.INVALID_BIDS)
-
-
-def _description_problem(path: Path) -> Problem | None:
-    """Return why the description of a dataset is not that of raw BIDS data, or None."""
-    try:
-        description = read_json(path)
-        if not isinstance(description, dict) or not {"Name", "BIDSVersion"} <= set(description):
-            what = "dataset_description.json lacks Name or BIDSVersion"
-        elif description.get("DatasetType", "raw") != "raw":
-            what = "its DatasetType is not raw"
-        else:
-            return None
-    except (OSError, ValueError):
-        with suppress(OSError):
-            if unfetched := fetch_problem(path, f"{path.name} "):
-                return unfetched
-        what = "dataset_description.json is missing or not valid JSON"
-    return f"this is not a raw BIDS dataset: {what}", "Fix it, or use --skip-bids-validation."
 
 
 def _subject(path: Path, root: Path) -> str:

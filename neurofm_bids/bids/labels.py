@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Sequence, Set
 from difflib import get_close_matches
@@ -25,8 +26,8 @@ def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     """Return labels without prefix from labels with or without it, or from files of labels.
 
     A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id``
-    (``session_id`` for sessions), such as participants.tsv, or with the labels in its first column. Like
-    tables it may be UTF-8, UTF-16 or Windows-1252.
+    (``session_id`` for sessions), such as participants.tsv, or with the labels in its first column. Lines
+    that start with ``#`` are comments. Like tables it may be UTF-8, UTF-16 or Windows-1252.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def _labels(value: str, flag: str) -> list[str]:
     if problem is not None:
         raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE)
     try:
-        lines = decoded(read_bytes(path))[0].splitlines()
+        lines = [line for line in decoded(read_bytes(path))[0].splitlines() if not _is_comment(line)]
     except OSError as error:
         raise NeuroFMError(
             f"the label file cannot be read ({error.strerror})",
@@ -73,6 +74,7 @@ def _labels(value: str, flag: str) -> list[str]:
             f"the table has no column {key}", where=path, fix=f"Use another file for {flag}.", code=Exit.USAGE
         )
     labels = [label for (label,) in read_table(path, key)] if key in header else _first_column(lines)
+    labels = [label for label in labels if not _is_comment(label)]
     if not labels:
         raise NeuroFMError(
             "the file contains no labels", where=path, fix="Write one label per line.", code=Exit.USAGE
@@ -81,9 +83,13 @@ def _labels(value: str, flag: str) -> list[str]:
 
 
 def _header(lines: Iterable[str]) -> set[str]:
-    """Return the cells of the first line that is not blank, in lower case."""
-    line = next(filter(str.strip, lines), "")
+    """Return the cells of the first line that is neither blank nor a comment, in lower case."""
+    line = next((line for line in lines if line.strip() and not _is_comment(line)), "")
     return {cell.strip("\"'").lower() for cell in re.split(r"[\t,; ]+", line)}
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip("\"' ").startswith("#")
 
 
 def _first_column(lines: Sequence[str]) -> list[str]:
@@ -110,9 +116,17 @@ def find_participants(root: Path, labels: Sequence[str]) -> tuple[list[str], lis
     return [label for label in labels or existing if label in existing], links
 
 
-def unknown_participants(root: Path, labels: Iterable[str], having: Set[str]) -> dict[str, str]:
-    """Return the labels that neither the dataset nor ``having`` has, and the nearest that exists."""
+def unknown_participants(root: Path, labels: Sequence[str], having: Set[str]) -> dict[str, str]:
+    """Return the labels that neither the dataset nor ``having`` has, and the nearest that exists.
+
+    Raises
+    ------
+    NeuroFMError
+        None of the labels exists.
+    """
     existing = {path.name[4:] for path in root.glob("sub-*")} | having
+    if existing.isdisjoint(labels):
+        _check(labels, existing, root, "participant", "sub-")
     return {
         label: f"no such participant{_advice(label, existing, 'sub-')}"
         for label in labels
@@ -157,7 +171,11 @@ def _check(labels: Sequence[str], existing: Set[str], root: Path, what: str, pre
 
 
 def _advice(label: str, existing: Set[str], prefix: str) -> str:
-    """Return the existing label that one was most likely meant to be."""
+    """Return what one was most likely meant to be: several labels, a file, or an existing label."""
+    if "," in label:
+        return " (separate labels by blanks)"
+    if {".", os.sep} & set(label):
+        return " (there is no such file either)"
     plain = unpadded(label).lower()
     alike = [name for name in sorted(existing) if unpadded(name).lower() == plain]
     likely = alike or get_close_matches(label, sorted(existing), 1)

@@ -71,7 +71,11 @@ class Output:
 # The sidecar is written last: it marks the scan as finished.
 SCAN_OUTPUTS = {
     "mask": Output("desc-brain_mask.nii.gz", desc="Brain mask; for T1w images, the brain on the model grid"),
-    "preproc": Output("desc-preproc_T1w.nii.gz", is_image=True, desc="Bias-corrected T1w on its own grid"),
+    "preproc": Output(
+        "desc-preproc_T1w.nii.gz",
+        is_image=True,
+        desc="Bias-corrected T1w on its own grid; the offset of the intensities is removed",
+    ),
     "model_grid": Output("space-{label}_desc-brain_T1w.nii.gz", is_image=True),
     "affine": Output("from-T1w_to-{template}_mode-image_xfm.txt", is_bids=False),
     "rigid": Output(

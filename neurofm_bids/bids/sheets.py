@@ -88,6 +88,7 @@ def read_sheet(path: Path, key: str) -> Sheet:
         It cannot be read, or has no such column.
     """
     text = re.sub(r"\r\n?", "\n", _text(path))
+    text = re.sub(r"\A(?:[ \t]*#.*\n)+", lambda comments: "\n" * comments[0].count("\n"), text)
     separator, columns = _head(path, text, key)
     lines = [(number, cells) for number, cells in _split(text, separator) if any(cells)][1:]
     place, width = columns.index(key), len(columns)

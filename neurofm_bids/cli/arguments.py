@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -16,15 +18,51 @@ __all__ = ["Commands", "Parser", "add_command", "add_options", "safetensors_path
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name
 
 
+_ALIKE = 0.8  # of option names, so that --low-mem is not taken for --mem
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose usage errors carry exit code 64, and whose result has what was given only."""
+    """An argument parser whose usage errors carry exit code 64, and whose result has what was given only.
+
+    Names of options may be written with underscores instead of hyphens, as in other BIDS Apps.
+    """
 
     def __init__(self, **about: Any) -> None:
         super().__init__(argument_default=argparse.SUPPRESS, **about)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, of which none may be unknown."""
+        given = _hyphenated(sys.argv[1:] if args is None else args)
+        values, unknown = super().parse_known_args(given, namespace)
+        if unknown:
+            self._refuse(f"unrecognized arguments: {' '.join(unknown)}", self._nearest(unknown))
+        return values, []
+
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the usage."""
-        raise NeuroFMError(message, fix=f"See {self.prog} --help.", code=Exit.USAGE)
+        self._refuse(message)
+
+    def _refuse(self, message: str, advice: str = "") -> NoReturn:
+        raise NeuroFMError(message, fix=f"{advice}See {self.prog} --help.", code=Exit.USAGE)
+
+    def _nearest(self, unknown: Sequence[str]) -> str:
+        """Return a question with the options that unknown ones were most likely meant to be."""
+        names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+        options = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        likely = [flag for name in names for flag in get_close_matches(name, options, 1, _ALIKE)]
+        return f"Did you mean {', '.join(dict.fromkeys(likely))}? " if likely else ""
+
+
+def _hyphenated(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with hyphens instead of underscores in the names of long options.
+
+    >>> _hyphenated(["--work_dir", "a_b", "--mem_mb=8_000", "--", "--a_b"])
+    ['--work-dir', 'a_b', '--mem-mb=8_000', '--', '--a_b']
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    parts = [text.partition("=") if text.startswith("--") else (text, "", "") for text in arguments[:end]]
+    names = [name.replace("_", "-") if name.startswith("--") else name for name, *_ in parts]
+    return [*(name + "".join(rest) for name, (_, *rest) in zip(names, parts, strict=True)), *arguments[end:]]
 
 
 def add_command(

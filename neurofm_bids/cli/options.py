@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def parse(argv: Sequence[str]) -> Config:
             code=Exit.UNKNOWN_LEVEL,
         )
     settings = _file_settings(given["config_file"]) if "config_file" in given else {}
-    return make_config({**settings, **given}, command=" ".join(["neurofm", *argv]))
+    return make_config({**settings, **given}, command=shlex.join(["neurofm", *argv]))
 
 
 def _file_settings(path: Path) -> dict[str, Any]:

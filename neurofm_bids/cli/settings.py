@@ -15,6 +15,8 @@ from neurofm_bids.option import make, options_of
 
 __all__ = ["make_config"]
 
+_LEAST_GB = 0.5
+
 
 def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     """Return the settings of one run.
@@ -29,16 +31,14 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     Raises
     ------
     NeuroFMError
-        Folders that must not coincide (exit code 64), or a label or filter file that cannot be read.
+        Folders that must not coincide or less than 500 MB of memory (exit code 64), or a label or filter
+        file that cannot be read.
     """
     given = {name: _absolute(value) if isinstance(value, Path) else value for name, value in given.items()}
     bids_dir, out_dir = given["bids_dir"], given["out_dir"]
     work_dir = given["work_dir"] if "work_dir" in given else default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
-    if given.get("reports_only") and given.get("force"):
-        raise NeuroFMError(
-            "--force and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
-        )
+    _check_options(given)
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
     flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}
@@ -47,6 +47,20 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(level for level in LEVELS if level in given["analysis_level"])
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    if given.get("reports_only") and given.get("force"):
+        raise NeuroFMError(
+            "--force and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
+        )
+    memory_gb = given.get("memory_gb", _LEAST_GB)
+    if memory_gb < _LEAST_GB:
+        raise NeuroFMError(
+            f"--mem is {memory_gb * 1000:.4g} MB, less than the {_LEAST_GB * 1000:g} MB that any run needs",
+            fix="A number without unit is in MB: write 8GB for 8 GB.",
+            code=Exit.USAGE,
+        )
 
 
 def _absolute(path: Path) -> Path:

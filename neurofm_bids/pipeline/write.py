@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["features_table", "write_outputs"]
 
+_PREPROC = "Bias-corrected T1w. The offset of the intensities is removed: their 0.5th percentile became 0"
+
 
 def write_outputs(
     task: Task,
@@ -102,7 +104,7 @@ def _write_images(
         out.path(record.scan, "preproc"),
         record.measurements.brain_extraction.method == "none",
     )
-    about = _about(record, "Bias-corrected T1w", SkullStripped=stripped)
+    about = _about(record, _PREPROC, SkullStripped=stripped)
     _write_image(preproc, corrected, np.float32, about)
     space = record.measurements.model_grid.space
     about = _about(

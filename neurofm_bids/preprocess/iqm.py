@@ -1,7 +1,7 @@
 """Image quality metrics (IQMs) and the flags that they raise.
 
 A metric is one function, its row in ``_METRICS`` and its entry in ``data/dictionary.json``; a flag is one row
-in ``_RULES`` and its message.
+in ``RULES`` and its message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neurofm_bids.geometry import axis_angle_degrees, box, mask_volume_mm3, voxe
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Registration
 
-__all__ = ["measure_quality"]
+__all__ = ["RULES", "measure_quality"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def measure_quality(
     Parameters
     ----------
     t1w, corrected, mask
-        Images on the same grid: as scanned, bias-corrected, brain mask.
+        Images on the same grid: as loaded (offset of the intensities removed), bias-corrected, brain mask.
     registration
         Its registration to the template.
 
@@ -72,7 +72,7 @@ def measure_quality(
     values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
     flags = tuple(
         Flag(name, _MESSAGES[name].format(**values, lowest=lowest, highest=highest), severity)
-        for name, (severity, value, lowest, highest) in _RULES.items()
+        for name, (severity, value, lowest, highest) in RULES.items()
         if values[value] < lowest or values[value] > highest
     )
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}, flags
@@ -162,7 +162,7 @@ def _mm(sizes: NDArray[np.float64]) -> str:
 
 
 # Name of a flag: severity, value, and the range outside which the flag is raised.
-_RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
+RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
     "low_overlap": ("serious", "template_dice", 0.90, math.inf),
     "low_correlation": ("serious", "template_correlation", 0.25, math.inf),
     "inverted_contrast": ("serious", "core_rim_ratio", 1.0, math.inf),

@@ -49,7 +49,7 @@ _CODES = (
             logging.INFO,
             "Ages known for 1 of 4 participants. Sexes known for 0 of 4 participants.",
         ),
-        ({}, logging.INFO, "Ages known for 0 of 4 participants. Sexes known for 0 of 4 participants."),
+        ({}, logging.INFO, "The dataset has no participants.tsv: ages and sexes are not known."),
     ],
 )
 def test_one_line_says_what_is_known(logged, tables, level, line):
@@ -82,15 +82,30 @@ def test_codes_of_missing_ages_are_understood(logged, tmp_path):
 
 
 _SEX, _SCANS = "participant_id\tsex\nsub-01\tF\n", "filename\tage\nanat/sub-01_ses-a_T1w.nii\t3\n"
-_NO_AGE = "No table has a column age, so no age is known ({}). Name the column of ages age."
+_NO_AGE = "No table has a column age, so no age is known ({}). "
+_ADD = "If ages are known, add them as a column age."
+_RENAME = (
+    "If {} holds the ages, rename it to age; unless they are in years, also give Units in participants.json, "
+    'such as {{"age": {{"Units": "month"}}}}.'
+)
 
 
 @pytest.mark.parametrize(
     ("tables", "warnings"),
     [
         (
-            {"participants": "participant_id\tsex\tAge_at_scan\nsub-01\tF\t30\n"},
-            [_NO_AGE.format("participants.tsv has the columns Age_at_scan, sex")],
+            {"participants": f"participant_id\tsex\t{column}\tlanguage\nsub-01\tF\t30\ten\n"},
+            [
+                _NO_AGE.format(f"participants.tsv has the columns {column}, sex, language")
+                + _RENAME.format(column)
+            ],
+        )
+        for column in ("Age_at_scan", "age_months", "AGE_Y", "scanAge")
+    ]
+    + [
+        (
+            {"participants": "participant_id\nsub-01\n"},
+            [_NO_AGE.format("participants.tsv has only labels") + _ADD],
         ),
         (
             {
@@ -101,6 +116,7 @@ _NO_AGE = "No table has a column age, so no age is known ({}). Name the column o
                 _NO_AGE.format(
                     "participants.tsv has the columns sex; sub-<label>_sessions.tsv has the columns mood"
                 )
+                + _ADD
             ],
         ),
         ({"participants": "participant_id\tAGE\nsub-01\tn/a\n"}, []),

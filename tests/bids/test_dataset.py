@@ -29,6 +29,8 @@ def test_own_dataset_is_accepted(tmp_path):
     ignored = (out / ".bidsignore").read_text().split()
     assert ignored == ["*_features.*", "*_predictions.*", "*_xfm.*", "*.html", "figures", "group_*"]
     table = (out / "descriptions.tsv").read_text()
+    preproc = "Bias-corrected T1w on its own grid; the offset of the intensities is removed"
+    assert f"desc-preproc\t{preproc}\n" in table
     assert [line.split("\t")[0] for line in table.splitlines()] == [
         "desc_id",
         "desc-brain",

@@ -23,6 +23,9 @@ FLAG = "--participant-label"
         ("index.tsv", '""\t"participant_id"\n"1"\t"sub-05"\n', ("05",)),
         ("blanks.txt", "participant_id age\nsub-01 30\nn/a 3\n", ("01",)),
         ("second.tsv", "age\tparticipant_id\n30\tsub-05\n", ("05",)),
+        ("comments.txt", "# site A\n01 02\n  # dropped: 04\n#05\n03\n", ("01", "02", "03")),
+        ("comments.tsv", "# pilot\n#\nparticipant_id\tage\nsub-01\t3\n#sub-02\t4\nsub-03\t5\n", ("01", "03")),
+        ("comments.csv", '"participant_id","age"\n"#sub-01","30"\n"sub-02","30"\n', ("02",)),
         ("plain.tsv", "sub-01\t30\nsub-02\t\n", ("01", "02")),
     ],
 )
@@ -57,6 +60,7 @@ def test_labels_of_participants_are_never_taken_for_sessions(tmp_path, flag, has
     [
         (b"", "the file contains no labels"),
         (b"\n \n", "the file contains no labels"),
+        (b"# 01\n# 02\n", "the file contains no labels"),
         (b"participant_id\tage\n", "the file contains no labels"),
         (b"\xff\xfe", "the file contains no labels"),
         (b"01\nsub-\n", "a label of --participant-label is empty"),
@@ -111,6 +115,9 @@ def test_labels_that_are_no_file_names(value):
         (("con7",), "no such participant: con7 (did you mean sub-CON007?)"),
         (("patent1",), "no such participant: patent1 (did you mean sub-patient1?)"),
         (("001", "x"), "no such participant: 001 (did you mean sub-01?), x"),
+        (("01,11",), "no such participant: 01,11 (separate labels by blanks)"),
+        (("lables.txt",), "no such participant: lables.txt (there is no such file either)"),
+        (("lists/01",), "no such participant: lists/01 (there is no such file either)"),
         (tuple("abcdefg"), "no such participant: a, b, c, d, e and 2 more"),
     ],
 )
@@ -149,3 +156,12 @@ def test_a_participant_with_outputs_or_in_the_dataset_is_no_mistake(tmp_path):
         "gon": "no such participant (did you mean sub-gone?)",
         "x": "no such participant",
     }
+
+
+def test_that_no_participant_exists_is_an_error_at_the_group_level_too(tmp_path):
+    (tmp_path / "sub-01").mkdir()
+    assert unknown_participants(tmp_path, (), set()) == {}
+    with pytest.raises(NeuroFMError) as error:
+        unknown_participants(tmp_path, ("1", "x"), {"gone"})
+    assert error.value.what == "no such participant: 1 (did you mean sub-01?), x"
+    assert (error.value.code, error.value.fix) == (Exit.NOTHING_SELECTED, "Check --participant-label.")

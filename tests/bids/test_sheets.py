@@ -15,6 +15,14 @@ def test_a_sheet_has_its_cells_by_column_and_the_numbers_of_its_lines(tmp_path):
     assert sheet.labels("session_id", "session_id") == [{"a"}, {"b"}]
 
 
+def test_comments_before_the_names_of_columns_keep_the_numbers_of_lines(tmp_path):
+    path = tmp_path / "x.tsv"
+    path.write_text("# pilot\n\t# site A\nsession_id\tage\nses-a\t30\n#ses-b\t31\n")
+    sheet = read_sheet(path, "session_id")
+    assert sheet.columns == ["session_id", "age"]
+    assert sheet.lines == [(4, ["ses-a", "30"]), (5, ["#ses-b", "31"])]
+
+
 def test_a_sheet_needs_its_key(tmp_path):
     (tmp_path / "x.tsv").write_text("id\tage\n1\t2\n")
     with pytest.raises(NeuroFMError, match="has no column participant_id"):

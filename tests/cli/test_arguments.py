@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from neurofm_bids.cli.arguments import Parser, add_options
+from neurofm_bids.cli.arguments import Parser, add_command, add_options
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import memory_gb, option, whole_number
 
@@ -20,6 +20,42 @@ def test_wrong_usage_is_an_error_with_its_exit_code_and_no_more(capsys):
         Parser(prog="tool").parse_args(["--nope"])
     assert error.value.code is Exit.USAGE
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["--cuont", "3"], "Did you mean --count? See tool --help."),
+        (["--cuont=3", "--fats", "--fast_"], "Did you mean --count, --fast? See tool --help."),
+        (["--low-count"], "See tool --help."),
+        (["-x", "more"], "See tool --help."),
+    ],
+)
+def test_a_mistyped_option_gives_the_nearest(arguments, advice):
+    parser = Parser(prog="tool")
+    add_options(parser, Settings)
+    with pytest.raises(NeuroFMError, match=r"^unrecognized arguments: -") as error:
+        parser.parse_args(["here", *arguments])
+    assert error.value.fix == advice
+
+
+def test_a_mistyped_option_of_a_command_gives_the_nearest_of_this_command():
+    parser = Parser(prog="tool")
+    add_command(parser.add_subparsers(), "run", "run it", lambda _: Exit.OK, Settings)
+    with pytest.raises(NeuroFMError, match=r"Did you mean --count\? See tool run --help"):
+        parser.parse_args(["run", "here", "--cuont", "3"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [(["--more_of", "a_b"], "a_b"), (["--more_of=--a_b"], "--a_b"), (["--more-of=a_b"], "a_b")],
+)
+def test_only_names_of_options_are_read_as_with_hyphens(arguments, value):
+    parser = Parser()
+    parser.add_argument("--more-of")
+    parser.add_argument("rest", nargs="*")
+    assert parser.parse_args([*arguments, "--", "--c_d"]).more_of == value
+    assert parser.parse_args([*arguments, "--", "--c_d"]).rest == ["--c_d"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The command line and settings files, parsed."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def setting(config, name):
         if name in {field.name for field, _ in options_of(kind)}:
             return getattr(getattr(config, group), name)
     raise AssertionError(name)
+
+
+def test_the_command_can_be_pasted_into_a_shell(folders):
+    given = [*folders, "participant", "--participant-label", "it's", "--weights", "my file.h5", "--device=$x"]
+    assert shlex.split(parse(given).command) == ["neurofm", *given]
 
 
 def test_levels_run_in_their_order(folders):
@@ -48,12 +54,35 @@ def test_wrong_options_are_usage_errors(folders, wrong, capsys):
     assert "neurofm --help" in str(error.value)
 
 
+@pytest.mark.parametrize(("text", "shown"), [("8", "8 MB"), ("0.4G", "400 MB"), ("499.9", "499.9 MB")])
+def test_memory_in_mb_that_was_meant_in_gb_is_a_usage_error(folders, tmp_path, text, shown):
+    path = tmp_path / "settings.toml"
+    path.write_text(f'mem = "{text}"\n')
+    for given in (["--mem", text], ["--config-file", str(path)]):
+        with pytest.raises(NeuroFMError, match=f"--mem is {shown}, less than .*: write 8GB") as error:
+            parse([*folders, "participant", *given])
+        assert error.value.code is Exit.USAGE
+    assert setting(parse([*folders, "participant", "--mem", "500"]), "memory_gb") == 0.5
+
+
 def test_settings_file_gives_defaults_and_the_command_line_wins(folders, tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text('skull-strip = "skip"\nviews = 1\nparticipant_label = ["01"]\nforce = true\n')
     config = parse([*folders, "participant", "--config-file", str(path), "--views", "2"])
     assert (config.processing.skull_strip, config.processing.views, config.outputs.force) == ("skip", 2, True)
     assert config.selection.participant_label == ("01",)
+
+
+def test_paths_in_a_settings_file_are_relative_to_the_current_folder(folders, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", "/home/of")
+    (tmp_path / "settings.toml").write_text('work-dir = "w"\nweights = "~/x.h5"\n')
+    config = parse([*folders, "participant", "--config-file", "../settings.toml"])
+    assert (config.running.work_dir, config.processing.weights) == (
+        tmp_path / "here" / "w",
+        Path("/home/of/x.h5"),
+    )
 
 
 def test_help_lists_every_exit_code():
@@ -87,7 +116,6 @@ def test_settings_file_errors(folders, tmp_path, text, message):
 
 REACHED = [
     (["--participant-label", "01", "sub-02"], "participant_label", ("01", "02")),
-    (["--participant_label", "01"], "participant_label", ("01",)),
     (["--bids-filter-file", "{folder}/filter.json"], "bids_filter_file", "{folder}/filter.json"),
     (["--nprocs", "3"], "nprocs", 3),
     (["--n-cpus", "3"], "nprocs", 3),
@@ -110,7 +138,6 @@ REACHED = [
     (["--reports-only"], "reports_only", True),
     (["--stop-on-first-crash"], "stop_on_first_crash", True),
     (["--mem", "8GB"], "memory_gb", 8.0),
-    (["--mem_mb", "8000"], "memory_gb", 8.0),
     (["--mem-mb", "8000"], "memory_gb", 8.0),
     (["--session-label", "ses-a", "b"], "session_label", ("a", "b")),
     (["--session-id", "a"], "session_label", ("a",)),
@@ -132,6 +159,13 @@ def test_options_reach_the_settings(folders, tmp_path, arguments, name, value):
     assert setting(parse([*folders, "participant", *given]), name) == expected
 
 
+@pytest.mark.parametrize(("arguments", "name", "value"), REACHED)
+def test_names_of_options_may_have_underscores(folders, tmp_path, arguments, name, value):
+    first, *others = arguments
+    underscored = [f"--{first.removeprefix('--').replace('-', '_')}" if "--" in first else first, *others]
+    test_options_reach_the_settings(folders, tmp_path, underscored, name, value)
+
+
 def test_every_spelling_of_every_option_is_in_this_table():
     declared = {flag for kind in GROUPS.values() for _, option in options_of(kind) for flag in option.flags}
     assert {arguments[0] for arguments, *_ in REACHED} == declared
@@ -147,7 +181,7 @@ def test_every_option_has_help_and_shows_its_default():
 
 
 def test_abbreviations_are_not_options(folders):
-    with pytest.raises(NeuroFMError, match="--view"):
+    with pytest.raises(NeuroFMError, match=r"--view 1\. Did you mean --views\? See neurofm --help"):
         parse([*folders, "participant", "--view", "1"])
 
 

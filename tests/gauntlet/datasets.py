@@ -17,7 +17,8 @@ __all__ = ["DATASETS", "ONE", "DatasetCase"]
 ONE = "sub-01/anat/sub-01_T1w.nii.gz"
 _EMPTY = "the file is empty"
 _NOT_BIDS = "this is not a raw BIDS dataset"
-_BROKEN = "dataset_description.json is missing or not valid JSON"
+_BROKEN = "dataset_description.json is not valid JSON"
+_UNREADABLE = "dataset_description.json cannot be read (this is not a regular file)"
 _LACKS = "dataset_description.json lacks Name or BIDSVersion"
 _NOTHING = "no T1w image is selected"
 _IGNORED = "its values are not used"
@@ -115,6 +116,11 @@ def labels(content):
     return lambda root: _write(root, content, "labels.txt")
 
 
+def huge_labels(root):
+    (root / "labels.txt").touch()
+    os.truncate(root / "labels.txt", 2**28 + 1)
+
+
 _FILE = ("--participant-label", "{root}/labels.txt")
 _SKIP = ("--skip-bids-validation",)
 _HEAD = b"participant_id\tage\n"
@@ -127,7 +133,7 @@ DATASETS = (
         "no dataset_description.json",
         lambda r: (r / "dataset_description.json").unlink(),
         16,
-        _BROKEN,
+        "dataset_description.json is missing",
     ),
     DatasetCase("badjson", "a truncated dataset_description.json", description(b'{"Name": '), 16, _BROKEN),
     DatasetCase(
@@ -169,14 +175,14 @@ DATASETS = (
         "DatasetType derivative",
         description(described(DatasetType="derivative")),
         16,
-        "its DatasetType is not raw",
+        "dataset_description.json has a DatasetType other than raw",
     ),
     DatasetCase(
         "typelist",
         "DatasetType is a list",
         description(described(DatasetType=["raw"])),
         16,
-        "its DatasetType is not raw",
+        "dataset_description.json has a DatasetType other than raw",
     ),
     DatasetCase(
         "bom",
@@ -186,17 +192,21 @@ DATASETS = (
         _EMPTY,
     ),
     DatasetCase(
-        "descriptionfolder", "a folder named dataset_description.json", description(Path.mkdir), 16, _BROKEN
+        "descriptionfolder",
+        "a folder named dataset_description.json",
+        description(Path.mkdir),
+        16,
+        _UNREADABLE,
     ),
     DatasetCase(
-        "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _BROKEN
+        "descriptionpipe", "a pipe named dataset_description.json", description(os.mkfifo), 16, _UNREADABLE
     ),
     DatasetCase(
         "pipeskip",
         "a pipe named dataset_description.json and --skip-bids-validation",
         description(os.mkfifo),
         16,
-        _BROKEN,
+        _UNREADABLE,
         _SKIP,
     ),
     # participants.tsv
@@ -273,16 +283,42 @@ DATASETS = (
     # labels
     DatasetCase(
         "labels16",
-        "a label file that is not UTF-8",
-        labels(b"\xff\xfe0\x001\x00"),
+        "a label file in UTF-16",
+        labels("01".encode("utf-16")),
+        1,
+        _EMPTY,
+        _FILE,
+    ),
+    DatasetCase(
+        "labelshuge",
+        "a label file of more than 256 MB",
+        huge_labels,
         64,
         "the label file cannot be read",
         _FILE,
     ),
     DatasetCase(
+        "labelscomments", "a label file with comments", labels(b"# all\n01\n#02\n"), 1, _EMPTY, _FILE
+    ),
+    DatasetCase(
         "labelsempty", "an empty label file", labels(b"\n"), 64, "the file contains no labels", _FILE
     ),
-    DatasetCase("labelsmissing", "a label file that does not exist", bool, 18, "no such participant", _FILE),
+    DatasetCase(
+        "labelsmissing",
+        "a label file that does not exist",
+        bool,
+        18,
+        "(there is no such file either)",
+        _FILE,
+    ),
+    DatasetCase(
+        "labelscomma",
+        "labels separated by commas",
+        bool,
+        18,
+        "(separate labels by blanks)",
+        ("--participant-label", "01,02"),
+    ),
     DatasetCase(
         "labellong",
         "a label of 5,000 letters",

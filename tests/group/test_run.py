@@ -58,7 +58,7 @@ def test_every_scan_found_has_a_row_in_every_table(cohort):
         (["--participant-label", "01", "03"], 1, ["sub-01_ses-a", "sub-01_ses-b_run-1"]),
         (["--session-label", "b"], 0, ["sub-01_ses-b_run-1"]),
         (["--bids-filter-file", "{filters}"], 0, ["sub-01_ses-a", "sub-02", "sub-10"]),
-        (["--participant-label", "03"], 18, None),
+        (["--participant-label", "1"], 18, None),
     ],
 )
 def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans):
@@ -69,6 +69,8 @@ def test_options_of_the_command_select_rows(cohort, capsys, options, code, scans
     assert [path.name for path in (cohort / "logs").iterdir()] == [".lock"]
     log = capsys.readouterr().err
     assert ("sub-03: no such participant" in log) == ("03" in options)
+    assert ("no such participant: 1 (did you mean sub-01?)" in log) == (code == 18)
+    assert "Process the missing scans first" not in log
     if scans:
         used = " ".join(options).format(filters=filters)
         partial = f"{len(scans)} of 4 finished scans are in the group tables ({used.replace('sub-', '')})."

@@ -53,6 +53,7 @@ def test_images_are_written_when_asked_for(out):
     write(out, images=True)
     sidecar = json.loads((out / "sub-01/anat/sub-01_desc-preproc_T1w.json").read_text())
     assert sidecar["SkullStripped"] is False
+    assert "The offset of the intensities is removed" in sidecar["Description"]
     grid = json.loads((out / "sub-01/anat/sub-01_space-openS_desc-brain_T1w.json").read_text())
     assert "rigid space" in grid["SpatialReference"]
     assert grid["Sources"] == ["bids::sub-01/anat/sub-01_desc-preproc_T1w.nii.gz"]
