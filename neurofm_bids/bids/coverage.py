@@ -45,12 +45,19 @@ def log_coverage(covariates: Covariates, scans: Iterable[Identity | Scan]) -> No
 
 
 def _tally(what: str, known: Sequence[tuple[str, Person, object, str | None]]) -> str:
-    """Say of how many participants a value is known, and what is written of those that is not understood."""
+    """Say of how many participants a value is known, and what is written of the others.
+
+    A sex that is written, understood and neither F nor M is other.
+    """
     names = {name for name, *_ in known}
     unknown = {name for name, _, value, _ in known if value is None}
-    unclear = {f"{name} '{text}'": None for name, person, _, text in known if what in person.unclear}
-    tally = f"{len(names - unknown)} of {len(names)} participants"
-    return f"{tally}; not understood: {listed(list(unclear))}" if unclear else tally
+    unread = [(f"{name} '{text}'", person) for name, person, value, text in known if value is None and text]
+    unclear = {name: None for name, person in unread if what in person.unclear}
+    other = {name: None for name, person in unread if what == "sex" and what not in person.unclear}
+    parts = [f"{len(names - unknown)} of {len(names)} participants"]
+    parts += [f"other: {listed(list(other))}"] if other else []
+    parts += [f"not understood: {listed(list(unclear))}"] if unclear else []
+    return "; ".join(parts)
 
 
 def _codes(people: Iterable[tuple[str, Person]]) -> Iterator[str]:

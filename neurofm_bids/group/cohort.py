@@ -210,7 +210,8 @@ def _read(
 
 def _member(record: ScanRecord, person: Person) -> Member:
     age, known = record.predictions.get("age"), person.age_years
-    gap = None if age is None or known is None else age.value - known
+    exact = None if "lower_bound" in person.remarks else known
+    gap = None if age is None or exact is None else age.value - exact
     recorded = dict(
         zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
     )

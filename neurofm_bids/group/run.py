@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
@@ -147,9 +145,8 @@ def _check_members(out_dir: Path, cohort: Cohort, selection: Selection) -> None:
 def _statistics(cohort: Cohort) -> Statistics:
     columns = cohort.columns
     names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
-    ages, values = cohort.ages, {name: cohort.values(name) for name in names}
-    values[AGE_GAP][~ages.compared] = np.nan  # the gap to a lower bound is none
-    return compute({name: (columns[name]["Units"], values[name]) for name in names}, ages, cohort.features)
+    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
+    return compute(values, cohort.ages, cohort.features)
 
 
 def _write(

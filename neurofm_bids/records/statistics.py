@@ -40,6 +40,11 @@ class Ages:
         """Whether both ages are known and the chronological one is not a lower bound, shape (n,)."""
         return np.isfinite(self.chronological + self.predicted) & ~self.lower_bound
 
+    @property
+    def gap(self) -> _Array:
+        """Predicted minus chronological age in years, shape (n,); to a lower bound, its upper bound."""
+        return self.predicted - self.chronological
+
     def counts(self) -> dict[str, int]:
         """Return how many scans are not compared, and how many are with an age not of their session."""
         return {

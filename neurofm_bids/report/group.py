@@ -20,6 +20,7 @@ from neurofm_bids.report.render import render
 __all__ = ["render_group_report"]
 
 _MAX_ROWS = 2000
+_UNKNOWN = "n/a"
 _SIGN_OF_BOUND = {KNOWN_AGE: "≥ ", AGE_GAP: "≤ "}
 
 
@@ -194,6 +195,8 @@ def _cells(cohort: Cohort, column: str, places: Sequence[int]) -> list[tuple[str
     """Return text, title and whether out of range for some scans of a column."""
     unit, factor = _unit(cohort, column)
     values, low, high = (cohort.values(column + end) * factor for end in ("", "_lower95", "_upper95"))
+    if column == AGE_GAP:
+        values = cohort.ages.gap  # the tables have none to a lower bound, of which the report shows the limit
     form = {"ml": ",.0f", "years": "+.1f" if column == AGE_GAP else ".1f"}.get(unit, ".2f")
     cells = [
         _cell(values[place], (low[place], high[place]), form, column in cohort.members[place].out_of_range)
@@ -209,13 +212,13 @@ def _limited(cell: tuple[str, str, bool], column: str, member: Member) -> tuple[
     if not (remarks := member.age_remarks):
         return cell
     levels = dictionary_column(AGE_REMARKS)["Levels"]
-    sign = _SIGN_OF_BOUND[column] if "lower_bound" in remarks else ""
+    sign = _SIGN_OF_BOUND[column] if "lower_bound" in remarks and cell[0] != _UNKNOWN else ""
     return sign + cell[0], "; ".join(levels[name] for name in remarks), cell[2]
 
 
 def _cell(value: float, limits: tuple[float, float], form: str, outside: bool) -> tuple[str, str, bool]:
     if np.isnan(value):
-        return "n/a", "not known", outside
+        return _UNKNOWN, "not known", outside
     if form == ",.0f" and abs(value) < 100:
         form = ",.1f"
     low, high = (f"{limit:{form}}" for limit in limits)

@@ -152,7 +152,8 @@ def _predicted(name: str, prediction: Prediction, person: Person) -> _Number:
     remarks = [] if prediction.in_range else ["outside the range for which the model was trained"]
     if name == "age" and person.age_years is not None:
         gap = prediction.value - person.age_years
-        remarks.append(f"recorded age {_years(person.age_years)}, gap {gap:+.1f} years")
+        least, most = ("at least ", "at most ") if "lower_bound" in person.remarks else ("", "")
+        remarks.append(f"recorded age {least}{_years(person.age_years)}, gap {most}{gap:+.1f} years")
         remarks += [column(AGE_REMARKS)["Levels"][name] for name in person.remarks]
     value = f"{format(prediction.value * scale, form)} {unit}".strip()
     of = prediction.of_class

@@ -42,7 +42,7 @@ _CODES = (
             {"participants": f"{_HEAD}sub-01\t30\tF\nsub-02\told\t?\nsub-03\t18-38\tn/a\nsub-04\tn/a\tO\n"},
             logging.WARNING,
             "Ages known for 1 of 4 participants; not understood: sub-02 'old', sub-03 '18-38'. "
-            "Sexes known for 1 of 4 participants; not understood: sub-02 '?'.",
+            "Sexes known for 1 of 4 participants; other: sub-04 'O'; not understood: sub-02 '?'.",
         ),
         (
             {"sub-01/sub-01_sessions": "session_id\tage\nses-a\t30\nses-b\t31\n"},
@@ -62,7 +62,7 @@ def test_one_line_says_what_is_known(logged, tables, level, line):
         (None, "; not understood: sub-01 '1', sub-02 '2.0', sub-03 '2.0'", [_CODES.format("1, 2.0")]),
         ({"1": "male"}, "; not understood: sub-02 '2.0', sub-03 '2.0'", [_CODES.format("2.0")]),
         ({"1": "male", "2": "not reported"}, "; not understood: sub-02 '2.0', sub-03 '2.0'", []),
-        ({"1": "male", "2": "other"}, "", []),
+        ({"1": "male", "2": "other"}, "; other: sub-02 '2.0', sub-03 '2.0'", []),
         ({"1": "male", "2": "female"}, "", []),
     ],
 )

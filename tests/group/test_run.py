@@ -289,6 +289,10 @@ def test_lower_bounds_are_left_out_of_the_statistics_and_counted(cohort):
     gap = "age_agreement"
     assert found[gap, "mae"] == ("10.33333333", "3")  # gaps of 10, 11 and 10, and of -47 to the lower bound
     assert found["age_gap_years", "minimum"] == ("10", "3")
+    table, phenotype = (read_rows(cohort / path) for path in (TABLES[1], "phenotype/neurofm.tsv"))
+    assert [row["age_gap_years"] for row in table] == ["10", "11", "n/a", "10"]
+    assert [row["age_gap_years"] for row in phenotype] == ["10", "n/a", "10"]
+    assert table[2]["chronological_age_remarks"] == "lower_bound"
     counts = [found[gap, f"n_{name}"] for name in ("age_unknown", "lower_bound", "not_of_session")]
     assert counts == [("0", "4"), ("1", "4"), ("2", "4")]
     report = (cohort / "group_desc-openS.html").read_text()

@@ -95,6 +95,8 @@ def test_columns_of_known_ages_are_left_out_where_no_age_is_known():
 def aged(number, *remarks, **predictions):
     made = scan(number)
     known = {"chronological_age_remarks": ";".join(remarks) or None, **predictions}
+    if "lower_bound" in remarks:
+        known |= {"age_gap_years": None}
     return replace(made, predictions={**made.predictions, **known})
 
 
@@ -102,6 +104,8 @@ def test_what_limits_an_age_is_shown_in_the_table_of_scans():
     page = page_of(aged(1, "lower_bound"), aged(2, "not_of_session"), aged(3))
     assert [row[2:4] for row in cells(page)] == [["≥ 42.0", "≤ -1.0"], ["42.0", "+0.0"], ["42.0", "+1.0"]]
     assert page.count('title="the dataset gives a lower bound of the age, such as 89+"') == 2
+    unpredicted = page_of(aged(1, "lower_bound", predicted_age_years=None))
+    assert cells(unpredicted)[0][2:4] == ["≥ 42.0", "n/a"]
     assert page.count('title="the dataset gives this age for the participant') == 2
 
 

@@ -66,7 +66,9 @@ def test_a_probability_says_of_what_once(tmp_path, name):
 def test_what_limits_an_age_stands_beside_the_gap(tmp_path):
     person = Person(89.0, "89+", remarks=("lower_bound", "not_of_session"))
     text = page(tmp_path, scan(person))
-    row = next(line for line in text.splitlines() if "recorded age 89, gap" in line)
+    row = next(
+        line for line in text.splitlines() if "recorded age at least 89, gap at most -47.8 years" in line
+    )
     assert "a lower bound of the age" in row
     assert "not for this session" in row
     assert "Recorded in the dataset: age at least 89 years" in text
