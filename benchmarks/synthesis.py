@@ -1,6 +1,6 @@
 """Time the synthesis on the lattice and a training step, one after the other.
 
-Usage: python benchmarks/synthesis.py MAPS CACHE [SAMPLES]
+Usage: python benchmarks/synthesis.py MAPS[:MAPS] CACHE [SAMPLES]
 
 Printed: CPU seconds to interpolate the fields of a label map, with ``grid_sample`` and with ``Interpolator``;
 samples per second with one process per core; CPU seconds per sample of synthesis and of training; and the
@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 from torch.nn.functional import grid_sample
 
-from neurofm_bids.pretrain.anatomy.fields import load_anatomies
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
 from neurofm_bids.pretrain.synthesis.generator import generate_sample
 from neurofm_bids.pretrain.synthesis.interpolation import Interpolator
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.features import FeatureObjective
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.trainer import Trainer
 
@@ -38,7 +39,7 @@ def generate(call):
 
 def compare_interpolation(anatomy):
     """Return CPU seconds of grid_sample and of Interpolator for all fields, best of three."""
-    shape, size = anatomy.tissues.shape, (84, 88, 100)
+    shape, size = anatomy.fields.shape[:3], (84, 88, 100)
     lines = [torch.linspace(5, n - 6, m) for n, m in zip(shape, size, strict=True)]
     points = torch.stack(torch.meshgrid(*lines, indexing="ij"))
     grid = (2 * points / (torch.tensor(shape)[:, None, None, None] - 1) - 1).flip(0).movedim(0, -1)[None]
@@ -59,7 +60,7 @@ def compare_interpolation(anatomy):
 
 
 def main():
-    maps, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    maps, cache = tuple(map(Path, sys.argv[1].split(os.pathsep))), Path(sys.argv[2])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 40
     anatomies, cores = load_anatomies(maps, cache), len(os.sched_getaffinity(0))
     torch.set_num_threads(1)
@@ -71,9 +72,11 @@ def main():
     cpu = sum(c for c, _ in spent) / count
     rate = count / max(w for _, w in spent)
     print(f"synthesis: {rate:.1f} samples/s on {cores} cores, {cpu:.3f} CPU s each")
-    examples = [ExampleDataset(anatomies, SampleOrder(5), range(8), None)[n] for n in range(8)]
-    trainer = Trainer(Recipe(), ProcessGroup(torch.device("cpu")))
-    trainer.calibrate(examples[:2])
+    objective = FeatureObjective(Recipe())
+    dataset = ExampleDataset(objective, anatomies, SampleOrder(5), range(8), None)
+    examples = [dataset[n] for n in range(8)]
+    trainer = Trainer(Recipe(), objective, ProcessGroup(torch.device("cpu")))
+    trainer.start(examples[:2])
     trainer.step(examples[:4])
     began = time.process_time()
     for first in (0, 4, 0, 4):

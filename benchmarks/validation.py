@@ -16,14 +16,15 @@ import numpy as np
 from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.model.weights import load_network
-from neurofm_bids.pretrain.anatomy.fields import load_anatomies, prepare_anatomy
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.label_map import CODES, read_label_map
 from neurofm_bids.pretrain.evaluation.dataset import evaluate
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
 from neurofm_bids.pretrain.evaluation.summary import summarise
 from neurofm_bids.pretrain.settings import Evaluation
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
+from neurofm_bids.pretrain.training.features import FeatureObjective, evaluate_features
 from neurofm_bids.pretrain.training.recipe import Recipe
-from neurofm_bids.pretrain.training.run import evaluate_held_out
 from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, write_text
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
@@ -45,22 +46,31 @@ def labelled_dataset(data, out):
         voxels = np.asarray(image.dataobj, dtype=np.float32)
         target = out / f"sub-{name}" / "anat" / f"sub-{name}_T1w.nii.gz"
         write_nifti(target, nib.Nifti1Image(voxels, image.affine))
-        known = prepare_anatomy(data / labels)
-        rows.append(f"sub-{name}\t{age}\t{sex}\t{1000 * known.brain_ml:.0f}\t{1000 * known.lateral_ml:.0f}")
+        brain, lateral = known_volumes(read_label_map(data / labels))
+        rows.append(f"sub-{name}\t{age}\t{sex}\t{brain}\t{lateral}")
     write_json(out / "dataset_description.json", {"Name": "Labelled heads", "BIDSVersion": "1.10.0"})
     write_text(out / "participants.tsv", "\n".join(rows) + "\n")
     return out
 
 
+def known_volumes(labels):
+    """Return the volumes of brain tissue and of lateral ventricles in mm3."""
+    lateral = np.isin(labels, CODES["lateral ventricles"])
+    outside = lateral | np.isin(labels, (*CODES["outside"], *CODES["other ventricles"]))
+    return np.count_nonzero(~outside), np.count_nonzero(lateral)
+
+
 def synthetic(data, work, weights):
     """Return the scores of weights on 64 samples of the held-out maps."""
     recipe = Recipe()
-    anatomies = [a for a in load_anatomies(data / "label-maps", work / "maps") if a.name in HELD_OUT]
+    maps = (data / "label-maps", data / "label-maps-2")
+    anatomies = [a for a in load_anatomies(maps, work / "maps") if a.name in HELD_OUT]
     count = recipe.held_out_samples
     samples = work / "samples"
     samples.mkdir(exist_ok=True)
-    dataset = ExampleDataset(anatomies, SampleOrder(recipe.seed + 1, 2, count), range(count), samples)
-    return evaluate_held_out(load_network(weights, model_spec("open-s")), [dataset[n] for n in range(count)])
+    objective, order = FeatureObjective(recipe), SampleOrder(recipe.seed + 1, 2, count)
+    dataset = ExampleDataset(objective, anatomies, order, range(count), samples)
+    return evaluate_features(load_network(weights, model_spec("open-s")), [dataset[n] for n in range(count)])
 
 
 def flat(tree, path=()):

@@ -18,6 +18,7 @@ __all__ = [
     "GRID_AFFINE",
     "GRID_SIZE",
     "LPS",
+    "PHASES",
     "as_matrix",
     "axis_angle_degrees",
     "box",
@@ -42,6 +43,9 @@ __all__ = [
 GRID_SIZE = 256
 GRID_AFFINE = np.array([[-1, 0, 0, 127], [0, 0, 1, -128], [0, -1, 0, 127], [0, 0, 0, 1]], dtype=float)
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# First voxels of the lattices of every second voxel, ``volume[x::2, y::2, z::2]``. Each pair lies opposite,
+# so that an even number of them is centred on the scan.
+PHASES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 0, 1))
 
 
 def as_matrix(affine: NDArray[np.float64]) -> Any:

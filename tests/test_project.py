@@ -19,6 +19,7 @@ from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNERS = {
+    "antspyx": "ants",
     "scikit-learn": "sklearn",
     "huggingface-hub": "huggingface_hub",
     "pyyaml": "yaml",
@@ -84,8 +85,13 @@ def test_links_of_the_documentation_have_a_text():
 
 
 def dependencies():
+    """Return what the package imports: its requirements, and those of the extra of pretraining."""
     with (ROOT / "pyproject.toml").open("rb") as stream:
-        return [Requirement(line) for line in tomllib.load(stream)["project"]["dependencies"]]
+        project = tomllib.load(stream)["project"]
+    return [
+        Requirement(line)
+        for line in (*project["dependencies"], *project["optional-dependencies"]["pretrain"])
+    ]
 
 
 def test_every_dependency_is_bounded_and_used():

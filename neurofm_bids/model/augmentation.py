@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from neurofm_bids.config import MAX_VIEWS
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.geometry import PHASES
+from neurofm_bids.preprocess.model_grid import grid_values
 
-__all__ = ["LATTICE_SIZE", "PHASES", "Volume", "lattices", "read_volume"]
+__all__ = ["LATTICE_SIZE", "Volume", "lattices", "read_volume"]
 
 LATTICE_SIZE = 128
 _SHAPE = (2 * LATTICE_SIZE,) * 3
-# Each pair lies opposite, so that an even number of views is centred on the scan.
-PHASES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 0), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 0, 1))
 _JITTER_DEGREES = 2.0
 _JITTER_MM = 1.0
 _BUFFER = 8192  # values that numpy sums at a time
@@ -81,13 +81,7 @@ def read_volume(volume: NDArray[np.generic], zscore: Literal["float32", "float64
     NeuroFMError
         The volume is not 256^3, not of real numbers, not finite or constant.
     """
-    if volume.shape != _SHAPE:
-        raise NeuroFMError(
-            f"the network reads 256x256x256 voxels, not {volume.shape}", fix="Resample it to the model grid."
-        )
-    if volume.dtype.kind not in "iuf":
-        raise NeuroFMError(f"the voxels are {volume.dtype}, not real numbers", fix="Convert them to float32.")
-    values = np.asarray(volume, dtype=np.float32)
+    values = grid_values(volume)
     background = values[0, 0, 0]
     brain = values != background
     spans = []
@@ -118,8 +112,6 @@ def _statistics(box: NDArray[np.float32], background: float) -> tuple[float, flo
     total = float(np.prod(_SHAPE))
     outside = total - box.size
     mean = (float(box.sum(dtype=np.float64)) + outside * background) / total
-    if not np.isfinite(mean):
-        raise NeuroFMError("the volume has voxels that are not finite", fix="Check how the volume was made.")
     squares = float(np.square(box.astype(np.float64) - mean).sum()) + outside * (background - mean) ** 2
     return mean, float(np.sqrt(squares / total))
 

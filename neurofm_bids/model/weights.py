@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import ModelSpec, known_hashes, model_spec
-from neurofm_bids.storage.atomic import file_sha256, write_bytes
-from neurofm_bids.storage.plain import plain_name
+from neurofm_bids.storage.atomic import file_sha256
+from neurofm_bids.storage.weights_file import check_arrays, read_weights, without_counters, write_weights
 
 if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
 
 __all__ = [
-    "PROVENANCE",
     "LoadedModel",
     "convert",
     "fetch_command",
@@ -30,16 +28,9 @@ __all__ = [
     "save_network",
 ]
 
-PROVENANCE = "neurofm"  # key of the provenance in the metadata of safetensors files
 _CHECK = "Check the file and its permissions."
+_OTHER_MODEL = "Choose the --model that the weights belong to."
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_OTHER_KINDS = {
-    b"PK": "a ZIP archive (PyTorch or Keras 3)",
-    b"\x80": "a Python pickle",
-    b"version h": "a Git LFS pointer instead of the file",
-    b"<": "a web page",
-    b"\x1f\x8b": "compressed with gzip",
-}
 
 
 @dataclass(frozen=True)
@@ -131,56 +122,30 @@ def load_network(path: Path, spec: ModelSpec) -> NeuroFMNet:
 
     network = NeuroFMNet(ARCHITECTURES[spec.variant], spec.heads)
     state = _read(path, network)
-    _check(path, state, _without_counters(network.state_dict()))
+    check_arrays(path, state, without_counters(network.state_dict()), _OTHER_MODEL)
     network.load_state_dict(state, strict=False)
     return network.eval()
 
 
 def _read(path: Path, network: NeuroFMNet) -> dict[str, Any]:
     """Read a weights file of either kind; its first bytes tell which, not its name."""
-    import torch
-
     with path.open("rb") as stream:
-        first = stream.read(9)
-    if first.startswith(_HDF5):
+        first = stream.read(len(_HDF5))
+    if first == _HDF5:
+        import torch
+
         from neurofm_bids.model.keras_h5 import read_keras_h5
 
         trusted = file_sha256(path) in known_hashes()
         arrays = read_keras_h5(path, network.architecture, network.outputs, trusted=trusted)
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    if first[8:] == b"{":
-        return _read_safetensors(path, network.architecture.name)
-    kind = next((kind for start, kind in _OTHER_KINDS.items() if first.startswith(start)), "of unknown type")
-    raise NeuroFMError(
-        f"the file is {kind}; weights are read from HDF5 (.h5) and safetensors only",
-        where=path,
-        fix="Use the file as published, or convert it in the program that wrote it.",
-    )
-
-
-def _read_safetensors(path: Path, variant: str) -> dict[str, Any]:
-    import torch
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with plain_name(path) as plain, safe_open(plain, framework="pt") as file:
-            written = json.loads((file.metadata() or {}).get(PROVENANCE, "{}")).get("variant", variant)
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
-        raise NeuroFMError(
-            f"the safetensors file is damaged ({error})", where=path, fix="Get a new copy."
-        ) from error
+    variant, file = network.architecture.name, read_weights(path, "HDF5 (.h5) and safetensors")
+    written = file.provenance.get("variant", variant)
     if written != variant:
         raise NeuroFMError(
-            f"the file holds the weights of variant {written}, not {variant}",
-            where=path,
-            fix="Choose the --model that the weights belong to.",
+            f"the file holds the weights of variant {written}, not {variant}", where=path, fix=_OTHER_MODEL
         )
-    state = _without_counters(state)
-    for name, value in state.items():
-        if value.dtype != torch.float32 or not torch.isfinite(value).all():
-            raise NeuroFMError(f"the weight {name} is not finite float32", where=path, fix="Get a new copy.")
-    return state
+    return file.arrays
 
 
 def convert(source: Path, target: Path, spec: ModelSpec) -> None:
@@ -216,29 +181,5 @@ def save_network(network: NeuroFMNet, target: Path, provenance: Mapping[str, Any
     provenance
         Where they came from, ready for JSON; the variant is added.
     """
-    from safetensors.torch import save
-
-    about = json.dumps({**provenance, "variant": network.architecture.name}, sort_keys=True)
-    write_bytes(target, save(_without_counters(network.state_dict()), {PROVENANCE: about}))
-
-
-def _without_counters(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-
-
-def _check(path: Path, state: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Refuse a file whose arrays are not those of the network by name and shape."""
-    shapes, expected = ({n: tuple(v.shape) for n, v in arrays.items()} for arrays in (state, parameters))
-    problems = [f"{name} is missing" for name in expected if name not in shapes]
-    problems += [f"{name} is unknown" for name in shapes if name not in expected]
-    problems += [
-        f"{name} has shape {shapes[name]} instead of {shape}"
-        for name, shape in expected.items()
-        if name in shapes and shapes[name] != shape
-    ]
-    if problems:
-        raise NeuroFMError(
-            f"the file does not hold the weights of this variant: {'; '.join(problems[:3])}",
-            where=path,
-            fix="Choose the --model that the weights belong to.",
-        )
+    about = {**provenance, "variant": network.architecture.name}
+    write_weights(target, network.state_dict(), about)

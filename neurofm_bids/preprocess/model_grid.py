@@ -20,7 +20,7 @@ from neurofm_bids.geometry import (
 )
 from neurofm_bids.records.measurement import ModelGrid
 
-__all__ = ["model_grid"]
+__all__ = ["grid_values", "model_grid"]
 
 _OBLIQUE_DEGREES = 0.5
 _SPLINE_SUPPORT = 12  # voxels around the brain that determine the spline
@@ -81,6 +81,28 @@ def model_grid(
         obliquity_degrees=angle,
         affine=as_matrix(grid.affine),
     )
+
+
+def grid_values(volume: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return the voxels of a model-grid volume, float32, not copied if they are.
+
+    Raises
+    ------
+    NeuroFMError
+        The volume is not 256^3, or not of finite real numbers.
+    """
+    size = (GRID_SIZE,) * 3
+    if volume.shape != size:
+        raise NeuroFMError(
+            f"the network reads 256x256x256 voxels, not {volume.shape}", fix="Resample it to the model grid."
+        )
+    if volume.dtype.kind not in "iuf":
+        raise NeuroFMError(f"the voxels are {volume.dtype}, not real numbers", fix="Convert them to float32.")
+    with np.errstate(over="ignore"):
+        values = np.asarray(volume, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise NeuroFMError("the volume has voxels that are not finite", fix="Check how the volume was made.")
+    return values
 
 
 def _is_1mm(image: nib.Nifti1Image) -> bool:

@@ -13,15 +13,15 @@ from neurofm_bids.pretrain.training.recipe import Recipe
 __all__ = ["Evaluation", "Synthesis", "Training"]
 
 
-def _label_maps() -> Path:
-    """Return the folder of label maps that the environment names."""
+def _label_maps() -> tuple[Path, ...]:
+    """Return the folders of label maps that the environment names."""
     if "NEUROFM_LABEL_MAPS" not in os.environ:
         raise NeuroFMError(
             "no folder of label maps given",
             fix="Use --maps, or set NEUROFM_LABEL_MAPS.",
             code=Exit.USAGE,
         )
-    return Path(os.environ["NEUROFM_LABEL_MAPS"])
+    return tuple(map(Path, os.environ["NEUROFM_LABEL_MAPS"].split(os.pathsep)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,14 @@ class _LabelMaps:
     """What synthesis and training need to generate samples from label maps."""
 
     out: Path
-    maps: Path = option(
+    maps: tuple[Path, ...] = option(
         "--maps",
         convert=Path,
         detect=_label_maps,
+        many=True,
+        metavar="FOLDER",
         default_text="NEUROFM_LABEL_MAPS",
-        help="folder of FreeSurfer label maps, 1 mm",
+        help="folders of FreeSurfer label maps, 1 mm",
     )
     device: str = option("--device", default="cpu", help="cpu, cuda or cuda:N")
     cache: Path | None = option(
@@ -42,7 +44,7 @@ class _LabelMaps:
         default=None,
         convert=Path,
         default_text="OUT-maps",
-        help="folder of prepared label maps, 0.2 GB each",
+        help="folder of prepared label maps, 0.25 GB each",
     )
 
     @property

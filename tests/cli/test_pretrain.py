@@ -24,10 +24,11 @@ def train_calls(monkeypatch):
 def test_options_become_the_recipe(train_calls):
     options = ["--batch", "8", "--learning-rate", "0.1", "--held-out", "a", "b", "--workers", "0"]
     assert main([*RUN, *options]) == 0
-    assert main([*RUN, "--smoke", "--steps", "6", "--seed", "3"]) == 0
-    (recipe, settings), (smoke, _) = train_calls
+    assert main([*RUN, "MORE", "--smoke", "--steps", "6", "--seed", "3"]) == 0
+    (recipe, settings), (smoke, several) = train_calls
+    assert several.maps == (Path("MAPS"), Path("MORE"))
     assert recipe == Recipe(batch_size=8, learning_rate=0.1, held_out=("a", "b"))
-    assert settings == Training(maps=Path("MAPS"), out=Path("RUN"), workers=0)
+    assert settings == Training(maps=(Path("MAPS"),), out=Path("RUN"), workers=0)
     assert smoke == Recipe(**{**SMOKE, "steps": 6, "seed": 3})
 
 
@@ -72,7 +73,7 @@ def test_synthesis_options_are_passed_on(tmp_path, monkeypatch):
     )
     command = ["pretrain", "synthesize", str(tmp_path), "--maps", "MAPS", "--n", "2", "--seed", "4"]
     assert main([*command, "--cache", "CACHE"]) == 0
-    assert calls == [Synthesis(maps=Path("MAPS"), n=2, out=tmp_path, cache=Path("CACHE"), seed=4)]
+    assert calls == [Synthesis(maps=(Path("MAPS"),), n=2, out=tmp_path, cache=Path("CACHE"), seed=4)]
 
 
 def test_exit_codes_of_export(tmp_path, caplog):

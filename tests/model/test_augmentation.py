@@ -3,7 +3,8 @@ import pytest
 
 from neurofm_bids.config import N_PHASES
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.model.augmentation import PHASES, lattices, read_volume
+from neurofm_bids.geometry import PHASES
+from neurofm_bids.model.augmentation import lattices, read_volume
 from tests.model.volumes import volume
 
 

@@ -13,8 +13,9 @@ from neurofm_bids.cli import tools
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.registry import model_names, model_spec
-from neurofm_bids.model.weights import PROVENANCE, convert, find_weights, identify, load_model, load_network
+from neurofm_bids.model.weights import convert, find_weights, identify, load_model, load_network
 from neurofm_bids.storage.atomic import file_sha256
+from neurofm_bids.storage.weights_file import PROVENANCE
 from tests.faults.command import HOSTILE
 from tests.model.damage import KERAS, QUIETLY, SEEDS, SPECS, damaged, loads_or_is_refused, refused
 

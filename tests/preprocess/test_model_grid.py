@@ -10,7 +10,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import GRID_AFFINE, box, mask_image, mask_volume_mm3
 from neurofm_bids.model.augmentation import read_volume
 from neurofm_bids.preprocess.load import load_t1w
-from neurofm_bids.preprocess.model_grid import model_grid
+from neurofm_bids.preprocess.model_grid import grid_values, model_grid
 
 STRAIGHT = np.eye(3)
 ORIENTATIONS = [a + b + c for a in "LR" for b in "AP" for c in "IS"] + ["PIR", "ASL", "SRP", "IAL", "LIA"]
@@ -184,3 +184,23 @@ def test_volume_of_a_real_brain_is_kept(shared, space):
     volume, grid = volume_on_grid(mask, space=space, t1w_to_template=matrix)
     assert volume == pytest.approx(mask_volume_mm3(mask), rel=0.005)
     assert np.count_nonzero(np.asarray(grid.dataobj) > 500) == pytest.approx(mask_volume_mm3(mask), rel=0.005)
+
+
+def test_values_of_a_grid_are_not_copied():
+    volume = np.ones((256, 256, 256), dtype=np.float32)
+    assert np.shares_memory(grid_values(volume), volume)
+    assert grid_values(volume.astype(np.int16)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("volume", "message"),
+    [
+        (np.zeros((9, 9, 9)), r"reads 256x256x256 voxels, not \(9, 9, 9\)"),
+        (np.zeros((256, 256, 256), dtype=bool), "bool, not real numbers"),
+        (np.full((256, 256, 256), np.inf, dtype=np.float32), "not finite"),
+        (np.full((256, 256, 256), 1e300), "not finite"),
+    ],
+)
+def test_other_volumes_are_refused(volume, message):
+    with pytest.raises(NeuroFMError, match=message):
+        grid_values(volume)

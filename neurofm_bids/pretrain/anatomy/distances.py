@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, gaussian_filter
 
 __all__ = ["cranial_cavity", "distance_from_sulci", "gaussian_smooth", "nearest_label", "signed_distance"]
+
+Label = TypeVar("Label", bound=np.integer[Any])
 
 _LIMIT_MM = 16.0
 
@@ -19,7 +21,7 @@ def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(np.clip(np.where(mask, inner - 0.5, 0.5 - outer), -_LIMIT_MM, _LIMIT_MM))
 
 
-def nearest_label(labels: NDArray[np.int16], mask: NDArray[np.bool_]) -> NDArray[np.int16]:
+def nearest_label(labels: NDArray[Label], mask: NDArray[np.bool_]) -> NDArray[Label]:
     """Return for each voxel the label of the nearest voxel of a mask."""
     indices = distance_transform_edt(~mask, return_distances=False, return_indices=True)
     return np.asarray(labels[tuple(indices)])
@@ -31,9 +33,15 @@ def gaussian_smooth(values: NDArray[Any], sigma: float) -> NDArray[np.float32]:
 
 
 def cranial_cavity(brain: NDArray[np.bool_], labels: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Return the cavity: the brain closed by 6 mm, and labelled CSF within 4 mm of that."""
+    """Return the cavity: the brain closed by 6 mm, and labelled CSF within 4 mm of that.
+
+    Maps without labels of the CSF around the brain get 2 mm of it, which is the median of the others.
+    """
     closed = distance_transform_edt(distance_transform_edt(~brain) <= 6) > 6
-    csf = (labels == 24) & (distance_transform_edt(~closed) <= 4)
+    outside = distance_transform_edt(~closed)
+    csf = (labels == 24) & (outside <= 4)
+    if np.count_nonzero(csf & ~closed) < 0.03 * np.count_nonzero(closed):
+        csf = outside <= 2
     opened = distance_transform_edt(~(distance_transform_edt(closed | csf) > 2)) <= 2
     return np.asarray(binary_fill_holes(opened | brain), dtype=bool)
 

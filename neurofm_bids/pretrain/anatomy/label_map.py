@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +13,48 @@ from numpy.typing import NDArray
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import GRID_AFFINE, box, reorientation
 
-__all__ = ["REGIONS", "TISSUES", "find_label_maps", "label_map_name", "read_label_map"]
+__all__ = ["CODES", "find_label_maps", "label_map_name", "read_label_map"]
 
-_CHOROID = (31, 63, 136, 137, 163, 164)  # the maps of SynthSeg use the last four
-REGIONS = {
-    "choroid plexus": _CHOROID,
-    "lateral ventricles": (4, 43, 5, 44, *_CHOROID),
+_PARCELS = range(1000, 3000)
+_LEFT_CHOROID, _RIGHT_CHOROID = (31, 136, 137), (63, 163, 164)  # the maps of SynthSeg split them
+CODES = {
+    "choroid plexus": (*_LEFT_CHOROID, *_RIGHT_CHOROID),
+    "lateral ventricles": (4, 43, 5, 44, *_LEFT_CHOROID, *_RIGHT_CHOROID),
     "other ventricles": (14, 15, 72),
-    "cerebral cortex": (3, 42),
+    "cerebral cortex": (3, 42, *_PARCELS),
     "hindbrain": (7, 46, 8, 47, 16),
-    "outside": (0, 24, 118, 165),
-}
-TISSUES = {
-    "white": (2, 41, 25, 57, 77, 78, 79, 85, 30, 62, *range(250, 256)),
-    "thalamus": (10, 49),
-    "caudate": (11, 50),
-    "putamen": (12, 51),
-    "pallidum": (13, 52),
-    "hippocampus": (17, 53),
-    "amygdala": (18, 54),
-    "accumbens": (26, 58),
-    "ventral diencephalon": (28, 60),
-    "cerebellar cortex": (8, 47),
-    "cerebellar white": (7, 46),
-    "brainstem": (16,),
+    "white matter": (2, 41),
+    "outside": (0, 24, 118, 165, *range(256, 1000)),
 }
 _MARGIN_MM = 16
+_MULTIPLE = 4  # of voxels along each axis, for coarser grids
 
 
-def find_label_maps(folder: Path) -> list[Path]:
-    """Return the label maps of a folder (``.nii``, ``.nii.gz``, ``.mgz``), sorted by name.
+def find_label_maps(folders: Sequence[Path]) -> list[Path]:
+    """Return the label maps of folders (``.nii``, ``.nii.gz``, ``.mgz``), sorted by name.
 
     Raises
     ------
     NeuroFMError
-        The folder has no label map, or two of the same name.
+        A folder has no label map, or two have the same name.
     """
-    paths = sorted(p for p in folder.glob("*") if p.name.endswith((".nii", ".nii.gz", ".mgz")))
-    if not paths:
-        raise NeuroFMError(
-            "no label maps in this folder",
-            where=folder,
-            fix="Use a folder with maps in FreeSurfer codes (.nii, .nii.gz or .mgz).",
-            code=Exit.NO_INPUT,
-        )
+    paths: list[Path] = []
+    for folder in folders:
+        here = [p for p in folder.glob("*") if p.name.endswith((".nii", ".nii.gz", ".mgz"))]
+        if not here:
+            raise NeuroFMError(
+                "no label maps in this folder",
+                where=folder,
+                fix="Use a folder with maps in FreeSurfer codes (.nii, .nii.gz or .mgz).",
+                code=Exit.NO_INPUT,
+            )
+        paths += here
     names = [label_map_name(path) for path in paths]
-    duplicate = next((name for name in names if names.count(name) > 1), None)
+    duplicate = next((path for path in paths if names.count(label_map_name(path)) > 1), None)
     if duplicate is not None:
-        raise NeuroFMError(f"two label maps are named {duplicate}", where=folder, fix="Rename one of them.")
-    return paths
+        name = label_map_name(duplicate)
+        raise NeuroFMError(f"two label maps are named {name}", where=duplicate.parent, fix="Rename one.")
+    return sorted(paths, key=label_map_name)
 
 
 def label_map_name(path: Path) -> str:
@@ -73,7 +67,7 @@ def label_map_name(path: Path) -> str:
 
 
 def read_label_map(path: Path) -> NDArray[np.int16]:
-    """Return the labels, LIA, cropped to the brain with a margin of 16 mm.
+    """Return the labels, LIA, cropped to the brain with a margin of 16 mm, in multiples of 4 voxels.
 
     Raises
     ------
@@ -96,13 +90,13 @@ def read_label_map(path: Path) -> NDArray[np.int16]:
             where=path,
             fix="Resample it to a 3-D map with 1 mm voxels (nearest neighbour).",
         )
-    required = {n: REGIONS[n] for n in ("lateral ventricles", "cerebral cortex", "hindbrain")}
-    required["white matter"] = TISSUES["white"]
-    missing = [name for name, codes in required.items() if not np.isin(codes, labels).any()]
+    required = ("lateral ventricles", "cerebral cortex", "hindbrain", "white matter")
+    missing = [name for name in required if not np.isin(CODES[name], labels).any()]
     if missing:
         raise NeuroFMError(
             f"the label map has no {', '.join(missing)}", where=path, fix="Use FreeSurfer codes."
         )
     labels = np.pad(labels, _MARGIN_MM)
-    brain = np.argwhere((labels > 0) & (labels < 256) & (labels != 24))
-    return np.ascontiguousarray(labels[tuple(map(slice, *box(brain, _MARGIN_MM, labels.shape)))])
+    brain = np.argwhere(~np.isin(labels, CODES["outside"]))
+    cropped = labels[tuple(map(slice, *box(brain, _MARGIN_MM, labels.shape)))]
+    return np.pad(cropped, [(0, -n % _MULTIPLE) for n in cropped.shape])

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,24 +18,19 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.discovery import Scan, find_scans
 from neurofm_bids.config import Config, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.geometry import mask_image
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
-from neurofm_bids.pipeline.steps import PIPELINE_VERSION
-from neurofm_bids.pipeline.task import Task, identity
-from neurofm_bids.pretrain.evaluation.perturbations import other_masks, poses
+from neurofm_bids.pipeline.task import identity
+from neurofm_bids.pretrain.evaluation.perturbations import poses
+from neurofm_bids.pretrain.evaluation.prepared_scan import PreparedScan, prepare
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
 from neurofm_bids.pretrain.settings import Evaluation
-from neurofm_bids.records.scan import Identity
-from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti
-from neurofm_bids.storage.text import read_json
 
 __all__ = ["evaluate"]
 
 _log = logging.getLogger("neurofm_bids")
 _COLUMNS = {"ventricular_volume": "ventricular_volume_mm3", "brain_volume": "brain_volume_mm3"}
 _ML = 1000.0
-_RECORD = "prepared.json"  # written last
 
 
 def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[EvaluatedScan], dict[str, str]]:
@@ -70,11 +64,11 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     failed = {bad.path.name: f"{bad.reason}. {bad.fix}" for bad in (*selection.refused, *without_scan)}
     evaluated = []
     preprocessed = _preprocess_all(selection.scans, out / "volumes", settings.nprocs, stability)
-    for scan, folder in zip(selection.scans, preprocessed, strict=True):
+    for scan, prepared in zip(selection.scans, preprocessed, strict=True):
         try:
-            if isinstance(folder, NeuroFMError):
-                raise folder
-            evaluated.append(_evaluate(scan, known[scan], folder, encoder, processing.views, stability))
+            if isinstance(prepared, NeuroFMError):
+                raise prepared
+            evaluated.append(_evaluate(scan, known[scan], prepared, encoder, processing.views, stability))
             _log.info("%s: evaluated", scan.stem)
         except NeuroFMError as error:
             failed[scan.stem] = str(error)
@@ -125,8 +119,8 @@ def _number(value: object) -> float:
 
 def _preprocess_all(
     scans: Sequence[Scan], folder: Path, nprocs: int, stability: bool
-) -> Iterator[Path | NeuroFMError]:
-    """Yield for each scan the folder of its volumes, or why there are none."""
+) -> Iterator[PreparedScan | NeuroFMError]:
+    """Yield for each scan its volumes, or why there are none."""
     calls = [(scan.path, folder / scan.stem, stability) for scan in scans]
     if nprocs == 1:
         yield from map(_preprocess, calls)
@@ -142,65 +136,35 @@ def _preprocess_all(
                 )
 
 
-def _preprocess(call: tuple[Path, Path, bool]) -> Path | NeuroFMError:
-    """Write the model-grid volume of one scan for each brain mask, unless it is there already."""
-    from neurofm_bids.pipeline.in_memory import run_in_memory
-    from neurofm_bids.preprocess.model_grid import model_grid
-
+def _preprocess(call: tuple[Path, Path, bool]) -> PreparedScan | NeuroFMError:
     path, folder, stability = call
-    record, inputs = folder / _RECORD, {"InputHash": file_sha256(path), "PipelineVersion": PIPELINE_VERSION}
-    if _is_current(record, inputs, stability):
-        return folder
     try:
-        made = run_in_memory(Task(path, Identity(), {}, Processing(), ""), ["registration"])
-        corrected, rigid = made["corrected"], np.array(made["registration"].rigid)
-        masks = {"given": made["mask"], **(other_masks(corrected, made["mask"]) if stability else {})}
-        for name, mask in masks.items():
-            brain = mask_image(corrected, mask)
-            grid, _ = model_grid(brain, mask, space="rigid", t1w_to_template=rigid)
-            write_nifti(folder / f"{name}.nii.gz", grid)
+        return prepare(path, folder, stability=stability)
     except NeuroFMError as error:
         return error
-    mask_ml = made["brain_extraction"].volume_mm3 / _ML
-    write_json(record, {**inputs, "MaskVolumeMl": mask_ml, "Masks": sorted(masks), "Stability": stability})
-    return folder
-
-
-def _is_current(record: Path, inputs: Mapping[str, object], stability: bool) -> bool:
-    """Tell whether the volumes are those of this image, with other masks if they are needed."""
-    try:
-        written = read_json(record)
-    except (OSError, ValueError):
-        return False
-    return inputs.items() <= written.items() and bool(written.get("Stability", False) >= stability)
 
 
 def _evaluate(
     scan: Scan,
     known: _Known,
-    folder: Path,
+    prepared: PreparedScan,
     encoder: Encoder,
     views: int,
     stability: bool,
 ) -> EvaluatedScan:
-    record = read_json(folder / _RECORD)
-    volume = _read(folder / "given.nii.gz")
-    others = [name for name in record["Masks"] if stability and name != "given"]
+    volume = prepared.volume()
+    others = prepared.other_masks if stability else ()
     return EvaluatedScan(
         name=scan.stem,
         participant=scan.subject,
         known=known.targets,
         predicted=_predict(encoder, volume, views),
-        mask_ml=record["MaskVolumeMl"],
+        mask_ml=prepared.mask_ml,
         session=scan.session or "",
         style=known.stripping,
-        other_masks={name: _predict(encoder, _read(folder / f"{name}.nii.gz"), views) for name in others},
+        other_masks={name: _predict(encoder, prepared.volume(name), views) for name in others},
         poses=[_predict(encoder, posed, 1) for posed in poses(volume)] if stability else [],
     )
-
-
-def _read(path: Path) -> NDArray[np.float32]:
-    return np.asarray(nib.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)
 
 
 def _predict(encoder: Encoder, volume: NDArray[np.float32], views: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Metrics of agreement between predictions and known values."""
+"""Metrics of agreement between predictions and known values, and between segmentations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["age_band", "agreement", "auc", "repeatability"]
+__all__ = ["age_band", "agreement", "auc", "dice", "repeatability"]
 
 _Array = NDArray[np.float64]
 _AGE_BANDS = ((18, 30), (30, 45), (45, 60), (60, 75), (75, 120))
@@ -85,6 +85,20 @@ def age_band(age_years: float) -> str:
     ('30-45', '')
     """
     return next((f"{low}-{high}" for low, high in _AGE_BANDS if low <= age_years < high), "")
+
+
+def dice(known: NDArray[np.uint8], predicted: NDArray[np.uint8], count: int) -> _Array:
+    """Return the overlap (Dice 1945) of the labels 1 to ``count`` of two segmentations on one grid, (count,).
+
+    Labels that neither has are NaN.
+
+    >>> dice(np.array([0, 1, 1, 2], np.uint8), np.array([1, 1, 2, 2], np.uint8), 3)
+    array([0.5       , 0.66666667,        nan])
+    """
+    sizes = [np.bincount(labels.ravel(), minlength=count + 1)[1 : count + 1] for labels in (known, predicted)]
+    both = np.bincount(known[known == predicted], minlength=count + 1)[1 : count + 1]
+    total = (sizes[0] + sizes[1]).astype(np.float64)
+    return np.asarray(np.divide(2 * both, total, out=np.full(count, np.nan), where=total > 0))
 
 
 def repeatability(groups: Iterable[Sequence[float]]) -> dict[str, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import nibabel as nib
@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from neurofm_bids.geometry import box, largest_component
 
-__all__ = ["POSE_COUNT", "other_masks", "poses"]
+__all__ = ["POSE_COUNT", "other_masks", "poses", "rotations"]
 
 _DILATION_MM, _CLOSING_MM = 2.0, 3.0
 _ANGLES = (-5.0, -2.5, 2.5, 5.0)
@@ -83,11 +83,24 @@ def poses(volume: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yield a model-grid volume at its eight lattice phases, then rotated by up to 5 degrees on each axis."""
     for shift in product((0, 1), repeat=3):
         yield np.roll(volume, shift, axis=(0, 1, 2))
+    yield from rotations(volume, product("xyz", _ANGLES))
+
+
+def rotations(
+    volume: NDArray[np.float32], turns: Iterable[tuple[str, float]]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield a model-grid volume rotated about an axis of the grid through the middle of the brain.
+
+    Parameters
+    ----------
+    turns
+        Axis (``x``, ``y`` or ``z``) and angle in degrees.
+    """
     background = volume.flat[0]
     inside = tuple(map(slice, *box(np.argwhere(volume != background), 12, volume.shape)))
     spline = spline_filter(volume[inside], order=3, output=np.float32)
     centre = (np.array(spline.shape) - 1) / 2
-    for axis, angle in product("xyz", _ANGLES):
+    for axis, angle in turns:
         rotation = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
         rotated = np.full_like(volume, background)
         rotated[inside] = affine_transform(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neurofm_bids.pretrain.anatomy.fields import Anatomy
-from neurofm_bids.pretrain.anatomy.label_map import TISSUES
+from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.pretrain.synthesis.population import Person
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
 from neurofm_bids.pretrain.synthesis.shape import Shape
@@ -15,7 +14,8 @@ __all__ = ["ideal_image"]
 
 # Intensity on a scale from cerebral cortex (0) to white matter (1): mean and sd over scanners.
 _INTENSITY = {
-    "white": (1.0, 0.0),
+    "white_matter": (1.0, 0.0),
+    "corpus_callosum": (1.03, 0.03),
     "thalamus": (0.82, 0.08),
     "caudate": (0.32, 0.12),
     "putamen": (0.48, 0.12),
@@ -23,9 +23,9 @@ _INTENSITY = {
     "hippocampus": (0.22, 0.10),
     "amygdala": (0.18, 0.10),
     "accumbens": (0.28, 0.12),
-    "ventral diencephalon": (0.95, 0.10),
-    "cerebellar cortex": (0.12, 0.12),
-    "cerebellar white": (0.90, 0.08),
+    "ventral_diencephalon": (0.95, 0.10),
+    "cerebellar_cortex": (0.12, 0.12),
+    "cerebellar_white_matter": (0.90, 0.08),
     "brainstem": (0.88, 0.08),
 }
 # Measured on three heads with FreeSurfer labels, mean and sd: the depth to which CSF darkens each bank of a
@@ -35,20 +35,20 @@ _HIDDEN_CSF_MM = (-0.45, 0.2)
 _BEYOND_LABELS_MM = (0.12, 0.12)
 
 
-def ideal_image(shape: Shape, anatomy: Anatomy, person: Person, rng: RandomFields) -> Tensor:
+def ideal_image(shape: Shape, person: Person, rng: RandomFields) -> Tensor:
     """Return the image of the head before acquisition, white matter at 1, (d, h, w).
 
     Borders have the width of partial-volume effects. Where the banks of a sulcus meet, a thin sheet of CSF
     darkens the cortex that the labels do not show: its voxels are tissue in the labels and in the targets.
     """
-    grey = rng.normal(0.60, 0.08)
+    grey = 1 - rng.normal(0.40, 0.08) * person.contrast
     csf = min(rng.normal(0.17, 0.06), grey - 0.15)
     csf = max(csf, 0.02)
     width = rng.uniform(0.3, 0.7)
-    table = torch.tensor(
-        [grey + (1 - grey) * rng.normal(*_INTENSITY[name]) for name in TISSUES], device=rng.device
-    )
-    core = shape.interpolator.interpolate_labels(anatomy.on(rng.device)[1], table)
+    values = {name: grey + (1 - grey) * rng.normal(*of) for name, of in _INTENSITY.items()}
+    by_region = [values.get(STRUCTURES[region.structure].name, grey) for region in REGIONS]
+    table = torch.tensor([grey, *by_region], device=rng.device)
+    core = shape.interpolator.interpolate_labels(shape.anatomy.tensors(rng.device)["core"], table)
     tissue = torch.lerp(torch.full_like(core, grey), core, torch.sigmoid_(shape.core / width))
     tissue *= 1 + _texture(shape, rng)
     tissue -= _lesions(shape, person, rng, 1 - grey)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.geometry import GRID_AFFINE
 from neurofm_bids.model.device import choose_device
-from neurofm_bids.pretrain.anatomy.fields import label_map_digest, load_anatomies
-from neurofm_bids.pretrain.anatomy.label_map import find_label_maps
+from neurofm_bids.pretrain.anatomy.cache import label_map_digests, load_anatomies
 from neurofm_bids.pretrain.settings import Synthesis
 from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, SyntheticImage, generate_image
 from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
@@ -70,8 +69,8 @@ def write_dataset(settings: Synthesis) -> None:
         write_text(out / "participants.tsv", table_text(["participant_id", *_COLUMNS], rows))
 
 
-def _description(maps: Path, seed: int) -> dict[str, Any]:
-    digests = "".join(label_map_digest(path) for path in find_label_maps(maps))
+def _description(maps: Sequence[Path], seed: int) -> dict[str, Any]:
+    digests = "".join(label_map_digests(maps).values())
     maps_digest = hashlib.sha256(digests.encode()).hexdigest()[:12]
     description = f"seed {seed}, label maps {maps_digest}, generator {GENERATOR_VERSION}"
     return {
@@ -129,4 +128,4 @@ def _row(synthetic: SyntheticImage) -> Iterator[str | None]:
     yield f"{1000 * shape.volume_ml(shape.brain):.0f}"
     yield f"{1000 * shape.volume_ml(shape.ventricles):.0f}"
     yield synthetic.style
-    yield synthetic.anatomy
+    yield shape.anatomy.name

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neurofm_bids.pretrain.anatomy.fields import Anatomy
-from neurofm_bids.pretrain.synthesis.acquisition import acquire, sharpen
+from neurofm_bids.pretrain.synthesis.acquisition import Acquisition, acquire, sharpen
 from neurofm_bids.pretrain.synthesis.appearance import ideal_image
 from neurofm_bids.pretrain.synthesis.population import Person, draw_person
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
@@ -26,7 +26,7 @@ __all__ = [
     "generate_sample",
 ]
 
-GENERATOR_VERSION = "1"  # raise it when the same seed gives other samples
+GENERATOR_VERSION = "2"  # raise it when the same seed gives other samples
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class SyntheticImage:
         The image, zero outside the mask, and the soft brain mask, (d, h, w).
     shape
         Its true anatomy, with the position of the box.
-    person, style, anatomy
-        The person, the style of skull-stripping and the name of the label map.
+    person, acquisition, style
+        The person, the effects of the scanner, and the style of skull-stripping.
     """
 
     image: Tensor
     mask: Tensor
     shape: Shape
     person: Person
+    acquisition: Acquisition
     style: str
-    anatomy: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def choose_anatomy(anatomies: Sequence[Anatomy], person: Person, rng: RandomFiel
     for anatomy in anatomies:
         fraction = anatomy.brain_ml / anatomy.cranium_ml - person.brain_ml / person.cranium_ml
         ventricles = np.log(anatomy.lateral_ml / anatomy.cranium_ml * person.cranium_ml / person.lateral_ml)
-        weights.append(0.02 + float(np.exp(-0.5 * ((fraction / 0.06) ** 2 + (ventricles / 0.8) ** 2))))
+        weights.append(0.02 + float(np.exp(-0.5 * ((fraction / 0.06) ** 2 + (ventricles / 0.4) ** 2))))
     return anatomies[rng.choice(weights)]
 
 
@@ -123,8 +123,9 @@ def generate_image(
     anatomy = choose_anatomy(anatomies, person, rng)
     shape = make_shape(anatomy, person, rng, step_mm)
     mask, style = draw_mask(shape, rng, style)
-    image = sharpen(acquire(ideal_image(shape, anatomy, person, rng), rng, step_mm) * mask, rng)
-    return SyntheticImage(image, mask, shape, person, style, anatomy.name)
+    image, acquisition = acquire(ideal_image(shape, person, rng), rng, step_mm)
+    image = sharpen(image * mask, rng)
+    return SyntheticImage(image, mask, shape, person, acquisition, style)
 
 
 def _standardise(synthetic: SyntheticImage) -> Sample:

@@ -49,6 +49,16 @@ class Interpolator:
         rows = labels.flatten().index_select(0, self._corners.flatten()).int()
         return self._weighted_sum(rows.view_as(self._corners), values[:, None]).reshape(self.size)
 
+    def label_weights(self, labels: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the labels around some of the points, uint8, and their weights, (n, 8) each."""
+        corners = self._corners[points]
+        return labels.flatten()[corners], self._weights[points]
+
+    def nearest_labels(self, labels: Tensor, points: Tensor) -> Tensor:
+        """Return the label of the voxel nearest to some of the points, uint8, (n,)."""
+        corner = self._weights[points].argmax(dim=1, keepdim=True)
+        return labels.flatten()[self._corners[points].gather(1, corner)[:, 0]]
+
     def _weighted_sum(self, rows: Tensor, table: Tensor) -> Tensor:
         values: Tensor = embedding_bag(rows, table, per_sample_weights=self._weights, mode="sum")
         return values

@@ -12,6 +12,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from neurofm_bids.pretrain.anatomy.fields import FIELDS, Anatomy
+from neurofm_bids.pretrain.anatomy.region_grid import SPACING_MM
+from neurofm_bids.pretrain.anatomy.region_map import CORTEX, LATERAL, mirrored
+from neurofm_bids.pretrain.synthesis.growth import fit_density, growth_flow, read_at
 from neurofm_bids.pretrain.synthesis.interpolation import Interpolator
 from neurofm_bids.pretrain.synthesis.population import Person
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields, resize
@@ -24,7 +27,12 @@ _SHIFT_MM = 8.0
 _WARPS = ((3, 6.0), (6, 4.0), (12, 2.0))  # knots along the box, amplitude in mm
 _BISECTIONS = 12
 _LARGEST_CUT_MM = 4.0
+_LARGEST_SHIFT_MM = 1.5
 _BAND_MM = 6.0  # around the border: wider than any cut and half a voxel
+# Part of a change of the cortex as a whole that is growth; the rest moves its surface and opens sulci.
+_CORTEX_GROWTH, _CORTEX_SHRINKAGE = 0.9, 0.3
+_SMALLEST_SHELL = 0.2  # of the space between brain and skull in the label map
+_LOCAL_GROWTH = 0.08  # sd of random growth at the knots, in logarithms of volume
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,14 @@ class Shape:
     brain, ventricles
         Fractions of each lattice voxel filled by brain tissue and by lateral ventricles; their sums are the
         targets.
+    points
+        Where each voxel comes from in the label map, in voxels, (3, d, h, w).
     interpolator
-        Interpolates volumes of the label map at the voxels of the box.
+        Interpolates volumes of the label map there.
+    anatomy
+        The label map.
+    is_mirrored
+        Whether left and right are those of the other side of the label map.
     """
 
     step_mm: int
@@ -61,7 +75,10 @@ class Shape:
     hindbrain: Tensor
     brain: Tensor
     ventricles: Tensor
+    points: Tensor
     interpolator: Interpolator
+    anatomy: Anatomy
+    is_mirrored: bool
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -87,23 +104,48 @@ def occupancy(depth: Tensor, step_mm: float) -> Tensor:
 def make_shape(anatomy: Anatomy, person: Person, rng: RandomFields, step_mm: int = 2) -> Shape:
     """Deform an anatomy into a person.
 
-    An affine transform (pose, size, proportions) and a smooth warp (slopes below 1, so nothing folds) come
-    first. Then the borders of ventricles and brain are moved along their depth until the volumes are those of
-    the person. Shrinking opens the sulci along the sheets on which their banks meet.
+    First each region grows or shrinks to the volume of the person and pushes what is around it
+    (:mod:`~neurofm_bids.pretrain.synthesis.growth`). A smooth warp and an affine transform (pose, size,
+    proportions) follow. Finally the surface of the cerebral cortex is moved along its depth until its volume
+    is that of the person; shrinking opens the sulci along the sheets on which their banks meet.
     """
     matrix, offset, scale = _pose(anatomy, person, rng)
+    is_mirrored = bool(np.linalg.det(matrix) < 0)
     start, size = _box(anatomy, matrix, offset, step_mm)
-    points = _points(matrix, offset, start, size, step_mm, rng.device)
-    points += _warp(size, rng)
-    interpolator = Interpolator(points, anatomy.tissues.shape)
-    fields = interpolator.interpolate(anatomy.on(rng.device)[0])
+    arrays = anatomy.tensors(rng.device)
+    target = np.array(person.region_mm3)[mirrored()] if is_mirrored else np.array(person.region_mm3)
+    ratios = torch.tensor(_log_ratios(anatomy, target / 1000, scale), dtype=torch.float32, device=rng.device)
+    local = rng.smooth_field(arrays["fractions"].shape[1:], 8)[0] * _LOCAL_GROWTH
+    flow, density = growth_flow(fit_density(arrays, ratios, local))
+    points, growth = _points(matrix, offset, start, size, step_mm, rng, flow, density)
+    interpolator = Interpolator(points, anatomy.fields.shape[:3])
+    fields = interpolator.interpolate(arrays["fields"])
     depths = dict(zip(FIELDS, fields.unbind(0), strict=True))
+    stretch = scale * (growth / 3).exp_()
     for name in FIELDS[:6]:
-        depths[name] *= scale
-    _grow_ventricles(depths, person, rng, step_mm)
+        depths[name] *= stretch
+    _fit_ventricles(depths, float(target[np.array(LATERAL) - 1].sum()), step_mm)
+    cortex_ml = float(target[np.array(CORTEX) - 1].sum()) / 1000
+    brain = _fit_cortex(depths, cortex_ml, rng, step_mm)
     ventricles = occupancy(depths["lateral"], step_mm)
-    brain = _fit_brain(depths, ventricles, person, rng, step_mm)
-    return Shape(step_mm, start, **depths, brain=brain, ventricles=ventricles, interpolator=interpolator)
+    return Shape(
+        step_mm, start, **depths, brain=brain, ventricles=ventricles, points=points,
+        interpolator=interpolator, anatomy=anatomy, is_mirrored=is_mirrored,
+    )  # fmt: skip
+
+
+def _log_ratios(anatomy: Anatomy, target_ml: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Return the logarithms by which the regions and the space around the brain grow, (43,)."""
+    now = anatomy.grid.volumes_ml * scale**3
+    ratios = np.zeros(len(now))
+    present = now[:-1] > 0
+    ratios[:-1][present] = np.log(target_ml[present] / now[:-1][present])
+    cortex = np.array(CORTEX) - 1
+    whole = float(np.log(target_ml[cortex].sum() / now[cortex].sum()))
+    ratios[cortex] -= whole * (1 - (_CORTEX_GROWTH if whole > 0 else _CORTEX_SHRINKAGE))
+    grown = float((now[:-1] * np.expm1(ratios[:-1])).sum())
+    ratios[-1] = np.log(max(1 - grown / now[-1], _SMALLEST_SHELL))
+    return ratios
 
 
 def _pose(
@@ -120,7 +162,7 @@ def _pose(
     mirror = np.diag([-1.0 if rng.chance(0.5) else 1.0, 1.0, 1.0])
     matrix = np.linalg.inv(turn @ stretch @ mirror * scale)
     centre = np.full(3, (CUBE_MM - 1) / 2) + [rng.normal(0, _SHIFT_MM) for _ in range(3)]
-    middle = (np.array(anatomy.tissues.shape) - 1) / 2
+    middle = (np.array(anatomy.fields.shape[:3]) - 1) / 2
     return matrix, middle - matrix @ centre, scale
 
 
@@ -129,7 +171,7 @@ def _box(
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Return start and size of the box of lattice voxels that contains the head."""
     margin = 6.0
-    ends = np.array([[margin, n - 1 - margin] for n in anatomy.tissues.shape])
+    ends = np.array([[margin, n - 1 - margin] for n in anatomy.fields.shape[:3]])
     middle, half = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / 2
     inverse = np.linalg.inv(matrix)
     extent = np.sqrt((inverse**2) @ half**2)  # of the ellipsoid inscribed in the box: heads have no corners
@@ -147,17 +189,28 @@ def _points(
     start: Sequence[int],
     size: Sequence[int],
     step_mm: int,
-    device: torch.device,
-) -> Tensor:
-    """Return the coordinates of each lattice voxel in the label map, in voxels, (3, d, h, w)."""
-    points = torch.tensor(offset, dtype=torch.float32, device=device)[:, None, None, None]
+    rng: RandomFields,
+    flow: Tensor,
+    density: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return where lattice voxels come from in the label map, in voxels, and the logarithm of their growth.
+
+    Both, (3, d, h, w) and (d, h, w), are smooth: they are computed at every other voxel and interpolated.
+    """
+    coarse = [n // 2 + 1 for n in size]
+    points = torch.tensor(offset, dtype=torch.float32, device=rng.device)[:, None, None, None]
     for axis in range(3):
-        along = (torch.arange(size[axis], device=device) + start[axis]) * float(step_mm)
-        column = torch.tensor(matrix[:, axis], dtype=torch.float32, device=device)
+        along = (torch.arange(coarse[axis], device=rng.device) * 2 + start[axis]) * float(step_mm)
+        column = torch.tensor(matrix[:, axis], dtype=torch.float32, device=rng.device)
         shape = [3, 1, 1, 1]
-        shape[axis + 1] = size[axis]
+        shape[axis + 1] = coarse[axis]
         points = points + (column[:, None] * along).reshape(shape)
-    return points
+    points = points + _warp(coarse, rng)
+    cells = (points - (SPACING_MM - 1) / 2) / SPACING_MM
+    moved = read_at(torch.cat([flow * SPACING_MM, density[None]]), cells)
+    moved[:3] += points
+    fine = resize(moved, [n + 1 for n in size])[:, :-1, :-1, :-1]
+    return fine[:3], fine[3]
 
 
 def _warp(size: Sequence[int], rng: RandomFields) -> Tensor:
@@ -170,27 +223,30 @@ def _warp(size: Sequence[int], rng: RandomFields) -> Tensor:
     return resize(total, size)
 
 
-def _grow_ventricles(depths: dict[str, Tensor], person: Person, rng: RandomFields, step_mm: int) -> None:
-    near = depths["lateral"][depths["lateral"] > -12]
-    target = person.lateral_ml * 1000 / step_mm**3
-    shift = _solve(lambda s: float(occupancy(near + s, step_mm).sum()) - target, -8, 10)
-    depths["lateral"] += shift
-    depths["others"] += 0.6 * person.ventricle_excess + rng.normal(0, 0.4)
+def _fit_ventricles(depths: dict[str, Tensor], lateral_mm3: float, step_mm: int) -> None:
+    """Move the border of the lateral ventricles by what the flow, on its coarse grid, left to do."""
+    near = depths["lateral"][depths["lateral"] > -_BAND_MM]
+    target = lateral_mm3 / step_mm**3
+    depths["lateral"] += _solve(
+        lambda shift: float(occupancy(near + shift, step_mm).sum()) - target,
+        -_LARGEST_SHIFT_MM,
+        _LARGEST_SHIFT_MM,
+    )
 
 
-def _fit_brain(
-    depths: dict[str, Tensor], ventricles: Tensor, person: Person, rng: RandomFields, step_mm: int
-) -> Tensor:
-    """Move the border of the brain until its tissue has the target volume; return the tissue fractions."""
+def _fit_cortex(depths: dict[str, Tensor], cortex_ml: float, rng: RandomFields, step_mm: int) -> Tensor:
+    """Move the surface of the cortex until its volume is the target; return the fractions of brain tissue."""
     size = depths["outer"].shape
-    uneven = rng.smooth_field(size, 5)[0] * rng.uniform(0, 0.5) + depths["hindbrain"] * rng.normal(0, 0.4)
-    free = (1 - ventricles) * (1 - occupancy(depths["others"], step_mm))
-    weight = 1 - 0.5 * depths["hindbrain"]  # cerebellum and brainstem shrink half as much
+    depths["core"] = depths["core"] + rng.smooth_field(size, 6)[0] * 0.2
+    weight = 1 - depths["hindbrain"]
+    uneven = rng.smooth_field(size, 5)[0] * rng.uniform(0, 0.5) * weight
+    free = (1 - occupancy(depths["lateral"], step_mm)) * (1 - occupancy(depths["others"], step_mm))
+    cortical = free * (1 - occupancy(depths["core"], step_mm))
     outer, sulcus = depths["outer"], depths["sulcus"]
-    band = ((outer - uneven).abs() < _BAND_MM) | ((sulcus < _BAND_MM) & (outer > 0))
-    target = person.brain_ml * 1000 / step_mm**3 - float((free * (~band & (outer > 0))).sum())
+    band = ((outer.abs() < _BAND_MM) | ((sulcus < _BAND_MM) & (outer > 0))) & (cortical > 0)
+    target = cortex_ml * 1000 / step_mm**3 - float((cortical * (~band & (outer > 0))).sum())
     voxels = torch.nonzero(band.flatten())[:, 0]
-    in_band = [field.flatten()[voxels] for field in (outer, sulcus, free, weight, uneven)]
+    in_band = [field.flatten()[voxels] for field in (outer, sulcus, cortical, weight, uneven)]
 
     def surplus(growth: float) -> float:
         band_outer, band_sulcus, band_free, band_weight, band_uneven = in_band
@@ -200,7 +256,6 @@ def _fit_brain(
     cut = weight * -_solve(surplus, -_LARGEST_CUT_MM, _LARGEST_CUT_MM) + uneven
     depths["outer"] = outer - cut
     depths["sulcus"] = sulcus - cut.clamp(min=0)
-    depths["core"] = depths["core"] - 0.4 * cut + rng.normal(0, 0.2) + rng.smooth_field(size, 6)[0] * 0.2
     return _tissue(outer, sulcus, free, cut, step_mm)
 
 

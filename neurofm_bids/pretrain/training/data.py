@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import avg_pool3d, pad
 from torch.utils.data import DataLoader, Dataset
 
-from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.pretrain.anatomy.fields import Anatomy
-from neurofm_bids.pretrain.synthesis.generator import Sample, generate_sample
+from neurofm_bids.pretrain.synthesis.generator import generate_sample
+from neurofm_bids.pretrain.training.objective import Objective
 from neurofm_bids.resources import torch_threads
 
-__all__ = [
-    "CELLS",
-    "Example",
-    "ExampleDataset",
-    "SampleOrder",
-    "cell_means",
-    "load_examples",
-    "remove_finished_samples",
-    "whole_lattice",
-]
-
-CELLS = (32, 16, 8)  # edges of the grids on which fractions are learnt
+__all__ = ["ExampleDataset", "SampleOrder", "load_examples", "remove_finished_samples"]
 
 
 @dataclass(frozen=True)
@@ -52,94 +40,13 @@ class SampleOrder:
 
 
 @dataclass(frozen=True)
-class Example:
-    """Input and targets of one sample.
-
-    Parameters
-    ----------
-    box, start, background
-        As in :class:`~neurofm_bids.pretrain.synthesis.generator.Sample`; the background is a scalar tensor.
-    cells
-        Mean fractions (brain tissue, lateral ventricles, CSF) of the cells around the voxels of maps of 32^3,
-        16^3 and 8^3: (3, n, n, n) each.
-    age_years, sex
-        Scalars, NaN if they are not targets; sex is 1 for male.
-    brain_ml, lateral_ml
-        Scalars, measured on the deformed label map.
-    """
-
-    box: Tensor
-    start: tuple[int, ...]
-    background: Tensor
-    cells: tuple[Tensor, ...]
-    age_years: Tensor
-    sex: Tensor
-    brain_ml: Tensor
-    lateral_ml: Tensor
-
-    def to(self, device: torch.device) -> Example:
-        """Return the example on a device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("start", "cells")}
-        tensors = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        return Example(start=self.start, cells=tuple(c.to(device) for c in self.cells), **tensors)
-
-
-def whole_lattice(example: Example) -> Tensor:
-    """Return the input of an example on the whole lattice, (128, 128, 128)."""
-    padding = _padding(example.start, example.box.shape, LATTICE_SIZE)
-    return pad(example.box, padding, value=float(example.background))
-
-
-def cell_means(fractions: Tensor, start: Sequence[int], cells: int) -> Tensor:
-    """Return the means of a box of the lattice over the cells around a map's voxels, (3, n, n, n).
-
-    Voxel ``k`` of a map of ``n`` is centred on lattice voxel ``k * 128 / n``.
-    """
-    spacing = LATTICE_SIZE // cells
-    padding = _padding([s + spacing // 2 for s in start], fractions.shape[1:], LATTICE_SIZE + spacing)
-    return avg_pool3d(pad(fractions, padding), spacing)[:, :cells, :cells, :cells].contiguous()
-
-
-def _padding(start: Sequence[int], size: Sequence[int], edge: int) -> list[int]:
-    """Return the padding that puts a box into a cube, last axis first."""
-    axes = reversed(list(zip(start, size, strict=True)))
-    return [side for s, n in axes for side in (s, edge - s - n)]
-
-
-def _arrays(sample: Sample) -> dict[str, np.ndarray]:
-    person, shape = sample.image.person, sample.image.shape
-    known = person.age_years is not None
-    numbers = [
-        sample.background,
-        person.age_years if known else np.nan,
-        float(person.sex == "M") if known else np.nan,
-        shape.volume_ml(shape.brain),
-        shape.volume_ml(shape.ventricles),
-    ]
-    fractions = torch.stack([shape.brain, shape.ventricles, shape.csf])
-    cells = {f"cells{n}": cell_means(fractions, shape.start, n) for n in CELLS}
-    return {
-        "box": sample.box.half().cpu().numpy(),
-        "start": np.array(sample.start),
-        "numbers": np.array(numbers),
-        **{name: values.half().cpu().numpy() for name, values in cells.items()},
-    }
-
-
-def _example(arrays: dict[str, np.ndarray]) -> Example:
-    background, age, sex, brain, lateral = torch.from_numpy(arrays["numbers"]).float()
-    cells = tuple(torch.from_numpy(arrays[f"cells{n}"]).float() for n in CELLS)
-    box = torch.from_numpy(arrays["box"]).float()
-    start = tuple(int(v) for v in arrays["start"])
-    return Example(box, start, background, cells, age, sex, brain, lateral)
-
-
-@dataclass(frozen=True)
-class ExampleDataset(Dataset[Example]):
+class ExampleDataset(Dataset[Any]):
     """Examples by position; a folder keeps the samples of later passes.
 
     Parameters
     ----------
+    objective
+        Makes the examples.
     anatomies
         Of the label maps.
     order
@@ -152,6 +59,7 @@ class ExampleDataset(Dataset[Example]):
         Where samples are generated.
     """
 
+    objective: Objective
     anatomies: Sequence[Anatomy]
     order: SampleOrder
     positions: range
@@ -161,28 +69,29 @@ class ExampleDataset(Dataset[Example]):
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, number: int) -> Example:
+    def __getitem__(self, number: int) -> Any:
         index = self.order.sample(self.positions[number])
         if self.folder is None or self.order.passes == 1:
-            return _example(self._generate(index))
+            return self.objective.example(self._generate(index))
         path = self.folder / f"{self.order.seed}-{index}.npz"
         if path.is_file():
             with np.load(path) as file:
-                return _example(dict(file))
+                return self.objective.example(dict(file))
         arrays = self._generate(index)
         partial = path.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
         partial.replace(path)
-        return _example(arrays)
+        return self.objective.example(arrays)
 
     def _generate(self, index: int) -> dict[str, np.ndarray]:
         """Generate a sample with one thread, so that sums are the same in every process."""
         with torch_threads(1):
-            return _arrays(generate_sample(self.anatomies, self.order.seed, index, device=self.device))
+            sample = generate_sample(self.anatomies, self.order.seed, index, device=self.device)
+            return self.objective.arrays(sample)
 
 
-def load_examples(dataset: ExampleDataset, workers: int) -> Iterator[Example]:
+def load_examples(dataset: ExampleDataset, workers: int) -> Iterator[Any]:
     """Yield the examples of a dataset in order, generated ahead by worker processes."""
     yield from DataLoader(
         dataset,

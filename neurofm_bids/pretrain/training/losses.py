@@ -16,7 +16,7 @@ from neurofm_bids.model.fast import FastNetwork, Map
 from neurofm_bids.model.network import NeuroFMNet, Outputs
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
-from neurofm_bids.pretrain.training.data import CELLS, Example
+from neurofm_bids.pretrain.training.feature_examples import CELLS, FeatureExample
 
 __all__ = ["Estimates", "NetworkWithAuxiliaryHeads", "estimates"]
 
@@ -78,7 +78,7 @@ class NetworkWithAuxiliaryHeads(nn.Module):
                 bias = (value - _OF[name].mean) / _OF[name].sd
                 cast("nn.Linear", self.network.heads[name]).bias.fill_(bias)
 
-    def forward(self, example: Example, target_weight: float) -> Tensor:
+    def forward(self, example: FeatureExample, target_weight: float) -> Tensor:
         """Return the loss of one example."""
         device = next(self.parameters()).device
         example = example.to(device)
@@ -90,14 +90,14 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         loss = target_weight * whole_brain + self._map_loss(maps, example)
         return loss if self.csf_head is None else loss + self._cell_loss(last, example.cells[2])
 
-    def _cavity_loss(self, latent: Tensor, example: Example) -> Tensor:
+    def _cavity_loss(self, latent: Tensor, example: FeatureExample) -> Tensor:
         """Return the error of the tissue fraction and of the volume of the cranial cavity."""
         cavity = example.cells[2].sum() * _cell_ml(example.cells[2].shape[-1])
         fraction = example.brain_ml / cavity
         target = torch.stack([(fraction - 0.75) / _FRACTION_SCALE, (cavity - 1450) / _CAVITY_SCALE])
         return smooth_l1_loss(self.cavity_head(latent)[0], target)
 
-    def _map_loss(self, maps: Sequence[Map], example: Example) -> Tensor:
+    def _map_loss(self, maps: Sequence[Map], example: FeatureExample) -> Tensor:
         """Return the cross-entropy of the fractions in the cells of two maps."""
         total = torch.zeros((), device=example.box.device)
         by_size = {m.size: m for m in maps}  # the last map of each size
@@ -149,7 +149,7 @@ def _cell_ml(edge: int) -> float:
     return float((CUBE_MM / edge) ** 3 / 1000)
 
 
-def _target_loss(predicted: Estimates, example: Example) -> Tensor:
+def _target_loss(predicted: Estimates, example: FeatureExample) -> Tensor:
     """Return the error of the four targets; age and sex count only if they are known."""
     brain, lateral = example.brain_ml[None], example.lateral_ml[None]
     ratio = torch.log(predicted.lateral_ml.clamp(min=1.0) / lateral) / _LOG_SCALE

@@ -9,7 +9,10 @@ from neurofm_bids.config import PRECISIONS
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.option import option, whole_number
 
-__all__ = ["SMOKE", "Recipe"]
+__all__ = ["ANATOMY", "AUTO", "SMOKE", "Recipe"]
+
+ANATOMY = "anatomy"  # the network that segments
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,12 @@ class Recipe:
         SHA-256 of the initial weights, or None if they are random.
     """
 
-    variant: str = option("--variant", default="s", choices=tuple(ARCHITECTURES), help="architecture")
+    variant: str = option(
+        "--variant",
+        default="s",
+        choices=(*ARCHITECTURES, ANATOMY),
+        help="architecture of NeuroFM, or anatomy, the network that segments",
+    )
     steps: int = option("--steps", default=7000, convert=whole_number(), help="optimiser steps")
     batch_size: int = option(
         "--batch", default=4, convert=whole_number(), help="samples per step of all processes"
@@ -46,7 +54,10 @@ class Recipe:
     decay_fraction: float = 0.3
     ema_update: float = 0.006
     precision: str = option(
-        "--precision", default="bfloat16", choices=PRECISIONS, help="precision of the blocks"
+        "--precision",
+        default=AUTO,
+        choices=(AUTO, *PRECISIONS),
+        help="precision of convolutions; auto measures which is fastest on this processor",
     )
     target_weight: tuple[float, float, int] = (0.05, 1.5, 3500)
     passes: int = option(

@@ -11,41 +11,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
 from neurofm_bids import __version__
-from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.architecture import ARCHITECTURES
-from neurofm_bids.model.fast import FastNetwork
-from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.registry import model_spec
-from neurofm_bids.model.weights import load_network, save_network
-from neurofm_bids.pretrain.anatomy.fields import Anatomy, load_anatomies
-from neurofm_bids.pretrain.evaluation.metrics import agreement, auc
+from neurofm_bids.option import make
+from neurofm_bids.pretrain.anatomy.cache import load_anatomies
+from neurofm_bids.pretrain.anatomy.fields import Anatomy
 from neurofm_bids.pretrain.settings import Training
 from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION
 from neurofm_bids.pretrain.training.data import (
-    Example,
     ExampleDataset,
     SampleOrder,
     load_examples,
     remove_finished_samples,
 )
 from neurofm_bids.pretrain.training.distributed import ProcessGroup, join_process_group
-from neurofm_bids.pretrain.training.losses import estimates
+from neurofm_bids.pretrain.training.objective import Learner, Row
+from neurofm_bids.pretrain.training.objectives import objective_of
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 from neurofm_bids.storage.atomic import file_sha256, write_text
 
-__all__ = ["evaluate_held_out", "export", "train"]
+__all__ = ["export", "train"]
 
-Row: TypeAlias = dict[str, float | None]
 _log = logging.getLogger("neurofm_bids")
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -60,12 +53,10 @@ def train(recipe: Recipe, settings: Training) -> Path:
     NeuroFMError
         The label maps cannot be used, or the folder holds another training.
     """
-    network = None
     if settings.init is not None:
-        network = load_network(settings.init, replace(model_spec(Processing.model), variant=recipe.variant))
         recipe = replace(recipe, initial_sha256=file_sha256(settings.init))
     with join_process_group(settings.device) as group:
-        return _Run(recipe, settings, group).run(network)
+        return _Run(recipe, settings, group).run()
 
 
 class _Run:
@@ -83,13 +74,14 @@ class _Run:
         self.training, self.held_out = _split(anatomies, recipe.held_out, settings.maps)
         self.metadata = {"recipe": asdict(recipe), "maps": {a.name: a.digest for a in anatomies}}
         self.order = SampleOrder(recipe.seed, recipe.passes, recipe.round_size)
-        self.trainer = Trainer(recipe, group)
+        self.objective = objective_of(recipe)
+        self.trainer = Trainer(recipe, self.objective, group)
         self.path, self.log = settings.out / _CHECKPOINT, settings.out / "training.jsonl"
 
-    def run(self, network: NeuroFMNet | None) -> Path:
+    def run(self) -> Path:
         """Train to the last step and return the checkpoint."""
         start = time.monotonic()
-        self._start(network)
+        self._start()
         held_out = self._held_out_examples() if self.group.is_main else []
         trainer, recipe, group, every = self.trainer, self.recipe, self.group, self.settings.every
         losses: list[float] = []
@@ -107,14 +99,14 @@ class _Run:
         _log.info("Finished step %d of %d.", trainer.step_number, recipe.steps)
         return self.path
 
-    def _start(self, network: NeuroFMNet | None) -> None:
+    def _start(self) -> None:
         """Load the checkpoint; write the first one if there is none."""
         if not self.path.is_file():
-            if network is None:
+            if self.settings.init is None:
                 examples = self._generate(self.training, self.order, range(self.recipe.calibration_samples))
-                self.trainer.calibrate(list(examples))
+                self.trainer.start(list(examples))
             else:
-                self.trainer.initialise(network)
+                self.trainer.initialise(self.objective.load(self.settings.init))
             self.group.wait()
             if self.group.is_main:
                 self.trainer.save(self.path, self.metadata)
@@ -130,7 +122,7 @@ class _Run:
         if kept != rows:
             write_text(self.log, "".join(f"{row}\n" for row in kept))
 
-    def _record(self, row: Row, held_out: Sequence[Example]) -> None:
+    def _record(self, row: Row, held_out: Sequence[Any]) -> None:
         if not math.isfinite(cast("float", row["loss"])):
             raise NeuroFMError(
                 f"the loss is not finite at step {row['step']}",
@@ -140,7 +132,7 @@ class _Run:
                 code=Exit.SOFTWARE,
             )
         if held_out:
-            row |= evaluate_held_out(cast("NeuroFMNet", self.trainer.ema.module), held_out)
+            row |= self.objective.evaluate(self.trainer.ema.module, held_out)
         with self.log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         _log.info("%s", " ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
@@ -148,24 +140,24 @@ class _Run:
         position = self.trainer.step_number * self.recipe.batch_size
         remove_finished_samples(self._sample_folder(self.training), self.order, position)
 
-    def _examples(self) -> Iterator[Example]:
+    def _examples(self) -> Iterator[Any]:
         """Yield this process's examples from the next step to the last."""
         recipe, group = self.recipe, self.group
         first = self.trainer.step_number * recipe.batch_size + group.rank
         positions = range(first, recipe.steps * recipe.batch_size, group.size)
         return self._generate(self.training, self.order, positions)
 
-    def _held_out_examples(self) -> list[Example]:
-        count = self.recipe.held_out_samples
+    def _held_out_examples(self) -> list[Any]:
+        count = self.objective.held_out_samples
         order = SampleOrder(self.recipe.seed + 1, passes=2, round_size=count)
         return list(self._generate(self.held_out, order, range(count)))
 
-    def _generate(
-        self, anatomies: Sequence[Anatomy], order: SampleOrder, positions: range
-    ) -> Iterator[Example]:
+    def _generate(self, anatomies: Sequence[Anatomy], order: SampleOrder, positions: range) -> Iterator[Any]:
         workers, folder = self.settings.workers, self._sample_folder(anatomies)
         device = self.group.device if workers == 0 else torch.device("cpu")
-        return load_examples(ExampleDataset(anatomies, order, positions, folder, device), workers)
+        return load_examples(
+            ExampleDataset(self.objective, anatomies, order, positions, folder, device), workers
+        )
 
     def _sample_folder(self, anatomies: Sequence[Anatomy]) -> Path:
         """Return the folder of samples from these label maps and this version of the generator."""
@@ -176,7 +168,7 @@ class _Run:
 
 
 def _split(
-    anatomies: Sequence[Anatomy], held_out: Sequence[str] | None, maps: Path
+    anatomies: Sequence[Anatomy], held_out: Sequence[str] | None, maps: Sequence[Path]
 ) -> tuple[list[Anatomy], list[Anatomy]]:
     """Return the anatomies for training and those held out: the named ones, or the last fifth."""
     names = [a.name for a in anatomies]
@@ -185,7 +177,7 @@ def _split(
     if unknown:
         raise NeuroFMError(
             f"no label map named {', '.join(unknown)}",
-            where=maps,
+            where=", ".join(map(str, maps)),
             fix=f"Choose from {', '.join(names)} for --held-out.",
             code=Exit.USAGE,
         )
@@ -193,7 +185,7 @@ def _split(
     if not training or not chosen:
         raise NeuroFMError(
             "label maps are needed both for training and to hold out",
-            where=maps,
+            where=", ".join(map(str, maps)),
             fix="Add label maps, or change --held-out.",
             code=Exit.USAGE,
         )
@@ -221,11 +213,10 @@ def export(checkpoint: Path, target: Path) -> None:
             "no checkpoint found", where=path, fix="Use the folder of a training.", code=Exit.NO_INPUT
         )
     groups, metadata = read_checkpoint(path)
-    ema = AveragedModel(NeuroFMNet(ARCHITECTURES[metadata["recipe"]["variant"]]))
+    objective = objective_of(make(Recipe, metadata["recipe"]))
+    ema = AveragedModel(cast("Learner", objective.learner()).network)
     ema.load_state_dict(groups["ema"])
-    save_network(
-        cast("NeuroFMNet", ema.module), target, {**metadata, "trained_by": f"NeuroFM-BIDS {__version__}"}
-    )
+    objective.save(ema.module, target, {**metadata, "trained_by": f"NeuroFM-BIDS {__version__}"})
 
 
 def _prepare(settings: Training, group: ProcessGroup) -> list[Anatomy]:
@@ -238,30 +229,6 @@ def _prepare(settings: Training, group: ProcessGroup) -> list[Anatomy]:
     return anatomies
 
 
-def _batches(examples: Iterator[Example], size: int) -> Iterator[list[Example]]:
+def _batches(examples: Iterator[Any], size: int) -> Iterator[list[Any]]:
     while len(batch := list(islice(examples, size))) == size:
         yield batch
-
-
-def evaluate_held_out(network: NeuroFMNet, examples: Sequence[Example]) -> dict[str, float | None]:
-    """Return errors and correlations of the four targets over examples; None where too few are known."""
-    device = next(network.parameters()).device
-    fast = FastNetwork(network).to(device)
-    rows = []
-    for example in (e.to(device) for e in examples):
-        predicted = estimates(fast(example.box[None], example.start, example.background[None]))
-        rows.append([float(value[0]) for value in predicted])
-    age, male, lateral, brain = np.array(rows).T
-    scores: dict[str, float | None] = {}
-    for name, target, values, metrics in (
-        ("brain", "brain_ml", brain, ("mae", "bias", "r")),
-        ("lateral", "lateral_ml", lateral, ("mae", "log_r", "log_slope")),
-        ("age", "age_years", age, ("mae", "bias", "r")),
-    ):
-        result = agreement(_known(examples, target), values) or dict.fromkeys(metrics)
-        scores |= {f"{name}_{metric}": result[metric] for metric in metrics}
-    return {**scores, "sex_auc": auc(_known(examples, "sex"), male)}
-
-
-def _known(examples: Sequence[Example], target: str) -> NDArray[np.float64]:
-    return np.array([float(getattr(example, target)) for example in examples])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,11 +14,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.model.architecture import ARCHITECTURES
-from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.pretrain.training.data import Example, whole_lattice
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
-from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads
+from neurofm_bids.pretrain.training.objective import Learner, Objective
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.storage.atomic import write_bytes
 
@@ -36,45 +33,40 @@ class Trainer:
     ----------
     recipe
         The settings.
+    objective
+        What is learnt.
     group
         The processes that train together.
     """
 
-    def __init__(self, recipe: Recipe, group: ProcessGroup) -> None:
+    def __init__(self, recipe: Recipe, objective: Objective, group: ProcessGroup) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.group, self.device = recipe, group, group.device
-        precision = getattr(torch, recipe.precision)
-        self.model = NetworkWithAuxiliaryHeads(ARCHITECTURES[recipe.variant], precision).to(self.device)
-        self.ema = AveragedModel(self.model.network, multi_avg_fn=self._update_average)
+        self.recipe, self.objective, self.group, self.device = recipe, objective, group, group.device
+        self.model = objective.learner().to(self.device)
+        self.ema = AveragedModel(self.network, multi_avg_fn=self._update_average)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4
         )
         self.step_number = 0
 
-    def calibrate(self, examples: Sequence[Example]) -> None:
-        """Estimate the statistics of batch normalisation from examples, then keep them.
+    @property
+    def network(self) -> nn.Module:
+        """The network that is exported."""
+        network: nn.Module = cast("Learner", self.model).network
+        return network
 
-        Fixed statistics are only a change of variables; those of a batch of four would remove the very means
-        that carry the targets.
-        """
-        network = self.model.network.train()
-        for norm in network.modules():
-            if isinstance(norm, nn.BatchNorm3d | nn.BatchNorm1d):
-                norm.reset_running_stats()
-                norm.momentum = None  # cumulative mean
-        with torch.no_grad():
-            for first in range(0, len(examples), 2):
-                lattices = torch.stack([whole_lattice(example) for example in examples[first : first + 2]])
-                network.forward_lattice(lattices[:, None].to(self.device))
-        self.initialise(network)
+    def start(self, examples: Sequence[Any]) -> None:
+        """Start from random weights, with what depends on the data set from some examples."""
+        self.objective.start(self.model, examples)
+        self.initialise(self.network)
 
-    def initialise(self, network: NeuroFMNet) -> None:
+    def initialise(self, network: nn.Module) -> None:
         """Start from the weights and statistics of a network."""
-        self.model.network.load_state_dict(network.state_dict())
-        self.model.network.eval()
-        self.ema.update_parameters(self.model.network)  # the first call copies
+        self.network.load_state_dict(network.state_dict())
+        self.objective.freeze(self.network)
+        self.ema.update_parameters(self.network)  # the first call copies
 
-    def step(self, examples: Sequence[Example]) -> float:
+    def step(self, examples: Sequence[Any]) -> float:
         """Learn from this process's part of one batch and return its mean loss."""
         recipe = self.recipe
         for parameters in self.optimizer.param_groups:
@@ -82,14 +74,14 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for example in examples:
-            loss = self.model(example, recipe.target_weight_at(self.step_number)) / len(examples)
+            loss = self.objective.loss(self.model, example, self.step_number) / len(examples)
             loss.backward()
             total += loss.detach()
         self.group.average_gradients(self.model.parameters())
         nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.step_number += 1
-        self.ema.update_parameters(self.model.network)
+        self.ema.update_parameters(self.network)
         return float(total)
 
     def _update_average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Any) -> None:
@@ -125,7 +117,7 @@ class Trainer:
         groups, saved = read_checkpoint(path)
         self._check(path, metadata, saved)
         self.model.load_state_dict(groups["model"])
-        self.model.network.eval()
+        self.objective.freeze(self.network)
         self.ema.load_state_dict(groups["ema"])
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in groups.get("moments", {}).items():

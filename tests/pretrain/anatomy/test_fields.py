@@ -1,11 +1,11 @@
 import pickle
 
 import numpy as np
-import pytest
 import torch
 
-from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.pretrain.anatomy.fields import FIELDS, label_map_digest, load_anatomies, prepare_anatomy
+from neurofm_bids.anatomy.regions import REGIONS
+from neurofm_bids.pretrain.anatomy.fields import ARRAYS, FIELDS, load_anatomy, prepare_anatomy
+from neurofm_bids.pretrain.anatomy.label_map import read_label_map
 from tests.pretrain.toy_head import VENTRICLES, toy_labels
 
 
@@ -13,9 +13,12 @@ def test_volumes_are_those_of_the_labels(anatomies):
     labels, anatomy = toy_labels(), anatomies[0]
     ventricles = np.isin(labels, VENTRICLES)
     tissue = (labels > 0) & ~ventricles & ~np.isin(labels, (24, 14))
-    assert anatomy.lateral_ml == ventricles.sum() / 1000
-    assert anatomy.brain_ml == tissue.sum() / 1000
+    assert np.isclose(anatomy.lateral_ml, ventricles.sum() / 1000, rtol=1e-6)
+    assert np.isclose(anatomy.brain_ml, tissue.sum() / 1000, rtol=1e-6)
     assert anatomy.cranium_ml > anatomy.brain_ml + anatomy.lateral_ml
+    assert np.isclose(anatomy.grid.volumes_ml.sum(), anatomy.cranium_ml, rtol=1e-6)
+    volumes = dict(zip((r.name for r in REGIONS), anatomy.region_ml, strict=True))
+    assert np.isclose(volumes["left_thalamus"], (labels == 10).sum() / 1000, rtol=1e-6)
     lateral = anatomy.fields[..., FIELDS.index("lateral")]
     assert (lateral > 0).sum() == ventricles.sum()
 
@@ -30,6 +33,27 @@ def test_the_sheet_of_a_sulcus_runs_between_its_banks(anatomies):
     assert fields["sulcus"][(fields["core"] > 8) & (fields["lateral"] < -8)].min() > 4
 
 
+def test_each_voxel_has_the_nearest_region_of_each_kind(anatomies, maps):
+    labels = read_label_map(maps / "one-aparc.nii.gz")
+    names = ("", *(r.name for r in REGIONS))
+    nearest = anatomies[0].labels
+    for kind, code, name in (
+        ("core", 10, "left_thalamus"),
+        ("core", 47, "right_cerebellar_cortex"),
+        ("cortex", 2028, "right_frontal_cortex"),
+        ("ventricles", 14, "third_ventricle"),
+        ("ventricles", 31, "left_lateral_ventricle"),
+    ):
+        assert {names[n] for n in np.unique(nearest[kind][labels == code])} == {name}
+    thalamus = nearest["ventricles"][labels == 10]  # beside the third and below the lateral ventricles
+    assert {names[n] for n in np.unique(thalamus)} <= {
+        "left_lateral_ventricle",
+        "right_lateral_ventricle",
+        "third_ventricle",
+    }
+    assert all(nearest[kind].min() > 0 for kind in nearest)
+
+
 def test_a_saved_anatomy_is_pickled_by_its_folder(anatomies):
     data = pickle.dumps(anatomies[0])
     assert len(data) < 2000
@@ -37,26 +61,19 @@ def test_a_saved_anatomy_is_pickled_by_its_folder(anatomies):
 
 
 def test_tensors_on_a_device_hold_the_arrays(anatomies):
-    fields, tissues = anatomies[0].on(torch.device("cpu"))
-    assert np.array_equal(fields, anatomies[0].fields)
-    assert np.array_equal(tissues, anatomies[0].tissues)
+    tensors = anatomies[0].tensors(torch.device("cpu"))
+    assert set(tensors) == set(ARRAYS)
+    assert np.array_equal(tensors["fields"], anatomies[0].fields)
+    assert np.array_equal(tensors["cortex"], anatomies[0].labels["cortex"])
+    assert np.array_equal(tensors["inverse"], anatomies[0].grid.inverse)
 
 
-def test_anatomies_are_prepared_once(maps, cache, anatomies, monkeypatch):
-    prepared = prepare_anatomy(maps / "one.nii.gz")
-    assert np.array_equal(prepared.fields, anatomies[0].fields)
-    assert np.array_equal(prepared.tissues, anatomies[0].tissues)
-    monkeypatch.setattr("neurofm_bids.pretrain.anatomy.fields.prepare_anatomy", None)
-    loaded = load_anatomies(maps, cache)
-    assert [a.name for a in loaded] == ["one", "two"]
-    assert np.array_equal(loaded[0].fields, anatomies[0].fields)
-    assert loaded[0].digest == label_map_digest(maps / "one.nii.gz")
-
-
-def test_a_cache_that_cannot_be_written_is_reported(maps, tmp_path, anatomies, monkeypatch):
-    monkeypatch.setattr("neurofm_bids.pretrain.anatomy.fields.prepare_anatomy", lambda path: anatomies[0])
-    (tmp_path / "file").touch()
-    with pytest.raises(NeuroFMError, match="cannot write the cache of label maps") as error:
-        load_anatomies(maps, tmp_path / "file")
-    assert error.value.code == Exit.CANT_CREATE
-    assert "--cache" in error.value.fix
+def test_what_is_loaded_is_what_was_prepared(maps, anatomies, tmp_path):
+    prepared = prepare_anatomy("one", read_label_map(maps / "one-aparc.nii.gz"))
+    assert prepared.digest == "one"
+    prepared.save(tmp_path)
+    loaded, cpu = load_anatomy("one", tmp_path), torch.device("cpu")
+    assert (loaded.digest, loaded.cranium_ml) == (tmp_path.name, prepared.cranium_ml)
+    for name, array in prepared.tensors(cpu).items():
+        assert torch.equal(array, loaded.tensors(cpu)[name]), name
+        assert torch.equal(array, anatomies[0].tensors(cpu)[name]), name

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.pretrain.evaluation.metrics import age_band, agreement, auc, repeatability
+from neurofm_bids.pretrain.evaluation.metrics import age_band, agreement, auc, dice, repeatability
 
 
 def test_agreement_ignores_unknown_values():
@@ -30,3 +30,10 @@ def test_age_bands(age, band):
 def test_repeatability_compares_all_pairs_of_a_group():
     assert repeatability([[1.0], [2.0]]) is None
     assert repeatability([[10.0, 11.0, 12.0]])["pairs"] == 3
+
+
+def test_dice_of_labels():
+    known = np.array([[0, 1, 1, 1], [2, 2, 0, 4]], dtype=np.uint8)
+    predicted = np.array([[1, 1, 1, 0], [3, 2, 0, 4]], dtype=np.uint8)
+    np.testing.assert_allclose(dice(known, predicted, 5), [4 / 6, 2 / 3, 0, 1, np.nan])
+    np.testing.assert_allclose(dice(known, known, 4), [1, 1, np.nan, 1])

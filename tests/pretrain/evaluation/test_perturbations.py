@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.pretrain.evaluation.perturbations import POSE_COUNT, other_masks, poses
+from neurofm_bids.pretrain.evaluation.perturbations import POSE_COUNT, other_masks, poses, rotations
 from tests.pretrain.evaluation.phantom import phantom
 
 
@@ -34,3 +34,12 @@ def test_poses_move_the_volume_and_nothing_else():
     for rotated in posed[8:]:
         assert rotated.sum() == pytest.approx(volume.sum(), rel=0.02)
         assert not np.array_equal(rotated, volume)
+
+
+def test_rotations_turn_about_the_middle_of_the_brain():
+    volume = np.zeros((64, 64, 64), dtype=np.float32)
+    volume[20:44, 24:40, 28:36] = 5
+    (turned,) = rotations(volume, [("x", 90.0)])
+    np.testing.assert_allclose(turned.sum(axis=(1, 2)), volume.sum(axis=(1, 2)), rtol=1e-3, atol=1e-2)
+    spans = [np.ptp(np.argwhere(turned > 2.5)[:, axis]) + 1 for axis in range(3)]
+    assert spans == [24, 8, 16]

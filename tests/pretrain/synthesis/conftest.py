@@ -1,13 +1,13 @@
 import pytest
 
-from neurofm_bids.pretrain.synthesis.population import Person
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
 from neurofm_bids.pretrain.synthesis.shape import make_shape
+from tests.pretrain.people import person_like
 
 
 @pytest.fixture(scope="session")
-def person():
-    return Person(40.0, "F", 1400.0, 1120.0, 20.0, 0.1)
+def person(anatomies):
+    return person_like(anatomies[0])
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from neurofm_bids.pretrain.synthesis.generator import generate_image
 @pytest.fixture(scope="module")
 def dataset(maps, cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("synthetic") / "dataset"
-    write_dataset(Synthesis(maps=maps, n=1, out=out, cache=cache, seed=4))
+    write_dataset(Synthesis(maps=(maps,), n=1, out=out, cache=cache, seed=4))
     return out
 
 
@@ -38,14 +38,14 @@ def test_other_datasets_are_not_overwritten(dataset, maps, cache, tmp_path, seed
     out = shutil.copytree(dataset, tmp_path / "copy")
     (out / f"sub-{existing:06d}").mkdir(exist_ok=True)
     with pytest.raises(NeuroFMError, match=message) as error:
-        write_dataset(Synthesis(maps=maps, n=1, out=out, cache=cache, seed=seed))
+        write_dataset(Synthesis(maps=(maps,), n=1, out=out, cache=cache, seed=seed))
     assert error.value.code == Exit.CANT_CREATE
 
 
 def test_a_file_is_no_output_folder(maps, cache, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NeuroFMError) as error:
-        write_dataset(Synthesis(maps=maps, n=1, out=tmp_path / "file", cache=cache))
+        write_dataset(Synthesis(maps=(maps,), n=1, out=tmp_path / "file", cache=cache))
     assert error.value.code == Exit.CANT_CREATE
 
 

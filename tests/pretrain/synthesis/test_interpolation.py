@@ -17,3 +17,14 @@ def test_interpolation_is_linear_and_extends_the_faces():
     values = torch.tensor([0.5, 2.0, -1.0])
     expected = interpolator.interpolate(values[labels.int()][..., None])[0]
     assert torch.allclose(interpolator.interpolate_labels(labels, values), expected, atol=1e-6)
+    some = torch.tensor([0, 7, 119, 31])
+    around, weights = interpolator.label_weights(labels, some)
+    assert (around.shape, weights.shape) == ((4, 8), (4, 8))
+    assert torch.allclose((values[around.int()] * weights).sum(dim=1), expected.flatten()[some], atol=1e-6)
+
+
+def test_the_nearest_label_is_that_of_the_nearest_voxel():
+    labels = torch.arange(5 * 6 * 7, dtype=torch.uint8).view(5, 6, 7)
+    points = torch.tensor([[0.4, 3.6, -2.0], [1.6, 4.9, 2.2], [2.4, 0.1, 9.0]])[:, None, None]
+    nearest = Interpolator(points, labels.shape).nearest_labels(labels, torch.arange(3))
+    assert nearest.tolist() == [int(labels[0, 2, 2]), int(labels[4, 5, 0]), int(labels[0, 2, 6])]

@@ -6,13 +6,16 @@ import pytest
 
 from neurofm_bids.pretrain.settings import Training
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
+from neurofm_bids.pretrain.training.features import FeatureObjective
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 from neurofm_bids.pretrain.training.run import train
 
 
 @pytest.fixture(scope="session")
 def examples(anatomies):
-    dataset = ExampleDataset(anatomies, SampleOrder(1, round_size=8), range(2), None)
+    dataset = ExampleDataset(
+        FeatureObjective(Recipe()), anatomies, SampleOrder(1, round_size=8), range(2), None
+    )
     return [dataset[n] for n in range(2)]
 
 
@@ -27,7 +30,7 @@ def small_example(examples):
 def recipe():
     """The smallest training; its third step uses a sample for the second time."""
     sizes = {"steps": 3, "batch_size": 1, "round_size": 2, "passes": 2, "held_out_samples": 1}
-    return Recipe(**{**SMOKE, **sizes, "held_out": ("two",)})
+    return Recipe(**{**SMOKE, **sizes, "held_out": ("two",), "precision": "float32"})
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +41,7 @@ def initial():
 
 @pytest.fixture(scope="session")
 def settings(maps, cache, initial):
-    return Training(maps=maps, out=Path("RUN"), cache=cache, init=initial, workers=0, every=1)
+    return Training(maps=(maps,), out=Path("RUN"), cache=cache, init=initial, workers=0, every=1)
 
 
 @pytest.fixture(scope="session")

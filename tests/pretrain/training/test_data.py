@@ -1,16 +1,15 @@
-import pytest
 import torch
 
-from neurofm_bids.pretrain.synthesis.generator import generate_sample
 from neurofm_bids.pretrain.training.data import (
-    CELLS,
     ExampleDataset,
     SampleOrder,
-    cell_means,
     load_examples,
     remove_finished_samples,
-    whole_lattice,
 )
+from neurofm_bids.pretrain.training.features import FeatureObjective
+from neurofm_bids.pretrain.training.recipe import Recipe
+
+OBJECTIVE = FeatureObjective(Recipe())
 
 
 def test_each_sample_is_used_once_in_every_pass():
@@ -22,32 +21,14 @@ def test_each_sample_is_used_once_in_every_pass():
     assert set(indices[30:]) == set(range(10, 20))
 
 
-@pytest.mark.parametrize("cells", CELLS)
-def test_cells_hold_all_of_the_brain(anatomies, cells):
-    shape = generate_sample(anatomies, 1, 2).image.shape
-    means = cell_means(torch.stack([shape.brain, shape.ventricles, shape.csf]), shape.start, cells)
-    assert means.shape == (3, cells, cells, cells)
-    millilitres = means.double().sum(dim=(1, 2, 3)) * (256 / cells) ** 3 / 1000
-    assert float(millilitres[0]) == pytest.approx(shape.volume_ml(shape.brain), rel=1e-4)
-    assert float(millilitres[1]) == pytest.approx(shape.volume_ml(shape.ventricles), rel=1e-4)
-
-
-def test_the_whole_lattice_holds_the_box_in_its_place(examples):
-    example = examples[0]
-    lattice = whole_lattice(example)
-    box = tuple(slice(s, s + n) for s, n in zip(example.start, example.box.shape, strict=True))
-    assert lattice.shape == (128, 128, 128)
-    assert torch.equal(lattice[box], example.box)
-    lattice[box] = example.background
-    assert torch.equal(lattice, example.background.expand_as(lattice))
-
-
 def test_examples_do_not_depend_on_the_process_that_generates_them(anatomies, tmp_path):
     results = []
     for workers in (0, 1):
         folder = tmp_path / str(workers)
         folder.mkdir()
-        dataset = ExampleDataset(anatomies, SampleOrder(1, passes=2, round_size=2), range(2), folder)
+        dataset = ExampleDataset(
+            OBJECTIVE, anatomies, SampleOrder(1, passes=2, round_size=2), range(2), folder
+        )
         results.append(list(load_examples(dataset, workers)))
     for one, two in zip(*results, strict=True):
         assert torch.equal(one.box, two.box)
@@ -55,7 +36,7 @@ def test_examples_do_not_depend_on_the_process_that_generates_them(anatomies, tm
 
 
 def test_samples_are_kept_for_later_passes(anatomies, tmp_path, monkeypatch):
-    dataset = ExampleDataset(anatomies, SampleOrder(1, passes=2, round_size=1), range(2), tmp_path)
+    dataset = ExampleDataset(OBJECTIVE, anatomies, SampleOrder(1, passes=2, round_size=1), range(2), tmp_path)
     first = dataset[0]
     monkeypatch.setattr("neurofm_bids.pretrain.training.data.generate_sample", None)
     second = dataset[1]

@@ -5,7 +5,7 @@ from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.weights import load_model
-from neurofm_bids.pretrain.training.data import whole_lattice
+from neurofm_bids.pretrain.training.feature_examples import whole_lattice
 from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads, estimates
 
 

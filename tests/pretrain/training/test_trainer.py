@@ -8,15 +8,20 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
+from neurofm_bids.pretrain.training.features import FeatureObjective
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 
 CPU = ProcessGroup(torch.device("cpu"))
 
 
+def trainer_of(recipe):
+    return Trainer(recipe, FeatureObjective(recipe), CPU)
+
+
 def test_training_lowers_the_loss_of_its_example(small_example):
-    trainer = Trainer(Recipe(warmup_steps=2, learning_rate=2e-4, target_weight=(0.1, 0.1, 1)), CPU)
-    trainer.calibrate([small_example])
+    trainer = trainer_of(Recipe(warmup_steps=2, learning_rate=2e-4, target_weight=(0.1, 0.1, 1)))
+    trainer.start([small_example])
     norm = trainer.model.network.blocks[0].bn1
     assert not norm.training
     assert norm.running_var.ne(1).all()
@@ -26,7 +31,7 @@ def test_training_lowers_the_loss_of_its_example(small_example):
 
 def test_the_average_starts_as_a_mean_and_becomes_exponential():
     torch.manual_seed(0)
-    trainer = Trainer(Recipe(ema_update=0.3), CPU)
+    trainer = trainer_of(Recipe(ema_update=0.3))
     trainer.initialise(NeuroFMNet(ARCHITECTURES["s"]))
     parameter, average = (
         trainer.model.network.heads["age"].bias,
@@ -47,7 +52,7 @@ def metadata(recipe, **maps):
 
 
 def saved(recipe, step, path):
-    trainer = Trainer(recipe, CPU)
+    trainer = trainer_of(recipe)
     trainer.initialise(trainer.model.network)
     trainer.step_number = step
     trainer.save(path, metadata(recipe, one="1"))
@@ -58,12 +63,12 @@ def test_steps_can_change_until_the_learning_rate_decays(tmp_path):
     recipe = Recipe(steps=8)
     path = saved(recipe, 5, tmp_path / "constant")
     longer = replace(recipe, steps=10)
-    trainer = Trainer(longer, CPU)
+    trainer = trainer_of(longer)
     trainer.load(path, metadata(longer, one="1"))
     assert trainer.step_number == 5
     path = saved(longer, 8, tmp_path / "decaying")
     with pytest.raises(NeuroFMError, match="cannot change once the learning rate decays") as error:
-        Trainer(replace(recipe, steps=20), CPU).load(path, metadata(replace(recipe, steps=20), one="1"))
+        trainer_of(replace(recipe, steps=20)).load(path, metadata(replace(recipe, steps=20), one="1"))
     assert error.value.fix == "Use --steps 10."
 
 
@@ -79,11 +84,11 @@ def test_another_training_is_refused(tmp_path, changes, maps, message):
     path = saved(recipe, 0, tmp_path / "checkpoint")
     other = replace(recipe, **changes)
     with pytest.raises(NeuroFMError, match=message):
-        Trainer(other, CPU).load(path, metadata(other, **maps))
+        trainer_of(other).load(path, metadata(other, **maps))
 
 
 def test_a_checkpoint_holds_what_the_next_step_needs(tmp_path, small_example):
-    trainer = Trainer(Recipe(), CPU)
+    trainer = trainer_of(Recipe())
     trainer.initialise(trainer.model.network)
     trainer.step([small_example])
     trainer.save(tmp_path / "file", {"maps": {}})

@@ -1,0 +1,241 @@
+"""Segmentation of a brain on the model grid: labels of 1 mm voxels, and volumes of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.geometry import PHASES
+from neurofm_bids.preprocess.model_grid import grid_values
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["LABELS", "Segmentation", "segment"]
+
+_VOXEL_MM3 = 8.0  # of a lattice
+_DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
+
+
+@dataclass(frozen=True)
+class _Label:
+    """What a voxel can be: codes of FreeSurfer on both sides, and the structures that are summed for it."""
+
+    left: int
+    right: int
+    structures: tuple[int, ...] = ()
+
+
+def _labels() -> tuple[_Label, ...]:
+    """Return background, CSF, the cortex of all lobes, and the other structures."""
+    lobes = tuple(index for index, structure in enumerate(STRUCTURES) if structure.kind == "cortex")
+    others = (
+        _Label(structure.left[0], (structure.right or structure.left)[0], (index,))
+        for index, structure in enumerate(STRUCTURES)
+        if index not in lobes
+    )
+    return (_Label(0, 0), _Label(24, 24), _Label(3, 42, lobes), *others)
+
+
+LABELS = _labels()
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels and volumes of one brain.
+
+    Parameters
+    ----------
+    labels
+        Codes of FreeSurfer of the voxels of the model grid (24 is CSF, 3 and 42 the cortex), uint8, 256^3.
+    by_phase_mm3
+        Volumes of :data:`~neurofm_bids.anatomy.regions.REGIONS` at each lattice phase, (phases, 42): sums of
+        posteriors, to which a voxel with two tissues contributes to both.
+    csf_mm3
+        Volume of CSF outside the ventricles at each phase, (phases,).
+    confidence
+        Mean posterior of a region over its voxels, each weighted with that posterior, (42,), 0 to 1; 0 for a
+        region that is not there.
+    """
+
+    labels: NDArray[np.uint8]
+    by_phase_mm3: NDArray[np.float64]
+    csf_mm3: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+
+    @property
+    def volumes_mm3(self) -> NDArray[np.float64]:
+        """Volumes of the regions, mean over the phases, (42,)."""
+        return np.asarray(self.by_phase_mm3.mean(axis=0))
+
+    @property
+    def spread_mm3(self) -> NDArray[np.float64]:
+        """Standard deviation of each volume over the phases, (42,); NaN for one phase."""
+        if len(self.by_phase_mm3) == 1:
+            return np.full(len(REGIONS), np.nan)
+        return np.asarray(self.by_phase_mm3.std(axis=0, ddof=1))
+
+
+@dataclass(frozen=True)
+class _Posteriors:
+    """Posteriors of a lattice: of :data:`LABELS`, (20, d, h, w), and of the left side, (d, h, w)."""
+
+    labels: Tensor
+    left: Tensor
+
+
+def segment(volume: NDArray[np.generic], network: nn.Module, phases: Literal[1, 2, 8] = 2) -> Segmentation:
+    """Segment a brain on the model grid.
+
+    The network reads lattices of 2 mm, one for each phase. A voxel of 1 mm has the posteriors of its own
+    lattice, or the mean of those that are interpolated linearly between the voxels of each lattice.
+
+    Parameters
+    ----------
+    volume
+        256^3 voxels of 1 mm, LIA, skull-stripped, zero outside the mask, any unit.
+    network
+        An :class:`~neurofm_bids.anatomy.network.AnatomyNet` in eval mode.
+    phases
+        Number of lattices; with 8, every voxel is read.
+
+    Raises
+    ------
+    NeuroFMError
+        The volume is not 256^3, not of finite real numbers, or has no voxel above zero.
+    """
+    import torch
+
+    from neurofm_bids.anatomy.intensity import scaled
+
+    if phases not in (1, 2, 8):
+        raise ValueError(f"{phases} phases: choose 1, 2 or 8")
+    with torch.inference_mode():
+        image = scaled(torch.tensor(grid_values(volume)))
+        box = _brain_box(image)
+        image = image[box].contiguous()
+        posteriors, amounts = [], []
+        for x, y, z in PHASES[:phases]:
+            found, amount = _read(network, image[x::2, y::2, z::2])
+            posteriors.append(found)
+            amounts.append(amount)
+        labels = np.zeros(volume.shape, dtype=np.uint8)
+        labels[box] = _most_likely(posteriors).cpu().numpy()
+    return _segmentation(labels, np.stack(amounts))
+
+
+def _brain_box(image: Tensor) -> tuple[slice, slice, slice]:
+    """Return the box around the brain; it starts and ends at even voxels."""
+    import torch
+
+    bright = image > _DIMMEST
+    spans = []
+    for axis in range(3):
+        inside = torch.nonzero(bright.amax(dim=[other for other in range(3) if other != axis]))
+        if not len(inside):
+            raise NeuroFMError("no voxel is above zero", fix="Check how the volume was made.")
+        spans.append(slice(int(inside[0]) // 2 * 2, int(inside[-1]) // 2 * 2 + 2))
+    return spans[0], spans[1], spans[2]
+
+
+def _read(network: nn.Module, lattice: Tensor) -> tuple[_Posteriors, NDArray[np.float64]]:
+    """Return the posteriors of a lattice and the amounts of regions and CSF in it."""
+    import torch
+
+    device = next(network.parameters(), lattice).device
+    logits = network(lattice[None, None].to(device))[0][0]
+    classes, left = logits[:-1].softmax(dim=0), logits[-1].sigmoid()
+    rows = [label for label in LABELS if label.structures]
+    merged = [classes[[2 + index for index in label.structures]].sum(dim=0) for label in rows]
+    posteriors = _Posteriors(torch.stack([*classes[:2], *merged]), left)
+    return posteriors, _amounts(classes, left)
+
+
+def _amounts(classes: Tensor, left: Tensor) -> NDArray[np.float64]:
+    """Return the sum of posteriors and of their squares for each region, then for CSF, (43, 2)."""
+    import torch
+
+    sides = {"left": left, "right": 1 - left}
+    parts = [(classes[2 + region.structure], sides.get(region.side)) for region in REGIONS]
+    amounts = []
+    for posterior, side in (*parts, (classes[1], None)):
+        part = posterior if side is None else posterior * side
+        amounts.append([float(values.sum(dtype=torch.float64)) for values in (part, part.square())])
+    return np.array(amounts)
+
+
+def _segmentation(labels: NDArray[np.uint8], amounts: NDArray[np.float64]) -> Segmentation:
+    """Return the segmentation from amounts at each phase, (phases, 43, 2)."""
+    sums, squares = amounts[:, :-1].sum(axis=0).T
+    confidence = np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0)
+    volumes = amounts[..., 0] * _VOXEL_MM3
+    return Segmentation(labels, volumes[:, :-1], volumes[:, -1], confidence)
+
+
+def _most_likely(posteriors: Sequence[_Posteriors]) -> Tensor:
+    """Return the code of the most likely label of each voxel of 1 mm, uint8."""
+    import torch
+
+    left = _interleaved([lattice.left for lattice in posteriors]) > 0.5
+    best = torch.zeros_like(left, dtype=torch.float32)
+    codes = torch.zeros_like(left, dtype=torch.uint8)
+    for index, label in enumerate(LABELS):
+        maps = [lattice.labels[index] for lattice in posteriors]
+        box = _box_of_candidates(maps)
+        if box is None:
+            continue
+        fine = tuple(slice(2 * span.start, 2 * span.stop) for span in box)
+        posterior = _interleaved([values[box] for values in maps])
+        better = posterior > best[fine]
+        best[fine] = torch.maximum(posterior, best[fine])
+        sides = codes.new_tensor([label.right, label.left])[left[fine].long()]
+        codes[fine] = torch.where(better, sides, codes[fine])
+    return codes
+
+
+def _box_of_candidates(maps: Sequence[Tensor]) -> tuple[slice, ...] | None:
+    """Return the box, widened by a voxel, outside of which other labels are more likely; None if empty."""
+    import torch
+
+    candidates = torch.stack([values >= 1 / len(LABELS) for values in maps]).any(dim=0)
+    spans = []
+    for axis, size in enumerate(candidates.shape):
+        inside = torch.nonzero(candidates.amax(dim=[other for other in range(3) if other != axis]))
+        if not len(inside):
+            return None
+        spans.append(slice(max(int(inside[0]) - 1, 0), min(int(inside[-1]) + 2, size)))
+    return tuple(spans)
+
+
+def _interleaved(maps: Sequence[Tensor]) -> Tensor:
+    """Return values at 1 mm from maps of the first lattices, (d, h, w) to (2d, 2h, 2w)."""
+    import torch
+
+    phases = PHASES[: len(maps)]
+    if len(maps) == len(PHASES):
+        fine = maps[0].new_empty([2 * size for size in maps[0].shape])
+    else:
+        doubled = [_doubled(values, phase) for values, phase in zip(maps, phases, strict=True)]
+        fine = torch.stack(doubled).mean(dim=0)
+    for values, (x, y, z) in zip(maps, phases, strict=True):
+        fine[x::2, y::2, z::2] = values
+    return fine
+
+
+def _doubled(values: Tensor, phase: tuple[int, int, int]) -> Tensor:
+    """Return a lattice at 1 mm: linear between its voxels, constant beyond the last ones."""
+    import torch
+
+    for axis, first in enumerate(phase):
+        size = values.shape[axis]
+        steps = torch.arange(size, device=values.device) + (-1 if first else 1)
+        between = (values + values.index_select(axis, steps.clamp(0, size - 1))) / 2
+        pair = (between, values) if first else (values, between)
+        values = torch.stack(pair, dim=axis + 1).flatten(axis, axis + 1)
+    return values

@@ -1,0 +1,81 @@
+"""Truth: the regions of a shape, as volumes and as fractions of voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
+from neurofm_bids.pretrain.anatomy.region_map import mirrored
+from neurofm_bids.pretrain.synthesis.shape import Shape, occupancy
+
+__all__ = ["left_side", "region_volumes_ml", "structure_fractions"]
+
+_SIDES = {"left": 1.0, "right": 0.0, "": 0.5}
+
+
+def region_volumes_ml(shape: Shape) -> NDArray[np.float64]:
+    """Return the volumes of the regions of a shape, (42,)."""
+    count = len(REGIONS) + 1
+    totals = torch.zeros(count, dtype=torch.float64, device=shape.brain.device)
+    for labels, weights in _parts(shape):
+        totals += torch.bincount(labels.flatten().int(), weights.flatten().double(), minlength=count)
+    volumes = totals[1:].cpu().numpy() * shape.step_mm**3 / 1000
+    return volumes[mirrored()] if shape.is_mirrored else volumes
+
+
+def structure_fractions(shape: Shape, box: tuple[slice, slice, slice]) -> Tensor:
+    """Return the fractions of background, CSF and each structure in the voxels of a part of the box.
+
+    Returns
+    -------
+    Tensor
+        float32, (25, d, h, w): background, CSF outside the ventricles, and the structures.
+    """
+    device = shape.brain.device
+    table = torch.tensor([0, *(region.structure + 2 for region in REGIONS)], device=device)
+    size = shape.brain[box].shape
+    fractions = torch.zeros((int(np.prod(size)), len(STRUCTURES) + 2), device=device)
+    for labels, weights in _parts(shape, box):
+        fractions.scatter_add_(1, table[labels.long()], weights)
+    fractions = fractions.T.reshape(-1, *size)
+    inside = occupancy(shape.cranium[box], shape.step_mm)
+    brain = fractions[2:].sum(dim=0)
+    fractions[1] = (inside - brain).clamp(min=0)
+    fractions[0] = (1 - brain - fractions[1]).clamp(min=0)
+    return fractions / fractions.sum(dim=0)
+
+
+def left_side(shape: Shape, box: tuple[slice, slice, slice]) -> Tensor:
+    """Return 1 in voxels of the left side, 0 in the right and 0.5 where there are no sides, (d, h, w)."""
+    device = shape.brain.device
+    table = torch.tensor([0.5, *(_SIDES[region.side] for region in REGIONS)], device=device)
+    best = torch.zeros(shape.brain[box].numel(), device=device)
+    side = torch.full_like(best, 0.5)
+    for labels, weights in _parts(shape, box):
+        weight, corner = weights.max(dim=1)
+        here = table[labels.gather(1, corner[:, None])[:, 0].long()]
+        side = torch.where(weight > best, here, side)
+        best = torch.maximum(best, weight)
+    return (1 - side if shape.is_mirrored else side).reshape(shape.brain[box].shape)
+
+
+def _parts(shape: Shape, box: tuple[slice, slice, slice] = (slice(None),) * 3) -> list[tuple[Tensor, Tensor]]:
+    """Return pairs of region numbers and fractions, (n, m) each: of core, cortex, and ventricles."""
+    arrays = shape.anatomy.tensors(shape.brain.device)
+    voxels = torch.arange(shape.brain.numel(), device=shape.brain.device).view(shape.size)[box].flatten()
+    step = shape.step_mm
+    core = occupancy(shape.core[box], step).flatten()
+    brain, lateral = shape.brain[box].flatten(), shape.ventricles[box].flatten()
+    others = (occupancy(shape.others[box], step) * (1 - shape.ventricles[box])).flatten()
+    labels, weights = shape.interpolator.label_weights(arrays["core"], voxels)
+    cortex, ventricles = (
+        shape.interpolator.nearest_labels(arrays[name], voxels)[:, None] for name in ("cortex", "ventricles")
+    )
+    return [
+        (labels, weights * (core * brain)[:, None]),
+        (cortex, ((1 - core) * brain)[:, None]),
+        (ventricles, (lateral + others)[:, None]),
+    ]

@@ -1,0 +1,127 @@
+"""Learning the features of NeuroFM from volumes and cells of volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurofm_bids.config import Processing
+from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.fast import FastNetwork
+from neurofm_bids.model.network import NeuroFMNet
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.model.weights import load_network, save_network
+from neurofm_bids.pretrain.evaluation.metrics import agreement, auc
+from neurofm_bids.pretrain.synthesis.generator import Sample
+from neurofm_bids.pretrain.training.feature_examples import (
+    FeatureExample,
+    feature_arrays,
+    feature_example,
+    whole_lattice,
+)
+from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads, estimates
+from neurofm_bids.pretrain.training.objective import Row
+from neurofm_bids.pretrain.training.precision import precision_of
+from neurofm_bids.pretrain.training.recipe import Recipe
+
+__all__ = ["FeatureObjective", "evaluate_features"]
+
+
+@dataclass(frozen=True)
+class FeatureObjective:
+    """The four targets of the whole brain, see :class:`NetworkWithAuxiliaryHeads`.
+
+    Parameters
+    ----------
+    recipe
+        The settings.
+    """
+
+    recipe: Recipe
+
+    @property
+    def held_out_samples(self) -> int:
+        """Number of samples of the held-out label maps."""
+        return self.recipe.held_out_samples
+
+    def learner(self) -> NetworkWithAuxiliaryHeads:
+        """Return a network with random weights and its auxiliary heads."""
+        precision = precision_of(self.recipe.precision)
+        return NetworkWithAuxiliaryHeads(ARCHITECTURES[self.recipe.variant], precision)
+
+    def start(self, learner: NetworkWithAuxiliaryHeads, examples: Sequence[FeatureExample]) -> None:
+        """Estimate the statistics of batch normalisation from examples.
+
+        They are kept: fixed statistics are only a change of variables; those of a batch of four would remove
+        the very means that carry the targets.
+        """
+        network = learner.network.train()
+        device = next(network.parameters()).device
+        for norm in network.modules():
+            if isinstance(norm, nn.BatchNorm3d | nn.BatchNorm1d):
+                norm.reset_running_stats()
+                norm.momentum = None  # cumulative mean
+        with torch.no_grad():
+            for first in range(0, len(examples), 2):
+                lattices = torch.stack([whole_lattice(example) for example in examples[first : first + 2]])
+                network.forward_lattice(lattices[:, None].to(device))
+
+    def load(self, path: Path) -> NeuroFMNet:
+        """Return the network of given initial weights."""
+        return load_network(path, replace(model_spec(Processing.model), variant=self.recipe.variant))
+
+    def freeze(self, network: NeuroFMNet) -> None:
+        """Keep the statistics of batch normalisation."""
+        network.eval()
+
+    def arrays(self, sample: Sample) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a sample."""
+        return feature_arrays(sample)
+
+    def example(self, arrays: dict[str, NDArray[Any]]) -> FeatureExample:
+        """Return the example of arrays."""
+        return feature_example(arrays)
+
+    def loss(self, learner: NetworkWithAuxiliaryHeads, example: FeatureExample, step: int) -> Tensor:
+        """Return the loss of an example."""
+        loss: Tensor = learner(example, self.recipe.target_weight_at(step))
+        return loss
+
+    def evaluate(self, network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
+        """Return errors and correlations of the four targets."""
+        return evaluate_features(network, examples)
+
+    def save(self, network: NeuroFMNet, target: Path, metadata: dict[str, Any]) -> None:
+        """Write the weights."""
+        save_network(network, target, metadata)
+
+
+def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
+    """Return errors and correlations of the four targets over examples; None where too few are known."""
+    device = next(network.parameters()).device
+    fast = FastNetwork(network).to(device)
+    rows = []
+    for example in (e.to(device) for e in examples):
+        predicted = estimates(fast(example.box[None], example.start, example.background[None]))
+        rows.append([float(value[0]) for value in predicted])
+    age, male, lateral, brain = np.array(rows).T
+    scores: Row = {}
+    for name, target, values, metrics in (
+        ("brain", "brain_ml", brain, ("mae", "bias", "r")),
+        ("lateral", "lateral_ml", lateral, ("mae", "log_r", "log_slope")),
+        ("age", "age_years", age, ("mae", "bias", "r")),
+    ):
+        result = agreement(_known(examples, target), values) or dict.fromkeys(metrics)
+        scores |= {f"{name}_{metric}": result[metric] for metric in metrics}
+    return {**scores, "sex_auc": auc(_known(examples, "sex"), male)}
+
+
+def _known(examples: Sequence[FeatureExample], target: str) -> NDArray[np.float64]:
+    return np.array([float(getattr(example, target)) for example in examples])

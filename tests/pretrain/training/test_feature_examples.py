@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from neurofm_bids.pretrain.synthesis.generator import generate_sample
+from neurofm_bids.pretrain.training.feature_examples import (
+    CELLS,
+    cell_means,
+    feature_arrays,
+    feature_example,
+    whole_lattice,
+)
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_cells_hold_all_of_the_brain(anatomies, cells):
+    shape = generate_sample(anatomies, 1, 2).image.shape
+    means = cell_means(torch.stack([shape.brain, shape.ventricles, shape.csf]), shape.start, cells)
+    assert means.shape == (3, cells, cells, cells)
+    millilitres = means.double().sum(dim=(1, 2, 3)) * (256 / cells) ** 3 / 1000
+    assert float(millilitres[0]) == pytest.approx(shape.volume_ml(shape.brain), rel=1e-4)
+    assert float(millilitres[1]) == pytest.approx(shape.volume_ml(shape.ventricles), rel=1e-4)
+
+
+def test_the_whole_lattice_holds_the_box_in_its_place(examples):
+    example = examples[0]
+    lattice = whole_lattice(example)
+    box = tuple(slice(s, s + n) for s, n in zip(example.start, example.box.shape, strict=True))
+    assert lattice.shape == (128, 128, 128)
+    assert torch.equal(lattice[box], example.box)
+    lattice[box] = example.background
+    assert torch.equal(lattice, example.background.expand_as(lattice))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_example_holds_what_is_known_of_its_sample(anatomies, known):
+    samples = (generate_sample(anatomies, 1, index) for index in range(20))
+    sample = next(s for s in samples if (s.image.person.age_years is not None) == known)
+    example, person, shape = feature_example(feature_arrays(sample)), sample.image.person, sample.image.shape
+    assert torch.allclose(example.box, sample.box, atol=5e-3)  # kept in half precision
+    assert example.start == sample.start
+    assert float(example.brain_ml) == pytest.approx(shape.volume_ml(shape.brain), rel=1e-6)
+    assert float(example.lateral_ml) == pytest.approx(shape.volume_ml(shape.ventricles), rel=1e-6)
+    if known:
+        assert float(example.age_years) == pytest.approx(person.age_years, rel=1e-6)
+        assert float(example.sex) == (person.sex == "M")
+    else:
+        assert example.age_years.isnan()
+        assert example.sex.isnan()
+
+
+def test_an_example_moves_to_a_device_as_a_whole(examples):
+    moved = examples[0].to(torch.device("meta"))
+    tensors = (moved.box, moved.background, moved.brain_ml, moved.sex, *moved.cells)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert moved.start == examples[0].start
