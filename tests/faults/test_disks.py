@@ -72,7 +72,8 @@ def test_nothing_is_lost_when_the_disk_was_full(dataset, tmp_path):
     assert run(inside_mounts(f"mount -t tmpfs -o size=1m none {work}", command))[0] == Exit.IO
     code, said = run(command)
     assert code == 0, said
-    assert "1 done, 1 up to date" in said
+    assert "Scans: 1 done" in said
+    assert " 1 up to date" in said
     assert (out / "sub-00/anat/sub-00_desc-openS_features.tsv").read_bytes() == before
 
 
