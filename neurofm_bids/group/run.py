@@ -129,7 +129,7 @@ def _check_members(out_dir: Path, cohort: Cohort) -> None:
     if first:
         fix = "Process the missing scans first."
     elif any(stored_scans(Derivatives(out_dir, cohort.label))):
-        fix = "Check the options that select scans."
+        fix = "Check the options that select scans, and .bidsignore of the dataset."
     else:
         fix = "Run the participant level with this model first."
     raise NeuroFMError(
