@@ -33,7 +33,8 @@ EXIT_CODES = {
     Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found, or the "
     "dataset is not the one that was processed.",
     Exit.SOFTWARE: "An unexpected error. The log has the traceback; please report it.",
-    Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset.",
+    Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset or "
+    "outputs made from one.",
     Exit.IO: "Reading or writing failed: disk full, quota exceeded, or damaged bundled weights.",
     Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be downloaded.",
 }

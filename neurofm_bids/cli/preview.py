@@ -14,7 +14,7 @@ from neurofm_bids.config import LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
 if TYPE_CHECKING:
-    from neurofm_bids.participant.plan import Plan
+    from neurofm_bids.participant.plan import Job, Plan
 
 __all__ = ["preview"]
 
@@ -46,8 +46,9 @@ def _participant(config: Config) -> None:
     from neurofm_bids.group.reading import read_failures
     from neurofm_bids.participant.plan import make_job, make_plan
 
-    plan = make_plan(make_job(config))
-    _check(config, plan)
+    job = make_job(config)
+    plan = make_plan(job)
+    _check(job, plan)
     log_coverage(Covariates(config.bids_dir), [*plan.done, *plan.todo])
     if config.outputs.reports_only:
         _log.info("With --reports-only no scan would be processed, only reports would be written.")
@@ -55,15 +56,18 @@ def _participant(config: Config) -> None:
     _print(plan.table(failures))
 
 
-def _check(config: Config, plan: Plan) -> None:
+def _check(job: Job, plan: Plan) -> None:
     """Raise what would end the run before its first scan."""
     from neurofm_bids.bids.dataset import check_output
+    from neurofm_bids.participant.origin import check_origin
     from neurofm_bids.pipeline.network import device_type
 
+    config = job.config
     if os.path.lexists(config.out_dir):
         check_output(config.out_dir)
     else:
         _check_new(config.out_dir, "the output folder cannot be used", "Choose another folder.")
+    check_origin(job, plan)
     if plan.todo and not config.outputs.reports_only:
         _check_new(
             config.running.work_dir, "the work folder cannot be created", "Choose another with --work-dir."

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.labels import check_sessions, unknown_participants
-from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.group.presence import (
+    absent_images,
+    check_participants,
+    excluded_images,
+    ignored_images,
+)
 from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
@@ -29,7 +34,6 @@ from neurofm_bids.records.columns import RECORDED_COLUMNS, entries, flag_row, pr
 from neurofm_bids.records.dictionary import Entry, prediction_column
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
-from neurofm_bids.storage.text import printable, some_of
 
 __all__ = ["EVERYTHING", "collect"]
 
@@ -76,7 +80,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
     inconsistent become :class:`Missing`, and so do scans that a run listed as failed, that have not been
-    finished since, and whose image is still in the dataset.
+    finished since, and whose image is still in the dataset. Scans whose image ``.bidsignore`` of the dataset
+    excludes are neither: a warning names them.
 
     Parameters
     ----------
@@ -99,18 +104,23 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     stored = list(stored_scans(out))
     subjects = {scan.subject for scan in stored}
-    _check_dataset(covariates.bids_dir, subjects)
+    check_participants(covariates.bids_dir, subjects)
     if stored:
         having = {scan.session for scan in stored if scan.session}
         check_sessions(covariates.bids_dir, selection.session_label, having)
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
-    by_size, unusable = _read(out, stored, covariates, is_selected)
+    by_size, unusable, ignored = _read(out, stored, covariates, is_selected)
     scans = [member.scan for alike in by_size.values() for member, _ in alike.members]
-    warnings = list(filter(None, [covariates.images.warning(), _absent(scans, out_dir, covariates.bids_dir)]))
+    sentences = (
+        covariates.images.warning(),
+        absent_images(scans, out, covariates.bids_dir),
+        excluded_images(ignored),
+    )
+    warnings = list(filter(None, sentences))
     alike, odd = _most(by_size)
     finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    if alike and len(alike.members) + len((unusable | odd).keys() & finished) < in_all:
+    if alike and len(alike.members) + len((unusable | odd | ignored).keys() & finished) < in_all:
         warnings.insert(0, _partial(len(alike.members), in_all, selection))
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
@@ -120,47 +130,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     unknown = unknown_participants(covariates.bids_dir, selection.participant_label, subjects)
     reasons |= {f"sub-{label}": why for label, why in unknown.items() if f"sub-{label}" not in having}
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
-    return (
-        _cohort(label, alike, missing, tuple(warnings))
-        if alike
-        else Cohort(label, (), missing, np.empty((0, 0), np.float32))
-    )
-
-
-def _check_dataset(bids_dir: Path, subjects: Set[str]) -> None:
-    if subjects and not any(os.path.lexists(bids_dir / f"sub-{subject}") for subject in subjects):
-        raise NeuroFMError(
-            "none of the participants in the output folder is in the dataset",
-            where=bids_dir,
-            fix="Use the dataset that was processed.",
-            code=Exit.NO_INPUT,
-        )
-
-
-def _absent(scans: Sequence[Identity], out_dir: Path, bids_dir: Path) -> str:
-    """Return a sentence on the scans whose images are not in the dataset, where those of others are.
-
-    Raises
-    ------
-    NeuroFMError
-        None is, and the outputs link another dataset.
-    """
-    gone = [scan.path for scan in scans if not os.path.lexists(bids_dir / scan.path)]
-    if gone and len(gone) < len(scans):
-        return (
-            f"The images of {len(gone)} of {len(scans)} scans are not in the dataset "
-            f"({some_of(gone, printable)}): check that ages and other covariates, which are joined by the "
-            "labels, belong to them."
-        )
-    if gone and (linked := other_source(out_dir, bids_dir)):
-        raise NeuroFMError(
-            f"the scans in the output folder were processed from another dataset ({linked}), and none of "
-            "their images is in this one",
-            where=bids_dir,
-            fix="Use the dataset that was processed.",
-            code=Exit.NO_INPUT,
-        )
-    return ""
+    return _cohort(label, alike, missing, tuple(warnings))
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
@@ -171,11 +141,15 @@ def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
     )
 
 
-def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: tuple[str, ...]) -> Cohort:
-    pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
-    warnings += alike.differences()
+def _cohort(
+    label: str, alike: _Alike | None, missing: tuple[Missing, ...], warnings: tuple[str, ...]
+) -> Cohort:
+    warnings += alike.differences() if alike else ()
     for warning in warnings:
         _log.warning("%s", warning)
+    if alike is None:
+        return Cohort(label, (), missing, np.empty((0, 0), np.float32), warnings=warnings)
+    pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
     return Cohort(
         label,
         members=tuple(member for member, _ in pairs),
@@ -191,10 +165,15 @@ def _cohort(label: str, alike: _Alike, missing: tuple[Missing, ...], warnings: t
 
 def _read(
     out: Derivatives, stored: Iterable[StoredScan], covariates: Covariates, is_selected: Selector
-) -> tuple[dict[int, _Alike], dict[str, str]]:
-    """Return the scans by number of features, and the reasons of those that cannot be used by stem."""
+) -> tuple[dict[int, _Alike], dict[str, str], dict[str, str]]:
+    """Return the scans by number of features, the reasons of those that cannot be used, those in .bidsignore.
+
+    The reasons and the paths of the images that are in ``.bidsignore`` are by stem.
+    """
     by_size: dict[int, _Alike] = {}
     missing: dict[str, str] = {}
+    ignored: dict[str, str] = {}
+    is_ignored = read_bidsignore(covariates.bids_dir)
     for scan in stored:
         try:
             record, features = read_scan(out, scan)
@@ -203,9 +182,13 @@ def _read(
             continue
         if not is_selected(scan.subject, PurePosixPath(record.scan.path).name):
             continue
+        if is_ignored(record.scan.path):
+            ignored[scan.stem] = record.scan.path
+            continue
         alike = by_size.setdefault(features.size, _Alike(record))
         alike.add(_member(record, covariates.person_of(record)), features, record)
-    return by_size, missing
+    ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
+    return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
 
 
 def _member(record: ScanRecord, person: Person) -> Member:

@@ -131,7 +131,7 @@ def _check_members(out_dir: Path, cohort: Cohort, selection: Selection) -> None:
         options = ", ".join(options_in_use(selection))
         fix = f"Process the missing scans first{options and f', or check {options}'}."
     elif any(stored_scans(Derivatives(out_dir, cohort.label))):
-        fix = "Check the options that select scans."
+        fix = "Check the options that select scans, and .bidsignore of the dataset."
     else:
         fix = "Run the participant level with this model first."
     raise NeuroFMError(

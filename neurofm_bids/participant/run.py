@@ -15,14 +15,13 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
-from neurofm_bids.bids.link import other_source
-from neurofm_bids.bids.names import LOCK, Derivatives
-from neurofm_bids.bids.stored import StoredScan, stored_scans
+from neurofm_bids.bids.names import LOCK
 from neurofm_bids.config import Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.option import options_in_use
+from neurofm_bids.participant.origin import check_origin
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
@@ -53,29 +52,27 @@ def run_participant(config: Config) -> RunResult:
     ------
     NeuroFMError
         Nothing could be started (no dataset, no selection, no output folder, no weights), or the output or
-        work folder is full or gone.
+        work folder is full or gone, or the outputs were made from another dataset.
     """
     job = make_job(config)
     plan = make_plan(job)
     check_output(config.out_dir)
+    is_linked = check_origin(job, plan)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
-        linked = other_source(config.out_dir, config.bids_dir)
-        if linked:
-            _warn_of_other_scans(job.out, config.bids_dir, linked)
-        elif not options_in_use(config.selection):
+        if is_linked and not options_in_use(config.selection):
             reports.remove_orphans(plan.subjects)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
+            if not is_linked:
+                _describe(job, locks)
             log_coverage(reports.covariates, plan.done)
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         if config.outputs.reports_only:
             reports.check_images(_finished(job, plan))
         else:
-            with locks.held("dataset"):
-                write_dataset(job.out, config.bids_dir, version=__version__, model=job.spec)
-                write_citation(job.out, config.processing, job.spec)
+            _describe(job, locks)
         with _run_log(config) as log:
             result.log_folder = log.folder
             _log_start(job, plan, log)
@@ -85,22 +82,11 @@ def run_participant(config: Config) -> RunResult:
     return result
 
 
-def _warn_of_other_scans(out: Derivatives, bids_dir: Path, linked: Path) -> None:
-    """Log that none of the scans in the output folder is in the dataset, where that is so."""
-    stored = list(stored_scans(out))
-    if stored and not any(_is_in(bids_dir, scan) for scan in stored):
-        _log.warning(
-            "The output folder was made from another dataset (%s), and none of its %d scans is in %s. "
-            "Use one output folder per dataset: covariates are joined by the labels of participants.",
-            linked,
-            len(stored),
-            bids_dir,
-        )
-
-
-def _is_in(bids_dir: Path, scan: StoredScan) -> bool:
-    folder = Derivatives(bids_dir, "").folder(scan)
-    return folder.is_dir() and any(path.name.startswith(f"{scan.stem}_") for path in folder.iterdir())
+def _describe(job: Job, locks: Locks) -> None:
+    """Write the files of the dataset as a whole, among them the link to the dataset of the run."""
+    with locks.held("dataset"):
+        write_dataset(job.out, job.config.bids_dir, version=__version__, model=job.spec)
+        write_citation(job.out, job.config.processing, job.spec)
 
 
 def _log_start(job: Job, plan: Plan, log: RunLog) -> None:

@@ -193,11 +193,6 @@ def test_other_models_are_left_alone(cohort):
             {"participant_label": ("02",), "session_label": ("a",)},
             "Process the missing scans first, or check --participant-label, --session-label.",
         ),
-        (
-            "openS",
-            {"participant_label": ("77",)},
-            "Process the missing scans first, or check --participant-label.",
-        ),
         ("neurofmS", {}, "Run the participant level with this model first."),
         ("neurofmS", {"session_label": ("zz",)}, "Run the participant level with this model first."),
     ],

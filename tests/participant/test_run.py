@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from neurofm_bids.bids.link import other_source
 from neurofm_bids.cli.main import main
 from neurofm_bids.cli.options import parse
 from neurofm_bids.participant.plan import make_job, make_plan
@@ -207,6 +208,7 @@ def test_new_age_and_lost_report_are_written_without_computing(dataset, out, tmp
     (out / "sub-good.html").unlink()
     assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
     assert "recorded age 70, gap -" in (out / "sub-good.html").read_text()
+    assert other_source(out, root) is None  # linked although there was nothing to do
     (root / "participants.tsv").write_text("participant_id\tage\nsub-good\t71\n")
     assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0
     assert "recorded age 71, gap -" in (out / "sub-good.html").read_text()
@@ -240,6 +242,7 @@ def test_stop_on_first_crash_lists_what_failed_and_begins_nothing_more(dataset, 
 def test_a_failure_takes_back_outputs_of_an_older_image(dataset, out, tmp_path):
     root = tmp_path / "bids"
     shutil.copytree(dataset, root)
+    assert run(root, out, "participant", "--participant-label", "good", *QUICK) == 0  # links this copy
     image = root / "sub-good" / "anat" / "sub-good_T1w.nii.gz"
     image.write_bytes(image.read_bytes()[:4000])
     assert run(root, out, "participant", "group", "--participant-label", "good", *QUICK) == 18
@@ -553,7 +556,7 @@ def test_another_dataset_in_the_same_output_folder_is_warned_of(renamed, capsys,
     moved = root.rename(root.parent / "moved")
     assert run(moved, out, "participant") == 1
     message = (
-        f"The output folder was made from another dataset ({root}), and none of its 1 scans is in {moved}."
+        f"The output folder was made from another dataset ({root}), and 1 of its 1 scans are not in {moved}"
     )
     assert (message in capsys.readouterr().err) is not is_same
     assert (out / "sub-old.html").is_file()

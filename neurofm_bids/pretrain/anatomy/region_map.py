@@ -30,7 +30,7 @@ def region_numbers(kind: str) -> tuple[int, ...]:
     Examples
     --------
     >>> region_numbers("brainstem")
-    (36,)
+    (35,)
     """
     return tuple(
         number
