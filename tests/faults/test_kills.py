@@ -56,7 +56,7 @@ def test_a_kill_in_any_step_costs_only_that_scan(killed_in_every_step):
     assert {scan.split("/")[0]: row["step"] for scan, row in rows.items()} == {
         f"sub-{number:02d}": step for number, step in enumerate(STEPS)
     }
-    assert all("memory" in row["reason"] and "--mem" in row["fix"] for row in rows.values())
+    assert all("(SIGKILL)" in row["reason"] and "--mem" in row["fix"] for row in rows.values())
     assert is_complete(out, f"{len(STEPS):02d}")
     assert not any(is_complete(out, f"{number:02d}") for number in range(len(STEPS)))
 
