@@ -103,7 +103,7 @@ def _options() -> str:
 
 
 def _row(default: object, option: Option) -> tuple[str, str, str]:
-    takes = "{" + ",".join(option.choices) + "}" if option.choices else option.metavar
+    takes = "{" + ",".join(map(str, option.choices)) + "}" if option.choices else option.metavar
     if option.many:
         takes += " ..."
     names = ", ".join(f"`{flag}`" for flag in option.flags)

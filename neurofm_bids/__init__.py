@@ -8,10 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neurofm_bids.api import NeuroFM, Result
+    from neurofm_bids.api import NeuroFM
+    from neurofm_bids.result import Result, SegmentedBrain
     from neurofm_bids.transformer import NeuroFMFeatures
 
-__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "__version__"]
+__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "SegmentedBrain", "__version__"]
 
 # nipype and huggingface_hub would otherwise report their use over the network
 os.environ.setdefault("NO_ET", "1")
@@ -23,7 +24,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 
-_HOMES = {"NeuroFM": "api", "Result": "api", "NeuroFMFeatures": "transformer"}
+_HOMES = {"NeuroFM": "api", "Result": "result", "SegmentedBrain": "result", "NeuroFMFeatures": "transformer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -14,57 +14,18 @@ from numpy.typing import NDArray
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.records.scan import Identity, ScanRecord
+from neurofm_bids.records.scan import Identity
+from neurofm_bids.result import Result, SegmentedBrain
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
     from neurofm_bids.model.network import NeuroFMNet
     from neurofm_bids.model.registry import ModelSpec
     from neurofm_bids.pipeline.task import Task
-    from neurofm_bids.records.flag import Flag
-    from neurofm_bids.records.prediction import Prediction
 
-__all__ = ["NeuroFM", "Result", "Source", "read_brain"]
+__all__ = ["NeuroFM", "Source", "read_brain"]
 
 Source: TypeAlias = str | Path | nib.spatialimages.SpatialImage | NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """Result of one scan.
-
-    Parameters
-    ----------
-    record
-        Everything that was measured and predicted, and how; the same as the command writes.
-    features
-        Latent vector, float32, shape (n,).
-    grid
-        The volume that the network read: 256^3 voxels of 1 mm, LIA, before the z-score.
-    """
-
-    record: ScanRecord
-    features: NDArray[np.float32] = field(repr=False)
-    grid: nib.Nifti1Image = field(repr=False)
-
-    @property
-    def predictions(self) -> Mapping[str, Prediction]:
-        """Predictions by name, such as ``age``, ``sex``, ``ventricular_volume`` and ``brain_volume``."""
-        return self.record.predictions
-
-    @property
-    def image_quality(self) -> Mapping[str, float | None]:
-        """Image quality metrics by name; None where the image does not allow one."""
-        return self.record.image_quality
-
-    @property
-    def flags(self) -> tuple[Flag, ...]:
-        """Warnings about the image or its predictions."""
-        return self.record.flags
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record ready for JSON: equal to the ``predictions.json`` that the command writes."""
-        return self.record.to_dict()
 
 
 class NeuroFM:
@@ -184,6 +145,8 @@ class NeuroFM:
         bias_correction: str = Processing.bias_correction,
         encode_space: str = Processing.encode_space,
         template: str = Processing.template,
+        no_anatomy: bool = Processing.no_anatomy,
+        anatomy_phases: int = Processing.anatomy_phases,
     ) -> Result:
         """Run the whole pipeline on one T1-weighted image and return features, predictions and quality.
 
@@ -193,7 +156,7 @@ class NeuroFM:
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
         views
             Number of passes; by default that of the model.
-        skull_strip, bias_correction, encode_space, template
+        skull_strip, bias_correction, encode_space, template, no_anatomy, anatomy_phases
             As the options of the command line.
 
         Raises
@@ -210,9 +173,46 @@ class NeuroFM:
             bias_correction=bias_correction,
             encode_space=encode_space,
             template=template,
+            no_anatomy=no_anatomy,
+            anatomy_phases=anatomy_phases,
         )
         made = run_in_memory(self._task(image, processing), ["record"])
         return Result(made["record"], made["features"], made["grid"])
+
+    def segment(
+        self,
+        image: Source,
+        *,
+        skull_strip: str = Processing.skull_strip,
+        bias_correction: str = Processing.bias_correction,
+        template: str = Processing.template,
+        anatomy_phases: int = Processing.anatomy_phases,
+    ) -> SegmentedBrain:
+        """Segment the brain of one T1-weighted image.
+
+        Parameters
+        ----------
+        image
+            Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
+        skull_strip, bias_correction, template, anatomy_phases
+            As the options of the command line.
+
+        Raises
+        ------
+        neurofm_bids.errors.NeuroFMError
+            The image cannot be used; the message says why and what to do.
+        """
+        from neurofm_bids.pipeline.in_memory import run_in_memory
+
+        processing = replace(
+            self._processing,
+            skull_strip=skull_strip,
+            bias_correction=bias_correction,
+            template=template,
+            anatomy_phases=anatomy_phases,
+        )
+        made = run_in_memory(self._task(image, processing), ["segmentation"])
+        return SegmentedBrain(made["segmentation"], made["anatomy"])
 
     def _task(self, image: Source, processing: Processing) -> Task:
         from neurofm_bids.bids.discovery import scan_at

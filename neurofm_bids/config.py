@@ -33,7 +33,8 @@ LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
 
 _QUERIES, _PREPROCESSING = "Options for filtering BIDS queries", "Options for preprocessing"
-_MODEL, _OUTPUTS = "Options for the model", "Options for outputs"
+_MODEL, _ANATOMY = "Options for the model", "Options for the segmentation"
+_OUTPUTS = "Options for outputs"
 _PERFORMANCE, _OTHER = "Options to handle performance", "Other options"
 
 
@@ -145,11 +146,27 @@ class Processing:
         help="number of passes computed together",
     )
 
+    no_anatomy: bool = option(
+        "--no-anatomy",
+        default=False,
+        section=_ANATOMY,
+        changes_results=True,
+        help="leave out the segmentation of the brain and the volumes of its regions",
+    )
+    anatomy_phases: int = option(
+        "--anatomy-phases",
+        default=2,
+        convert=int,
+        choices=(1, 2, 8),
+        changes_results=True,
+        help="number of 2 mm lattices of the 1 mm model grid that the segmentation reads; 8 read every voxel",
+    )
+
     def __post_init__(self) -> None:
         for item, declared in options_of(type(self)):
             value = getattr(self, item.name)
             if declared.choices and value not in declared.choices:
-                allowed = ", ".join(declared.choices)
+                allowed = ", ".join(map(str, declared.choices))
                 raise NeuroFMError(f"{item.name} is {value!r}", fix=f"Use one of {allowed}.", code=Exit.USAGE)
 
     @property

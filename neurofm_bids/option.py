@@ -53,7 +53,7 @@ class Option:
     help: str
     section: str = ""
     convert: Callable[[str], Any] = str
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     metavar: str = ""
     default_text: str = ""
     detect: Callable[[], Any] | None = None

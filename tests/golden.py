@@ -26,13 +26,14 @@ def compute(image):
         "features": [float(f"{value:.8g}") for value in result.features],
         "predictions": {name: [p["Value"], p["SD"]] for name, p in record["Predictions"].items()},
         "image_quality": record["ImageQuality"],
+        "volumes": {name: volume["Mm3"] for name, volume in record["Anatomy"]["Volumes"].items()},
     }
 
 
 def differences(now, then):
     """Return the names of what differs."""
     changed = [] if np.allclose(now["features"], then["features"], **BAR) else ["features"]
-    for part in ("predictions", "image_quality"):
+    for part in ("predictions", "image_quality", "volumes"):
         names = now[part].keys() | then[part].keys()
         changed += [
             name

@@ -36,6 +36,8 @@ PARAMETERS = {
     "template": "T",
     "views": 8,
     "precision": "float32",
+    "no_anatomy": False,
+    "anatomy_phases": 2,
 }
 
 
@@ -90,7 +92,7 @@ def write_scan(out, stem, *, seed=0, **changes):
     record = replace(record, **changes)
     names = Derivatives(out, record.provenance.model.label)
     names.folder(record.scan).mkdir(parents=True, exist_ok=True)
-    for path in names.required(record.scan, False):
+    for path in names.required(record.scan, images=False, anatomy=record.anatomy is not None):
         path.write_text("not read here")
     features = np.random.default_rng(seed).normal(size=12).astype(np.float32)
     values = record.to_dict()

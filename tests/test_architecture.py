@@ -22,7 +22,7 @@ LAYERS = (
     ("bids",),
     ("preprocess",),
     ("model", "report", "anatomy"),
-    ("pipeline",),
+    ("pipeline", "result"),
     ("engine", "pretrain", "api"),
     ("participant", "group", "demo", "transformer"),
     ("cli",),

@@ -47,6 +47,8 @@ def test_parameters_are_what_changes_results():
         "template",
         "views",
         "precision",
+        "no_anatomy",
+        "anatomy_phases",
     }
 
 
@@ -68,7 +70,7 @@ def test_only_what_changes_results_changes_the_hash(change, same):
 
 def test_the_hash_of_the_defaults_has_not_changed():
     """It would make every finished scan stale."""
-    expected = "1a53f364ad4c27fbe61ea423630f7e91ed8dcd2d5d03debdd6597f35f9bfcb00"
+    expected = "406c727bfd16730e9c20e9a28a26c5f83473f64ecc945b4677053f30359311ac"
     assert Processing().parameters_hash == expected
 
 

@@ -82,5 +82,5 @@ def test_rounding_of_the_stored_intensities_is_far_below_the_repeatability(predi
     ],
 )
 def test_a_change_is_noticed(change, expected):
-    now = {name: KEPT[name] for name in ("features", "predictions", "image_quality")}
+    now = {name: KEPT[name] for name in ("features", "predictions", "image_quality", "volumes")}
     assert golden.differences({**now, **change}, KEPT) == expected

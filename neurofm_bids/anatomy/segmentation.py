@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from neurofm_bids.preprocess.model_grid import grid_values
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["LABELS", "Segmentation", "segment"]
+__all__ = ["LABELS", "Segmentation", "label_names", "lattice_volumes", "segment"]
 
 _VOXEL_MM3 = 8.0  # of a lattice
 _DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
@@ -46,6 +46,22 @@ def _labels() -> tuple[_Label, ...]:
 LABELS = _labels()
 
 
+def label_names() -> dict[int, str]:
+    """Return the name in FreeSurfer's style of each code of :attr:`Segmentation.labels`.
+
+    >>> label_names()[17], label_names()[16]
+    ('Left-Hippocampus', 'Brainstem')
+    """
+    names = {0: "Unknown", 24: "CSF", 3: "Left-Cerebral-Cortex", 42: "Right-Cerebral-Cortex"}
+    for label in LABELS:
+        if len(label.structures) == 1:
+            words = STRUCTURES[label.structures[0]].name.split("_")
+            name = "-".join(word.capitalize() for word in words)
+            sides = {label.left: f"Left-{name}", label.right: f"Right-{name}"}
+            names |= sides if label.left != label.right else {label.left: name}
+    return dict(sorted(names.items()))
+
+
 @dataclass(frozen=True)
 class Segmentation:
     """Labels and volumes of one brain.
@@ -55,30 +71,27 @@ class Segmentation:
     labels
         Codes of FreeSurfer of the voxels of the model grid (24 is CSF, 3 and 42 the cortex), uint8, 256^3.
     by_phase_mm3
-        Volumes of :data:`~neurofm_bids.anatomy.regions.REGIONS` at each lattice phase, (phases, 42): sums of
-        posteriors, to which a voxel with two tissues contributes to both.
-    csf_mm3
-        Volume of CSF outside the ventricles at each phase, (phases,).
+        Volumes of :data:`~neurofm_bids.anatomy.regions.REGIONS`, then of CSF outside the ventricles, at each
+        phase, (phases, 43): sums of posteriors, to which a voxel with two tissues contributes to both.
     confidence
-        Mean posterior of a region over its voxels, each weighted with that posterior, (42,), 0 to 1; 0 for a
+        Mean posterior of a region over its voxels, each weighted with that posterior, (43,), 0 to 1; 0 for a
         region that is not there.
     """
 
     labels: NDArray[np.uint8]
     by_phase_mm3: NDArray[np.float64]
-    csf_mm3: NDArray[np.float64]
     confidence: NDArray[np.float64]
 
     @property
     def volumes_mm3(self) -> NDArray[np.float64]:
-        """Volumes of the regions, mean over the phases, (42,)."""
+        """Volumes of the regions and of CSF, mean over the phases, (43,)."""
         return np.asarray(self.by_phase_mm3.mean(axis=0))
 
     @property
     def spread_mm3(self) -> NDArray[np.float64]:
-        """Standard deviation of each volume over the phases, (42,); NaN for one phase."""
+        """Standard deviation of each volume over the phases, (43,); NaN for one phase."""
         if len(self.by_phase_mm3) == 1:
-            return np.full(len(REGIONS), np.nan)
+            return np.full(self.by_phase_mm3.shape[1], np.nan)
         return np.asarray(self.by_phase_mm3.std(axis=0, ddof=1))
 
 
@@ -90,7 +103,7 @@ class _Posteriors:
     left: Tensor
 
 
-def segment(volume: NDArray[np.generic], network: nn.Module, phases: Literal[1, 2, 8] = 2) -> Segmentation:
+def segment(volume: NDArray[np.generic], network: nn.Module, phases: int = 2) -> Segmentation:
     """Segment a brain on the model grid.
 
     The network reads lattices of 2 mm, one for each phase. A voxel of 1 mm has the posteriors of its own
@@ -128,6 +141,22 @@ def segment(volume: NDArray[np.generic], network: nn.Module, phases: Literal[1, 
         labels = np.zeros(volume.shape, dtype=np.uint8)
         labels[box] = _most_likely(posteriors).cpu().numpy()
     return _segmentation(labels, np.stack(amounts))
+
+
+def lattice_volumes(network: nn.Module, lattice: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return volumes and confidence, each (43,), of one lattice.
+
+    Parameters
+    ----------
+    lattice
+        Scaled intensities of the box of a brain at 2 mm, zero outside the mask, (d, h, w).
+    """
+    import torch
+
+    with torch.inference_mode():
+        _, amounts = _read(network, lattice)
+    found = _segmentation(np.zeros((0, 0, 0), np.uint8), amounts[None])
+    return found.volumes_mm3, found.confidence
 
 
 def _brain_box(image: Tensor) -> tuple[slice, slice, slice]:
@@ -172,10 +201,9 @@ def _amounts(classes: Tensor, left: Tensor) -> NDArray[np.float64]:
 
 def _segmentation(labels: NDArray[np.uint8], amounts: NDArray[np.float64]) -> Segmentation:
     """Return the segmentation from amounts at each phase, (phases, 43, 2)."""
-    sums, squares = amounts[:, :-1].sum(axis=0).T
+    sums, squares = amounts.sum(axis=0).T
     confidence = np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0)
-    volumes = amounts[..., 0] * _VOXEL_MM3
-    return Segmentation(labels, volumes[:, :-1], volumes[:, -1], confidence)
+    return Segmentation(labels, amounts[..., 0] * _VOXEL_MM3, confidence)
 
 
 def _most_likely(posteriors: Sequence[_Posteriors]) -> Tensor:

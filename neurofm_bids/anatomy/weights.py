@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,49 @@ from neurofm_bids.storage.weights_file import check_arrays, read_weights, write_
 
 if TYPE_CHECKING:
     from neurofm_bids.anatomy.network import AnatomyArchitecture, AnatomyNet
+    from neurofm_bids.storage.weights_file import WeightsFile
 
-__all__ = ["load_anatomy_network", "save_anatomy_network"]
+__all__ = ["AnatomyModel", "load_anatomy_model", "load_anatomy_network", "save_anatomy_network"]
 
+_BUNDLED = "data/weights/open-anatomy.safetensors"
 _COPY = "Get a new copy of the file."
+
+
+@dataclass(frozen=True)
+class AnatomyModel:
+    """A segmentation network and what belongs to its weights.
+
+    Parameters
+    ----------
+    network
+        In eval mode.
+    calibration
+        The factor of the interval of each volume, see :func:`neurofm_bids.anatomy.morphometry.measure`; empty
+        where the weights were not calibrated.
+    sha256
+        Of the file of the weights.
+    """
+
+    network: AnatomyNet
+    calibration: Mapping[str, float]
+    sha256: str
+
+
+def load_anatomy_model(path: Path | None = None) -> AnatomyModel:
+    """Return the model of a file, by default the bundled one, on the CPU.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be read, is damaged, or is not of this network and these classes.
+    """
+    path = path or Path(str(files("neurofm_bids"))) / _BUNDLED
+    digest = _sha256(path)
+    file = read_weights(path)
+    calibration = file.provenance.get("calibration", {})
+    if not isinstance(calibration, dict) or not all(isinstance(k, float) for k in calibration.values()):
+        raise NeuroFMError("the calibration is not a number for each volume", where=path, fix=_COPY)
+    return AnatomyModel(_network(path, file), calibration, digest)
 
 
 def save_anatomy_network(network: AnatomyNet, target: Path, provenance: Mapping[str, Any]) -> None:
@@ -35,23 +75,14 @@ def save_anatomy_network(network: AnatomyNet, target: Path, provenance: Mapping[
     write_weights(target, network.state_dict(), about)
 
 
-def load_anatomy_network(path: Path, sha256: str | None = None) -> AnatomyNet:
-    """Return the network of a file in eval mode on the CPU.
+def load_anatomy_network(path: Path) -> AnatomyNet:
+    """Return the network of :func:`load_anatomy_model`, with its errors."""
+    return load_anatomy_model(path).network
 
-    Parameters
-    ----------
-    sha256
-        Of the file as published, or None not to check it.
 
-    Raises
-    ------
-    NeuroFMError
-        The file cannot be read, is damaged, or is not of this network and these classes.
-    """
+def _network(path: Path, file: WeightsFile) -> AnatomyNet:
     from neurofm_bids.anatomy.network import CLASSES, AnatomyNet
 
-    _check_sha256(path, sha256)
-    file = read_weights(path)
     if file.provenance.get("classes") != list(CLASSES):
         raise NeuroFMError(
             "the file does not hold a segmentation network with the classes of this version",
@@ -64,9 +95,9 @@ def load_anatomy_network(path: Path, sha256: str | None = None) -> AnatomyNet:
     return network.eval()
 
 
-def _check_sha256(path: Path, sha256: str | None) -> None:
+def _sha256(path: Path) -> str:
     try:
-        digest = file_sha256(path)
+        return file_sha256(path)
     except OSError as error:
         raise NeuroFMError(
             f"the weights cannot be read ({error.strerror})",
@@ -74,8 +105,6 @@ def _check_sha256(path: Path, sha256: str | None) -> None:
             fix="Check the file and its permissions.",
             code=Exit.NO_INPUT,
         ) from error
-    if sha256 is not None and digest != sha256:
-        raise NeuroFMError("the weights are damaged", where=path, fix=_COPY, code=Exit.IO)
 
 
 def _architecture(path: Path, provenance: Mapping[str, Any]) -> AnatomyArchitecture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -78,7 +79,9 @@ def _generators(path: Path) -> list[str]:
         return []
 
 
-def write_dataset(out: Derivatives, bids_dir: Path, *, version: str, model: ModelText) -> None:
+def write_dataset(
+    out: Derivatives, bids_dir: Path, *, version: str, model: ModelText, labels: Mapping[int, str]
+) -> None:
     """Write the dataset-level files; equal files are left alone.
 
     Parameters
@@ -91,6 +94,8 @@ def write_dataset(out: Derivatives, bids_dir: Path, *, version: str, model: Mode
         Version of this program.
     model
         Name, license and notice of the model.
+    labels
+        Names of the codes of segmentations.
     """
     root, names = out.out_dir, DATASET_OUTPUTS
     remove_leftovers(root / name for name in names.values())
@@ -106,6 +111,8 @@ def write_dataset(out: Derivatives, bids_dir: Path, *, version: str, model: Mode
         "description": {"Description": "Meaning of the entity"},
     }
     write_json((root / names["descriptions"]).with_suffix(".json"), columns)
+    rows_of_labels = "".join(f"{code}\t{name}\n" for code, name in labels.items())
+    write_text(root / names["segmentation_labels"], "index\tname\n" + rows_of_labels)
 
 
 def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class Output:
         BIDS has a rule for this name; others are listed in ``.bidsignore``.
     is_image
         Written with ``--output-images`` only.
+    is_anatomy
+        Not written with ``--no-anatomy``.
     is_figure
         Lies in ``figures/``, for the report; a scan counts as finished without it.
     desc
@@ -64,6 +66,7 @@ class Output:
     ending: str
     is_bids: bool = True
     is_image: bool = False
+    is_anatomy: bool = False
     is_figure: bool = False
     desc: str = ""
 
@@ -83,9 +86,16 @@ SCAN_OUTPUTS = {
         is_bids=False,
         desc="Rotation and translation of the registration to {template}",
     ),
+    "segmentation": Output(
+        "desc-anatomy_dseg.nii.gz",
+        is_anatomy=True,
+        desc="Segmentation of the brain (codes of FreeSurfer), and the volumes of its regions",
+    ),
+    "morphometry": Output("desc-anatomy_morphometry.tsv", is_bids=False, is_anatomy=True),
     "mask_figure": Output("desc-mask_T1w.svg", is_figure=True),
     "registration_figure": Output("desc-registration_T1w.svg", is_figure=True),
     "grid_figure": Output("desc-grid_T1w.svg", is_figure=True),
+    "anatomy_figure": Output("desc-anatomy_T1w.svg", is_figure=True),
     "predictions": Output(
         "desc-{label}_predictions.json",
         is_bids=False,
@@ -99,6 +109,7 @@ GROUP_OUTPUTS = {
     "features": "group_desc-{label}_features.tsv",
     "predictions": "group_desc-{label}_predictions.tsv",
     "quality": "group_desc-{label}_quality.tsv",
+    "morphometry": "group_desc-{label}_morphometry.tsv",
     "covariates": "group_desc-{label}_covariates.tsv",
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
@@ -115,6 +126,7 @@ DATASET_OUTPUTS = {
     "bidsignore": ".bidsignore",
     "readme": "README.md",
     "descriptions": "descriptions.tsv",
+    "segmentation_labels": "desc-anatomy_dseg.tsv",
     "citation": f"{LOGS}/CITATION.md",
     "bibliography": f"{LOGS}/CITATION.bib",
 }
@@ -191,12 +203,12 @@ class Derivatives:
         paths = {name.removesuffix("_figure"): self.path(scan, name) for name in names}
         return {name: path for name, path in paths.items() if path.is_file()}
 
-    def required(self, scan: Named, output_images: bool) -> list[Path]:
+    def required(self, scan: Named, *, images: bool, anatomy: bool) -> list[Path]:
         """Return the files without which a scan does not count as finished."""
         return [
             self.path(scan, name)
             for name, output in SCAN_OUTPUTS.items()
-            if not output.is_figure and (output_images or not output.is_image)
+            if not output.is_figure and (images or not output.is_image) and (anatomy or not output.is_anatomy)
         ]
 
     def report(self, subject: str) -> Path:

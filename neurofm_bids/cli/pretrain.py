@@ -12,7 +12,7 @@ from neurofm_bids.cli.arguments import Commands, add_command, add_options, safet
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, option
-from neurofm_bids.pretrain.settings import Evaluation, Synthesis, Training
+from neurofm_bids.pretrain.settings import Calibration, Evaluation, Synthesis, Training
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 
 __all__ = ["add_commands"]
@@ -25,12 +25,14 @@ class _Export:
 
 
 def add_commands(commands: Commands) -> None:
-    """Add ``synthesize``, ``train``, ``export`` and ``evaluate`` to the commands of a parser."""
+    """Add ``synthesize``, ``train``, ``export``, ``calibrate``, ``evaluate`` to the commands of a parser."""
     about = "write synthetic brains as a BIDS dataset, 1 mm"
     add_command(commands, "synthesize", about, _synthesize, Synthesis)
     about = "train a network on synthetic brains, or resume"
     add_command(commands, "train", about, _train, Training, Recipe)
     add_command(commands, "export", "write the trained weights as safetensors", _export, _Export)
+    about = "give volumes of a segmentation network intervals, from synthetic brains of held-out maps"
+    add_command(commands, "calibrate", about, _calibrate, Calibration)
     about = "compare predictions with the age, sex and volumes in participants.tsv"
     parser = add_command(commands, "evaluate", about, _evaluate, Evaluation)
     add_options(parser, Processing, "model", "weights", "views")
@@ -57,6 +59,15 @@ def _export(given: Mapping[str, Any]) -> Exit:
     settings = make(_Export, given)
     export(settings.run_folder, settings.target)
     sys.stdout.write(f"{settings.target}\n")
+    return Exit.OK
+
+
+def _calibrate(given: Mapping[str, Any]) -> Exit:
+    from neurofm_bids.pretrain.training.calibration import calibrate
+
+    settings = make(Calibration, given)
+    calibrate(settings)
+    sys.stdout.write(f"{settings.out}\n")
     return Exit.OK
 
 

@@ -30,7 +30,14 @@ from neurofm_bids.group.presence import (
 from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
-from neurofm_bids.records.columns import RECORDED_COLUMNS, entries, flag_row, prediction_row, quality_row
+from neurofm_bids.records.columns import (
+    RECORDED_COLUMNS,
+    entries,
+    flag_row,
+    morphometry_row,
+    prediction_row,
+    quality_row,
+)
 from neurofm_bids.records.dictionary import Entry, prediction_column
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity, ScanRecord
@@ -58,7 +65,7 @@ class _Alike:
     def add(self, member: Member, features: _Features, record: ScanRecord) -> None:
         made = record.provenance
         self.members.append((member, features))
-        if {*member.predictions, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
+        if {*member.predictions, *member.morphometry, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
             self.entries.update(entries(record))
         self.predicted.update(dict.fromkeys(_columns(record.predictions)))
         self.weights[made.model.weights_sha256] += 1
@@ -202,6 +209,7 @@ def _member(record: ScanRecord, person: Person) -> Member:
     return Member(
         scan=record.scan,
         predictions={**prediction_row(record), **recorded},
+        morphometry=morphometry_row(record),
         quality=quality_row(record),
         flag_cells=flag_row(record),
         acquisition=record.acquisition,

@@ -101,7 +101,9 @@ def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featu
         if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
             raise NeuroFMError("features and predictions come from different runs")
         template = str(record.provenance.parameters.get("template", out.template))
-        others = set(replace(out, template=template).required(stored, False)) - {*paths.values()}
+        others = set(replace(out, template=template).required(stored, images=False, anatomy=False)) - {
+            *paths.values()
+        }
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
     _check_files(sorted(others))

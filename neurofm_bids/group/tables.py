@@ -63,6 +63,7 @@ def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) 
     columns = cohort.columns
     flags = [member.flag_cells for member in cohort.members]
     predictions = _rows([member.predictions for member in cohort.members], flags)
+    morphometry = _rows([member.morphometry for member in cohort.members], flags)
     quality = _rows([member.quality for member in cohort.members], flags)
     tables = {
         "features": _features(cohort),
@@ -71,9 +72,11 @@ def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) 
         "covariates": _covariates(cohort, covariates),
         "statistics": _statistics(cohort, statistics),
     }
+    if any(member.morphometry for member in cohort.members):
+        tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
     if statistics.components is not None:
         tables["components"] = _components(cohort, statistics.components)
-    return {**tables, "phenotype": _phenotype(cohort, tables["predictions"])}
+    return {**tables, "phenotype": _phenotype(cohort, tables)}
 
 
 def _rows(rows: Sequence[Row], flags: Sequence[Row]) -> pd.DataFrame:
@@ -164,14 +167,22 @@ def _statistics(cohort: Cohort, statistics: Statistics) -> Table:
     return Table(frame, columns, _about(cohort, "Statistics over the scans of the cohort"))
 
 
-def _phenotype(cohort: Cohort, predictions: Table) -> Table:
+def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
+    import pandas as pd
+
+    predictions, morphometry = tables["predictions"], tables.get("morphometry")
     scans = predictions.frame["participant_id"]
     counts = scans.value_counts()
-    frame = predictions.frame[~scans.duplicated()].reset_index(drop=True)
+    frame = predictions.frame
+    if morphometry is not None:
+        volumes = morphometry.frame.columns.difference(frame.columns, sort=False)
+        frame = pd.concat([frame, morphometry.frame[volumes]], axis=1)
+    frame = frame[~scans.duplicated()].reset_index(drop=True)
     frame.insert(len(IDENTITY_COLUMNS), "n_scans", [int(counts[name]) for name in frame["participant_id"]])
-    columns = {**predictions.columns, "n_scans": dictionary.column("n_scans")}
+    columns = {**cohort.columns, **predictions.columns, "n_scans": dictionary.column("n_scans")}
     about = _about(
-        cohort, "Predictions of NeuroFM, one row per participant: the first scan by session and name"
+        cohort,
+        "Predictions and volumes of NeuroFM, one row per participant: the first scan by session and name",
     )
     tool = {"Description": f"NeuroFM-BIDS, model {_model(cohort).name}"}
     return Table(frame, columns, {**about, "MeasurementToolMetadata": tool, "Derivative": True})

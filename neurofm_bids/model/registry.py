@@ -34,6 +34,9 @@ class Head:
         The class of which the value is the probability.
     in_mask
         A volume in native space, which cannot exceed that of the brain mask.
+    measured, tolerance
+        The volume of the segmentation that has the same definition, if there is one, and by how much both may
+        differ, as a fraction of it and in mm3.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Head:
     possible_range: tuple[float, float] = (-math.inf, math.inf)
     of_class: str | None = None
     in_mask: bool = False
+    measured: str = ""
+    tolerance: tuple[float, float] = (0.0, 0.0)
     outputs: int = 1
     mean: float = 0.0
     sd: float = 1.0

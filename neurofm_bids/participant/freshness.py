@@ -71,7 +71,8 @@ def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
         return Reason(Cause.WEIGHTS, "made with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
-    if not all(path.stat().st_size for path in out.required(scan, config.outputs.output_images)):
+    images, anatomy = config.outputs.output_images, not processing.no_anatomy
+    if not all(path.stat().st_size for path in out.required(scan, images=images, anatomy=anatomy)):
         return Reason(Cause.DAMAGED, "an output is empty")
     return _other_image(made, scan)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids import __version__
+from neurofm_bids.anatomy.segmentation import label_names
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset
@@ -85,7 +86,7 @@ def run_participant(config: Config) -> RunResult:
 def _describe(job: Job, locks: Locks) -> None:
     """Write the files of the dataset as a whole, among them the link to the dataset of the run."""
     with locks.held("dataset"):
-        write_dataset(job.out, job.config.bids_dir, version=__version__, model=job.spec)
+        write_dataset(job.out, job.config.bids_dir, version=__version__, model=job.spec, labels=label_names())
         write_citation(job.out, job.config.processing, job.spec)
 
 

@@ -10,7 +10,8 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.entities import described
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.task import Task
-from neurofm_bids.records.flag import Flag, range_flag, suffix_flag
+from neurofm_bids.records.anatomy import Anatomy
+from neurofm_bids.records.flag import Flag, disagreement_flag, range_flag, suffix_flag
 from neurofm_bids.records.measurement import Measurements, Standardisation
 from neurofm_bids.records.scan import Input, Model, Provenance, ScanRecord
 from neurofm_bids.storage.atomic import file_sha256
@@ -53,6 +54,7 @@ def make_record(
     input: Input | None,
     image_quality: dict[str, float | None],
     quality_flags: tuple[Flag, ...],
+    anatomy: Anatomy | None,
     **measured: Any,
 ) -> ScanRecord:
     """Return the record of an encoded scan.
@@ -63,17 +65,20 @@ def make_record(
         What the network gave.
     pipeline_version
         See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
-    input, image_quality, quality_flags, **measured
+    input, image_quality, quality_flags, anatomy, **measured
         What the steps before it gave; ``measured`` are fields of :class:`Measurements`.
     """
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
     measurements = Measurements(**measured, standardisation=standardisation)
     suffix = described(PurePosixPath(task.scan.path).name)["suffix"]
     head_volume = measurements.brain_extraction.volume_mm3
-    possible = {head.name: head.possible(head_volume) for head in model_spec(task.processing.model).heads}
-    range_flags = (
-        range_flag(name, prediction, possible[name]) for name, prediction in encoding.predictions.items()
-    )
+    flags = [*quality_flags, suffix_flag(suffix)]
+    for head in model_spec(task.processing.model).heads:
+        prediction = encoding.predictions[head.name]
+        flags.append(range_flag(head.name, prediction, head.possible(head_volume)))
+        if anatomy is not None and head.measured:
+            measured_mm3 = anatomy.volumes[head.measured].mm3
+            flags.append(disagreement_flag(head.name, prediction, measured_mm3, head.tolerance))
     return ScanRecord(
         scan=task.scan,
         acquisition=task.acquisition,
@@ -81,8 +86,9 @@ def make_record(
         image_quality=image_quality,
         views=encoding.views,
         predictions=encoding.predictions,
-        flags=(*quality_flags, *filter(None, (suffix_flag(suffix), *range_flags))),
+        flags=tuple(flag for flag in flags if flag is not None),
         provenance=_provenance(task, input, pipeline_version),
+        anatomy=anatomy,
     )
 
 

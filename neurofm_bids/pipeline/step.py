@@ -9,7 +9,7 @@ from typing import Any
 
 from neurofm_bids.pipeline.task import Task
 
-__all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "record"]
+__all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "optional", "record"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,15 @@ def record(kind: Any) -> Kind:
         ".json",
         lambda value, path: _write_text(to_text(value, kind), path),
         lambda path: from_text(kind, _read_text(path)),
+    )
+
+
+def optional(kind: Kind) -> Kind:
+    """Return the kind of values that may be None, which is an empty file."""
+    return Kind(
+        kind.extension,
+        lambda value, path: path.touch() if value is None else kind.save(value, path),
+        lambda path: kind.load(path) if path.stat().st_size else None,
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
+from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, optional, record
 from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, ModelGrid, Registration
 from neurofm_bids.records.scan import Input, ScanRecord
@@ -18,7 +19,7 @@ from neurofm_bids.resources import torch_threads
 __all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "most_memory_gb", "producer"]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4
 
 USUAL_VOXELS = 256**3
 
@@ -65,13 +66,44 @@ def _bring_to_model_grid(
     return {"grid": grid, "model_grid": measured, "image_quality": metrics, "quality_flags": flags}
 
 
+def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dict[str, Any]:
+    import nibabel as nib
+    import numpy as np
+
+    from neurofm_bids.anatomy.morphometry import measure
+    from neurofm_bids.anatomy.segmentation import segment
+    from neurofm_bids.geometry import resample_onto
+    from neurofm_bids.pipeline.network import load_segmenter
+
+    processing = task.processing
+    if processing.no_anatomy:
+        return {"segmentation": None, "anatomy": None}
+    model = task.segmenter or load_segmenter(processing.device)
+    with torch_threads(1):  # as the encoder
+        found = segment(np.asarray(grid.dataobj), model.network, processing.anatomy_phases)
+    moved = np.linalg.inv(np.array(registration.rigid)) if processing.encode_space == "rigid" else np.eye(4)
+    labels = resample_onto(nib.Nifti1Image(found.labels, grid.affine), t1w, moved, order=0)
+    return {"segmentation": labels, "anatomy": measure(found, model)}
+
+
 def _draw_figures(
-    task: Task, t1w: Any, mask: Any, corrected: Any, registration: Registration, grid: Any
+    task: Task,
+    t1w: Any,
+    mask: Any,
+    corrected: Any,
+    registration: Registration,
+    grid: Any,
+    segmentation: Any,
 ) -> dict[str, Any]:
     import numpy as np
 
     from neurofm_bids.preprocess.registration import load_template
-    from neurofm_bids.report.figures import grid_figure, mask_figure, registration_figure
+    from neurofm_bids.report.figures import (
+        anatomy_figure,
+        grid_figure,
+        mask_figure,
+        registration_figure,
+    )
 
     template = load_template(task.processing.template)
     return {
@@ -80,6 +112,7 @@ def _draw_figures(
             corrected, mask, template.image, template.mask, np.array(registration.affine)
         ),
         "grid_figure": grid_figure(grid),
+        "anatomy_figure": "" if segmentation is None else anatomy_figure(corrected, segmentation),
     }
 
 
@@ -146,10 +179,23 @@ STEPS = (
         memory=Memory(0.85, 0.022),
     ),
     Step(
+        "anatomy",
+        _segment,
+        inputs=("t1w", "registration", "grid"),
+        outputs={"segmentation": optional(IMAGE), "anatomy": record(Anatomy | None)},
+        memory=Memory(1.2, 0.012),
+        gpu=True,
+    ),
+    Step(
         "figures",
         _draw_figures,
-        inputs=("t1w", "mask", "corrected", "registration", "grid"),
-        outputs={"mask_figure": TEXT, "registration_figure": TEXT, "grid_figure": TEXT},
+        inputs=("t1w", "mask", "corrected", "registration", "grid", "segmentation"),
+        outputs={
+            "mask_figure": TEXT,
+            "registration_figure": TEXT,
+            "grid_figure": TEXT,
+            "anatomy_figure": TEXT,
+        },
         memory=Memory(1.0, 0.005),
     ),
     Step(
@@ -164,6 +210,7 @@ STEPS = (
             "model_grid",
             "image_quality",
             "quality_flags",
+            "anatomy",
         ),
         outputs={"features": VECTOR, "record": record(ScanRecord)},
         memory=Memory(1.0, 0.005),
@@ -181,6 +228,8 @@ STEPS = (
             "mask_figure",
             "registration_figure",
             "grid_figure",
+            "anatomy_figure",
+            "segmentation",
         ),
         outputs={"sidecar": TEXT},
         memory=Memory(1.0, 0.005),

@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from neurofm_bids.bids.names import Derivatives, image_sidecar
 from neurofm_bids.geometry import itk_transform
 from neurofm_bids.pipeline.task import Task
-from neurofm_bids.records.columns import feature_columns
+from neurofm_bids.records.anatomy import Anatomy
+from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS, feature_columns
+from neurofm_bids.records.dictionary import column
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import to_json
 from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
+from neurofm_bids.storage.tables import table_text
 
 if TYPE_CHECKING:
     import nibabel as nib
 
-__all__ = ["features_table", "write_outputs"]
+__all__ = ["features_table", "morphometry_table", "write_outputs"]
 
+_DIGITS = 7
 _PREPROC = "Bias-corrected T1w. The offset of the intensities is removed: their 0.5th percentile became 0"
 
 
@@ -32,6 +36,7 @@ def write_outputs(
     mask: nib.Nifti1Image,
     corrected: nib.Nifti1Image,
     grid: nib.Nifti1Image,
+    segmentation: nib.Nifti1Image | None,
     **figures: str,
 ) -> Path:
     """Write every output of one scan and return the path of its sidecar.
@@ -45,8 +50,10 @@ def write_outputs(
         What is known of the scan, and its features, shape (n,).
     mask, corrected, grid
         Brain mask and bias-corrected T1w on the grid of the T1w; the volume that the network read.
+    segmentation
+        Labels on the grid of the T1w; None without segmentation.
     figures
-        SVG text by name: ``mask_figure`` and others.
+        SVG text by name: ``mask_figure`` and others; empty for one that is not to be.
 
     Raises
     ------
@@ -61,8 +68,12 @@ def write_outputs(
     _write_mask_and_transforms(out, record, mask)
     if task.output_images:
         _write_images(out, record, corrected, grid)
+    _write_segmentation(out, record, segmentation)
     for name, svg in figures.items():
-        write_text(out.path(scan, name), svg)
+        if svg:
+            write_text(out.path(scan, name), svg)
+        else:
+            out.path(scan, name).unlink(missing_ok=True)
     write_json(out.path(scan, "predictions"), record.to_dict(), sort_keys=False)
     write_text(out.path(scan, "features"), features_table(features))
     write_json(out.path(scan, "sidecar"), _features_sidecar(out, record))
@@ -73,6 +84,38 @@ def features_table(features: NDArray[np.float32]) -> str:
     """Return the one-row table of features, ``f000`` onwards, eight significant digits."""
     names = "\t".join(feature_columns(len(features)))
     return names + "\n" + "\t".join(f"{value:.8g}" for value in features) + "\n"
+
+
+def morphometry_table(anatomy: Anatomy) -> str:
+    """Return the table of the volumes of one scan: a row for each region and sum, seven digits."""
+    asymmetry = anatomy.asymmetry
+    rows = [
+        (
+            name,
+            volume.mm3,
+            *(volume.interval95 or (None, None)),
+            asymmetry.get(name.removeprefix("left_").removeprefix("right_")),
+            volume.confidence,
+        )
+        for name, volume in anatomy.volumes.items()
+    ]
+    return table_text(MORPHOMETRY_COLUMNS, rows, _DIGITS)
+
+
+def _write_segmentation(out: Derivatives, record: ScanRecord, segmentation: nib.Nifti1Image | None) -> None:
+    """Write labels and volumes, or remove those of an earlier run."""
+    labels, table = (out.path(record.scan, name) for name in ("segmentation", "morphometry"))
+    if segmentation is None or record.anatomy is None:
+        for path in (labels, table):
+            path.unlink(missing_ok=True)
+            image_sidecar(path).unlink(missing_ok=True)
+        return
+    text = "Segmentation of the brain in the space of the T1w, nearest neighbour of labels at 1 mm"
+    _write_image(labels, segmentation, np.uint8, _about(record, text, Manual=False))
+    write_text(table, morphometry_table(record.anatomy))
+    text = "Volumes of regions of the brain, sums of posteriors of the segmentation network"
+    columns = {name: column(name) for name in MORPHOMETRY_COLUMNS}
+    write_json(image_sidecar(table), {**_about(record, text), **columns})
 
 
 def _features_sidecar(out: Derivatives, record: ScanRecord) -> dict[str, Any]:

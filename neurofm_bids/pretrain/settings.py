@@ -10,7 +10,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, whole_number
 from neurofm_bids.pretrain.training.recipe import Recipe
 
-__all__ = ["Evaluation", "Synthesis", "Training"]
+__all__ = ["Calibration", "Evaluation", "Synthesis", "Training"]
 
 
 def _label_maps() -> tuple[Path, ...]:
@@ -79,6 +79,20 @@ class Training(_LabelMaps):
     )
     every: int = 100  # steps between checkpoints
     smoke: bool = option("--smoke", default=False, help="quick test: a few steps on a few samples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration(_LabelMaps):
+    """Synthetic brains that give the intervals of volumes; ``out`` is the file of the weights."""
+
+    out: Path = option(convert=Path, help=".safetensors file of a segmentation network, which is rewritten")
+    n: int = option("--n", default=200, convert=whole_number(lowest=20), help="number of synthetic brains")
+    workers: int = option(
+        "--workers",
+        default=1,
+        convert=whole_number(lowest=0),
+        help="processes that generate brains; 0 for none",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,8 +34,9 @@ class Member:
     ----------
     scan
         Which scan it is.
-    predictions, quality, flag_cells
-        Cells of the tables by column; ``predictions`` includes recorded age and sex.
+    predictions, quality, flag_cells, morphometry
+        Cells of the tables by column; ``predictions`` includes recorded age and sex; ``morphometry`` is empty
+        without segmentation.
     acquisition
         Acquisition parameters.
     flags
@@ -51,6 +52,7 @@ class Member:
     acquisition: Mapping[str, Any]
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
+    morphometry: Row = field(default_factory=dict)
 
     @property
     def age_remarks(self) -> tuple[str, ...]:

@@ -16,12 +16,14 @@ __all__ = [
     "IDENTITY_COLUMNS",
     "KNOWN_AGE",
     "MASK_VOLUME",
+    "MORPHOMETRY_COLUMNS",
     "RECORDED_COLUMNS",
     "Row",
     "entries",
     "feature_columns",
     "flag_row",
     "identity_row",
+    "morphometry_row",
     "prediction_row",
     "quality_row",
 ]
@@ -33,6 +35,7 @@ AGE, MASK_VOLUME = dictionary.prediction_column("age", "year"), "mask_volume_mm3
 KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "chronological_age_remarks"
 RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
 FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
+MORPHOMETRY_COLUMNS = ("region", "volume_mm3", "lower95_mm3", "upper95_mm3", "asymmetry", "confidence")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 
 
@@ -67,6 +70,17 @@ def prediction_row(record: ScanRecord) -> Row:
     return {**row, "views": record.views, **readouts}
 
 
+def morphometry_row(record: ScanRecord) -> Row:
+    """Return the cells of volumes, asymmetry and confidence of regions; none without segmentation."""
+    anatomy = record.anatomy
+    if anatomy is None:
+        return {}
+    volumes = {dictionary.volume_column(name): volume.mm3 for name, volume in anatomy.volumes.items()}
+    asymmetry = {dictionary.asymmetry_column(name): value for name, value in anatomy.asymmetry.items()}
+    certain = {dictionary.confidence_column(name): v.confidence for name, v in anatomy.volumes.items()}
+    return {**volumes, **asymmetry, **certain}
+
+
 def quality_row(record: ScanRecord) -> Row:
     """Return the cells of the image quality metrics that no other column holds."""
     row = {dictionary.metric_column(name): value for name, value in record.image_quality.items()}
@@ -87,6 +101,8 @@ def entries(record: ScanRecord) -> dict[str, Entry]:
     for name, prediction in record.predictions.items():
         columns |= dictionary.prediction(name, prediction)
     columns |= {_readout_column(name): dictionary.readout(name) for name in record.readouts}
+    if record.anatomy is not None:
+        columns |= dictionary.morphometry(record.anatomy.volumes, record.anatomy.asymmetry)
     columns |= {dictionary.metric_column(name): dictionary.metric(name) for name in record.image_quality}
     return columns | {name: dictionary.column(name) for name in FLAG_COLUMNS}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,14 +15,18 @@ from neurofm_bids.storage.text import read_json
 __all__ = [
     "Entry",
     "acquisition",
+    "asymmetry_column",
     "column",
+    "confidence_column",
     "feature",
     "metric",
     "metric_column",
+    "morphometry",
     "prediction",
     "prediction_column",
     "readout",
     "readout_column",
+    "volume_column",
 ]
 
 Entry = dict[str, Any]
@@ -99,6 +104,45 @@ def readout(name: str) -> Entry:
     """Return the entry of the score of a readout."""
     entry = _dictionary()["readout"]
     return {**entry, "LongName": f"{entry['LongName']} {name}"}
+
+
+def volume_column(name: str) -> str:
+    """Return the column of the volume of a region.
+
+    >>> volume_column("left_hippocampus")
+    'left_hippocampus_mm3'
+    """
+    return f"{_safe(name)}_mm3"
+
+
+def asymmetry_column(name: str) -> str:
+    """Return the column of the asymmetry of a structure."""
+    return f"{_safe(name)}_asymmetry"
+
+
+def confidence_column(name: str) -> str:
+    """Return the column of the confidence in the volume of a region."""
+    return f"{_safe(name)}_confidence"
+
+
+def morphometry(volumes: Iterable[str], structures: Iterable[str]) -> dict[str, Entry]:
+    """Return the entries of the columns of volumes, asymmetries and confidence.
+
+    >>> morphometry(["left_hippocampus"], [])["left_hippocampus_mm3"]["LongName"]
+    'Left hippocampus, volume'
+    """
+    volumes = list(volumes)
+    kinds = (
+        ("volume", volume_column, volumes),
+        ("asymmetry", asymmetry_column, structures),
+        ("confidence", confidence_column, volumes),
+    )
+    return {column_of(name): _of_region(kind, name) for kind, column_of, names in kinds for name in names}
+
+
+def _of_region(kind: str, name: str) -> Entry:
+    entry, words = _dictionary()["morphometry"][kind], _safe(name).replace("_", " ")
+    return {**entry, "LongName": f"{words[:1].upper()}{words[1:]}, {entry['LongName']}"}
 
 
 def prediction_column(name: str, units: str, of_class: str | None = None) -> str:

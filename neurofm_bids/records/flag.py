@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Flag", "range_flag", "suffix_flag"]
+__all__ = ["Flag", "disagreement_flag", "range_flag", "suffix_flag"]
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -33,6 +33,26 @@ def range_flag(name: str, prediction: Prediction, possible: tuple[float, float])
     low, high = prediction.range
     message = f"{prediction.long_name} is outside the training range of {low:.10g} to {high:.10g} {units}"
     return Flag(f"{name}_out_of_range", message)
+
+
+def disagreement_flag(
+    name: str, prediction: Prediction, measured_mm3: float, tolerance: tuple[float, float]
+) -> Flag | None:
+    """Return the flag of a predicted volume that differs from the measured one, or None.
+
+    Parameters
+    ----------
+    measured_mm3
+        From the segmentation.
+    tolerance
+        What both may differ by: a fraction of the measured volume, plus mm3.
+    """
+    share, constant = tolerance
+    if abs(prediction.value - measured_mm3) <= share * measured_mm3 + constant:
+        return None
+    predicted, measured = (f"{volume / 1000:.0f} ml" for volume in (prediction.value, measured_mm3))
+    message = f"{prediction.long_name} is {predicted}, but the segmentation has {measured}: check both"
+    return Flag(f"{name}_disagrees", message)
 
 
 def suffix_flag(suffix: str) -> Flag | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Measurements
 from neurofm_bids.records.prediction import Prediction
@@ -120,6 +121,8 @@ class ScanRecord:
         Passes of the test-time augmentation.
     predictions
         By name of the target.
+    anatomy
+        Volumes of the regions; None without segmentation.
     readouts
         Scores of linear readouts by name.
     """
@@ -132,6 +135,7 @@ class ScanRecord:
     predictions: Mapping[str, Prediction]
     flags: tuple[Flag, ...]
     provenance: Provenance
+    anatomy: Anatomy | None = None
     readouts: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Figures of one scan: brain mask, registration to the template, model grid.
+"""Figures of one scan: brain mask, registration to the template, model grid, segmentation.
 
 Each is an SVG of grey-scale slices (JPEG inside) with contours as paths, equal for equal input. The left of
 the brain is on the left of every axial and coronal slice.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nibabel as nib
@@ -18,13 +18,24 @@ from numpy.typing import NDArray
 
 from neurofm_bids.geometry import box, inside_points, resample_onto
 
-__all__ = ["grid_figure", "mask_figure", "registration_figure"]
+__all__ = ["anatomy_figure", "grid_figure", "mask_figure", "registration_figure"]
 
 _Volume = NDArray[np.float32]
 _Box = tuple[NDArray[np.int64], NDArray[np.int64]]  # first and end voxel
 
 _PLANES = ((2, "z", "LR"), (1, "y", "LR"), (0, "x", "PA"))  # axis across the slice, its name, horizontal ends
 _MASK_COLOUR, _TISSUE_COLOUR = "#ff3b30", "#34c0eb"
+# FreeSurferColorLUT.txt; codes of the right side have the colours of the left
+_LABEL_COLOURS = {
+    2: (245, 245, 245), 3: (205, 62, 78), 4: (120, 18, 134), 5: (196, 58, 250), 7: (220, 248, 164),
+    8: (230, 148, 34), 10: (0, 118, 14), 11: (122, 186, 220), 12: (236, 13, 176), 13: (12, 48, 255),
+    14: (204, 182, 142), 15: (42, 204, 164), 16: (119, 159, 176), 17: (220, 216, 20), 18: (103, 255, 255),
+    24: (60, 60, 60), 26: (255, 165, 0), 28: (165, 42, 42), 251: (0, 0, 64),
+}  # fmt: skip
+_RIGHT_OF = {
+    2: 41, 3: 42, 4: 43, 5: 44, 7: 46, 8: 47, 10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54, 26: 58, 28: 60,
+}  # fmt: skip
+_OPACITY = 0.45
 _COLUMNS = 7
 _GAP = 4
 _MARGIN_MM = 25
@@ -33,7 +44,10 @@ _SHORTEST = 12  # contours of fewer points are specks
 
 @dataclass(frozen=True)
 class _Tile:
-    """One slice: pixels of 1 mm, the top row first, and contours as (colour, points in pixels)."""
+    """One slice: pixels of 1 mm, the top row first, and contours as (colour, points in pixels).
+
+    Pixels are grey, (h, w), or RGB, (h, w, 3).
+    """
 
     pixels: NDArray[np.uint8]
     contours: tuple[tuple[str, NDArray[np.float64]], ...]
@@ -107,6 +121,36 @@ def grid_figure(grid: nib.Nifti1Image) -> str:
     return _svg([row], "Model grid at 1 mm (left) and the 2 mm lattice of the first pass (right)")
 
 
+def anatomy_figure(corrected: nib.Nifti1Image, segmentation: nib.Nifti1Image) -> str:
+    """Return an SVG of the T1w painted with the labels of its segmentation, both on one grid.
+
+    Parameters
+    ----------
+    segmentation
+        Codes of FreeSurfer, in its colours.
+    """
+    image, labels = nib.as_closest_canonical(corrected), nib.as_closest_canonical(segmentation)
+    codes = np.asarray(labels.dataobj).astype(np.uint8)
+    crop = _crop(nib.Nifti1Image((codes > 0).astype(np.uint8), labels.affine), 5)
+    window = _window(image, codes > 0)
+    grey, painted = (_rows(shown, crop, w, ()) for shown, w in ((image, window), (labels, None)))
+    rows = [
+        [replace(one, pixels=_blend(one.pixels, other.pixels)) for one, other in zip(*pair, strict=True)]
+        for pair in zip(grey, painted, strict=True)
+    ]
+    return _svg(rows, "Segmentation of the T1w in the colours of FreeSurfer")
+
+
+def _blend(grey: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return grey pixels painted with the colours of labels."""
+    colours, opacity = np.zeros((256, 3)), np.zeros(256)
+    for code, colour in _LABEL_COLOURS.items():
+        both = [code, _RIGHT_OF.get(code, code)]
+        colours[both], opacity[both] = colour, _OPACITY
+    share = opacity[codes][..., None]
+    return np.asarray((grey[..., None] * (1 - share) + colours[codes] * share).astype(np.uint8))
+
+
 def _bright_tissue(image: nib.Nifti1Image, brain: _Volume) -> tuple[_Volume, float]:
     """Return the smoothed brain and the level that bounds its brightest third."""
     from scipy.ndimage import gaussian_filter
@@ -131,10 +175,13 @@ def _crop(mask: nib.Nifti1Image, margin_mm: float) -> _Box:
 def _rows(
     image: nib.Nifti1Image,
     crop: _Box,
-    window: tuple[float, float],
+    window: tuple[float, float] | None,
     overlays: Sequence[tuple[str, _Volume, float]],
 ) -> list[list[_Tile]]:
-    """Return a row of slices per plane; overlays are (colour, volume, level of the contour)."""
+    """Return a row of slices per plane; overlays are (colour, volume, level of the contour).
+
+    Without a window, pixels are the values of the nearest voxels.
+    """
     cut = tuple(map(slice, *crop))
     volume = np.asarray(image.dataobj, dtype=np.float32)[cut]
     zooms = nib.affines.voxel_sizes(image.affine)
@@ -158,30 +205,36 @@ def _tile(
     volume: _Volume,
     axis: int,
     place: int,
-    window: tuple[float, float],
+    window: tuple[float, float] | None,
     overlays: Iterable[tuple[str, _Volume, float]],
     label: str,
     ends: str,
     zooms: NDArray[np.float64] | None = None,
 ) -> _Tile:
     scale = np.delete(np.ones(3) if zooms is None else zooms, axis)
-    low, high = window
-    grey = np.clip((_plane(volume, axis, place, scale) - low) / (high - low), 0, 1)
+    if window is None:
+        pixels = _plane(volume, axis, place, scale, order=0).astype(np.uint8)
+    else:
+        low, high = window
+        grey = np.clip((_plane(volume, axis, place, scale) - low) / (high - low), 0, 1)
+        pixels = (255 * grey).astype(np.uint8)
     contours = tuple(
         (colour, line)
         for colour, over, level in overlays
         for line in _lines(_plane(over, axis, place, scale), level)
     )
-    return _Tile((255 * grey).astype(np.uint8), contours, label, ends)
+    return _Tile(pixels, contours, label, ends)
 
 
-def _plane(volume: _Volume, axis: int, place: int, scale: NDArray[np.float64]) -> NDArray[np.float32]:
+def _plane(
+    volume: _Volume, axis: int, place: int, scale: NDArray[np.float64], order: int = 1
+) -> NDArray[np.float32]:
     """Return a slice with pixels of 1 mm, the upper or front end of the head on top."""
     from scipy.ndimage import zoom
 
     plane = np.moveaxis(volume, axis, 0)[place]  # np.take copies a whole volume in Fortran order
     if not np.allclose(scale, 1):
-        plane = zoom(plane, scale, order=1, grid_mode=True, mode="nearest")
+        plane = zoom(plane, scale, order=order, grid_mode=True, mode="nearest")
     return np.asarray(plane.T[::-1])
 
 
@@ -200,13 +253,13 @@ def _svg(rows: Sequence[Sequence[_Tile]], title: str) -> str:
     width = max(tile.pixels.shape[1] for row in rows for tile in row)
     columns = max(len(row) for row in rows)
     full = (sum(heights) + _GAP * (len(rows) - 1), columns * (width + _GAP) - _GAP)
-    canvas = np.zeros(full, dtype=np.uint8)
+    canvas = np.zeros((*full, *rows[0][0].pixels.shape[2:]), dtype=np.uint8)
     paths: list[str] = []
     texts: list[str] = []
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for column, tile in enumerate(row):
-            h, w = tile.pixels.shape
+            h, w = tile.pixels.shape[:2]
             y, x = top + (height - h) // 2, column * (width + _GAP) + (width - w) // 2
             canvas[y : y + h, x : x + w] = tile.pixels
             paths += [_path(colour, line, x, y) for colour, line in tile.contours]

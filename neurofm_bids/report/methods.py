@@ -47,6 +47,7 @@ def methods_text(
         _grid(parameters["encode_space"]),
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
         f" predictions from {_views(parameters['views'])}, in {parameters['precision']}.",
+        _segmentation(parameters),
         notice,
     ]
     return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
@@ -71,6 +72,16 @@ def _grid(space: str) -> str:
     return (
         "The brain was resampled once (cubic) to the model grid (256^3 voxels of 1 mm, LIA) with the"
         " rotation and translation of that affine alone, which leave volumes unchanged."
+    )
+
+
+def _segmentation(parameters: Mapping[str, Any]) -> str:
+    if parameters["no_anatomy"]:
+        return ""
+    return (
+        "Regions of the brain were segmented on the model grid with a residual U-Net that was trained on"
+        f" synthetic brains only [@synthseg], in {parameters['anatomy_phases']} lattices of 2 mm; volumes are"
+        " sums of its posteriors."
     )
 
 

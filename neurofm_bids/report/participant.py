@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.columns import AGE_REMARKS
 from neurofm_bids.records.dictionary import column, metric
 from neurofm_bids.records.failure import Failure
@@ -32,6 +33,11 @@ _CAPTIONS = {
         "Top: the T1w aligned to the template, with the template's contours. Bottom: the template with the "
         "contours of the aligned T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
         "matter. The affine is used only for this check: the image that the network reads is not scaled.",
+    ),
+    "anatomy": (
+        "Segmentation",
+        "The regions whose volumes are reported, in the colours of FreeSurfer, on the bias-corrected T1w. "
+        "Borders should follow cortex, ventricles and deep structures; left and right have the same colours.",
     ),
     "grid": (
         "What the network reads",
@@ -68,6 +74,16 @@ class _Number:
     interval: str
     remark: str
     about: str
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A row of the table of regions; volume and limits of left, right, and both or without sides."""
+
+    name: str
+    cells: tuple[tuple[str, str], ...]
+    asymmetry: str
+    confidence: str
 
 
 def write_participant_report(
@@ -126,9 +142,39 @@ def _view(scan: ScanReport) -> dict[str, Any]:
         "sex": person.sex or _unread(person.sex_text, is_unclear="sex" in person.unclear),
         "predicted": [_predicted(name, item, person) for name, item in record.predictions.items()],
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
+        "regions": [] if record.anatomy is None else _regions(record.anatomy),
         "quality": [_metric(name, value) for name, value in record.image_quality.items()],
         "figures": [(*_CAPTIONS[name], _data_uri(path)) for name, path in scan.figures.items()],
     }
+
+
+def _regions(anatomy: Anatomy) -> list[_Region]:
+    """Return a row for each structure with its sides, and for each volume without sides."""
+    rows: dict[str, dict[str, Volume]] = {}
+    for name, volume in anatomy.volumes.items():
+        side, _, rest = name.partition("_")
+        is_sided = side in {"left", "right"}
+        rows.setdefault(rest if is_sided else name, {})[side if is_sided else "both"] = volume
+    return [_region(name, sides, anatomy.asymmetry.get(name)) for name, sides in rows.items()]
+
+
+def _region(name: str, sides: Mapping[str, Volume], asymmetry: float | None) -> _Region:
+    cells = dict.fromkeys(("left", "right", "both"), ("", ""))
+    cells |= {side: (f"{volume.mm3 / 1000:,.2f}", _limits(volume)) for side, volume in sides.items()}
+    words = name.replace("_", " ")
+    return _Region(
+        words.upper() if words == "csf" else words[:1].upper() + words[1:],
+        tuple(cells.values()),
+        "" if asymmetry is None else f"{100 * asymmetry:+.1f}%",
+        f"{min(volume.confidence for volume in sides.values()):.2f}",
+    )
+
+
+def _limits(volume: Volume) -> str:
+    if volume.interval95 is None:
+        return ""
+    low, high = (limit / 1000 for limit in volume.interval95)
+    return f"{low:,.2f} to {high:,.2f} ml"
 
 
 def _unread(text: str | None, *, is_unclear: bool) -> str:

@@ -7,7 +7,7 @@ from torch import nn
 
 from neurofm_bids.anatomy.network import CLASSES, AnatomyArchitecture, AnatomyNet
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
-from neurofm_bids.anatomy.segmentation import LABELS, segment
+from neurofm_bids.anatomy.segmentation import LABELS, label_names, segment
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import PHASES
 
@@ -61,7 +61,7 @@ def test_labels_and_volumes_of_a_box(phases):
     found = segment(volume, network, phases)
     assert network.sizes == [(1, 1, 10, 20, 15)] * phases
     assert volume_of(found, "brainstem") == 20 * 40 * 30
-    assert found.by_phase_mm3.shape == (phases, 42)
+    assert found.by_phase_mm3.shape == (phases, 43)
     assert found.volumes_mm3.sum() == volume_of(found, "brainstem")
     assert found.confidence[NAMES.index("brainstem")] == 1
     assert found.confidence.sum() == pytest.approx(1)
@@ -127,7 +127,7 @@ def test_partial_volume_counts_in_part():
     found = segment(volume, Stub(lambda x: {k: v * (x > 0.05) for k, v in shares.items()}), 2)
     assert volume_of(found, "left_hippocampus") == pytest.approx(6000)
     assert volume_of(found, "brainstem") == pytest.approx(12000)
-    np.testing.assert_allclose(found.csf_mm3, [6000, 6000])
+    np.testing.assert_allclose(found.by_phase_mm3[:, -1], [6000, 6000])
     assert found.confidence[NAMES.index("left_hippocampus")] == pytest.approx(0.25)
     assert found.confidence[NAMES.index("brainstem")] == pytest.approx(0.5)
     assert found.confidence[NAMES.index("third_ventricle")] == pytest.approx(0, abs=1e-6)
@@ -196,9 +196,9 @@ def test_a_real_network_gives_the_same_twice():
     volume[100:121, 90:130, 81:110] = np.random.default_rng(0).random((21, 40, 29), dtype=np.float32)
     volume.flags.writeable = False
     one, other = segment(volume, network, 2), segment(volume, network, 2)
-    for name in ("labels", "by_phase_mm3", "csf_mm3", "confidence"):
+    for name in ("labels", "by_phase_mm3", "confidence"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    brain_ml = one.volumes_mm3.sum() + one.csf_mm3.mean()
+    brain_ml = one.volumes_mm3.sum()
     assert 0 < brain_ml <= 22 * 40 * 30
     assert ((one.confidence > 0) & (one.confidence < 1)).all()
 
@@ -229,3 +229,17 @@ def test_what_is_no_brain_is_refused(volume, message):
 def test_other_numbers_of_phases_are_refused(phases):
     with pytest.raises(ValueError, match="choose 1, 2 or 8"):
         segment(block((100, 120), (90, 130), (80, 110)), Stub(bright(BRAINSTEM)), phases)
+
+
+def test_every_label_has_a_name():
+    names = label_names()
+    assert {names[code] for code in (0, 24, 3, 42, 4, 43, 251)} == {
+        "Unknown",
+        "CSF",
+        "Left-Cerebral-Cortex",
+        "Right-Cerebral-Cortex",
+        "Left-Lateral-Ventricle",
+        "Right-Lateral-Ventricle",
+        "Corpus-Callosum",
+    }
+    assert set(names) == {code for label in LABELS for code in (label.left, label.right)}

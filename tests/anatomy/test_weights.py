@@ -17,7 +17,7 @@ ABOUT = {"licence": "Apache-2.0", "architecture": asdict(SMALL), "classes": list
 def test_what_is_saved_is_loaded(tmp_path):
     path, network = tmp_path / "a.safetensors", random_network()
     weights.save_anatomy_network(network, path, {"licence": "Apache-2.0", "maps": 3})
-    loaded = weights.load_anatomy_network(path, file_sha256(path))
+    loaded = weights.load_anatomy_network(path)
     assert not loaded.training
     assert loaded.architecture == SMALL
     x = torch.randn(1, 1, 8, 8, 8)
@@ -50,11 +50,25 @@ def test_another_network_is_refused(tmp_path, about, message):
     assert error.value.where == tmp_path / "a"
 
 
-def test_a_file_with_another_checksum_is_refused(tmp_path):
-    write_weights(tmp_path / "a", random_network().state_dict(), ABOUT)
-    with pytest.raises(NeuroFMError, match="damaged") as error:
-        weights.load_anatomy_network(tmp_path / "a", "0" * 64)
-    assert error.value.code is Exit.IO
+def test_the_model_has_its_calibration_and_checksum(tmp_path):
+    path = tmp_path / "a"
+    weights.save_anatomy_network(random_network(), path, {**ABOUT, "calibration": {"brain": 0.5}})
+    model = weights.load_anatomy_model(path)
+    assert model.calibration == {"brain": 0.5}
+    assert model.sha256 == file_sha256(path)
+
+
+@pytest.mark.parametrize("calibration", [[1.0], {"brain": "wide"}])
+def test_a_calibration_is_a_number_for_each_volume(tmp_path, calibration):
+    weights.save_anatomy_network(random_network(), tmp_path / "a", {**ABOUT, "calibration": calibration})
+    with pytest.raises(NeuroFMError, match="calibration"):
+        weights.load_anatomy_model(tmp_path / "a")
+
+
+def test_the_bundled_weights_are_whole():
+    model = weights.load_anatomy_model()
+    assert sum(p.numel() for p in model.network.parameters()) < 2_000_000
+    assert len(model.sha256) == 64
 
 
 def test_a_missing_file_is_an_error(tmp_path):

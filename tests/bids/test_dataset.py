@@ -7,6 +7,8 @@ from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
 
+LABELS = {0: "Unknown", 17: "Left-Hippocampus"}
+
 
 def test_foreign_dataset_is_never_taken_over(tmp_path):
     (tmp_path / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
@@ -20,14 +22,28 @@ def test_own_dataset_is_accepted(tmp_path):
     bids.mkdir()
     out = tmp_path / "out"
     check_output(out)
-    write_dataset(Derivatives(out, "openS"), bids, version="1", model=model_spec("open-s"))
+    write_dataset(
+        Derivatives(out, "openS"),
+        bids,
+        version="1",
+        model=model_spec("open-s"),
+        labels={17: "Left-Hippocampus"},
+    )
     check_output(out)
     description = json.loads((out / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative"
     assert description["GeneratedBy"][0]["Name"] == "NeuroFM-BIDS"
     assert model_spec("open-s").notice in (out / "README.md").read_text()
     ignored = (out / ".bidsignore").read_text().split()
-    assert ignored == ["*_features.*", "*_predictions.*", "*_xfm.*", "*.html", "figures", "group_*"]
+    assert ignored == [
+        "*_features.*",
+        "*_morphometry.*",
+        "*_predictions.*",
+        "*_xfm.*",
+        "*.html",
+        "figures",
+        "group_*",
+    ]
     table = (out / "descriptions.tsv").read_text()
     preproc = "Bias-corrected T1w on its own grid; the offset of the intensities is removed"
     assert f"desc-preproc\t{preproc}\n" in table
@@ -36,6 +52,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "desc-brain",
         "desc-preproc",
         "desc-rigid",
+        "desc-anatomy",
         "desc-openS",
     ]
 
@@ -46,5 +63,13 @@ def test_own_dataset_is_accepted(tmp_path):
 def test_the_source_dataset_is_named_where_its_doi_is_known(tmp_path, raw, sources):
     (tmp_path / "dataset_description.json").write_text(json.dumps(raw))
     out = Derivatives(tmp_path / "out", "openS")
-    write_dataset(out, tmp_path, version="1", model=model_spec("open-s"))
+    write_dataset(out, tmp_path, version="1", model=model_spec("open-s"), labels=LABELS)
     assert json.loads((out.out_dir / "dataset_description.json").read_text()).get("SourceDatasets") == sources
+
+
+def test_the_codes_of_segmentations_are_named(tmp_path):
+    (tmp_path / "out").mkdir()
+    out = Derivatives(tmp_path / "out", "openS")
+    write_dataset(out, tmp_path, version="1", model=model_spec("open-s"), labels=LABELS)
+    table = (tmp_path / "out" / "desc-anatomy_dseg.tsv").read_text()
+    assert table == "index\tname\n0\tUnknown\n17\tLeft-Hippocampus\n"

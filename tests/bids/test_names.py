@@ -34,6 +34,9 @@ def test_every_name():
         "model_grid": anat / f"{stem}_space-openS_desc-brain_T1w.nii.gz",
         "affine": anat / f"{transform}_xfm.txt",
         "rigid": anat / f"{transform}_desc-rigid_xfm.txt",
+        "segmentation": anat / f"{stem}_desc-anatomy_dseg.nii.gz",
+        "morphometry": anat / f"{stem}_desc-anatomy_morphometry.tsv",
+        "anatomy_figure": Path("/out/sub-01/figures") / f"{stem}_desc-anatomy_T1w.svg",
         "mask_figure": Path("/out/sub-01/figures") / f"{stem}_desc-mask_T1w.svg",
         "registration_figure": Path("/out/sub-01/figures") / f"{stem}_desc-registration_T1w.svg",
         "grid_figure": Path("/out/sub-01/figures") / f"{stem}_desc-grid_T1w.svg",
@@ -76,7 +79,7 @@ def test_vanished_output_folder_is_noticed(tmp_path):
 
 def test_images_are_required_only_where_they_are_written():
     out = Derivatives(Path("/out"), "openS")
-    few, many = (out.required(scan(), images) for images in (False, True))
+    few, many = (out.required(scan(), images=images, anatomy=True) for images in (False, True))
     assert {path.name.split("_", 2)[2] for path in set(many) - set(few)} == {
         "desc-preproc_T1w.nii.gz",
         "space-openS_desc-brain_T1w.nii.gz",
@@ -92,3 +95,10 @@ def test_the_sidecar_of_an_image_lies_beside_it():
 def test_labels_never_lead_out_of_the_folder(subject):
     with pytest.raises(NeuroFMError, match="points outside the output folder"):
         Derivatives(Path("/out"), "openS").path(StoredScan(subject, None, "sub-01"), "mask")
+
+
+def test_outputs_of_the_segmentation_are_required_only_where_they_are_written():
+    out = Derivatives(Path("/out"), "openS")
+    few, many = (out.required(scan(), images=True, anatomy=anatomy) for anatomy in (False, True))
+    endings = {path.name.rsplit("desc-", 1)[1] for path in set(many) - set(few)}
+    assert endings == {"anatomy_dseg.nii.gz", "anatomy_morphometry.tsv"}

@@ -8,6 +8,7 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import make_tables
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.dictionary import prediction_column
 from tests.samples import prediction, scan_record, write_scan
 
@@ -143,3 +144,13 @@ def test_too_few_scans_have_no_components(tmp_path):
     write_scan(tmp_path / "out", "sub-01")
     (tmp_path / "sub-01").mkdir()
     assert "components" not in tables_of(tmp_path)
+
+
+def test_volumes_of_regions_of_some_scans_only(root):
+    write_scan(root / "out", "sub-03", anatomy=Anatomy({"brain": Volume(1.25e6, None, 0.9)}, 2, "ab" * 32))
+    tables = tables_of(root)
+    assert [row["brain_mm3"] for row in rows(tables["morphometry"])] == ["n/a", "n/a", "n/a", "1250000"]
+    assert rows(tables["morphometry"])[3]["brain_confidence"] == "0.9"
+    assert tables["morphometry"].sidecar()["brain_mm3"]["Units"] == "mm^3"
+    assert [row["brain_mm3"] for row in rows(tables["phenotype"])] == ["n/a", "n/a", "1250000"]
+    assert set(rows(tables["phenotype"])[0]) <= set(tables["phenotype"].sidecar())

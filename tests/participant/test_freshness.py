@@ -23,7 +23,7 @@ def finished(bids_dataset):
     config = Config(root, root.parent / "out")
     (scan,) = find_scans(config).scans
     out = Derivatives(config.out_dir, "openS")
-    for path in out.required(scan, False):
+    for path in out.required(scan, images=False, anatomy=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     status, made = scan.path.stat(), scan_record().provenance

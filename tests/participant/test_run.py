@@ -96,7 +96,7 @@ def test_failures_have_a_page_and_good_scans_no_errors(mixed):
     assert "all voxels are zero" in (out / "sub-zero.html").read_text()
     good = (out / "sub-good.html").read_text()
     assert "<p>None.</p>" in good
-    assert good.count("data:image/svg+xml;base64,") == 3
+    assert good.count("data:image/svg+xml;base64,") == 4
 
 
 def test_reports_need_no_other_file(mixed):

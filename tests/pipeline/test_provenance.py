@@ -7,17 +7,28 @@ import pytest
 from neurofm_bids.config import Processing
 from neurofm_bids.pipeline.provenance import identify_input, make_record, software
 from neurofm_bids.pipeline.task import Task
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import Identity
 from tests.samples import AGE, MEASUREMENTS
 
 OLD = Prediction(99.0, None, None, "year", (18.0, 95.0), False, "Predicted age", "Age of the brain")
+PROBABILITY = Prediction(0.5, None, None, "1", (0.0, 1.0), True, "Probability", "Of male", "male")
 
 
-def made(prediction):
+def volume(mm3):
+    return Prediction(mm3, None, None, "mm^3", (0.0, 2e6), True, "Predicted volume", "A volume")
+
+
+def made(prediction, anatomy=None, **volumes):
+    known = {"sex": PROBABILITY, "brain_volume": volume(1e6), "ventricular_volume": volume(2e4)}
     encoding = SimpleNamespace(
-        predictions={"age": prediction}, views=1, zscore_mean=1.0, zscore_sd=2.0, features=np.zeros(3)
+        predictions={"age": prediction, **known, **volumes},
+        views=1,
+        zscore_mean=1.0,
+        zscore_sd=2.0,
+        features=np.zeros(3),
     )
     task = Task("x", Identity(), {"EchoTime": 0.004}, Processing(views=1), "ab" * 32)
     return make_record(
@@ -31,6 +42,7 @@ def made(prediction):
         model_grid=MEASUREMENTS.model_grid,
         image_quality={"snr_brain": 3.0},
         quality_flags=(Flag("coarse_voxels", "The voxels are coarse"),),
+        anatomy=anatomy,
     )
 
 
@@ -48,6 +60,22 @@ def test_the_record_says_how_it_was_made():
 )
 def test_predictions_out_of_range_are_flagged(prediction, names):
     assert [flag.name for flag in made(prediction).flags] == names
+
+
+@pytest.mark.parametrize(
+    ("predicted", "names"),
+    [
+        ({"brain_volume": volume(1.09e6)}, []),
+        ({"brain_volume": volume(0.89e6)}, ["brain_volume_disagrees"]),
+        ({"ventricular_volume": volume(29.9e3)}, []),  # a quarter and 5 ml
+        ({"ventricular_volume": volume(30.1e3)}, ["ventricular_volume_disagrees"]),
+    ],
+)
+def test_a_volume_that_the_segmentation_does_not_have_is_flagged(predicted, names):
+    anatomy = Anatomy({"brain": Volume(1e6, None, 0.9), "lateral_ventricles": Volume(2e4, None, 0.9)}, 2, "")
+    flags = made(AGE, anatomy, **predicted).flags
+    assert [flag.name for flag in flags] == ["coarse_voxels", *names]
+    assert made(AGE, anatomy).anatomy is anatomy
 
 
 def test_an_image_is_known_by_its_bytes(tmp_path):

@@ -8,6 +8,7 @@ from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.pipeline.write import features_table, write_outputs
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.scan import ScanRecord
 from tests.samples import scan_record
 
@@ -16,11 +17,18 @@ IMAGE = nib.Nifti1Image(np.ones((4, 4, 4), dtype=np.float32), np.eye(4))
 FIGURES = {f"{name}_figure": f"<svg>{name}</svg>" for name in ("mask", "registration", "grid")}
 
 
-def write(out, record=RECORD, images=False):
+def write(out, record=RECORD, images=False, segmentation=None):
     task = Task("x", record.scan, {}, Processing(), "", out, output_images=images)
     features = np.array([1 / 3, 2], dtype=np.float32)
     return write_outputs(
-        task, record=record, features=features, mask=IMAGE, corrected=IMAGE, grid=IMAGE, **FIGURES
+        task,
+        record=record,
+        features=features,
+        mask=IMAGE,
+        corrected=IMAGE,
+        grid=IMAGE,
+        segmentation=segmentation,
+        **FIGURES,
     )
 
 
@@ -69,3 +77,45 @@ def test_features_have_eight_digits():
     head, row = features_table(np.array([1 / 3, 2], dtype=np.float32)).splitlines()
     assert head == "f000\tf001"
     assert row == "0.33333334\t2"
+
+
+LABELS = nib.Nifti1Image(np.full((4, 4, 4), 17, dtype=np.float32), np.eye(4))
+SIDES = {
+    "left_hippocampus": Volume(4000.0, (3800.0, 4200.0), 0.9),
+    "right_hippocampus": Volume(4400.0, None, 0.8),
+}
+SEGMENTED = scan_record(anatomy=Anatomy(SIDES, 2, "ab" * 32))
+
+
+def test_labels_and_volumes_are_written_and_later_removed(out):
+    folder = out / "sub-01/anat"
+    write(out, SEGMENTED, segmentation=LABELS)
+    assert np.asarray(nib.load(folder / "sub-01_desc-anatomy_dseg.nii.gz").dataobj).dtype == np.uint8
+    head, left, right = (folder / "sub-01_desc-anatomy_morphometry.tsv").read_text().splitlines()
+    assert head == "region\tvolume_mm3\tlower95_mm3\tupper95_mm3\tasymmetry\tconfidence"
+    assert left == "left_hippocampus\t4000\t3800\t4200\t-0.0952381\t0.9"
+    assert right == "right_hippocampus\t4400\tn/a\tn/a\t-0.0952381\t0.8"
+    about = json.loads((folder / "sub-01_desc-anatomy_morphometry.json").read_text())
+    assert about["volume_mm3"]["Units"] == "mm^3"
+    write(out)
+    assert not list(out.rglob("*desc-anatomy*"))
+
+
+def test_a_figure_that_is_not_to_be_is_removed(out):
+    figure = out / "sub-01/figures/sub-01_desc-anatomy_T1w.svg"
+    figure.parent.mkdir(parents=True)
+    figure.write_text("<svg/>")
+    write(out)
+    assert figure.exists()  # no word of it
+    write_outputs(
+        Task("x", RECORD.scan, {}, Processing(), "", out),
+        record=RECORD,
+        features=np.zeros(2, np.float32),
+        mask=IMAGE,
+        corrected=IMAGE,
+        grid=IMAGE,
+        segmentation=None,
+        **FIGURES,
+        anatomy_figure="",
+    )
+    assert not figure.exists()

@@ -1,11 +1,13 @@
 import pytest
 
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.columns import (
     FLAG_COLUMNS,
     IDENTITY_COLUMNS,
     entries,
     flag_row,
     identity_row,
+    morphometry_row,
     prediction_row,
     quality_row,
 )
@@ -19,6 +21,15 @@ RECORD = scan_record(
     image_quality={"snr_brain": 19.6, "contrast": None, "odd name": 1.0, "mask_volume_mm3": 1.0},
     flags=FLAGS,
     readouts={"hand grip": 1.5},
+    anatomy=Anatomy(
+        {
+            "left_caudate": Volume(3000.0, None, 0.9),
+            "right_caudate": Volume(5000.0, (4000.0, 6000.0), 0.8),
+            "brain": Volume(1.2e6, None, 0.95),
+        },
+        2,
+        "ab" * 32,
+    ),
 )
 
 
@@ -50,8 +61,22 @@ def test_cells_of_the_flags(flags, cells):
     assert flag_row(scan_record(flags=flags)) == dict(zip(FLAG_COLUMNS, cells, strict=True))
 
 
+def test_cells_of_the_regions():
+    assert morphometry_row(RECORD) == {
+        "left_caudate_mm3": 3000.0,
+        "right_caudate_mm3": 5000.0,
+        "brain_mm3": 1.2e6,
+        "caudate_asymmetry": -0.5,
+        "left_caudate_confidence": 0.9,
+        "right_caudate_confidence": 0.8,
+        "brain_confidence": 0.95,
+    }
+    assert morphometry_row(scan_record()) == {}
+
+
 def test_every_column_has_an_entry():
-    rows = {**identity_row(RECORD.scan), **prediction_row(RECORD), **quality_row(RECORD), **flag_row(RECORD)}
+    parts = (prediction_row, morphometry_row, quality_row, flag_row)
+    rows = identity_row(RECORD.scan) | {k: v for part in parts for k, v in part(RECORD).items()}
     described = entries(RECORD)
     assert set(described) == set(rows)
     assert set(IDENTITY_COLUMNS) < set(described)

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, ScanRecord
 from tests.samples import scan_record
@@ -13,6 +14,7 @@ from tests.samples import scan_record
     [
         scan_record(),
         scan_record(session="a", flags=(Flag("x", "Look", "serious"),), readouts={"grip": 1.5}),
+        scan_record(anatomy=Anatomy({"brain": Volume(1.2e6, (1.1e6, 1.3e6), 0.9)}, 2, "ab" * 32)),
         scan_record(scan=Identity(), acquisition={}, predictions={}, image_quality={}),
     ],
 )
@@ -22,7 +24,9 @@ def test_a_record_survives_its_file(record):
 
 
 def test_the_sections_of_the_file():
-    sections = "Scan Acquisition Measurements ImageQuality Views Predictions Flags Provenance Readouts"
+    sections = (
+        "Scan Acquisition Measurements ImageQuality Views Predictions Flags Provenance Anatomy Readouts"
+    )
     assert list(scan_record().to_dict()) == sections.split()
     assert scan_record().to_dict()["Provenance"]["Model"]["WeightsSHA256"] == "ab" * 32
     assert scan_record().to_dict()["Scan"]["URI"].startswith("bids:raw:")

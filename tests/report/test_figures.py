@@ -1,11 +1,14 @@
+import base64
+import io
 import re
 import xml.etree.ElementTree as ET
 
 import nibabel as nib
 import numpy as np
+from PIL import Image
 
 from neurofm_bids.preprocess.registration import load_template
-from neurofm_bids.report.figures import grid_figure, mask_figure, registration_figure
+from neurofm_bids.report.figures import anatomy_figure, grid_figure, mask_figure, registration_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -47,3 +50,23 @@ def test_grid_figure_shows_grid_and_lattice():
     drawing = grid_figure(nib.Nifti1Image(data, np.diag([-1, -1, 1, 1])))
     texts = [element.text for element in ET.fromstring(drawing).iter(f"{SVG}text")]
     assert {"z, 1 mm", "y, 1 mm", "x, 1 mm", "z, 2 mm", "y, 2 mm", "x, 2 mm"} <= set(texts)
+
+
+def test_anatomy_figure_paints_labels_and_both_sides_alike(brain_and_mask):
+    image, mask = brain_and_mask
+    grey = nib.Nifti1Image(np.full(image.shape, 100, np.float32), image.affine)
+
+    def drawn(left, right):
+        codes = np.asarray(mask.dataobj).astype(np.uint8) * left
+        half = codes.shape[0] // 2
+        codes[half:] = np.where(codes[half:], right, 0)
+        return anatomy_figure(grey, nib.Nifti1Image(codes, image.affine))
+
+    assert drawn(17, 17) == drawn(17, 53)
+    assert drawn(17, 17) != drawn(17, 10)
+    picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", drawn(17, 53))[1])))
+    colours = np.asarray(picture).reshape(-1, 3).astype(int)
+    red, green, blue = colours[colours.sum(axis=1) > 200].mean(axis=0)
+    assert red > blue + 20  # the hippocampus is yellow in FreeSurfer's table
+    assert green > blue + 20
+    assert len(drawn(17, 53)) < 1_000_000

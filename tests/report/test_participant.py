@@ -1,11 +1,13 @@
 """The participant report."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.report.figures import mask_figure
@@ -101,10 +103,19 @@ def test_report_of_failures_only(tmp_path):
     text = page(tmp_path, failures=[failure])
     assert "failed in brain extraction: no &lt;brain&gt; was found. Look at it." in text
     assert "Errors (1)" in text
-    for section in ("summary", "predictions", "anatomical", "quality", "methods", "about", "errors"):
+    for section in (
+        "summary",
+        "predictions",
+        "regions",
+        "anatomical",
+        "quality",
+        "methods",
+        "about",
+        "errors",
+    ):
         assert text.count(f'id="{section}"') == 1
     assert text.index('id="errors"') < text.index('id="predictions"')  # they stand first
-    assert text.count("No scan was processed.") == 4
+    assert text.count("No scan was processed.") == 5
 
 
 def test_errors_stand_last_where_there_are_none(tmp_path):
@@ -156,3 +167,17 @@ def test_recorded_age_and_sex_are_shown_as_known_or_as_written(tmp_path, person,
 def test_a_long_value_is_shortened(tmp_path):
     text = page(tmp_path, scan(Person(None, "x" * 1000, unclear=("age",))))
     assert f"age not understood: {'x' * 50}, sex" in text
+
+
+def test_volumes_of_regions_stand_side_by_side(tmp_path):
+    volumes = {
+        "left_caudate": Volume(3000.0, (2500.0, 3600.0), 0.9),
+        "right_caudate": Volume(5000.0, None, 0.8),
+        "csf": Volume(1.2e6, None, 0.95),
+    }
+    text = page(tmp_path, scan(anatomy=Anatomy(volumes, 2, "ab" * 32)))
+    table = text[text.index("<td>Caudate</td>") : text.index("Asymmetry: left")]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert cells == ["Caudate", "3.00", "5.00", "", "-50.0%", "0.80", "CSF", "", "", "1,200.00", "", "0.95"]
+    assert 'title="2.50 to 3.60 ml"' in text
+    assert "The brain was not segmented." in page(tmp_path, scan())

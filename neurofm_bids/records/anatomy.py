@@ -1,0 +1,68 @@
+"""Volumes of the regions of one brain, as the segmentation network measures them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic.dataclasses import dataclass
+
+from neurofm_bids.records.schema import RECORD
+
+__all__ = ["Anatomy", "Volume"]
+
+_LEFT, _RIGHT = "left_", "right_"
+
+
+@dataclass(frozen=True, config=RECORD)
+class Volume:
+    """The volume of a region, or of several.
+
+    Parameters
+    ----------
+    mm3
+        Sum of posteriors over the voxels, mean over the lattice phases.
+    interval95
+        Limits that held 95% of the true volumes of synthetic brains from label maps that were not used for
+        training, in mm3; None where the weights have no calibration. What real scans add is not in it.
+    confidence
+        Mean posterior of the region over its voxels, each weighted with that posterior, 0 to 1.
+    """
+
+    mm3: float
+    interval95: tuple[float, float] | None
+    confidence: float
+
+
+@dataclass(frozen=True, config=RECORD)
+class Anatomy:
+    """The regions of one brain.
+
+    Parameters
+    ----------
+    volumes
+        By name: each region on each side, such as ``left_hippocampus``, and sums, such as ``brain``.
+    phases
+        Number of 2 mm lattices that were read.
+    weights_sha256
+        SHA-256 of the weights of the segmentation network.
+    """
+
+    volumes: Mapping[str, Volume]
+    phases: int
+    weights_sha256: str
+
+    @property
+    def asymmetry(self) -> dict[str, float]:
+        """Left minus right over their mean, by structure with two sides, where any of it is there.
+
+        >>> sides = {"left_caudate": Volume(11.0, None, 0.9), "right_caudate": Volume(9.0, None, 0.9)}
+        >>> Anatomy(sides, 2, "").asymmetry
+        {'caudate': 0.2}
+        """
+        lefts = {
+            name.removeprefix(_LEFT): v.mm3 for name, v in self.volumes.items() if name.startswith(_LEFT)
+        }
+        pairs = {name: (left, self.volumes[_RIGHT + name].mm3) for name, left in lefts.items()}
+        return {
+            name: 2 * (left - right) / (left + right) for name, (left, right) in pairs.items() if left + right
+        }
