@@ -128,7 +128,7 @@ def _participant(config: Config) -> Exit:
 
     result = run_participant(config)
     _summary(config, result)
-    return Exit.SOME_FAILED if result.failed else Exit.OK
+    return Exit.SOME_FAILED if result.failed or result.unreported else Exit.OK
 
 
 def _summary(config: Config, result: RunResult) -> None:

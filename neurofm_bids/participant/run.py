@@ -35,13 +35,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class RunResult:
-    """What a run did."""
+    """What a run did; outputs of the participants in ``unreported`` cannot be read."""
 
     done: list[Scan] = field(default_factory=list)
     up_to_date: list[Scan] = field(default_factory=list)
     skipped: tuple[Refused, ...] = ()
     failed: list[Failure] = field(default_factory=list)
     reports: set[Path] = field(default_factory=set)
+    unreported: set[str] = field(default_factory=set)
     log_folder: Path | None = None
 
 
@@ -60,7 +61,9 @@ def run_participant(config: Config) -> RunResult:
     is_linked = check_origin(job, plan)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
-        reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
+        reports = Reports(
+            job.out, Covariates(config.bids_dir), config.command, locks, unwritten=result.unreported
+        )
         if is_linked and not options_in_use(config.selection):
             reports.remove_orphans(plan.subjects)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
