@@ -24,8 +24,8 @@ _PLACE = re.compile(
 
 EXIT_CODES = {
     Exit.OK: "All selected scans were processed or already up to date.",
-    Exit.SOME_FAILED: "Some scans failed, reports were not written because outputs cannot be read, or the group "
-    "level found scans without usable outputs.",
+    Exit.SOME_FAILED: "Some scans failed, reports were not written because outputs cannot be read, "
+    "or the group level found scans without usable outputs.",
     Exit.INVALID_BIDS: "`bids_dir` is not a raw BIDS dataset.",
     Exit.UNKNOWN_LEVEL: "The analysis level is neither `participant` nor `group`.",
     Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
