@@ -48,6 +48,7 @@ FLAGS = {
     "unusual_brain_size": "mask outside {lowest} to {highest} ml",
     "coarse_voxels": "`voxel_mm3` > {highest:.1f}",
     "large_rotation": "`rotation_degrees` > {highest}",
+    "rotated_input": "`rotation_degrees` > {highest} with `--encode-space native`",
     "extreme_voxels": "the largest value in the brain is more than {highest} times its 99th percentile "
     "(up to 3.7 in the scans used to set it)",
     "bright_background": "the lower quartile outside the brain is above {highest:.0%} of the median of the "
