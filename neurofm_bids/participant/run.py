@@ -21,6 +21,7 @@ from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.option import options_in_use
+from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.origin import check_origin
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
@@ -73,7 +74,7 @@ def run_participant(config: Config) -> RunResult:
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         if config.outputs.reports_only:
-            reports.check_images(_finished(job, plan))
+            reports.check_images(_finished(plan))
         else:
             _describe(job, locks)
         with _run_log(config) as log:
@@ -138,7 +139,7 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     failed = {failure.subject for failure in plan.failed}
     result.reports |= reports.write(failed, plan.failed)
     if job.config.outputs.reports_only:
-        result.reports |= reports.write(_finished(job, plan), plan.failed)
+        result.reports |= reports.write(_finished(plan), plan.failed)
         return
     result.reports |= reports.refresh({scan.subject for scan in plan.done} - failed)
     processed = Processed()
@@ -150,10 +151,10 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     result.up_to_date += processed.elsewhere
 
 
-def _finished(job: Job, plan: Plan) -> set[str]:
-    """Return the participants that have a finished scan, if only one made with other settings."""
-    scans = (*plan.done, *plan.todo)
-    return {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
+def _finished(plan: Plan) -> set[str]:
+    """Return the participants that have a finished scan, made with whatever settings, or one not readable."""
+    again = (scan for scan, reason in plan.todo.items() if reason.cause is not Cause.NEW)
+    return {scan.subject for scan in (*plan.done, *again)}
 
 
 @contextmanager
