@@ -162,7 +162,8 @@ class Reports:
             reason = (
                 f"{error.filename} cannot be read ({error.strerror}). Check it and run the command again."
             )
-        _log.error("The report of sub-%s is not written: %s", subject, reason)
+        if subject not in self.unwritten:
+            _log.error("The report of sub-%s is not written: %s", subject, reason)
         self.unwritten.add(subject)
 
     def _finished(self, subject: str) -> Iterator[ScanReport]:

@@ -186,6 +186,7 @@ def test_outputs_that_cannot_be_read_cost_their_own_report_only(
     failure = Failure("s", "09", "sub-09", "registration", "it failed", "Look.")
     assert reports.write(["01", "09"], [failure]) == {reports.out.report("09")}
     assert reports.unwritten == {"01"}
+    reports.check_images(["01"])
     (message,) = warnings(caplog)
     assert message.startswith(f"The report of sub-01 is not written: {reason.format(path)}")
 
