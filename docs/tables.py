@@ -24,7 +24,8 @@ _PLACE = re.compile(
 
 EXIT_CODES = {
     Exit.OK: "All selected scans were processed or already up to date.",
-    Exit.SOME_FAILED: "Some scans failed, or the group level found scans without usable outputs.",
+    Exit.SOME_FAILED: "Some scans failed, reports were not written because outputs cannot be read, "
+    "or the group level found scans without usable outputs.",
     Exit.INVALID_BIDS: "`bids_dir` is not a raw BIDS dataset.",
     Exit.UNKNOWN_LEVEL: "The analysis level is neither `participant` nor `group`.",
     Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
@@ -47,6 +48,7 @@ FLAGS = {
     "unusual_brain_size": "mask outside {lowest} to {highest} ml",
     "coarse_voxels": "`voxel_mm3` > {highest:.1f}",
     "large_rotation": "`rotation_degrees` > {highest}",
+    "rotated_input": "`rotation_degrees` > {highest} with `--encode-space native`",
     "extreme_voxels": "the largest value in the brain is more than {highest} times its 99th percentile "
     "(up to 3.7 in the scans used to set it)",
     "bright_background": "the lower quartile outside the brain is above {highest:.0%} of the median of the "

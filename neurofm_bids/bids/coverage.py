@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from statistics import median
 from typing import TYPE_CHECKING
 
 from neurofm_bids.bids.covariates import Covariates
@@ -21,6 +22,7 @@ __all__ = ["log_coverage"]
 
 _log = logging.getLogger(__name__)
 
+_YOUNG = 10  # years: ages of adults that are years, read as months, are below it
 _LEVELS = '{"sex": {"Levels": {"1": "male", "2": "female"}}}'
 _UNITS = '{"age": {"Units": "month"}}'
 _LIKE_AGE = re.compile(r"(?<![A-Za-z])(?:age|AGE)|Age")  # age_months, ScanAge; not language
@@ -37,10 +39,14 @@ def log_coverage(covariates: Covariates, scans: Iterable[Identity | Scan]) -> No
         return
     ages = _tally("age", [(name, person, person.age_years, person.age_text) for name, person in people])
     sexes = _tally("sex", [(name, person, person.sex, person.sex_text) for name, person in people])
-    unclear = any("age" in person.unclear for _, person in people)
-    level = logging.WARNING if unclear else logging.INFO
+    level = logging.WARNING if any(person.unclear for _, person in people) else logging.INFO
     _log.log(level, "Ages known for %s. Sexes known for %s.", ages, sexes)
-    for warning in (*_codes(people), *_columns(covariates, people), *_rows(covariates, scans)):
+    for warning in (
+        *_young(people),
+        *_codes(people),
+        *_columns(covariates, people),
+        *_rows(covariates, scans),
+    ):
         _log.warning("%s", warning)
 
 
@@ -58,6 +64,16 @@ def _tally(what: str, known: Sequence[tuple[str, Person, object, str | None]]) -
     parts += [f"other: {listed(list(other))}"] if other else []
     parts += [f"not understood: {listed(list(unclear))}"] if unclear else []
     return "; ".join(parts)
+
+
+def _young(people: Iterable[tuple[str, Person]]) -> Iterator[str]:
+    """Yield a warning of a median age that adults have only when the unit of their ages is wrong."""
+    ages = [person.age_years for _, person in people if person.age_years is not None]
+    if ages and (age := median(ages)) < _YOUNG:
+        yield (
+            f"The median age is {age:.2g} years. If that is wrong, correct Units of the column age in "
+            "its data dictionary (participants.json); without Units, ages are read as years."
+        )
 
 
 def _codes(people: Iterable[tuple[str, Person]]) -> Iterator[str]:

@@ -93,11 +93,14 @@ class Selection:
         What cannot be used, and counts as failed; also participants without images who were named.
     skipped
         Images that are left out, and participants without images.
+    excluded
+        Paths under the dataset of other images of the participants: labels and filters exclude them.
     """
 
     scans: tuple[Scan, ...]
     refused: tuple[Refused, ...]
     skipped: tuple[Refused, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 def find_scans(config: Config) -> Selection:
@@ -125,9 +128,9 @@ def find_scans(config: Config) -> Selection:
     having = {_subject(path, root) for path in (*chosen, *(path for path, _ in closed))}
     without = _without_images(config, [label for label in subjects if label not in having], listing, left_out)
     (refused if options.participant_label else skipped).extend(without)
-    return Selection(
-        tuple(scan for scan in examined if isinstance(scan, Scan)), tuple(refused), tuple(skipped)
-    )
+    scans = tuple(scan for scan in examined if isinstance(scan, Scan))
+    excluded = sorted({*listing.images} - {*chosen, *left_out})
+    return Selection(scans, tuple(refused), tuple(skipped), tuple(_shown(path, root) for path in excluded))
 
 
 def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, str]]:
@@ -204,10 +207,15 @@ def _twin_problem(path: Path, other: str) -> Problem | None:
 
 def _refused(path: Path, root: Path, problem: Problem) -> Refused:
     """Return a refusal whose names are UTF-8 and short enough for the name of a report."""
-    shown = root.joinpath(*map(printable, path.relative_to(root).parts))
+    shown = root / _shown(path, root)
     scan = _scan(shown, root)
     short = scan.subject.encode()[:200].decode(errors="ignore")
     return Refused(shown, replace(scan, subject=short), *problem)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Return a path under the dataset as UTF-8."""
+    return "/".join(map(printable, path.relative_to(root).parts))
 
 
 def _without_images(

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = parse(sys.argv[1:] if argv is None else argv)
         _set_verbosity(config.running.verbose)
-        _leave_removed_folder()
+        _leave_unusable_folder()
         return int(_run(config))
     except NeuroFMError as error:
         _log.error("%s", error)
@@ -48,11 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.SOFTWARE)
 
 
-def _leave_removed_folder() -> None:
-    """Change to the root folder if the current one no longer exists: libraries and workers ask for it."""
+def _leave_unusable_folder() -> None:
+    """Change to the root folder if libraries and workers, which ask for the current one, cannot use it.
+
+    It no longer exists, or its name has a line break, which nipype writes into a configuration text.
+    """
     try:
-        Path.cwd()
+        is_usable = "\n" not in str(Path.cwd())
     except FileNotFoundError:
+        is_usable = False
+    if not is_usable:
         os.chdir("/")
 
 
@@ -123,7 +128,7 @@ def _participant(config: Config) -> Exit:
 
     result = run_participant(config)
     _summary(config, result)
-    return Exit.SOME_FAILED if result.failed else Exit.OK
+    return Exit.SOME_FAILED if result.failed or result.unreported else Exit.OK
 
 
 def _summary(config: Config, result: RunResult) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from neurofm_bids.config import LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import options_in_use
+from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
     from neurofm_bids.participant.plan import Job, Plan
@@ -50,6 +52,11 @@ def _participant(config: Config) -> None:
     plan = make_plan(job)
     _check(job, plan)
     log_coverage(Covariates(config.bids_dir), [*plan.done, *plan.todo])
+    if plan.excluded:
+        flags = " and ".join(
+            flag for flag in options_in_use(config.selection) if flag != "--participant-label"
+        )
+        _log.info("Images excluded by %s: %d (%s).", flags, len(plan.excluded), some_of(plan.excluded))
     if config.outputs.reports_only:
         _log.info("With --reports-only no scan would be processed, only reports would be written.")
     failures = read_failures(config.out_dir, config.bids_dir, selector(config.selection))

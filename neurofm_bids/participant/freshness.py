@@ -48,9 +48,9 @@ def why_process(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
 
     The image is hashed only if its size or time of modification differ from those recorded.
     """
-    if not out.path(scan, "sidecar").is_file():
-        return Reason(Cause.NEW, "not processed yet")
     try:
+        if not out.path(scan, "sidecar").is_file():
+            return Reason(Cause.NEW, "not processed yet")
         return _difference(scan, out, config, weights_sha256)
     except FileNotFoundError:
         return Reason(Cause.DAMAGED, "an output is missing")

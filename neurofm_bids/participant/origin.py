@@ -75,18 +75,21 @@ def _warn(out: Derivatives, bids_dir: Path, linked: Path, replaced: Sequence[Sca
 
 def _is_in(bids_dir: Path, scan: StoredScan) -> bool:
     folder = Derivatives(bids_dir, "").folder(scan)
-    return folder.is_dir() and any(path.name.startswith(f"{scan.stem}_") for path in folder.iterdir())
+    try:
+        return folder.is_dir() and any(path.name.startswith(f"{scan.stem}_") for path in folder.iterdir())
+    except OSError:  # nobody knows what is in a folder that cannot be read
+        return True
 
 
 def _is_made_from_another(scan: Scan, out: Derivatives) -> bool:
     """Tell whether a scan has finished outputs that are not known to be made from its image."""
-    if not out.path(scan, "sidecar").is_file():
-        return False
-    record = _record(scan, out)
-    source = record.provenance.input if record else None
     try:
+        if not out.path(scan, "sidecar").is_file():
+            return False
+        record = _record(scan, out)
+        source = record.provenance.input if record else None
         return source is None or not source.is_in(scan.path)
-    except OSError:  # its image is gone: nothing is replaced
+    except OSError:  # its image is gone, or its outputs cannot be read: nothing is replaced
         return False
 
 
@@ -94,8 +97,8 @@ def _has_another(linked: Path, scan: Scan, out: Derivatives) -> bool:
     """Tell whether the linked dataset has an image of a scan, and another one."""
     record = _record(scan, out)
     image = linked / (record.scan.path if record else scan.relative)
-    theirs = identify_input(image) if image.is_file() else None
     try:
+        theirs = identify_input(image) if image.is_file() else None
         return theirs is not None and not theirs.is_in(scan.path)
     except OSError:
         return False

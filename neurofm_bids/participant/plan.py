@@ -85,12 +85,15 @@ class Plan:
         Scans that cannot be used.
     skipped
         Images that are left out, and participants without any.
+    excluded
+        Paths under the dataset of images that labels and filters exclude.
     """
 
     todo: Mapping[Scan, Reason]
     done: tuple[Scan, ...]
     failed: tuple[Failure, ...]
     skipped: tuple[Refused, ...]
+    excluded: tuple[str, ...] = ()
 
     @property
     def subjects(self) -> set[str]:
@@ -141,6 +144,7 @@ def make_plan(job: Job) -> Plan:
         done=tuple(scan for scan, reason in reasons.items() if reason is None),
         failed=tuple(map(_refusal, selection.refused)),
         skipped=selection.skipped,
+        excluded=selection.excluded,
     )
 
 

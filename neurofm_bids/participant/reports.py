@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 
 from neurofm_bids.bids.covariates import Covariates
@@ -53,6 +55,8 @@ class Reports:
     ----------
     serious
         Messages of the serious flags of the scans in the reports, by stem.
+    unwritten
+        Participants whose outputs cannot be read: their reports are not written.
     """
 
     out: Derivatives
@@ -60,11 +64,18 @@ class Reports:
     command: str
     locks: Locks
     serious: dict[str, str] = field(default_factory=dict)
+    unwritten: set[str] = field(default_factory=set)
 
     def write(
         self, subjects: Iterable[str], failures: Sequence[Failure] = (), *, only_stale: bool = False
     ) -> set[Path]:
-        """Write the report of each participant from the outputs that exist and the failures of this run."""
+        """Write the report of each participant from the outputs that exist and the failures of this run.
+
+        Raises
+        ------
+        NeuroFMError
+            A report cannot be written: the disk is full, for example.
+        """
         written = set()
         for subject in sorted(set(subjects)):
             mine = [failure for failure in failures if failure.subject == subject]
@@ -87,30 +98,41 @@ class Reports:
                 continue
             with self.locks.held(f"report {subject}"):
                 if self._is_orphan(path):  # no other run has written it in the meantime
-                    path.unlink()
-                    _log.info("Removed %s: no scan is finished, and none is selected any more.", path.name)
+                    _remove(path)
 
     def _is_orphan(self, report: Path) -> bool:
-        features = (self.out.out_dir / report.stem).rglob("*_desc-*_features.json")
-        return not report.is_symlink() and bool(_OURS.search(_end(report))) and not any(features)
+        if report.is_symlink() or not _OURS.search(_end(report)):
+            return False
+        try:
+            return not _has_features(self.out.out_dir / report.stem)
+        except OSError as error:
+            _log.warning("%s is kept: %s cannot be read (%s).", report.name, error.filename, error.strerror)
+            return False
 
     def _write(self, subject: str, failures: Sequence[Failure], only_stale: bool) -> set[Path]:
         failed = {failure.stem for failure in failures}
-        scans = [scan for scan in self._finished(subject) if scan.record.scan.stem not in failed]
+        finished = self._readable(subject)
+        if finished is None:
+            return set()
+        scans = [scan for scan in finished if scan.record.scan.stem not in failed]
         contents = _hash(scans, failures)
         if not (scans or failures) or (only_stale and self._is_current(subject, contents)):
             return set()
         path = self.out.report(subject)
         remove_leftovers([path])
-        write_participant_report(
-            path,
-            subject,
-            scans,
-            failures,
-            command=self.command,
-            software=software(),
-            contents=contents,
-        )
+        try:
+            write_participant_report(
+                path,
+                subject,
+                scans,
+                failures,
+                command=self.command,
+                software=software(),
+                contents=contents,
+            )
+        except OSError as error:  # a figure; what cannot be written is a NeuroFMError
+            self._not_written(subject, error)
+            return set()
         return {path}
 
     def check_images(self, subjects: Iterable[str]) -> None:
@@ -122,10 +144,27 @@ class Reports:
             That is so for all of them.
         """
         for subject in sorted(set(subjects)):
-            for _ in self._finished(subject):
-                pass
+            self._readable(subject)
         if warning := self.covariates.images.warning():
             _log.warning("%s", warning)
+
+    def _readable(self, subject: str) -> list[ScanReport] | None:
+        """Return the finished scans of a participant, or None if its outputs cannot be read."""
+        try:
+            return list(self._finished(subject))
+        except (OSError, NeuroFMError) as error:
+            self._not_written(subject, error)
+            return None
+
+    def _not_written(self, subject: str, error: OSError | NeuroFMError) -> None:
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = (
+                f"{error.filename} cannot be read ({error.strerror}). Check it and run the command again."
+            )
+        if subject not in self.unwritten:
+            _log.error("The report of sub-%s is not written: %s", subject, reason)
+        self.unwritten.add(subject)
 
     def _finished(self, subject: str) -> Iterator[ScanReport]:
         """Yield the finished scans of a participant: those that have a sidecar and a readable record."""
@@ -145,6 +184,32 @@ class Reports:
     def _is_current(self, subject: str, contents: str) -> bool:
         """Tell whether the report of a participant shows contents of this hash."""
         return contents_comment(contents).encode() in _end(self.out.report(subject))
+
+
+def _remove(report: Path) -> None:
+    try:
+        report.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s shows no selected scan and cannot be removed (%s).", report, error.strerror)
+        return
+    _log.info("Removed %s: no scan is finished, and none is selected any more.", report.name)
+
+
+def _has_features(folder: Path) -> bool:
+    """Tell whether a participant has features of any model.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    names = chain.from_iterable(files for *_, files in os.walk(folder, onerror=fail))
+    return any(fnmatch(name, "*_desc-*_features.json") for name in names)
 
 
 def _end(report: Path) -> bytes:

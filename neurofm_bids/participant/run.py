@@ -22,6 +22,7 @@ from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.option import options_in_use
+from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.origin import check_origin
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
@@ -36,13 +37,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class RunResult:
-    """What a run did."""
+    """What a run did; outputs of the participants in ``unreported`` cannot be read."""
 
     done: list[Scan] = field(default_factory=list)
     up_to_date: list[Scan] = field(default_factory=list)
     skipped: tuple[Refused, ...] = ()
     failed: list[Failure] = field(default_factory=list)
     reports: set[Path] = field(default_factory=set)
+    unreported: set[str] = field(default_factory=set)
     log_folder: Path | None = None
 
 
@@ -61,7 +63,9 @@ def run_participant(config: Config) -> RunResult:
     is_linked = check_origin(job, plan)
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
-        reports = Reports(job.out, Covariates(config.bids_dir), config.command, locks)
+        reports = Reports(
+            job.out, Covariates(config.bids_dir), config.command, locks, unwritten=result.unreported
+        )
         if is_linked and not options_in_use(config.selection):
             reports.remove_orphans(plan.subjects)
         if not (plan.todo or plan.failed or config.outputs.reports_only):
@@ -71,7 +75,7 @@ def run_participant(config: Config) -> RunResult:
             result.reports |= reports.refresh(scan.subject for scan in plan.done)
             return result
         if config.outputs.reports_only:
-            reports.check_images(_finished(job, plan))
+            reports.check_images(_finished(plan))
         else:
             _describe(job, locks)
         with _run_log(config) as log:
@@ -136,7 +140,7 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     failed = {failure.subject for failure in plan.failed}
     result.reports |= reports.write(failed, plan.failed)
     if job.config.outputs.reports_only:
-        result.reports |= reports.write(_finished(job, plan), plan.failed)
+        result.reports |= reports.write(_finished(plan), plan.failed)
         return
     result.reports |= reports.refresh({scan.subject for scan in plan.done} - failed)
     processed = Processed()
@@ -148,10 +152,10 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     result.up_to_date += processed.elsewhere
 
 
-def _finished(job: Job, plan: Plan) -> set[str]:
-    """Return the participants that have a finished scan, if only one made with other settings."""
-    scans = (*plan.done, *plan.todo)
-    return {scan.subject for scan in scans if job.out.path(scan, "sidecar").is_file()}
+def _finished(plan: Plan) -> set[str]:
+    """Return the participants that have a finished scan, made with whatever settings, or one not readable."""
+    again = (scan for scan, reason in plan.todo.items() if reason.cause is not Cause.NEW)
+    return {scan.subject for scan in (*plan.done, *again)}
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _bring_to_model_grid(
 
     brain, space, rigid = mask_image(corrected, mask), task.processing.encode_space, registration.rigid
     grid, measured = model_grid(brain, mask, space=space, t1w_to_template=np.array(rigid))
-    metrics, flags = measure_quality(t1w, corrected, mask, registration)
+    metrics, flags = measure_quality(t1w, corrected, mask, registration, encode_space=space)
     return {"grid": grid, "model_grid": measured, "image_quality": metrics, "quality_flags": flags}
 
 

@@ -49,7 +49,12 @@ class _Brain:
 
 
 def measure_quality(
-    t1w: nib.Nifti1Image, corrected: nib.Nifti1Image, mask: nib.Nifti1Image, registration: Registration
+    t1w: nib.Nifti1Image,
+    corrected: nib.Nifti1Image,
+    mask: nib.Nifti1Image,
+    registration: Registration,
+    *,
+    encode_space: str,
 ) -> tuple[dict[str, float | None], tuple[Flag, ...]]:
     """Return the image quality metrics of one scan and the flags they raise.
 
@@ -59,6 +64,8 @@ def measure_quality(
         Images on the same grid: as loaded (offset of the intensities removed), bias-corrected, brain mask.
     registration
         Its registration to the template.
+    encode_space
+        Pose in which the network reads the brain: of the template (``rigid``) or as scanned (``native``).
 
     Returns
     -------
@@ -69,6 +76,7 @@ def measure_quality(
     metrics = {name: metric(brain) for name, metric in _METRICS.items()}
     values = {**metrics, **_header_values(t1w), "peak_ratio": _peak_ratio(brain)}
     values["background"] = _background(brain)
+    values["encoded_rotation"] = registration.rotation_degrees if encode_space == "native" else 0.0
     values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
     flags = tuple(
         Flag(name, _MESSAGES[name].format(**values, lowest=lowest, highest=highest), severity)
@@ -169,6 +177,7 @@ RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
     "unusual_brain_size": ("warning", "mask_volume_ml", 1000, 2000),
     "coarse_voxels": ("warning", "voxel_mm3", 0, 3.0),
     "large_rotation": ("warning", "rotation_degrees", 0, 30),
+    "rotated_input": ("serious", "encoded_rotation", 0, 60),  # beyond any pose: axes may be confused
     "extreme_voxels": ("serious", "peak_ratio", 0, 10),  # real scans reached 3.7
     "bright_background": ("serious", "background", -math.inf, 0.25),  # real scans reached 0.05
     "no_orientation": ("warning", "orientations", 1, 2),
@@ -185,6 +194,8 @@ _MESSAGES = {
     "coarse_voxels": "The voxels of {voxel_mm3:.3g} mm^3 are larger than {highest:g} mm^3",
     "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
     "check its orientation",
+    "rotated_input": "The network read the head as scanned, rotated by {encoded_rotation:.0f} degrees: "
+    "use --encode-space rigid",
     "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",
     "bright_background": "Air is as bright as {background:.0%} of the brain: the zero of the intensities is "
     "uncertain, as after an offset of part of the image or in MP2RAGE UNI images with noise in air",

@@ -61,7 +61,7 @@ def mask_figure(t1w: nib.Nifti1Image, mask: nib.Nifti1Image) -> str:
     brain = np.asarray(inside.dataobj) > 0
     overlays = ((_MASK_COLOUR, brain.astype(np.float32), 0.5),)
     rows = _rows(image, _crop(inside, _MARGIN_MM), _window(image, brain), overlays)
-    return _svg(rows, "Brain mask (red) on the T1w")
+    return _svg(rows, "Brain mask (red) on the image")
 
 
 def registration_figure(
@@ -100,7 +100,7 @@ def registration_figure(
         overlays = ((_TISSUE_COLOUR, *_bright_tissue(drawn, brain)), (_MASK_COLOUR, brain, 0.5))
         window = _window(shown, np.asarray(shown_mask.dataobj) > 0.5)
         rows += _rows(shown, crop, window, overlays)
-    title = "Above: the T1w moved to the template, with the template's contours. Below: the reverse"
+    title = "Above: the image moved to the template, with the template's contours. Below: the reverse"
     return _svg(rows, title)
 
 

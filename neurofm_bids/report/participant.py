@@ -25,13 +25,13 @@ __all__ = ["ScanReport", "contents_comment", "write_participant_report"]
 _CAPTIONS = {
     "mask": (
         "Brain mask",
-        "Red: the brain mask on the T1w as scanned. It follows the inside of the skull and includes the "
+        "Red: the brain mask on the image as scanned. It follows the inside of the skull and includes the "
         "cerebrospinal fluid; it should neither cut into the brain nor include eyes, neck or dura.",
     ),
     "registration": (
         "Registration to the template (affine)",
-        "Top: the T1w aligned to the template, with the template's contours. Bottom: the template with the "
-        "contours of the aligned T1w. Red: brain mask. Blue: brightest third of the brain, mostly white "
+        "Top: the image aligned to the template, with the template's contours. Bottom: the template with the "
+        "contours of the aligned image. Red: brain mask. Blue: brightest third of the brain, mostly white "
         "matter. The affine is used only for this check: the image that the network reads is not scaled.",
     ),
     "anatomy": (
@@ -139,7 +139,7 @@ def _view(scan: ScanReport) -> dict[str, Any]:
         "path": record.scan.path,
         "stem": record.scan.stem,
         "age": age or _unread(person.age_text, is_unclear="age" in person.unclear),
-        "sex": person.sex or _unread(person.sex_text, is_unclear="sex" in person.unclear),
+        "sex": person.sex or _unread(person.sex_text, is_unclear="sex" in person.unclear, clear="other"),
         "predicted": [_predicted(name, item, person) for name, item in record.predictions.items()],
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
         "regions": [] if record.anatomy is None else _regions(record.anatomy),
@@ -177,11 +177,14 @@ def _limits(volume: Volume) -> str:
     return f"{low:,.2f} to {high:,.2f} ml"
 
 
-def _unread(text: str | None, *, is_unclear: bool) -> str:
-    """Return what a report shows of an age or a sex that is not known: what the dataset has instead."""
+def _unread(text: str | None, *, is_unclear: bool, clear: str = "unknown") -> str:
+    """Return what a report shows of an age or a sex that is not known: what the dataset has instead.
+
+    What is understood and no age, or neither F nor M, is called ``clear``.
+    """
     if not text:
         return "unknown"
-    return f"not understood: {cell(text)[:50]}" if is_unclear else f"unknown ({cell(text)[:50]})"
+    return f"not understood: {cell(text)[:50]}" if is_unclear else f"{clear} ({cell(text)[:50]})"
 
 
 def _years(age: float) -> str:

@@ -83,14 +83,27 @@ def file_sha256(path: Path) -> str:
 
 
 def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove temporary files of interrupted writes; no other process may be writing these files."""
+    """Remove temporary files of interrupted writes; no other process may be writing these files.
+
+    Raises
+    ------
+    NeuroFMError
+        One cannot be removed.
+    """
     beginnings: dict[Path, list[str]] = {}
     for path in paths:
         beginnings.setdefault(path.parent, []).append(_temporary(path))
     for folder, names in beginnings.items():
         for left in folder.glob(f"{_TEMPORARY}*"):
             if left.name.startswith(tuple(names)):
-                left.unlink(missing_ok=True)
+                _remove(left)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise os_error(error, path) from error
 
 
 def _temporary(path: Path) -> str:

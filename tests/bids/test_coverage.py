@@ -45,6 +45,17 @@ _CODES = (
             "Sexes known for 1 of 4 participants; other: sub-04 'O'; not understood: sub-02 '?'.",
         ),
         (
+            {"participants": f"{_HEAD}sub-01\t30\tF\nsub-02\t31\tM\nsub-03\t32\t?\nsub-04\t33\tF\n"},
+            logging.WARNING,
+            "Ages known for 4 of 4 participants. "
+            "Sexes known for 3 of 4 participants; not understood: sub-03 '?'.",
+        ),
+        (
+            {"participants": f"{_HEAD}sub-01\t30\tF\nsub-02\t31\tM\nsub-03\t32\tO\nsub-04\tn/a\tn/a\n"},
+            logging.INFO,
+            "Ages known for 3 of 4 participants. Sexes known for 2 of 4 participants; other: sub-03 'O'.",
+        ),
+        (
             {"sub-01/sub-01_sessions": "session_id\tage\nses-a\t30\nses-b\t31\n"},
             logging.INFO,
             "Ages known for 1 of 4 participants. Sexes known for 0 of 4 participants.",
@@ -68,7 +79,8 @@ def test_one_line_says_what_is_known(logged, tables, level, line):
 )
 def test_codes_of_sexes_need_levels(logged, levels, unclear, warnings):
     table = f"{_HEAD}sub-01\t30\t1\nsub-02\t40\t2.0\nsub-03\t50\t2.0\n"
-    (_, line), *others = logged({"participants": table}, [Scan("01"), Scan("02"), Scan("03")], levels)
+    (level, line), *others = logged({"participants": table}, [Scan("01"), Scan("02"), Scan("03")], levels)
+    assert level == (logging.WARNING if "not understood" in unclear else logging.INFO)
     known = 0 if levels is None else 3 if levels.get("2") == "female" else 1
     assert line == f"Ages known for 3 of 3 participants. Sexes known for {known} of 3 participants{unclear}."
     assert others == [(logging.WARNING, warning) for warning in warnings]
@@ -81,7 +93,30 @@ def test_codes_of_missing_ages_are_understood(logged, tmp_path):
     assert record == (logging.INFO, expected)
 
 
-_SEX, _SCANS = "participant_id\tsex\nsub-01\tF\n", "filename\tage\nanat/sub-01_ses-a_T1w.nii\t3\n"
+@pytest.mark.parametrize(
+    ("units", "ages", "median"),
+    [
+        ("month", ["30", "35", "40"], "2.9"),  # years of adults
+        ("month", ["360", "420", "480"], None),
+        ("year", ["30", "35", "40"], None),
+        ("year", ["2", "3", "60"], "3"),
+        ("year", ["9.5", "10", "10.5"], None),
+        ("day", ["0", "0", "3"], "0"),
+        ("year", ["360", "-1", "n/a"], None),
+    ],
+)
+def test_ages_of_adults_in_the_wrong_unit_are_suspected(logged, tmp_path, units, ages, median):
+    write(tmp_path / "participants.json", json.dumps({"age": {"Units": units}}))
+    rows = "".join(f"sub-{number}\t{age}\n" for number, age in enumerate(ages))
+    _, *others = logged({"participants": f"participant_id\tage\n{rows}"}, [Scan("0"), Scan("1"), Scan("2")])
+    expected = (
+        f"The median age is {median} years. If that is wrong, correct Units of the column age in "
+        "its data dictionary (participants.json); without Units, ages are read as years."
+    )
+    assert others == ([] if median is None else [(logging.WARNING, expected)])
+
+
+_SEX, _SCANS = "participant_id\tsex\nsub-01\tF\n", "filename\tage\nanat/sub-01_ses-a_T1w.nii\t33\n"
 _NO_AGE = "No table has a column age, so no age is known ({}). "
 _ADD = "If ages are known, add them as a column age."
 _RENAME = (

@@ -100,6 +100,12 @@ def test_both_levels_give_the_exit_code_of_the_worse(folders, monkeypatch, capsy
     assert ("the disk is full" in text) == (group is FULL)
 
 
+def test_a_report_that_is_not_written_gives_exit_code_1(folders, monkeypatch):
+    result = RunResult(unreported={"01"})
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", lambda config: result)
+    assert main([*folders, "participant"]) == 1
+
+
 @pytest.mark.parametrize("levels", [("participant",), ("participant", "group")])
 def test_the_group_level_is_not_run_after_an_early_end(folders, monkeypatch, capsys, levels):
     monkeypatch.setattr("neurofm_bids.participant.run.run_participant", raising(FULL))

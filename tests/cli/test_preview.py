@@ -47,6 +47,41 @@ def test_scans_that_failed_before_have_their_error(folders, capsys):
     assert f"run   {IMAGE}  failed in registration: no overlap. Look." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ((), None),
+        (("--participant-label", "01"), None),
+        (
+            ("--session-label", "a"),
+            "--session-label: 3 ({3}, {1}, {2})",
+        ),
+        (("--session-label", "a", "--participant-label", "02"), "--session-label: 1 ({2})"),
+        (("--bids-filter-file", "{run_2}"), "--bids-filter-file: 4 ({0}, {3}, {4}, {2})"),
+        (
+            ("--session-label", "a", "--bids-filter-file", "{no_run}"),
+            "--session-label and --bids-filter-file: 3 ({3}, {1}, {2})",
+        ),
+    ],
+)
+def test_images_that_options_exclude_are_counted_and_named(bids_dataset, tmp_path, capsys, options, line):
+    names = ("sub-01/ses-a/anat/sub-01_ses-a", "sub-01/ses-b/anat/sub-01_ses-b_run-2")
+    names += (
+        "sub-02/ses-b/anat/sub-02_ses-b",
+        "sub-01/ses-b/anat/sub-01_ses-b",
+        "sub-02/ses-a/anat/sub-02_ses-a",
+    )
+    images = [f"{name}_T1w.nii" for name in names]
+    folders = bids_dataset(*images), tmp_path / "out"
+    files = {"run_2": tmp_path / "run_2.json", "no_run": tmp_path / "no_run.json"}
+    files["run_2"].write_text('{"t1w": {"run": 2}}')
+    files["no_run"].write_text('{"t1w": {"run": null}}')
+    assert run(folders, "participant", *(option.format(**files) for option in options)) == 0
+    logged = [text for text in capsys.readouterr().err.splitlines() if "excluded by" in text]
+    expected = [] if line is None else [f"Images excluded by {line.format(*images)}."]
+    assert [text.partition("INFO ")[2] for text in logged] == expected
+
+
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 @pytest.mark.parametrize(
     ("out", "options", "code", "message"),

@@ -22,6 +22,7 @@ HOSTILE = {  # names of folders
     "spaces and quotes": " a  b'c\"d`e ",
     "percent and shell": "%s%(x)s%20;&|$HOME{x}",
     "line breaks": "a\nb\tc\\n",
+    "settings": " \n[execution]\n\tx = %(y)s # ;\r\v\u2028\t ",
     "unicode": "Größe脳",
     "not UTF-8": os.fsdecode(b"\xff\xfe"),
     "dash": "-x",

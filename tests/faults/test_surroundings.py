@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,13 @@ def test_a_default_work_folder_for_any_output_folder(dataset, tmp_path, capsys):
     out = tmp_path / HOSTILE["not UTF-8"]
     assert main([str(dataset), str(out), "participant", "--dry-run"]) == 0
     assert "not processed yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_only_a_folder_that_libraries_cannot_use_is_left(dataset, tmp_path, monkeypatch, kind):
+    """Workers start in the current folder; nipype cannot be imported where its name has a line break."""
+    folder = tmp_path / HOSTILE[kind]
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main([str(dataset), "out", "participant", "--dry-run"]) == 0
+    assert Path.cwd() == (Path("/") if kind in {"line breaks", "settings"} else folder)

@@ -1,5 +1,12 @@
 import csv
 import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +145,29 @@ def test_phenotype_holds_the_first_scan_of_each_participant(root):
     about = table.sidecar()
     assert about["Derivative"] is True
     assert about["MeasurementToolMetadata"] == {"Description": "NeuroFM-BIDS, model open-s"}
+
+
+def test_bids_allows_one_row_of_a_participant_in_the_phenotype_table(root):
+    tables = tables_of(root)
+    twin, scans = tables["phenotype"], tables["predictions"].frame
+    assert errors_in_phenotype(root / "twin", twin) == []
+    everyone = replace(twin, frame=scans.assign(n_scans=1)[twin.frame.columns])
+    assert errors_in_phenotype(root / "all", everyone) == ["TSV_INDEX_VALUE_NOT_UNIQUE"]
+
+
+def errors_in_phenotype(folder, table):
+    """Return the errors of the BIDS validator in a dataset with this table."""
+    command = shutil.which("bids-validator-deno", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if command is None:
+        pytest.skip("bids-validator-deno is not installed")
+    (folder / "phenotype").mkdir(parents=True)
+    made = {"BIDSVersion": "1.10.0", "DatasetType": "derivative", "GeneratedBy": [{"Name": "x"}]}
+    (folder / "dataset_description.json").write_text(json.dumps({"Name": "x", **made}))
+    (folder / "phenotype" / "neurofm.tsv").write_text(table.text())
+    (folder / "phenotype" / "neurofm.json").write_text(json.dumps(table.sidecar()))
+    done = subprocess.run([command, "--format", "json", str(folder)], capture_output=True, text=True)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    return [issue["code"] for issue in issues if issue["severity"] == "error"]
 
 
 def test_too_few_scans_have_no_components(tmp_path):

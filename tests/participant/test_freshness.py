@@ -1,6 +1,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +137,14 @@ def test_the_image_counts_by_its_bytes(finished):
     assert reason(finished) is None
     scan.path.write_bytes(scan.path.read_bytes() + b"\0")
     assert reason(finished).cause is Cause.IMAGE
+
+
+def test_outputs_in_a_folder_that_cannot_be_read_are_damaged(finished, monkeypatch):
+    scan, out, config = finished
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    reason = why_process(scan, out, config, SHA)
+    assert (reason.cause, reason.text) == (Cause.DAMAGED, "its outputs cannot be read")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,22 @@ def test_the_images_tell_whether_it_is_another_dataset(folders, caplog, alter, r
 def test_reports_only_replaces_nothing(folders):
     _, other, out = folders
     assert not checked(other, out, reports_only=True)
+
+
+@pytest.mark.parametrize("name", ["is_file", "iterdir"])
+def test_folders_that_cannot_be_read_end_no_run(folders, monkeypatch, caplog, name):
+    """Nothing is replaced in them, and nothing is known to be absent."""
+    root, other, out = folders
+    shutil.copy(root / IMAGES[0], other / IMAGES[0])
+    job = make_job(Config(other, out))
+    plan = make_plan(job)
+    real, closed = getattr(Path, name), {"is_file": out / "sub-01", "iterdir": other / "sub-01"}[name]
+
+    def refuse(path):
+        if path.is_relative_to(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, name, refuse)
+    assert not check_origin(job, plan)
+    assert not caplog.messages

@@ -1,6 +1,9 @@
+import errno
 import json
+import logging
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +125,70 @@ def test_a_report_of_errors_is_removed_with_its_images(reports, caplog, change, 
     assert path.exists() is stays
     assert ("Removed sub-09.html" in caplog.text) is not stays
     assert reports.out.report("01").exists()
+
+
+def refusing(monkeypatch, owner, name, path):
+    """Let a function of the system refuse one path, as a file server does."""
+    real = getattr(owner, name)
+
+    def refuse(where, *arguments, **options):
+        if os.fspath(where) == os.fspath(path):
+            raise OSError(errno.EIO, "Input/output error", os.fspath(path))
+        return real(where, *arguments, **options)
+
+    monkeypatch.setattr(owner, name, refuse)
+
+
+def warnings(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_report_that_cannot_be_removed_is_named_and_the_others_go(reports, monkeypatch, caplog):
+    stuck, other = orphan(reports, "08"), orphan(reports, "09")
+    refusing(monkeypatch, Path, "unlink", stuck)
+    reports.remove_orphans(set())
+    assert stuck.exists()
+    assert not other.exists()
+    assert warnings(caplog) == [f"{stuck} shows no selected scan and cannot be removed (Input/output error)."]
+
+
+def test_a_report_is_kept_while_the_outputs_of_its_participant_cannot_be_read(reports, monkeypatch, caplog):
+    kept, other = orphan(reports, "08"), orphan(reports, "09")
+    folder = kept.with_suffix("") / "anat"
+    folder.mkdir(parents=True)
+    refusing(monkeypatch, os, "scandir", folder)
+    reports.remove_orphans(set())
+    assert kept.exists()
+    assert not other.exists()
+    assert warnings(caplog) == [f"sub-08.html is kept: {folder} cannot be read (Input/output error)."]
+
+
+def figure_of(out):
+    path = out.path(record().scan, "mask_figure")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("<svg/>")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "path_in", "reason"),
+    [
+        (os, "scandir", lambda out: out.folder(record().scan), "a folder cannot be read (Input/output"),
+        (Path, "is_file", lambda out: out.path(record().scan, "sidecar"), "{} cannot be read (Input/output"),
+        (Path, "read_bytes", figure_of, "{} cannot be read (Input/output error). Check it and run"),
+    ],
+)
+def test_outputs_that_cannot_be_read_cost_their_own_report_only(
+    reports, monkeypatch, caplog, owner, name, path_in, reason
+):
+    path = path_in(reports.out)
+    refusing(monkeypatch, owner, name, path)
+    failure = Failure("s", "09", "sub-09", "registration", "it failed", "Look.")
+    assert reports.write(["01", "09"], [failure]) == {reports.out.report("09")}
+    assert reports.unwritten == {"01"}
+    reports.check_images(["01"])
+    (message,) = warnings(caplog)
+    assert message.startswith(f"The report of sub-01 is not written: {reason.format(path)}")
 
 
 def test_files_of_any_name_are_left_alone(reports):

@@ -1,6 +1,14 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
 import pytest
 
+from neurofm_bids.config import Processing
+from neurofm_bids.geometry import as_matrix
 from neurofm_bids.pipeline.steps import STEPS, most_memory_gb, producer
+from tests.preprocess.test_iqm import brain, registration
 
 
 def test_every_input_is_an_output_of_an_earlier_step():
@@ -33,3 +41,16 @@ def test_the_producer_of_an_output_has_it(output):
 
 def test_memory_grows_with_the_image():
     assert 1.0 < most_memory_gb(10**7) < most_memory_gb(5 * 10**7) < 4.0
+
+
+@pytest.mark.parametrize(("space", "is_raised"), [("rigid", False), ("native", True)])
+def test_quality_is_judged_in_the_space_that_is_encoded(space, is_raised):
+    image, mask = brain(zoom=1.4)
+    task = SimpleNamespace(processing=Processing(encode_space=space))
+    centred = replace(
+        registration(rotation_degrees=90.0),
+        rigid=as_matrix(nib.affines.from_matvec(np.eye(3), (-90, -90, -90))),
+    )
+    values = {"t1w": image, "mask": mask, "corrected": image, "registration": centred}
+    made = producer("grid").run(task, values)
+    assert ("rotated_input" in {flag.name for flag in made["quality_flags"]}) is is_raised

@@ -24,8 +24,12 @@ def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
     return image, nib.Nifti1Image(inside.astype(np.uint8), affine)
 
 
+def measured(image, mask, encode_space="rigid", **changes):
+    return measure_quality(image, image, mask, registration(**changes), encode_space=encode_space)
+
+
 def raised(image, mask, **changes):
-    return measure_quality(image, image, mask, registration(**changes))[1]
+    return measured(image, mask, **changes)[1]
 
 
 def flags(image, mask, **changes):
@@ -51,9 +55,31 @@ def test_each_flag_has_its_case(scan, changes, name, severity):
     assert flags(*brain(**{"zoom": 1.4, **scan}), **changes) == {name: severity}
 
 
+@pytest.mark.parametrize(
+    ("degrees", "in_rigid", "in_native"),
+    [
+        (29, {}, {}),
+        (31, {"large_rotation": "warning"}, {"large_rotation": "warning"}),
+        (59, {"large_rotation": "warning"}, {"large_rotation": "warning"}),
+        (
+            61,
+            {"large_rotation": "warning"},
+            {"large_rotation": "warning", "rotated_input": "serious"},
+        ),
+    ],
+)
+def test_a_rotation_is_serious_where_the_network_sees_it(degrees, in_rigid, in_native):
+    scan = brain(zoom=1.4)
+    assert flags(*scan, rotation_degrees=float(degrees)) == in_rigid
+    found = raised(*scan, rotation_degrees=float(degrees), encode_space="native")
+    assert {flag.name: flag.severity for flag in found} == in_native
+    message = "The network read the head as scanned, rotated by 61 degrees: use --encode-space rigid"
+    assert [flag.message for flag in found if flag.name == "rotated_input"] == [message] * (degrees == 61)
+
+
 def test_metrics_move_the_right_way():
     quiet, loud = brain(noise=10), brain(noise=40)
-    one, other = (measure_quality(image, image, mask, registration())[0] for image, mask in (quiet, loud))
+    one, other = (measured(*scan)[0] for scan in (quiet, loud))
     assert one["snr_brain"] > 2 * other["snr_brain"]
     assert one["core_rim_ratio"] == pytest.approx(1.5, rel=0.02)
     assert one["voxel_mm3"] == pytest.approx(8)
@@ -63,16 +89,14 @@ def test_metrics_move_the_right_way():
 def test_entropy_focus_is_one_for_a_flat_brain_and_less_for_a_sharp_one():
     flat, mask = brain(core=500, rim=500, noise=0)
     sharp, _ = brain(core=900, rim=50, noise=0)
-    values = [
-        measure_quality(image, image, mask, registration())[0]["entropy_focus"] for image in (flat, sharp)
-    ]
+    values = [measured(image, mask)[0]["entropy_focus"] for image in (flat, sharp)]
     assert values[0] == pytest.approx(1, abs=1e-6)
     assert values[1] < 0.9
 
 
 def test_a_constant_brain_lacks_what_cannot_be_measured():
     image, mask = brain(core=500, rim=500, noise=0)
-    metrics, _ = measure_quality(image, image, mask, registration())
+    metrics, _ = measured(image, mask)
     missing = {name for name, value in metrics.items() if value is None}
     assert missing == {"snr_brain", "contrast"}
 

@@ -157,11 +157,22 @@ def test_pages_render_in_a_browser(brain_and_mask, browser, tmp_path):
             Person(None, "<18", None, "1", unclear=("age", "sex", "sex_code")),
             "age not understood: &lt;18, sex not understood: 1.",
         ),
-        (Person(None, "999", None, "O"), "age unknown (999), sex unknown (O)."),
+        (Person(None, "999", None, "O"), "age unknown (999), sex other (O)."),
     ],
 )
 def test_recorded_age_and_sex_are_shown_as_known_or_as_written(tmp_path, person, shown):
     assert f"Recorded in the dataset: {shown}" in page(tmp_path, scan(person))
+
+
+def test_captions_hold_for_unit1_images_too(tmp_path, brain_and_mask):
+    (tmp_path / "mask.svg").write_text(mask_figure(*brain_and_mask))
+    figures = dict.fromkeys(("mask", "registration", "grid"), tmp_path / "mask.svg")
+    uni = replace(record().scan, stem="sub-01_rec-UNIT1", uri="bids:raw:sub-01/anat/sub-01_UNIT1.nii.gz")
+    text = page(tmp_path, scan(figures=figures, scan=uni))
+    anatomical = text.split('id="anatomical"')[1].split("</section>")[0]
+    assert "Red: the brain mask on the image as scanned." in anatomical
+    assert "T1w" not in re.sub('base64,[^"]*', "", anatomical)
+    assert "T1w" not in (tmp_path / "mask.svg").read_text()
 
 
 def test_a_long_value_is_shortened(tmp_path):

@@ -1,14 +1,16 @@
+import errno
 import gzip
 import json
 import multiprocessing
 import os
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.atomic import write_bytes, write_json, write_nifti
+from neurofm_bids.storage.atomic import remove_leftovers, write_bytes, write_json, write_nifti
 
 
 def test_equal_content_is_left_alone(tmp_path):
@@ -33,6 +35,21 @@ def test_folder_that_cannot_be_made(tmp_path):
     with pytest.raises(NeuroFMError, match="writing failed") as error:
         write_bytes(tmp_path / "file" / "a", b"x")
     assert error.value.code is Exit.CANT_CREATE
+
+
+def test_a_leftover_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
+    left, other = tmp_path / ".tmp-a.html-x1", tmp_path / ".tmp-b.html-x1"
+    left.touch()
+    other.touch()
+    remove_leftovers([tmp_path / "a.html"])
+    assert list(tmp_path.iterdir()) == [other]
+
+    def refuse(path, missing_ok):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(NeuroFMError, match=r"access is not permitted: .*/\.tmp-b\.html-x1\. Check"):
+        remove_leftovers([tmp_path / "b.html"])
 
 
 def test_nifti_bytes_depend_on_content_only(tmp_path):

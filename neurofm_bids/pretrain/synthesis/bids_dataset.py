@@ -17,7 +17,7 @@ from neurofm_bids.model.device import choose_device
 from neurofm_bids.pretrain.anatomy.cache import label_map_digests, load_anatomies
 from neurofm_bids.pretrain.settings import Synthesis
 from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, SyntheticImage, generate_image
-from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
+from neurofm_bids.pretrain.synthesis.placement import CUBE_MM
 from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
 from neurofm_bids.storage.tables import table_text
 from neurofm_bids.storage.text import read_json

@@ -12,9 +12,10 @@ from torch import Tensor
 from neurofm_bids.pretrain.anatomy.fields import Anatomy
 from neurofm_bids.pretrain.synthesis.acquisition import Acquisition, acquire, sharpen
 from neurofm_bids.pretrain.synthesis.appearance import ideal_image
+from neurofm_bids.pretrain.synthesis.placement import CUBE_MM
 from neurofm_bids.pretrain.synthesis.population import Person, draw_person
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
-from neurofm_bids.pretrain.synthesis.shape import CUBE_MM, Shape, make_shape
+from neurofm_bids.pretrain.synthesis.shape import Shape, make_shape
 from neurofm_bids.pretrain.synthesis.skull_stripping import draw_mask
 
 __all__ = [

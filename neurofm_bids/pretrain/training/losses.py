@@ -15,7 +15,7 @@ from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.fast import FastNetwork, Map
 from neurofm_bids.model.network import NeuroFMNet, Outputs
 from neurofm_bids.model.registry import model_spec
-from neurofm_bids.pretrain.synthesis.shape import CUBE_MM
+from neurofm_bids.pretrain.synthesis.placement import CUBE_MM
 from neurofm_bids.pretrain.training.feature_examples import CELLS, FeatureExample
 
 __all__ = ["Estimates", "NetworkWithAuxiliaryHeads", "estimates"]
