@@ -1,4 +1,4 @@
-"""A planted effect: which measurements find that a region is smaller in half of the synthetic people?
+"""A planted effect: what finds that a region is smaller in half of the synthetic people.
 
     python benchmarks/planted_effect.py OUT WEIGHTS CACHE MAPS... [--n 400] [--size -0.5] [--report]
 
@@ -9,7 +9,7 @@ weights) grow by a row per person, and OUT/grids keeps the preprocessed images: 
 weights need only new segmentations. Prints areas under the curve (AUC) with the bootstrap's 95 % interval:
 of the true and the segmented volume adjusted for the volume of the brain (residuals of logarithms), and
 of cross-validated logistic regressions on the four outputs, the volumes of all regions, and the features.
---report only prints results of the people so far.
+With --report, results of the people so far are printed and nothing is measured.
 """
 
 from __future__ import annotations
@@ -58,7 +58,14 @@ def measure_person(index, anatomies, model, size, grid_path):
     result = model.predict(nifti_image(synthetic))
     write_nifti(grid_path, result.grid)
     person, outputs = synthetic.person, [result.predictions[name].value for name in TARGETS]
-    about = (str(index), index % 2, person.age_years, person.sex, synthetic.shape.anatomy.name, synthetic.style)
+    about = (
+        str(index),
+        index % 2,
+        person.age_years,
+        person.sex,
+        synthetic.shape.anatomy.name,
+        synthetic.style,
+    )
     values = (*about, *region_volumes_ml(synthetic.shape), *outputs, *result.features)
     return dict(zip(PEOPLE, map(plain, values), strict=True))
 

@@ -17,7 +17,9 @@ from neurofm_bids.preprocess.model_grid import grid_values
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["LABELS", "Segmentation", "segment"]
+__all__ = ["LABELS", "Phases", "Segmentation", "segment"]
+
+Phases = Literal[1, 2, 8]
 
 _VOXEL_MM3 = 8.0  # of a lattice
 _DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
@@ -90,7 +92,7 @@ class _Posteriors:
     left: Tensor
 
 
-def segment(volume: NDArray[np.generic], network: nn.Module, phases: Literal[1, 2, 8] = 2) -> Segmentation:
+def segment(volume: NDArray[np.generic], network: nn.Module, phases: Phases = 2) -> Segmentation:
     """Segment a brain on the model grid.
 
     The network reads lattices of 2 mm, one for each phase. A voxel of 1 mm has the posteriors of its own
