@@ -1,0 +1,112 @@
+import math
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.pretrain.evaluation import anatomy
+from neurofm_bids.pretrain.evaluation.anatomy import evaluate_anatomy, repeated_volumes
+from neurofm_bids.pretrain.evaluation.anatomy_summary import MEASURED
+from neurofm_bids.pretrain.settings import AnatomyEvaluation
+from tests.conftest import write_dataset_files, write_t1w
+from tests.pretrain.evaluation.phantom import PhantomNetwork, phantom, phantom_labels
+
+
+@pytest.fixture
+def network(monkeypatch):
+    monkeypatch.setattr(anatomy, "load_anatomy_network", lambda path: PhantomNetwork())
+
+
+def labelled_dataset(root):
+    """Write two scans, the second without labels."""
+    write_dataset_files(root)
+    for subject in ("01", "02"):
+        write_t1w(root, subject, phantom()[0])
+    labels = root / "derivatives" / "labels" / "sub-01" / "anat"
+    labels.mkdir(parents=True)
+    nib.save(phantom_labels(), labels / "sub-01_dseg.nii.gz")
+    return root
+
+
+def settings(root, out, **more):
+    labels = root / "derivatives" / "labels"
+    return AnatomyEvaluation(bids_dir=root, out=out, labels=labels, weights=root / "weights", **more)
+
+
+def test_volumes_and_overlap_with_labels(tmp_path, runs, network):
+    root = labelled_dataset(tmp_path / "bids")
+    (one, two), failed = evaluate_anatomy(settings(root, tmp_path / "out"))
+    assert (failed, one.name, one.participant, one.repeats) == ({}, "sub-01", "01", {})
+    for name, radii in (("white_matter", (12, 40)), ("cortex", (40, 50))):
+        measured = one.structures[name]
+        expected = 4 / 3 * math.pi * (radii[1] ** 3 - radii[0] ** 3) / 1000
+        assert measured.known_ml == pytest.approx(expected, rel=0.03)
+        assert measured.volume_ml == pytest.approx(expected, rel=0.08)
+        assert measured.dice > 0.9
+        assert two.structures[name].volume_ml == measured.volume_ml
+        assert math.isnan(two.structures[name].known_ml)
+        assert math.isnan(two.structures[name].dice)
+    assert one.structures["hippocampus"].known_ml == pytest.approx(0.008)
+    assert (one.structures["hippocampus"].dice, one.structures["hippocampus"].confidence) == (0, 0)
+    assert one.structures["brain"].known_ml > one.structures["white_matter"].known_ml
+
+
+def test_stability_adds_repeats(tmp_path, runs, network, monkeypatch):
+    root = labelled_dataset(tmp_path / "bids")
+    monkeypatch.setattr(anatomy, "repeated_volumes", lambda *_: {"mask tight": {"cortex": 1.0}})
+    prepared = anatomy.prepare
+    monkeypatch.setattr(
+        anatomy, "prepare", lambda path, folder, stability: prepared(path, folder, stability=False)
+    )
+    monkeypatch.setattr(
+        anatomy,
+        "prepare_acquisitions",
+        lambda path, folder: {"noise": prepared(path, folder, stability=False)},
+    )
+    (one, _), _ = evaluate_anatomy(settings(root, tmp_path / "out", stability=True, phases=1))
+    assert one.repeats["mask tight"] == {"cortex": 1.0}
+    assert one.repeats["noise"] == pytest.approx(one.volumes_ml)
+    assert math.isnan(one.structures["cortex"].spread_ml)  # of one phase
+
+
+def test_repeats_differ_from_the_scan_as_far_as_their_voxels_do():
+    volume = np.zeros((256, 256, 256), dtype=np.float32)
+    volume[100:140, 90:150, 110:140] = 1000  # even edges: exact on every lattice
+    tight = volume.copy()
+    tight[100:104] = 0
+    prepared = SimpleNamespace(
+        other_masks=("tight",), volume=lambda mask="given": tight if mask == "tight" else volume
+    )
+    found = repeated_volumes(prepared, PhantomNetwork(), 2)
+    assert sorted(found) == [
+        "1 phase",
+        "8 phases",
+        "mask tight",
+        *(f"rotated 5 degrees about {axis}" for axis in "xyz"),
+        *(f"shifted 1 mm along {axis}" for axis in "xyz"),
+    ]
+    assert all(set(volumes) == set(MEASURED) for volumes in found.values())
+    white = {name: volumes["white_matter"] for name, volumes in found.items()}
+    for name in ("1 phase", "8 phases"):
+        assert white[name] == 40 * 60 * 30 / 1000
+    assert white["mask tight"] == 36 * 60 * 30 / 1000
+    for axis in "xyz":
+        assert white[f"shifted 1 mm along {axis}"] == pytest.approx(72, rel=0.06)
+        assert white[f"rotated 5 degrees about {axis}"] == pytest.approx(72, rel=0.06)
+
+
+def test_datasets_without_label_images_are_refused_first(tmp_path, runs, network):
+    root = labelled_dataset(tmp_path / "bids")
+    (root / "derivatives" / "labels" / "sub-01" / "anat" / "sub-01_dseg.nii.gz").unlink()
+    with pytest.raises(NeuroFMError, match="no scan has a label image") as error:
+        evaluate_anatomy(settings(root, tmp_path / "out"))
+    assert (error.value.code, runs) == (Exit.NO_INPUT, [])
+
+
+def test_labels_of_another_protocol_fail_their_scan(tmp_path, runs, network):
+    root = labelled_dataset(tmp_path / "bids")
+    scans, failed = evaluate_anatomy(settings(root, tmp_path / "out", protocol="neuromorphometrics"))
+    assert [scan.name for scan in scans] == ["sub-02"]
+    assert "codes of neuromorphometrics" in failed["sub-01"]
