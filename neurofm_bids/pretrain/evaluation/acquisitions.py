@@ -18,7 +18,7 @@ __all__ = ["ACQUISITIONS", "prepare_acquisitions"]
 
 _FWHM_PER_SD = np.sqrt(8 * np.log(2))
 _NOISE_SD = 0.05  # of the 98th percentile of voxels above zero
-_BIAS = 0.15  # of each term of the logarithm of the gain
+_BIAS = 0.25  # of each term of the logarithm of the gain
 _SEED = 0
 
 
@@ -54,7 +54,7 @@ def with_noise(image: nib.Nifti1Image) -> nib.Nifti1Image:
 
 
 def with_bias_field(image: nib.Nifti1Image) -> nib.Nifti1Image:
-    """Return an image times a gain whose logarithm is a polynomial of the second degree, up to 0.75."""
+    """Return an image times a gain whose logarithm is a quadratic polynomial, up to 1 at corners."""
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in image.shape), indexing="ij", sparse=True)
     gain = np.exp(_BIAS * (x + y - z + x**2 - y**2))
     return nib.Nifti1Image(

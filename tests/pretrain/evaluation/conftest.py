@@ -1,12 +1,13 @@
 from types import SimpleNamespace
 
+import nibabel as nib
 import pytest
 
+from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
 from tests.pretrain.evaluation.phantom import RIGID, phantom
 
 
-@pytest.fixture
-def runs(monkeypatch):
+def replace_preprocessing(monkeypatch):
     """Replace preprocessing by a phantom that is moved by a known matrix; return the list of its calls."""
     image, mask, _ = phantom()
     calls = []
@@ -22,3 +23,18 @@ def runs(monkeypatch):
 
     monkeypatch.setattr("neurofm_bids.pipeline.in_memory.run_in_memory", run_in_memory)
     return calls
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    return replace_preprocessing(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def prepared_phantom(tmp_path_factory):
+    """Return the phantom on the model grid."""
+    folder = tmp_path_factory.mktemp("phantom")
+    nib.save(phantom()[0], folder / "T1w.nii.gz")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        replace_preprocessing(monkeypatch)
+        return prepare(folder / "T1w.nii.gz", folder / "work", stability=False)

@@ -10,13 +10,24 @@ from neurofm_bids.pretrain.evaluation import anatomy
 from neurofm_bids.pretrain.evaluation.anatomy import evaluate_anatomy, repeated_volumes
 from neurofm_bids.pretrain.evaluation.anatomy_summary import MEASURED
 from neurofm_bids.pretrain.settings import AnatomyEvaluation
+from neurofm_bids.resources import torch_threads
 from tests.conftest import write_dataset_files, write_t1w
 from tests.pretrain.evaluation.phantom import PhantomNetwork, phantom, phantom_labels
 
 
 @pytest.fixture
-def network(monkeypatch):
+def calls(monkeypatch, prepared_phantom):
+    """Let every scan be the phantom and the network know it; return the scans that are prepared."""
+    calls = []
+
+    def prepare(path, folder, stability):
+        calls.append((path.name, stability))
+        return prepared_phantom
+
+    monkeypatch.setattr(anatomy, "prepare", prepare)
     monkeypatch.setattr(anatomy, "load_anatomy_network", lambda path: PhantomNetwork())
+    with torch_threads(1):  # on a busy machine, more threads wait for each other
+        yield calls
 
 
 def labelled_dataset(root):
@@ -35,7 +46,7 @@ def settings(root, out, **more):
     return AnatomyEvaluation(bids_dir=root, out=out, labels=labels, weights=root / "weights", **more)
 
 
-def test_volumes_and_overlap_with_labels(tmp_path, runs, network):
+def test_volumes_and_overlap_with_labels(tmp_path, calls):
     root = labelled_dataset(tmp_path / "bids")
     (one, two), failed = evaluate_anatomy(settings(root, tmp_path / "out"))
     assert (failed, one.name, one.participant, one.repeats) == ({}, "sub-01", "01", {})
@@ -53,21 +64,14 @@ def test_volumes_and_overlap_with_labels(tmp_path, runs, network):
     assert one.structures["brain"].known_ml > one.structures["white_matter"].known_ml
 
 
-def test_stability_adds_repeats(tmp_path, runs, network, monkeypatch):
+def test_stability_adds_repeats(tmp_path, calls, monkeypatch, prepared_phantom):
     root = labelled_dataset(tmp_path / "bids")
     monkeypatch.setattr(anatomy, "repeated_volumes", lambda *_: {"mask tight": {"cortex": 1.0}})
-    prepared = anatomy.prepare
-    monkeypatch.setattr(
-        anatomy, "prepare", lambda path, folder, stability: prepared(path, folder, stability=False)
-    )
-    monkeypatch.setattr(
-        anatomy,
-        "prepare_acquisitions",
-        lambda path, folder: {"noise": prepared(path, folder, stability=False)},
-    )
-    (one, _), _ = evaluate_anatomy(settings(root, tmp_path / "out", stability=True, phases=1))
-    assert one.repeats["mask tight"] == {"cortex": 1.0}
-    assert one.repeats["noise"] == pytest.approx(one.volumes_ml)
+    monkeypatch.setattr(anatomy, "prepare_acquisitions", lambda path, folder: {"noise": prepared_phantom})
+    (one, two), _ = evaluate_anatomy(settings(root, tmp_path / "out", stability=True, phases=1))
+    assert calls == [("sub-01_T1w.nii.gz", True), ("sub-02_T1w.nii.gz", True)]
+    assert one.repeats == {"mask tight": {"cortex": 1.0}, "noise": one.volumes_ml}
+    assert two.repeats == one.repeats
     assert math.isnan(one.structures["cortex"].spread_ml)  # of one phase
 
 
@@ -79,7 +83,8 @@ def test_repeats_differ_from_the_scan_as_far_as_their_voxels_do():
     prepared = SimpleNamespace(
         other_masks=("tight",), volume=lambda mask="given": tight if mask == "tight" else volume
     )
-    found = repeated_volumes(prepared, PhantomNetwork(), 2)
+    with torch_threads(1):
+        found = repeated_volumes(prepared, PhantomNetwork(), 2)
     assert sorted(found) == [
         "1 phase",
         "8 phases",
@@ -97,15 +102,15 @@ def test_repeats_differ_from_the_scan_as_far_as_their_voxels_do():
         assert white[f"rotated 5 degrees about {axis}"] == pytest.approx(72, rel=0.06)
 
 
-def test_datasets_without_label_images_are_refused_first(tmp_path, runs, network):
+def test_datasets_without_label_images_are_refused_first(tmp_path, calls):
     root = labelled_dataset(tmp_path / "bids")
     (root / "derivatives" / "labels" / "sub-01" / "anat" / "sub-01_dseg.nii.gz").unlink()
     with pytest.raises(NeuroFMError, match="no scan has a label image") as error:
         evaluate_anatomy(settings(root, tmp_path / "out"))
-    assert (error.value.code, runs) == (Exit.NO_INPUT, [])
+    assert (error.value.code, calls) == (Exit.NO_INPUT, [])
 
 
-def test_labels_of_another_protocol_fail_their_scan(tmp_path, runs, network):
+def test_labels_of_another_protocol_fail_their_scan(tmp_path, calls):
     root = labelled_dataset(tmp_path / "bids")
     scans, failed = evaluate_anatomy(settings(root, tmp_path / "out", protocol="neuromorphometrics"))
     assert [scan.name for scan in scans] == ["sub-02"]

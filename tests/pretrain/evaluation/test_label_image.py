@@ -5,9 +5,8 @@ import pytest
 from neurofm_bids.bids.discovery import scan_at
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pretrain.evaluation.label_image import find_label_images, read_label_image
-from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
 from neurofm_bids.pretrain.evaluation.protocols import FREESURFER
-from tests.pretrain.evaluation.phantom import phantom, phantom_labels
+from tests.pretrain.evaluation.phantom import phantom_labels
 
 
 @pytest.mark.parametrize(
@@ -69,12 +68,9 @@ def test_damaged_images_are_named(tmp_path):
     assert str(path) in str(error.value)
 
 
-def test_labels_move_with_the_scan(tmp_path, runs):
-    source = tmp_path / "T1w.nii.gz"
-    nib.save(phantom()[0], source)
+def test_labels_move_with_the_scan(tmp_path, prepared_phantom):
     nib.save(phantom_labels(), tmp_path / "dseg.nii.gz")
-    prepared = prepare(source, tmp_path / "work", stability=False)
-    codes = read_label_image([tmp_path / "dseg.nii.gz"]).on_grid(prepared)
-    bright = prepared.volume() > 750
+    codes = read_label_image([tmp_path / "dseg.nii.gz"]).on_grid(prepared_phantom)
+    bright = prepared_phantom.volume() > 750
     both = np.count_nonzero(bright & np.isin(codes, (2, 41)))
     assert 2 * both / (np.count_nonzero(bright) + np.count_nonzero(np.isin(codes, (2, 41)))) > 0.97
