@@ -3,8 +3,8 @@
     python benchmarks/anatomy.py WEIGHTS DATA WORK [--phases 1 2 8] [--only NAME ...]
 
 DATA holds oasis-manual (manual labels), aomic and ds000247 (labels of FreeSurfer). Scans are preprocessed
-once, into WORK/volumes. Each is segmented with each number of lattice phases; two also with other brain masks,
-rotated and shifted, with two phases. ``neurofm-tools pretrain evaluate`` measures the same in one BIDS dataset;
+once, into WORK/volumes. Each is segmented with each number of lattice phases; two also with other masks,
+rotated and shifted, with two phases. ``neurofm-tools pretrain evaluate`` measures the same in a BIDS dataset;
 this script adds a figure for each scan (T1w, segmentation, known labels, in WORK), the sides, and the cost.
 """
 
