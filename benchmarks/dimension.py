@@ -152,7 +152,7 @@ def in_order(volumes: Sequence[Mapping[str, float]]) -> np.ndarray:
 
 
 def with_shares(volumes: np.ndarray) -> np.ndarray:
-    """Return logarithms of the volumes of KNOWN, and of those of structures relative to the brain, (n, 31)."""
+    """Return logarithms of the volumes of KNOWN, and of their shares of the brain, (n, 31)."""
     logs = np.log(np.maximum(volumes, 1e-3))
     return np.hstack([logs, logs[:, :-1] - logs[:, -1:]])
 
