@@ -12,7 +12,7 @@ __all__ = ["logistic_scores", "residuals", "ridge_predictions"]
 _Array = NDArray[np.float64]
 _ALPHAS = np.logspace(-1, 5, 13)
 _STRENGTHS = np.logspace(-4, 1, 6)  # inverse of regularisation
-_FOLDS, _INNER_FOLDS = 5, 4
+_FOLDS, _INNER_FOLDS, _FEWEST = 5, 4, 7
 
 
 def ridge_predictions(features: _Array, targets: _Array, people: Sequence[str]) -> _Array:
@@ -39,6 +39,7 @@ def ridge_predictions(features: _Array, targets: _Array, people: Sequence[str]) 
     ValueError
         There are fewer than seven people.
     """
+    _check_people(people)
     predicted = np.full(targets.shape, np.nan)
     for train, test in _folds(people, _FOLDS):
         own = [people[index] for index in train]
@@ -51,14 +52,18 @@ def ridge_predictions(features: _Array, targets: _Array, people: Sequence[str]) 
     return predicted
 
 
+def _check_people(people: Sequence[str]) -> None:
+    """Raise if there are too few people for folds within folds."""
+    if len(set(people)) < _FEWEST:
+        raise ValueError(f"cross-validation needs at least {_FEWEST} people")
+
+
 def _folds(
     people: Sequence[str], count: int, classes: NDArray[np.bool_] | None = None
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return the places of training and test scans of random folds with equal shares of the classes."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    if len(set(people)) < _FOLDS + 2:
-        raise ValueError(f"cross-validation needs at least {_FOLDS + 2} people")
     strata = np.zeros(len(people), dtype=bool) if classes is None else classes
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=0)
     return list(folds.split(strata, strata, groups=people))
@@ -89,11 +94,17 @@ def logistic_scores(features: _Array, positive: NDArray[np.bool_], people: Seque
         Whether each scan is of the class, (n,).
     people
         To whom each scan belongs.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than seven people.
     """
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    _check_people(people)
     scores = np.full(len(positive), np.nan)
     for train, test in _folds(people, _FOLDS, positive):
         inner = _folds([people[index] for index in train], _INNER_FOLDS, positive[train])

@@ -43,9 +43,13 @@ def test_logistic_regression_finds_a_class():
     assert auc(positive, logistic_scores(features[:, :3], positive, PEOPLE)) < 0.6
 
 
-def test_cross_validation_needs_people():
+def test_cross_validation_needs_seven_people():
+    features = np.random.default_rng(0).normal(size=(8, 2))
     with pytest.raises(ValueError, match="at least 7 people"):
-        ridge_predictions(np.zeros((8, 1)), np.zeros((8, 1)), list("aabbccdd"))
+        ridge_predictions(features, features, list("aabcdeff"))
+    with pytest.raises(ValueError, match="at least 7 people"):
+        logistic_scores(features, features[:, 0] > 0, list("aabcdeff"))
+    assert np.isfinite(ridge_predictions(features, features, list("aabcdefg"))).all()
 
 
 def test_residuals_do_not_correlate_with_covariates():
