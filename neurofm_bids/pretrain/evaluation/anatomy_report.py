@@ -38,7 +38,7 @@ _COLUMNS = {
     "r_known_brain": "r of the known brain volume",
     "dice": "Dice",
 }
-_DIGITS = 6
+_DIGITS, _MARGIN_ML = 6, 0.05
 
 
 def write_anatomy_evaluation(
@@ -91,7 +91,7 @@ def _table(scans: Sequence[SegmentedScan]) -> str:
     rows: list[list[object]] = []
     for scan in scans:
         about = [scan.name, f"sub-{scan.participant}"]
-        rows += [[*about, "", name, *astuple(scan.structures[name])] for name in MEASURED]
+        rows += [[*about, "none", name, *astuple(scan.structures[name])] for name in MEASURED]
         for change, volumes in scan.repeats.items():
             rows += [[*about, change, name, *_only_volume(volumes[name])] for name in MEASURED]
     return table_text(["scan", "participant_id", "change", "structure", *names], rows, _DIGITS)
@@ -121,6 +121,7 @@ def _figure(name: str, scans: Sequence[SegmentedScan]) -> Markup | None:
         name,
         f"{_title(name)}: segmented against labelled volume, {len(known)} scans",
         outliers(found - true),
+        _MARGIN_ML,
     )
     return Markup(svg)  # drawn by this package, names escaped
 
