@@ -1,3 +1,4 @@
+import json
 import math
 from types import SimpleNamespace
 
@@ -5,8 +6,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids.anatomy.network import AnatomyArchitecture, AnatomyNet
+from neurofm_bids.anatomy.weights import save_anatomy_network
+from neurofm_bids.cli.tools import main
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pretrain.evaluation import anatomy
+from neurofm_bids.pretrain.evaluation.acquisitions import ACQUISITIONS
 from neurofm_bids.pretrain.evaluation.anatomy import evaluate_anatomy, repeated_volumes
 from neurofm_bids.pretrain.evaluation.anatomy_summary import MEASURED
 from neurofm_bids.pretrain.settings import AnatomyEvaluation
@@ -115,3 +120,27 @@ def test_labels_of_another_protocol_fail_their_scan(tmp_path, calls):
     scans, failed = evaluate_anatomy(settings(root, tmp_path / "out", protocol="neuromorphometrics"))
     assert [scan.name for scan in scans] == ["sub-02"]
     assert "codes of neuromorphometrics" in failed["sub-01"]
+
+
+@pytest.mark.slow
+def test_the_command_writes_tables_and_names_failed_scans(tmp_path, brain_image, capsys):
+    """The weights are random; every acquisition goes through the whole pipeline in another process."""
+    root, out = write_dataset_files(tmp_path / "bids"), tmp_path / "out"
+    write_t1w(root, "01", brain_image)
+    write_t1w(root, "02", nib.Nifti1Image(np.zeros((30, 30, 30), np.float32), np.diag([4.0, 4, 4, 1])))
+    codes = np.zeros(brain_image.shape, dtype=np.int16)
+    for place, code in enumerate((2, 41, 3, 42, 10, 11, 12, 13, 17, 18)):
+        codes[20 + 5 * place : 25 + 5 * place, 40:60, 40:50] = code
+    anat = tmp_path / "labels" / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(codes, brain_image.affine), anat / "sub-01_desc-aseg_dseg.nii.gz")
+    network, weights = AnatomyNet(AnatomyArchitecture((4, 4), (0, 0), (0,), 1)), tmp_path / "w.safetensors"
+    save_anatomy_network(network, weights, {"licence": "CC0-1.0"})
+    command = ["pretrain", "evaluate", str(root), str(out), "--weights", str(weights), "--nprocs", "2"]
+    assert main([*command, "--labels", str(tmp_path / "labels"), "--stability"]) == 1
+    assert capsys.readouterr().out.strip() == str(out / "evaluation.html")
+    written = json.loads((out / "evaluation.json").read_text())
+    assert written["structures"]["thalamus"]["n"] == 1
+    assert list(written["Failed"]) == ["sub-02"]
+    assert {*ACQUISITIONS, "1 phase", "8 phases", "mask tight"} <= set(written["repeatability"])
+    assert all(written["repeatability"][name]["cortex"]["pairs"] == 1 for name in ACQUISITIONS)
