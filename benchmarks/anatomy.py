@@ -3,17 +3,16 @@
     python benchmarks/anatomy.py WEIGHTS DATA WORK [--phases 1 2 8] [--only NAME ...]
 
 DATA holds oasis-manual (manual labels), aomic and ds000247 (labels of FreeSurfer). Scans are preprocessed
-once, into WORK/volumes. Each is segmented with each number of lattice phases; two also with other brain masks
-and rotated by 5 degrees about each axis, with two phases. Writes WORK/anatomy.tsv (volumes, those of labels,
-spread over phases, confidence, Dice) and a figure for each scan: T1w, segmentation, known labels. Prints the
-agreement of volumes and shares of the brain over people, Dice, sides, changes with masks and poses, and cost.
+once, into WORK/volumes. Each is segmented with each number of lattice phases; two also with other masks,
+rotated and shifted, with two phases. ``neurofm-tools pretrain evaluate`` measures the same in a BIDS dataset;
+this script adds a figure for each scan (T1w, segmentation, known labels, in WORK), the sides, and the cost.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -24,124 +23,70 @@ import numpy as np
 import pandas as pd
 import torch
 
-from neurofm_bids.anatomy.network import AnatomyNet
-from neurofm_bids.anatomy.segmentation import Segmentation, segment
+from neurofm_bids.anatomy.segmentation import segment
 from neurofm_bids.anatomy.weights import load_anatomy_network
-from neurofm_bids.geometry import resample_onto, voxel_volume_mm3
-from neurofm_bids.pretrain.evaluation.metrics import agreement, dice
-from neurofm_bids.pretrain.evaluation.perturbations import rotations
-from neurofm_bids.pretrain.evaluation.prepared_scan import PreparedScan, prepare
-from neurofm_bids.pretrain.evaluation.protocols import (
-    COMPARED,
-    FREESURFER,
-    NEUROMORPHOMETRICS,
-    Protocol,
-    predicted_ml,
-)
+from neurofm_bids.pretrain.evaluation.anatomy import measure_structures, repeated_volumes
+from neurofm_bids.pretrain.evaluation.anatomy_summary import MEASURED, SegmentedScan, summarise_anatomy
+from neurofm_bids.pretrain.evaluation.label_image import read_label_image
+from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
+from neurofm_bids.pretrain.evaluation.protocols import FREESURFER, Protocol
 
-DEFAULT = "phases 2"
+DRAWN = 2  # phases
 VARIED = ("oasis-manual_sub-1107", "aomic_sub-0001")  # with other masks and poses
 MIDDLE = 127.5  # voxels of the model grid from here on are left of the registered mid-plane
-TURNS = (("x", 5.0), ("y", 5.0), ("z", 5.0))
+AGREEMENT = (
+    "known_ml", "volume_ml", "r", "slope", "bias_percent", "r_share", "r_voxels", "r_known_brain", "dice",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class LabelledScan:
+class Given:
     """A scan, and labels of its voxels."""
 
     name: str
     t1w: Path
     labels: Path
-    protocol: Protocol
-
-    def known_ml(self) -> dict[str, float]:
-        """Return volumes of the labels in ml."""
-        image = nib.load(self.labels)
-        return self.protocol.volumes_ml(codes(image), voxel_volume_mm3(image.affine))
-
-    def on_grid(self, prepared: PreparedScan) -> np.ndarray:
-        """Return the codes of the voxels of the model grid (nearest neighbour)."""
-        image, grid = nib.load(self.labels), nib.load(prepared.folder / "given.nii.gz")
-        labels = nib.Nifti1Image(codes(image), image.affine)
-        return np.asarray(resample_onto(labels, grid, prepared.rigid, order=0).dataobj).astype(np.int16)
 
 
-def codes(image) -> np.ndarray:
-    return np.asarray(image.dataobj).astype(np.int16)
-
-
-def labelled_scans(data: Path) -> list[LabelledScan]:
+def given_scans(data: Path) -> list[Given]:
     scans = [
-        LabelledScan(
-            f"aomic_sub-{n}",
-            data / f"aomic/sub-{n}_T1w.mgz",
-            data / f"aomic/sub-{n}_aseg.mgz",
-            FREESURFER,
-        )
+        Given(f"aomic_sub-{n}", data / f"aomic/sub-{n}_T1w.mgz", data / f"aomic/sub-{n}_aseg.mgz")
         for n in ("0001", "0002")
     ]
     one = data / "ds000247"
-    scans.append(
-        LabelledScan("ds000247_sub-0002", one / "sub-0002_T1.mgz", one / "sub-0002_aseg.mgz", FREESURFER)
-    )
+    scans.append(Given("ds000247_sub-0002", one / "sub-0002_T1.mgz", one / "sub-0002_aseg.mgz"))
     for labels in sorted((data / "oasis-manual").glob("derivatives/manual/sub-*/anat/*_dseg.nii.gz")):
         person = labels.parts[-3]
         t1w = data / "oasis-manual" / person / "anat" / f"{person}_T1w.nii.gz"
-        scans.append(LabelledScan(f"oasis-manual_{person}", t1w, labels, NEUROMORPHOMETRICS))
+        scans.append(Given(f"oasis-manual_{person}", t1w, labels))
     return scans
 
 
-def variants(
-    prepared: PreparedScan, phases: list[int], varied: bool
-) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Yield a name, a volume on the model grid and the number of phases."""
-    volume = prepared.volume()
+def measure(given: Given, network, phases: Sequence[int], work: Path) -> tuple[dict, dict]:
+    """Return the segmented scan, and the shares of voxels on the right side, by number of phases."""
+    varied = given.name in VARIED
+    prepared = prepare(given.t1w, work / "volumes" / given.name, stability=varied)
+    labels, volume = read_label_image([given.labels]), prepared.volume()
+    truth, scans, on_side = labels.on_grid(prepared), {}, {}
     for count in phases:
-        yield f"phases {count}", volume, count
-    if varied:
-        for mask in prepared.other_masks:
-            yield f"mask {mask}", prepared.volume(mask), 2
-        for (axis, angle), turned in zip(TURNS, rotations(volume, TURNS), strict=True):
-            yield f"rotated {angle:.0f} about {axis}", turned, 2
-
-
-def rows_of(
-    scan: LabelledScan, prepared: PreparedScan, network: AnatomyNet, phases: list[int], work: Path
-) -> Iterator[dict[str, object]]:
-    known, truth = scan.known_ml(), scan.on_grid(prepared)
-    for variant, volume, count in variants(prepared, phases, scan.name in VARIED):
         found = segment(volume, network, count)
-        common = {"scan": scan.name, "variant": variant}
-        if variant == DEFAULT:
-            labels = FREESURFER.structures(found.labels), scan.protocol.structures(truth)
-            draw(work / f"{scan.name}.png", volume, *labels)
-        overlap = overlaps(scan.protocol, truth, found.labels) if "phases" in variant else {}
-        predicted = predicted_ml(found.volumes_mm3)
-        by_phase = [predicted_ml(volumes) for volumes in found.by_phase_mm3]
-        certain = predicted_ml(found.volumes_mm3 * found.confidence)
-        labelled = FREESURFER.volumes_ml(found.labels, 1.0)
-        common |= sides(scan.protocol, truth, found)
-        for name in (*COMPARED, "brain"):
-            yield {
-                **common,
-                "structure": name,
-                "known_ml": known[name],
-                "predicted_ml": predicted[name],
-                "labelled_ml": labelled[name],
-                "spread_ml": np.std([volumes[name] for volumes in by_phase]),
-                "confidence": certain[name] / predicted[name],
-                "dice": overlap.get(name, np.nan),
-            }
+        structures = measure_structures(found, prepared, labels)
+        repeats = repeated_volumes(prepared, network, count) if varied and count == DRAWN else {}
+        scans[count] = SegmentedScan(given.name, given.name, "", structures, repeats)
+        on_side[count] = sides(labels.protocol, truth, found.labels)
+        if count == DRAWN:
+            painted = FREESURFER.structures(found.labels), labels.protocol.structures(truth)
+            draw(work / f"{given.name}.png", volume, *painted)
+    return scans, on_side
 
 
-def overlaps(protocol: Protocol, truth: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    scores = dice(protocol.structures(truth), FREESURFER.structures(labels), len(COMPARED))
-    return dict(zip(COMPARED, scores, strict=True))
+def is_manual(scan: SegmentedScan) -> bool:
+    return scan.name.startswith("oasis")
 
 
-def sides(protocol: Protocol, truth: np.ndarray, found: Segmentation) -> dict[str, float]:
+def sides(protocol: Protocol, truth: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Return the share of voxels with sides that the network, and the mid-plane, give the right one."""
-    true, own = protocol.sides(truth), FREESURFER.sides(found.labels)
+    true, own = protocol.sides(truth), FREESURFER.sides(labels)
     sided = (true != 0) & (own != 0)
     halves = np.where(np.arange(len(true)) > MIDDLE, 1, -1)[:, None, None]
     by_plane = np.broadcast_to(halves, true.shape)[sided]
@@ -182,66 +127,31 @@ def plane(volume: np.ndarray, axis: int, place: int) -> np.ndarray:
     return np.take(volume, place, axis=axis)
 
 
-def agreement_table(table: pd.DataFrame, variant: str) -> pd.DataFrame:
-    """Return agreement over the people with manual labels: volumes, shares of the brain, and a baseline.
-
-    The baseline is the known volume of the brain: what a network can know of a structure without seeing it.
-    """
-    chosen = table[(table.variant == variant) & table.scan.str.startswith("oasis")]
-    if chosen.empty:
+def agreement_table(scans: Sequence[SegmentedScan]) -> pd.DataFrame:
+    """Return agreement with manual labels over people, by structure."""
+    manual = [scan for scan in scans if is_manual(scan)]
+    if not manual:
         return pd.DataFrame()
-    known, predicted, labelled = (
-        chosen.pivot(index="scan", columns="structure", values=values)
-        for values in ("known_ml", "predicted_ml", "labelled_ml")
-    )
-    known_shares, shares = (volumes.div(volumes.brain, axis=0) for volumes in (known, predicted))
-    rows = {}
-    for name in (*COMPARED, "brain"):
-        scores = agreement(known[name].to_numpy(), predicted[name].to_numpy())
-        others = {
-            "r of share": (known_shares[name], shares[name]),
-            "r of labels": (known[name], labelled[name]),
-            "r of known brain": (known[name], known.brain),
-        }
-        rows[name] = {
-            "known ml": known[name].mean(),
-            "predicted ml": predicted[name].mean(),
-            "labelled ml": labelled[name].mean(),
-            **{k: scores[k] for k in ("r", "slope", "bias_percent")},
-            **{k: agreement(one.to_numpy(), other.to_numpy())["r"] for k, (one, other) in others.items()},
-            "Dice": chosen[chosen.structure == name].dice.mean(),
-        }
-    return pd.DataFrame(rows).T
+    table = pd.DataFrame(summarise_anatomy(manual)["structures"]).T
+    return table[list(AGREEMENT)].astype(float).rename(columns=lambda name: name.replace("_", " "))
 
 
-def dice_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return Dice with labels of FreeSurfer by structure, for each scan and number of phases."""
-    chosen = table[table.variant.str.startswith("phases") & ~table.scan.str.startswith("oasis")]
-    return chosen.pivot(index="structure", columns=["scan", "variant"], values="dice").reindex(list(COMPARED))
+def freesurfer_table(scans: Sequence[SegmentedScan], value) -> pd.DataFrame:
+    """Return a value of each structure of the scans with labels of FreeSurfer."""
+    chosen = [scan for scan in scans if not is_manual(scan)]
+    return pd.DataFrame({s.name: {name: value(s.structures[name]) for name in MEASURED} for s in chosen})
 
 
-def volume_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted volumes in percent of those of FreeSurfer."""
-    chosen = table[(table.variant == DEFAULT) & ~table.scan.str.startswith("oasis")]
-    percent = chosen.assign(percent=100 * chosen.predicted_ml / chosen.known_ml)
-    return percent.pivot(index="structure", columns="scan", values="percent").reindex([*COMPARED, "brain"])
-
-
-def change_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return changes of volumes against the default, in percent, for other phases, masks and poses."""
-    chosen = table[table.scan.isin(VARIED)]
-    wide = chosen.pivot(index="structure", columns=["scan", "variant"], values="predicted_ml")
+def change_table(scans: Sequence[SegmentedScan]) -> pd.DataFrame:
+    """Return changes of volumes with phases, masks and poses, in percent."""
     changes = {
-        (scan, variant): 100 * (wide[scan, variant] / wide[scan, DEFAULT] - 1)
-        for scan, variant in wide.columns
-        if variant != DEFAULT
+        f"{scan.name} {change}": {
+            name: 100 * (volumes[name] / scan.volumes_ml[name] - 1) for name in MEASURED
+        }
+        for scan in scans
+        for change, volumes in scan.repeats.items()
     }
-    return pd.DataFrame(changes).reindex([*COMPARED, "brain"])
-
-
-def side_table(table: pd.DataFrame) -> pd.DataFrame:
-    chosen = table[table.variant.str.startswith("phases")]
-    return chosen.groupby("variant")[["side_network", "side_plane"]].mean()
+    return pd.DataFrame(changes)
 
 
 def cost_table(weights: Path, volume: Path, phases: list[int]) -> pd.DataFrame:
@@ -288,23 +198,22 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    network, rows = load_anatomy_network(args.weights), []
-    for scan in labelled_scans(args.data):
-        if args.only and scan.name not in args.only:
-            continue
-        prepared = prepare(scan.t1w, args.work / "volumes" / scan.name, stability=scan.name in VARIED)
-        rows += rows_of(scan, prepared, network, args.phases, args.work)
-    table = pd.DataFrame(rows)
-    table.to_csv(args.work / "anatomy.tsv", sep="\t", index=False, float_format="%.5g")
+    network, measured = load_anatomy_network(args.weights), {}
+    for given in given_scans(args.data):
+        if not args.only or given.name in args.only:
+            measured[given.name] = measure(given, network, args.phases, args.work)
+            print(f"{given.name} is measured", flush=True)
     for count in args.phases:
-        show(f"Manual labels, phases {count}", agreement_table(table, f"phases {count}"), 2)
-    show("Dice with FreeSurfer", dice_table(table), 3)
-    show("Volume, percent of FreeSurfer", volume_table(table), 1)
-    show("Change with phases, masks and poses, percent", change_table(table), 1)
-    show("Share of voxels on the right side", side_table(table), 4)
-    show(
-        "Cost by number of phases", cost_table(args.weights, prepared.folder / "given.nii.gz", args.phases), 2
-    )
+        scans = [by_count[count] for by_count, _ in measured.values()]
+        show(f"Manual labels, phases {count}", agreement_table(scans), 2)
+        show(f"Dice with FreeSurfer, phases {count}", freesurfer_table(scans, lambda s: s.dice), 3)
+        percent = freesurfer_table(scans, lambda s: 100 * s.volume_ml / s.known_ml)
+        show(f"Volume, percent of FreeSurfer, phases {count}", percent, 1)
+        show("Change of volumes, percent", change_table(scans), 1)
+        shares = pd.DataFrame({name: by_count[count] for name, (_, by_count) in measured.items()}).T
+        show(f"Share of voxels on the right side, phases {count}", shares, 4)
+    largest = args.work / "volumes" / next(iter(measured)) / "given.nii.gz"
+    show("Cost by number of phases", cost_table(args.weights, largest, args.phases), 2)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,18 @@ from neurofm_bids.cli.arguments import Commands, add_command, add_options, safet
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, option
-from neurofm_bids.pretrain.settings import Calibration, Evaluation, Synthesis, Training
+from neurofm_bids.pretrain.settings import (
+    AnatomyEvaluation,
+    Calibration,
+    Evaluation,
+    Synthesis,
+    Training,
+)
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 
 __all__ = ["add_commands"]
+
+_OF_SEGMENTATIONS, _OF_FEATURES = ("labels", "protocol", "phases"), ("model", "views")
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,12 @@ def add_commands(commands: Commands) -> None:
     add_command(commands, "export", "write the trained weights as safetensors", _export, _Export)
     about = "give volumes of a segmentation network intervals, from synthetic brains of held-out maps"
     add_command(commands, "calibrate", about, _calibrate, Calibration)
-    about = "compare predictions with the age, sex and volumes in participants.tsv"
+    about = (
+        "compare predictions with the age, sex and volumes in participants.tsv, or segmentations with labels"
+    )
     parser = add_command(commands, "evaluate", about, _evaluate, Evaluation)
     add_options(parser, Processing, "model", "weights", "views")
+    add_options(parser, AnatomyEvaluation, *_OF_SEGMENTATIONS)
 
 
 def _synthesize(given: Mapping[str, Any]) -> Exit:
@@ -72,6 +83,20 @@ def _calibrate(given: Mapping[str, Any]) -> Exit:
 
 
 def _evaluate(given: Mapping[str, Any]) -> Exit:
+    is_segmentation = "labels" in given
+    for name in _OF_FEATURES if is_segmentation else _OF_SEGMENTATIONS:
+        if name in given:
+            together = "cannot be used with" if is_segmentation else "needs"
+            raise NeuroFMError(f"--{name} {together} --labels", fix="Leave it out.", code=Exit.USAGE)
+    report, failed = _evaluate_anatomy(given) if is_segmentation else _evaluate_features(given)
+    if report is None:
+        raise NeuroFMError("no scan could be evaluated", where=given["bids_dir"], fix="See the errors above.")
+    sys.stdout.write(f"{report}\n")
+    return Exit.SOME_FAILED if failed else Exit.OK
+
+
+def _evaluate_features(given: Mapping[str, Any]) -> tuple[Path | None, dict[str, str]]:
+    """Return the report, None if no scan could be evaluated, and the failures by scan."""
     from neurofm_bids.model.weights import identify
     from neurofm_bids.pretrain.evaluation.dataset import evaluate
     from neurofm_bids.pretrain.evaluation.report import write_evaluation
@@ -79,7 +104,14 @@ def _evaluate(given: Mapping[str, Any]) -> Exit:
     settings, processing = make(Evaluation, given), make(Processing, given)
     _, sha256 = identify(processing.model, processing.weights)
     scans, failed = evaluate(settings, processing)
-    if not scans:
-        raise NeuroFMError("no scan could be evaluated", where=settings.bids_dir, fix="See the errors above.")
-    sys.stdout.write(f"{write_evaluation(scans, failed, settings.out, processing, sha256)}\n")
-    return Exit.SOME_FAILED if failed else Exit.OK
+    return write_evaluation(scans, failed, settings.out, processing, sha256) if scans else None, failed
+
+
+def _evaluate_anatomy(given: Mapping[str, Any]) -> tuple[Path | None, dict[str, str]]:
+    """Return the same for segmentations."""
+    from neurofm_bids.pretrain.evaluation.anatomy import evaluate_anatomy
+    from neurofm_bids.pretrain.evaluation.anatomy_report import write_anatomy_evaluation
+
+    settings = make(AnatomyEvaluation, given)
+    scans, failed = evaluate_anatomy(settings)
+    return write_anatomy_evaluation(scans, failed, settings) if scans else None, failed

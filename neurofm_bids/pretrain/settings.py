@@ -10,7 +10,9 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, whole_number
 from neurofm_bids.pretrain.training.recipe import Recipe
 
-__all__ = ["Calibration", "Evaluation", "Synthesis", "Training"]
+__all__ = ["AnatomyEvaluation", "Calibration", "Evaluation", "Synthesis", "Training"]
+
+_ANY_PROTOCOL = "auto"
 
 
 def _label_maps() -> tuple[Path, ...]:
@@ -96,16 +98,69 @@ class Calibration(_LabelMaps):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class _Evaluated:
+    """A dataset on which weights are evaluated."""
+
+    bids_dir: Path = option(convert=Path, help="a raw BIDS dataset")
+    out: Path = option(convert=Path, help="folder for preprocessed volumes, tables and the report")
+    nprocs: int = option("--nprocs", default=1, convert=whole_number(), help="scans preprocessed in parallel")
+    stability: bool = option(
+        "--stability",
+        default=False,
+        help="also use other brain masks, lattice phases and rotations; with --labels, also larger voxels, "
+        "noise and a bias field",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(_Evaluated):
     """A dataset on which a model is evaluated.
 
     Its ``participants.tsv`` may have the columns ``age``, ``sex``, ``brain_volume_mm3``,
     ``ventricular_volume_mm3`` and ``stripping``.
     """
 
-    bids_dir: Path = option(convert=Path, help="a raw BIDS dataset")
-    out: Path = option(convert=Path, help="folder for preprocessed volumes, tables and the report")
-    nprocs: int = option("--nprocs", default=1, convert=whole_number(), help="scans preprocessed in parallel")
-    stability: bool = option(
-        "--stability", default=False, help="also use other brain masks, lattice phases and rotations"
+
+@dataclass(frozen=True, kw_only=True)
+class AnatomyEvaluation(_Evaluated):
+    """A dataset on which the segmentation network is evaluated."""
+
+    weights: Path | None = None
+    labels: Path | None = option(
+        "--labels",
+        default=None,
+        convert=Path,
+        metavar="FOLDER",
+        help="derivatives with label images (dseg), with which the segmentations of --weights are compared",
     )
+    protocol: str = option(
+        "--protocol",
+        default=_ANY_PROTOCOL,
+        choices=(_ANY_PROTOCOL, "freesurfer", "neuromorphometrics"),
+        help="codes of the label images",
+    )
+    phases: int = option(
+        "--phases", default=2, convert=int, choices=(1, 2, 8), help="lattice phases of a segmentation"
+    )
+
+    @property
+    def protocol_name(self) -> str | None:
+        """Name of the protocol, None to detect it."""
+        return None if self.protocol == _ANY_PROTOCOL else self.protocol
+
+    @property
+    def inputs(self) -> tuple[Path, Path]:
+        """Folder of label images, and file of weights.
+
+        Raises
+        ------
+        NeuroFMError
+            One of them is not given.
+        """
+        if self.labels is None or self.weights is None:
+            raise NeuroFMError(
+                "the evaluation of a segmentation network needs label images and weights",
+                fix="Use --labels and --weights.",
+                code=Exit.USAGE,
+            )
+        return self.labels.absolute(), self.weights

@@ -59,6 +59,7 @@ def plot_agreement(
     name: str,
     description: str,
     far: Sequence[int] = (),
+    margin: float = 2.0,
 ) -> str:
     """Draw predicted against known values, both of shape (n,), with the line of identity.
 
@@ -72,11 +73,13 @@ def plot_agreement(
         Identifier of the figure within its page, and its description for screen readers.
     far
         Places of the scans to draw in red, the farthest from the line first: the first few are named.
+    margin
+        Smallest space around the points.
     """
     with new_figure((5.4, 4.8)) as figure:
         axes = figure.add_subplot()
         both = np.concatenate([known, predicted])
-        margin = max(2.0, 0.06 * float(np.ptp(both)))
+        margin = max(margin, 0.06 * float(np.ptp(both)))
         ends = (float(both.min()) - margin, float(both.max()) + margin)
         axes.plot(ends, ends, color=GREY, linewidth=1, linestyle="--", label="identity")
         points(axes, known, predicted, far)

@@ -147,6 +147,8 @@ REACHED = [
     (["--use-plugin", "{folder}/plugin.yml"], "use_plugin", "{folder}/plugin.yml"),
     (["--weights", "{folder}/w.h5"], "weights", "{folder}/w.h5"),
     (["--precision", "bfloat16"], "precision", "bfloat16"),
+    (["--no-anatomy"], "no_anatomy", True),
+    (["--anatomy-phases", "8"], "anatomy_phases", 8),
     (["-v", "-v"], "verbose", 2),
 ]
 

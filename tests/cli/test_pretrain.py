@@ -5,7 +5,7 @@ import pytest
 from neurofm_bids.cli.arguments import Parser
 from neurofm_bids.cli.pretrain import add_commands
 from neurofm_bids.cli.tools import main
-from neurofm_bids.pretrain.settings import Synthesis, Training
+from neurofm_bids.pretrain.settings import AnatomyEvaluation, Synthesis, Training
 from neurofm_bids.pretrain.training.recipe import SMOKE, Recipe
 
 RUN = ["pretrain", "train", "RUN", "--maps", "MAPS"]
@@ -89,3 +89,37 @@ def test_the_options_of_evaluation_are_checked(bids_dataset, tmp_path, caplog):
     assert "no participant has a known age, sex or volume" in caplog.text
     assert main([*command[:3], str(root / "out")]) == 65
     assert main([*command, "--views", "0"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--labels", "L"], "Use --labels and --weights"),
+        (["--labels", "L", "--weights", "W", "--views", "2"], "--views cannot be used with --labels"),
+        (["--labels", "L", "--weights", "W", "--protocol", "x"], "invalid choice"),
+        (["--labels", "L", "--weights", "W", "--phases", "3"], "invalid choice: 3 (choose from 1, 2, 8)"),
+        (["--phases", "2"], "--phases needs --labels"),
+        (["--protocol", "freesurfer"], "--protocol needs --labels"),
+    ],
+)
+def test_the_options_of_segmentations_go_together(bids_dataset, tmp_path, caplog, options, message):
+    root = bids_dataset("sub-1/anat/sub-1_T1w.nii.gz")
+    assert main(["pretrain", "evaluate", str(root), str(tmp_path / "out"), *options]) == 64
+    assert message in caplog.text
+
+
+def test_segmentations_are_evaluated_with_the_options(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def evaluate_anatomy(settings):
+        calls.append(settings)
+        return ["scan"], {"sub-2": "broken"}
+
+    room = "neurofm_bids.pretrain.evaluation"
+    monkeypatch.setattr(f"{room}.anatomy.evaluate_anatomy", evaluate_anatomy)
+    monkeypatch.setattr(f"{room}.anatomy_report.write_anatomy_evaluation", lambda *given: tmp_path / "report")
+    command = ["pretrain", "evaluate", "BIDS", "OUT", "--labels", "L", "--weights", "W", "--phases", "8"]
+    assert main(command) == 1
+    assert capsys.readouterr().out == f"{tmp_path / 'report'}\n"
+    paths = {name: Path(value) for name, value in (("bids_dir", "BIDS"), ("out", "OUT"))}
+    assert calls == [AnatomyEvaluation(**paths, labels=Path("L"), weights=Path("W"), phases=8)]

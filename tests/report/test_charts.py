@@ -27,6 +27,14 @@ def test_agreement_names_the_first_of_the_far_scans():
     assert FAR in agreement(far=[1])
 
 
+def test_small_values_fill_the_figure():
+    known = np.array([0.5, 0.7, 0.9])
+    for margin, inside in ((2.0, False), (0.05, True)):
+        drawing = plot_agreement(known, known, "abc", ("x", "y"), "n", "A figure", margin=margin)
+        ticks = [float(text) for text in texts(drawing) if re.fullmatch(r"\d+\.\d+", text)]
+        assert (max(ticks) < 1.0) is inside
+
+
 @pytest.mark.parametrize(("n", "bitmap"), [(10, False), (MANY + 1, True)])
 def test_many_points_are_one_bitmap(n, bitmap):
     assert ("data:image/png" in agreement(n)) is bitmap

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.discovery import Scan, find_scans
-from neurofm_bids.config import Config, Processing
+from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
 from neurofm_bids.pipeline.task import identity
 from neurofm_bids.pretrain.evaluation.perturbations import poses
 from neurofm_bids.pretrain.evaluation.prepared_scan import PreparedScan, prepare
+from neurofm_bids.pretrain.evaluation.scans import evaluate_each, in_processes, select_scans
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
 from neurofm_bids.pretrain.settings import Evaluation
 
 __all__ = ["evaluate"]
 
-_log = logging.getLogger("neurofm_bids")
 _COLUMNS = {"ventricular_volume": "ventricular_volume_mm3", "brain_volume": "brain_volume_mm3"}
 _ML = 1000.0
 
@@ -50,30 +46,20 @@ def evaluate(settings: Evaluation, processing: Processing) -> tuple[list[Evaluat
     NeuroFMError
         There is no dataset, nothing is known of its participants, or the weights cannot be used.
     """
-    root, out = settings.bids_dir.absolute(), settings.out.absolute()
-    if out.is_relative_to(root) and not out.is_relative_to(root / "derivatives"):
-        raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Use another folder.")
-    selection = find_scans(Config(bids_dir=root, out_dir=out))
-    covariates = Covariates(root)
-    known = _known_values(covariates, selection.scans)
+    scans, failed = select_scans(settings.bids_dir, settings.out)
+    root, folder = settings.bids_dir.absolute(), settings.out.absolute() / "volumes"
+    known = _known_values(Covariates(root), scans)
     stability = settings.stability
     if not stability:
         _check_known(root, known)
     encoder = Encoder(load_model(processing.model, processing.weights), processing)
-    without_scan = [participant for participant in selection.skipped if participant.scan is None]
-    failed = {bad.path.name: f"{bad.reason}. {bad.fix}" for bad in (*selection.refused, *without_scan)}
-    evaluated = []
-    preprocessed = _preprocess_all(selection.scans, out / "volumes", settings.nprocs, stability)
-    for scan, prepared in zip(selection.scans, preprocessed, strict=True):
-        try:
-            if isinstance(prepared, NeuroFMError):
-                raise prepared
-            evaluated.append(_evaluate(scan, known[scan], prepared, encoder, processing.views, stability))
-            _log.info("%s: evaluated", scan.stem)
-        except NeuroFMError as error:
-            failed[scan.stem] = str(error)
-            _log.error("%s: %s", scan.stem, error)
-    return evaluated, failed
+    calls = [(scan.path, folder / scan.stem, stability) for scan in scans]
+    return evaluate_each(
+        scans,
+        in_processes(_prepare, calls, settings.nprocs),
+        lambda scan, prepared: _evaluate(scan, known[scan], prepared, encoder, processing.views, stability),
+        failed,
+    )
 
 
 @dataclass(frozen=True)
@@ -117,31 +103,9 @@ def _number(value: object) -> float:
         return math.nan
 
 
-def _preprocess_all(
-    scans: Sequence[Scan], folder: Path, nprocs: int, stability: bool
-) -> Iterator[PreparedScan | NeuroFMError]:
-    """Yield for each scan its volumes, or why there are none."""
-    calls = [(scan.path, folder / scan.stem, stability) for scan in scans]
-    if nprocs == 1:
-        yield from map(_preprocess, calls)
-        return
-    with ProcessPoolExecutor(nprocs, mp_context=get_context("forkserver")) as pool:
-        for future in [pool.submit(_preprocess, call) for call in calls]:
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                yield NeuroFMError(
-                    "a worker process was killed, possibly for lack of memory",
-                    fix="Run the command again with fewer --nprocs.",
-                )
-
-
-def _preprocess(call: tuple[Path, Path, bool]) -> PreparedScan | NeuroFMError:
+def _prepare(call: tuple[Path, Path, bool]) -> PreparedScan:
     path, folder, stability = call
-    try:
-        return prepare(path, folder, stability=stability)
-    except NeuroFMError as error:
-        return error
+    return prepare(path, folder, stability=stability)
 
 
 def _evaluate(

@@ -48,8 +48,11 @@ class PreparedScan:
 
     def volume(self, mask: str = _GIVEN) -> NDArray[np.float32]:
         """Return the volume of a mask, (256, 256, 256)."""
-        image = nib.Nifti1Image.from_filename(self.folder / f"{mask}.nii.gz")
-        return np.asarray(image.dataobj, dtype=np.float32)
+        return np.asarray(self.image(mask).dataobj, dtype=np.float32)
+
+    def image(self, mask: str = _GIVEN) -> nib.Nifti1Image:
+        """Return the image of a mask on the model grid."""
+        return nib.Nifti1Image.from_filename(self.folder / f"{mask}.nii.gz")
 
 
 def prepare(path: Path, folder: Path, *, stability: bool) -> PreparedScan:

@@ -10,11 +10,21 @@ from numpy.typing import NDArray
 
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 
-__all__ = ["COMPARED", "FREESURFER", "NEUROMORPHOMETRICS", "Protocol", "predicted_ml"]
+__all__ = [
+    "COMPARED",
+    "FREESURFER",
+    "HIGHEST_CODE",
+    "NEUROMORPHOMETRICS",
+    "PROTOCOLS",
+    "Protocol",
+    "detect_protocol",
+    "predicted_ml",
+]
 
 _Codes = Mapping[str, tuple[int, ...]]
 _ML = 1000.0
-_MOST = 3000  # codes; the parcels of FreeSurfer are the largest
+HIGHEST_CODE = 2999  # the parcels of FreeSurfer's cortex are the largest
+_LEAST_KNOWN, _LEAST_STRUCTURES = 0.9, 8  # of the labelled voxels, and of the structures
 
 # What all protocols have, and the structures of the network that are summed for it.
 COMPARED = {
@@ -56,15 +66,21 @@ class Protocol:
 
     def structures(self, labels: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the number of the structure in :data:`COMPARED`, from 1, or 0, of each voxel."""
-        numbers = np.zeros(_MOST, dtype=np.uint8)
+        numbers = np.zeros(HIGHEST_CODE + 1, dtype=np.uint8)
         for codes in (self.left, self.right, self.middle):
             for name, members in codes.items():
                 numbers[list(members)] = list(COMPARED).index(name) + 1
         return np.asarray(numbers[labels])
 
+    def known_share(self, labels: NDArray[np.integer]) -> float:
+        """Return the share of the labelled voxels whose code the protocol has."""
+        labelled = np.count_nonzero(labels)
+        known = np.count_nonzero(self.structures(labels)) + np.count_nonzero(np.isin(labels, self.fluid))
+        return known / labelled if labelled else 0.0
+
     def sides(self, labels: NDArray[np.integer]) -> NDArray[np.int8]:
         """Return 1 on the left, -1 on the right and 0 where there are no sides."""
-        sides = np.zeros(_MOST, dtype=np.int8)
+        sides = np.zeros(HIGHEST_CODE + 1, dtype=np.int8)
         for codes, side in ((self.left, 1), (self.right, -1)):
             sides[[code for members in codes.values() for code in members]] = side
         return np.asarray(sides[labels])
@@ -134,11 +150,25 @@ NEUROMORPHOMETRICS = Protocol(
     fluid=(15, 46),
 )
 
+PROTOCOLS = {"freesurfer": FREESURFER, "neuromorphometrics": NEUROMORPHOMETRICS}
+
+
+def detect_protocol(labels: NDArray[np.integer]) -> str | None:
+    """Return the name of the protocol that has the codes of a label image, None if no protocol does.
+
+    It has those of 90 % of the labelled voxels, and eight structures of :data:`COMPARED` are there.
+    """
+    shares = {name: protocol.known_share(labels) for name, protocol in PROTOCOLS.items()}
+    name = max(shares, key=lambda one: shares[one])
+    present = np.unique(PROTOCOLS[name].structures(labels))
+    fits = shares[name] >= _LEAST_KNOWN and np.count_nonzero(present) >= _LEAST_STRUCTURES
+    return name if fits else None
+
 
 def predicted_ml(volumes_mm3: NDArray[np.float64]) -> dict[str, float]:
-    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,)."""
+    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,) or with CSF (43,)."""
     by_structure = dict.fromkeys((s.name for s in STRUCTURES), 0.0)
-    for region, volume in zip(REGIONS, volumes_mm3, strict=True):
+    for region, volume in zip(REGIONS, volumes_mm3, strict=False):
         by_structure[STRUCTURES[region.structure].name] += float(volume) / _ML
     volumes = {name: sum(by_structure[m] for m in members) for name, members in COMPARED.items()}
     fluid = sum(volumes[name] for name in _VENTRICLES)

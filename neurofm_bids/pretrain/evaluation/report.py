@@ -18,7 +18,7 @@ from neurofm_bids.report.render import render
 from neurofm_bids.storage.atomic import write_json, write_text
 from neurofm_bids.storage.tables import table_text
 
-__all__ = ["write_evaluation"]
+__all__ = ["shown_number", "write_evaluation"]
 
 _TITLES = {  # title, unit in the report, unit in the names of columns
     "age": ("Age", "years", "years"),
@@ -75,7 +75,7 @@ def write_evaluation(
         "views": views,
         "count": len(scans),
         "participants": len({s.participant for s in scans}),
-        "baselines": [(_BASELINES[k], _number(v)) for k, v in summary["baselines"].items()],
+        "baselines": [(_BASELINES[k], shown_number(v)) for k, v in summary["baselines"].items()],
         "sections": [_section(target, scans, summary["groups"]) for target in TARGETS],
         "repeat_heads": [f"{_TITLES[t][0].lower()} ({_TITLES[t][1]})" for t in summary["repeatability"]],
         "repeats": _repeats(summary["repeatability"]),
@@ -105,7 +105,7 @@ def _section(target: str, scans: Sequence[EvaluatedScan], groups: Mapping[str, A
         "title": _TITLES[target][0],
         "figure": _figure(target, scans) if target != "sex" else None,
         "heads": [_METRICS[m] for m in metrics],
-        "rows": [(name, [_number(scores[m]) for m in metrics]) for name, scores in rows.items()],
+        "rows": [(name, [shown_number(scores[m]) for m in metrics]) for name, scores in rows.items()],
     }
 
 
@@ -137,7 +137,12 @@ def _repeats(repeatability: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _number(value: float | None) -> str:
+def shown_number(value: float | None) -> str:
+    """Return a score as it is shown in a table.
+
+    >>> [shown_number(value) for value in (None, 3, 0.9123, 51.26)]
+    ['n/a', '3', '0.912', '51.3']
+    """
     if value is None:
         return "n/a"
     return str(value) if isinstance(value, int) else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

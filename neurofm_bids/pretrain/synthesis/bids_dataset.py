@@ -22,7 +22,7 @@ from neurofm_bids.storage.atomic import write_json, write_nifti, write_text
 from neurofm_bids.storage.tables import table_text
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["write_dataset"]
+__all__ = ["nifti_image", "write_dataset"]
 
 _COLUMNS = {
     "age": {"Description": "Age; n/a if volumes were drawn without regard to age and sex", "Units": "year"},
@@ -109,14 +109,18 @@ def _start_dataset(out: Path, description: dict[str, Any], count: int) -> None:
     write_json(out / "participants.json", _COLUMNS)
 
 
-def _write_image(path: Path, synthetic: SyntheticImage) -> None:
-    """Write the image on the model grid, int16, white matter near 1000."""
+def nifti_image(synthetic: SyntheticImage) -> nib.Nifti1Image:
+    """Return an image of 1 mm on the model grid, int16, white matter near 1000."""
     cube = np.zeros((CUBE_MM,) * 3, dtype=np.int16)
     box = tuple(slice(s, s + n) for s, n in zip(synthetic.shape.start, synthetic.shape.size, strict=True))
     cube[box] = np.clip(synthetic.image.cpu().numpy() * 1000, 0, 32767).astype(np.int16)
     image = nib.Nifti1Image(cube, GRID_AFFINE)
     image.header.set_xyzt_units("mm", "sec")
-    write_nifti(path, image)
+    return image
+
+
+def _write_image(path: Path, synthetic: SyntheticImage) -> None:
+    write_nifti(path, nifti_image(synthetic))
     write_json(path.with_name(f"{path.name.removesuffix('.nii.gz')}.json"), {"SkullStripped": True})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,7 @@ def generate_image(
     step_mm: int,
     device: torch.device | str = "cpu",
     style: str | None = None,
+    effect: Mapping[str, float] | None = None,
 ) -> SyntheticImage:
     """Generate the image of an index; other parameters as for :func:`generate_sample`.
 
@@ -118,9 +119,11 @@ def generate_image(
         Voxel size: 2 (the lattice) or 1.
     style
         One of :data:`~neurofm_bids.pretrain.synthesis.skull_stripping.STYLES` instead of a random one.
+    effect
+        Changes of regions, see :func:`~neurofm_bids.pretrain.synthesis.population.draw_person`.
     """
     rng = RandomFields((seed, index), device)
-    person = draw_person(rng)
+    person = draw_person(rng, effect=effect)
     anatomy = choose_anatomy(anatomies, person, rng)
     shape = make_shape(anatomy, person, rng, step_mm)
     mask, style = draw_mask(shape, rng, style)

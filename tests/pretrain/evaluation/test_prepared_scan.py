@@ -1,34 +1,10 @@
-from types import SimpleNamespace
-
 import nibabel as nib
 import numpy as np
-import pytest
 
 from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
 from neurofm_bids.storage.atomic import write_json
 from neurofm_bids.storage.text import read_json
-from tests.pretrain.evaluation.phantom import phantom
-
-RIGID = nib.affines.from_matvec(np.eye(3), [1.0, -2.5, 3.0])
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """Replace preprocessing by a phantom that is moved by a known matrix; return the list of its calls."""
-    image, mask, _ = phantom()
-    calls = []
-
-    def run_in_memory(task, outputs):
-        calls.append(task.source)
-        return {
-            "corrected": image,
-            "mask": mask,
-            "registration": SimpleNamespace(rigid=RIGID.tolist()),
-            "brain_extraction": SimpleNamespace(volume_mm3=1.4e6),
-        }
-
-    monkeypatch.setattr("neurofm_bids.pipeline.in_memory.run_in_memory", run_in_memory)
-    return calls
+from tests.pretrain.evaluation.phantom import RIGID, phantom
 
 
 def test_the_matrix_leads_from_the_image_to_the_volume(tmp_path, runs):

@@ -7,6 +7,8 @@ from neurofm_bids.pretrain.evaluation.protocols import (
     COMPARED,
     FREESURFER,
     NEUROMORPHOMETRICS,
+    PROTOCOLS,
+    detect_protocol,
     predicted_ml,
 )
 
@@ -58,6 +60,24 @@ def test_no_code_has_two_meanings_and_no_structure_is_missing(protocol):
 def test_all_labels_of_the_segmentation_are_compared():
     codes = np.array([code for label in LABELS if label.structures for code in (label.left, label.right)])
     assert FREESURFER.structures(codes).all()
+
+
+def codes_of(protocol):
+    groups = (protocol.left, protocol.right, protocol.middle)
+    return np.array([0, *(code for group in groups for codes in group.values() for code in codes)])
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_a_protocol_is_detected_by_its_codes(name):
+    codes = codes_of(PROTOCOLS[name])
+    assert detect_protocol(codes) == name
+    assert detect_protocol(np.concatenate([codes, codes[1:], np.full(len(codes) // 9, 2900)])) == name
+    assert detect_protocol(np.concatenate([codes, np.full(len(codes), 2900)])) is None
+
+
+@pytest.mark.parametrize("codes", [[0], [0, 1, 2, 3], [2, 41, 3, 42], [0, 1, 1, 1]])
+def test_tissues_and_masks_are_of_no_protocol(codes):
+    assert detect_protocol(np.array(codes)) is None
 
 
 def test_volumes_of_labels():

@@ -4,7 +4,9 @@ import sys
 import pytest
 import torch
 
-from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, generate_sample
+from neurofm_bids.anatomy.regions import REGIONS
+from neurofm_bids.pretrain.synthesis.generator import GENERATOR_VERSION, generate_image, generate_sample
+from neurofm_bids.pretrain.synthesis.truth import region_volumes_ml
 from neurofm_bids.resources import torch_threads
 
 LATTICE_VOXELS = 128**3
@@ -55,3 +57,18 @@ def test_samples_depend_on_seed_and_index_only(anatomies, maps, cache, tmp_path)
     )
     subprocess.run([sys.executable, "-c", code, str(maps), str(cache), str(tmp_path)], check=True)
     assert torch.equal(sample.box, torch.load(tmp_path / "box.pt", weights_only=True))
+
+
+def test_an_effect_changes_the_planted_region_and_not_the_person(anatomies):
+    plain, planted = (
+        generate_image(anatomies, 1, 3, step_mm=2, effect=effect) for effect in (None, {"thalamus": -2.0})
+    )
+    assert (planted.person.age_years, planted.person.cranium_ml) == (
+        plain.person.age_years,
+        plain.person.cranium_ml,
+    )
+    names = [region.name for region in REGIONS]
+    before, after = (region_volumes_ml(image.shape) for image in (plain, planted))
+    for side in ("left", "right"):
+        index = names.index(f"{side}_thalamus")
+        assert after[index] < 0.9 * before[index]
