@@ -166,7 +166,7 @@ def detect_protocol(labels: NDArray[np.integer]) -> str | None:
 
 
 def predicted_ml(volumes_mm3: NDArray[np.float64]) -> dict[str, float]:
-    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,) or with CSF (43,)."""
+    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,) or (43,)."""
     by_structure = dict.fromkeys((s.name for s in STRUCTURES), 0.0)
     for region, volume in zip(REGIONS, volumes_mm3, strict=False):
         by_structure[STRUCTURES[region.structure].name] += float(volume) / _ML
