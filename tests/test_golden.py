@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids import NeuroFM
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from tests import golden
 
@@ -22,6 +23,23 @@ def test_results_change_only_with_the_pipeline_version(shared):
     assert changed == [], (
         "raise PIPELINE_VERSION in neurofm_bids/pipeline/steps.py, then write tests/data anew"
     )
+
+
+@pytest.mark.realdata
+def test_a_segmentation_alone_has_the_same_volumes_and_both_sides(shared):
+    image = nib.load(shared / golden.SCAN)
+    found = NeuroFM("open-s", device="cpu").segment(image)
+    volumes = {name: volume.mm3 for name, volume in found.anatomy.volumes.items()}
+    assert volumes == pytest.approx(KEPT["volumes"], rel=1e-4)
+    codes = np.asarray(found.labels.dataobj)
+    assert found.labels.shape == image.shape
+    assert {3, 42, 17, 53, 16} <= set(np.unique(codes).astype(int))
+    mm3 = np.prod(image.header.get_zooms()[:3]) * np.count_nonzero(codes == 17)
+    assert mm3 == pytest.approx(volumes["left_hippocampus"], rel=0.1)
+    left, right = (
+        nib.affines.apply_affine(image.affine, np.argwhere(codes == code).mean(axis=0)) for code in (17, 53)
+    )
+    assert right[0] - left[0] > 30  # mm, in RAS+
 
 
 @pytest.mark.slow

@@ -340,6 +340,7 @@ def test_reports_only_takes_outputs_of_other_settings(dataset, out):
     [
         (("--views", "3"), "made with views=2, now 3"),
         (("--views", "2", "--encode-space", "native"), "made with encode_space=rigid, now native"),
+        (("--views", "2", "--no-anatomy"), "made with no_anatomy=False, now True"),
         (("--views", "2", "--force"), "forced"),
     ],
 )
