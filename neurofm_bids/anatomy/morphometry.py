@@ -92,7 +92,7 @@ def conformal_factor(
     confidence: NDArray[np.float64],
     share: float = 0.95,
 ) -> float | None:
-    """Return the ``k`` of :func:`measure` for one volume; None if no brain has it.
+    """Return the ``k`` of :func:`measure` for one volume; None if too few brains have it.
 
     Parameters
     ----------
@@ -102,8 +102,6 @@ def conformal_factor(
         Of further brains that the interval is to hold.
     """
     there = (true > 0) & (found > 0)
-    if not there.any():
-        return None
     errors = np.abs(np.log(found[there] / true[there])) / np.maximum(1 - confidence[there], _LEAST)
     rank = math.ceil((len(errors) + 1) * share)
-    return float(np.sort(errors)[min(rank, len(errors)) - 1])
+    return float(np.sort(errors)[rank - 1]) if rank <= len(errors) else None

@@ -23,6 +23,32 @@ _VOXEL_MM3 = 8.0  # of a lattice
 _DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
 
 
+# FreeSurferColorLUT.txt, without sides
+_NAMES = {
+    0: "Unknown",
+    2: "Cerebral-White-Matter",
+    3: "Cerebral-Cortex",
+    4: "Lateral-Ventricle",
+    5: "Inf-Lat-Vent",
+    7: "Cerebellum-White-Matter",
+    8: "Cerebellum-Cortex",
+    10: "Thalamus",
+    11: "Caudate",
+    12: "Putamen",
+    13: "Pallidum",
+    14: "3rd-Ventricle",
+    15: "4th-Ventricle",
+    16: "Brain-Stem",
+    17: "Hippocampus",
+    18: "Amygdala",
+    24: "CSF",
+    26: "Accumbens-area",
+    28: "VentralDC",
+    192: "Corpus_Callosum",
+}
+_WHOLE = {251: 192}  # the code of the whole structure, where that of the regions is a part
+
+
 @dataclass(frozen=True)
 class _Label:
     """What a voxel can be: codes of FreeSurfer on both sides, and the structures that are summed for it."""
@@ -36,29 +62,30 @@ def _labels() -> tuple[_Label, ...]:
     """Return background, CSF, the cortex of all lobes, and the other structures."""
     lobes = tuple(index for index, structure in enumerate(STRUCTURES) if structure.kind == "cortex")
     others = (
-        _Label(structure.left[0], (structure.right or structure.left)[0], (index,))
+        _Label(_written(structure.left), _written(structure.right or structure.left), (index,))
         for index, structure in enumerate(STRUCTURES)
         if index not in lobes
     )
     return (_Label(0, 0), _Label(24, 24), _Label(3, 42, lobes), *others)
 
 
+def _written(codes: tuple[int, ...]) -> int:
+    return _WHOLE.get(codes[0], codes[0])
+
+
 LABELS = _labels()
 
 
 def label_names() -> dict[int, str]:
-    """Return the name in FreeSurfer's style of each code of :attr:`Segmentation.labels`.
+    """Return the name in FreeSurferColorLUT.txt of each code of :attr:`Segmentation.labels`.
 
-    >>> label_names()[17], label_names()[16]
-    ('Left-Hippocampus', 'Brainstem')
+    >>> label_names()[53], label_names()[16]
+    ('Right-Hippocampus', 'Brain-Stem')
     """
-    names = {0: "Unknown", 24: "CSF", 3: "Left-Cerebral-Cortex", 42: "Right-Cerebral-Cortex"}
-    for label in LABELS:
-        if len(label.structures) == 1:
-            words = STRUCTURES[label.structures[0]].name.split("_")
-            name = "-".join(word.capitalize() for word in words)
-            sides = {label.left: f"Left-{name}", label.right: f"Right-{name}"}
-            names |= sides if label.left != label.right else {label.left: name}
+    names = {label.left: _NAMES[label.left] for label in LABELS}
+    sided = [label for label in LABELS if label.left != label.right]
+    names |= {label.left: f"Left-{_NAMES[label.left]}" for label in sided}
+    names |= {label.right: f"Right-{_NAMES[label.left]}" for label in sided}
     return dict(sorted(names.items()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from neurofm_bids.anatomy.network import AnatomyArchitecture, AnatomyNet
     from neurofm_bids.storage.weights_file import WeightsFile
 
-__all__ = ["AnatomyModel", "load_anatomy_model", "load_anatomy_network", "save_anatomy_network"]
+__all__ = [
+    "AnatomyModel",
+    "bundled_sha256",
+    "load_anatomy_model",
+    "load_anatomy_network",
+    "save_anatomy_network",
+]
 
 _BUNDLED = "data/weights/open-anatomy.safetensors"
 _COPY = "Get a new copy of the file."
@@ -50,13 +57,29 @@ def load_anatomy_model(path: Path | None = None) -> AnatomyModel:
     NeuroFMError
         The file cannot be read, is damaged, or is not of this network and these classes.
     """
-    path = path or Path(str(files("neurofm_bids"))) / _BUNDLED
+    path = path or _bundled()
     digest = _sha256(path)
     file = read_weights(path)
     calibration = file.provenance.get("calibration", {})
     if not isinstance(calibration, dict) or not all(isinstance(k, float) for k in calibration.values()):
         raise NeuroFMError("the calibration is not a number for each volume", where=path, fix=_COPY)
     return AnatomyModel(_network(path, file), calibration, digest)
+
+
+@cache
+def bundled_sha256() -> str:
+    """Return the SHA-256 of the bundled weights.
+
+    Raises
+    ------
+    NeuroFMError
+        They cannot be read.
+    """
+    return _sha256(_bundled())
+
+
+def _bundled() -> Path:
+    return Path(str(files("neurofm_bids"))) / _BUNDLED
 
 
 def save_anatomy_network(network: AnatomyNet, target: Path, provenance: Mapping[str, Any]) -> None:

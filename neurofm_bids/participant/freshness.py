@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
@@ -66,9 +67,12 @@ def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
     values = read_json(out.path(scan, "predictions"))
     if values["Provenance"] != provenance:
         return Reason(Cause.DAMAGED, "its outputs come from different runs")
-    made, processing = ScanRecord.from_dict(values).provenance, config.processing
+    record, processing = ScanRecord.from_dict(values), config.processing
+    made = record.provenance
     if made.model.weights_sha256 != weights_sha256:
         return Reason(Cause.WEIGHTS, "made with other weights")
+    if record.anatomy is not None and record.anatomy.weights_sha256 != bundled_sha256():
+        return Reason(Cause.WEIGHTS, "segmented with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
     images, anatomy = config.outputs.output_images, not processing.no_anatomy

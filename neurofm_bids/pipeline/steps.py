@@ -78,7 +78,7 @@ def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dic
     processing = task.processing
     if processing.no_anatomy:
         return {"segmentation": None, "anatomy": None}
-    model = task.segmenter or load_segmenter(processing.device)
+    model = load_segmenter(processing.device)
     with torch_threads(1):  # as the encoder
         found = segment(np.asarray(grid.dataobj), model.network, processing.anatomy_phases)
     moved = np.linalg.inv(np.array(registration.rigid)) if processing.encode_space == "rigid" else np.eye(4)

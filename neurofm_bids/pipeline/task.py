@@ -12,7 +12,6 @@ from neurofm_bids.config import Processing
 from neurofm_bids.records.scan import Identity
 
 if TYPE_CHECKING:
-    from neurofm_bids.anatomy.weights import AnatomyModel
     from neurofm_bids.model.encoder import Encoder
 
 __all__ = ["Task", "acquisition", "identity"]
@@ -49,8 +48,8 @@ class Task:
         Where the outputs go, None if nothing is written; whether they include the preprocessed images.
     threads
         Threads of the steps that can use more than one.
-    encoder, segmenter
-        Loaded networks (in memory only); by default each process loads its own.
+    encoder
+        A loaded encoder (in memory only); by default each process loads its own.
     """
 
     source: Any
@@ -62,7 +61,6 @@ class Task:
     output_images: bool = False
     threads: int = 1
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
-    segmenter: AnatomyModel | None = field(default=None, compare=False, repr=False)
 
 
 def identity(scan: Scan) -> Identity:

@@ -8,7 +8,12 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Anatomy", "Volume"]
+__all__ = ["NOTICE", "Anatomy", "Volume"]
+
+NOTICE = (
+    "The segmentation network is a preview. Use its volumes in cohorts only: those of hippocampus, amygdala "
+    "and accumbens do not yet follow manual labels of individuals"
+)
 
 _LEFT, _RIGHT = "left_", "right_"
 
@@ -22,10 +27,12 @@ class Volume:
     mm3
         Sum of posteriors over the voxels, mean over the lattice phases.
     interval95
-        Limits that held 95% of the true volumes of synthetic brains from label maps that were not used for
-        training, in mm3; None where the weights have no calibration. What real scans add is not in it.
+        Limits in mm3, chosen so that they hold 95% of the true volumes of synthetic brains of label maps that
+        were not used for training; None where the weights have no calibration. What real scans add to the
+        error is not in it.
     confidence
-        Mean posterior of the region over its voxels, each weighted with that posterior, 0 to 1.
+        Mean posterior of the region over its voxels, each weighted with that posterior, 0 to 1; of a sum, the
+        mean of its regions, weighted with their volumes.
     """
 
     mm3: float

@@ -142,7 +142,8 @@ def morphometry(volumes: Iterable[str], structures: Iterable[str]) -> dict[str, 
 
 def _of_region(kind: str, name: str) -> Entry:
     entry, words = _dictionary()["morphometry"][kind], _safe(name).replace("_", " ")
-    return {**entry, "LongName": f"{words[:1].upper()}{words[1:]}, {entry['LongName']}"}
+    title = words.upper() if words == "csf" else words[:1].upper() + words[1:]
+    return {**entry, "LongName": f"{title}, {entry['LongName']}"}
 
 
 def prediction_column(name: str, units: str, of_class: str | None = None) -> str:

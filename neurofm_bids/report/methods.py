@@ -76,11 +76,13 @@ def _grid(space: str) -> str:
 
 
 def _segmentation(parameters: Mapping[str, Any]) -> str:
-    if parameters["no_anatomy"]:
+    if parameters.get("no_anatomy", True):  # records of earlier pipeline versions have none
         return ""
+    count = parameters["anatomy_phases"]
+    lattices = "one lattice" if count == 1 else f"{count} lattices"
     return (
         "Regions of the brain were segmented on the model grid with a residual U-Net that was trained on"
-        f" synthetic brains only [@synthseg], in {parameters['anatomy_phases']} lattices of 2 mm; volumes are"
+        f" synthetic brains only [@synthseg], in {lattices} of 2 mm; volumes are"
         " sums of its posteriors."
     )
 
@@ -112,6 +114,8 @@ def bibliography(parameters: Mapping[str, Any]) -> str:
         unused.add("deepbet")
     if parameters["bias_correction"] == "none":
         unused.add("n4")
+    if parameters.get("no_anatomy", True):
+        unused.add("synthseg")
     return "\n\n".join(entry for key, entry in _references().items() if key not in unused) + "\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.anatomy import NOTICE, Anatomy, Volume
 from neurofm_bids.records.columns import AGE_REMARKS
 from neurofm_bids.records.dictionary import column, metric
 from neurofm_bids.records.failure import Failure
@@ -36,7 +36,7 @@ _CAPTIONS = {
     ),
     "anatomy": (
         "Segmentation",
-        "The regions whose volumes are reported, in the colours of FreeSurfer, on the bias-corrected T1w. "
+        "The regions whose volumes are reported, in the colours of FreeSurfer, on the image. "
         "Borders should follow cortex, ventricles and deep structures; left and right have the same colours.",
     ),
     "grid": (
@@ -117,6 +117,7 @@ def write_participant_report(
         "scans": [_view(scan) for scan in sorted(scans, key=lambda scan: scan.record.scan.stem)],
         "failures": sorted(failures, key=lambda failure: failure.stem or failure.scan),
         "model": scans[0].record.provenance.model if scans else None,
+        "segmentation_notice": NOTICE,
         "versions": sorted(software.items()),
         "command": command,
         "methods": [line for line in plain_citations(methods).splitlines() if line and line[0] != "#"],
@@ -174,7 +175,7 @@ def _limits(volume: Volume) -> str:
     if volume.interval95 is None:
         return ""
     low, high = (limit / 1000 for limit in volume.interval95)
-    return f"{low:,.2f} to {high:,.2f} ml"
+    return f"{low:,.2f} to {high:,.2f}"
 
 
 def _unread(text: str | None, *, is_unclear: bool, clear: str = "unknown") -> str:

@@ -59,5 +59,6 @@ def test_the_factor_covers_new_brains():
 
 
 def test_brains_without_the_region_do_not_count():
-    one, none = np.array([1.0, 0.0, 2.0]), np.full(3, 0.5)
-    assert conformal_factor(one, one, none) == 0
+    volumes, confidence = np.array([1.0] * 19 + [0.0]), np.full(20, 0.5)
+    assert conformal_factor(volumes, volumes, confidence) == 0
+    assert conformal_factor(volumes[1:], volumes[1:], confidence[1:]) is None  # 18 cannot hold 95%

@@ -233,13 +233,13 @@ def test_other_numbers_of_phases_are_refused(phases):
 
 def test_every_label_has_a_name():
     names = label_names()
-    assert {names[code] for code in (0, 24, 3, 42, 4, 43, 251)} == {
+    assert {names[code] for code in (0, 24, 3, 42, 4, 43, 192)} == {
         "Unknown",
         "CSF",
         "Left-Cerebral-Cortex",
         "Right-Cerebral-Cortex",
         "Left-Lateral-Ventricle",
         "Right-Lateral-Ventricle",
-        "Corpus-Callosum",
+        "Corpus_Callosum",
     }
     assert set(names) == {code for label in LABELS for code in (label.left, label.right)}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config, Outputs, Processing
@@ -148,3 +149,14 @@ def test_outputs_in_a_folder_that_cannot_be_read_are_damaged(finished, monkeypat
     monkeypatch.setattr(Path, "is_file", refuse)
     reason = why_process(scan, out, config, SHA)
     assert (reason.cause, reason.text) == (Cause.DAMAGED, "its outputs cannot be read")
+
+
+def test_other_weights_of_the_segmentation_are_noticed(finished):
+    scan, out, config = finished
+    path = out.path(scan, "predictions")
+    values = json.loads(path.read_text())
+    for sha256, expected in ((bundled_sha256(), None), ("0" * 64, "segmented with other weights")):
+        values["Anatomy"] = {"Volumes": {}, "Phases": 2, "WeightsSHA256": sha256}
+        path.write_text(json.dumps(values))
+        found = why_process(scan, out, config, SHA)
+        assert (found and found.text) == expected

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.anatomy import NOTICE, Anatomy, Volume
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.report.figures import mask_figure
@@ -188,7 +188,17 @@ def test_volumes_of_regions_stand_side_by_side(tmp_path):
     }
     text = page(tmp_path, scan(anatomy=Anatomy(volumes, 2, "ab" * 32)))
     table = text[text.index("<td>Caudate</td>") : text.index("Asymmetry: left")]
-    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
-    assert cells == ["Caudate", "3.00", "5.00", "", "-50.0%", "0.80", "CSF", "", "", "1,200.00", "", "0.95"]
-    assert 'title="2.50 to 3.60 ml"' in text
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", re.sub("</?span[^>]*>", "", table))
+    assert cells[:6] == ["Caudate", "3.00<br>2.50 to 3.60", "5.00", "", "-50.0%", "0.80"]
+    assert cells[6:] == ["CSF", "", "", "1,200.00", "", "0.95"]
+    assert NOTICE in text
     assert "The brain was not segmented." in page(tmp_path, scan())
+
+
+def test_records_of_earlier_pipeline_versions_have_a_report(tmp_path):
+    new = scan()
+    made = new.record.provenance
+    parameters = {k: v for k, v in made.parameters.items() if k not in {"no_anatomy", "anatomy_phases"}}
+    old = replace(new.record, provenance=replace(made, parameters=parameters))
+    assert "residual U-Net" not in page(tmp_path, replace(new, record=old))
+    assert "residual U-Net" in page(tmp_path, new)

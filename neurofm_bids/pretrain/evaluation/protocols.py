@@ -106,7 +106,7 @@ def _freesurfer() -> Protocol:
     return Protocol(
         codes("left", {"cortex": (3,)}),
         codes("right", {"cortex": (42,)}),
-        codes("middle", {"white_matter": (77,)}),  # hypointensities
+        codes("middle", {"white_matter": (77, 192)}),  # hypointensities, whole corpus callosum
         fluid=(24, 30, 62, 85),  # CSF, vessels and the optic chiasm
     )
 

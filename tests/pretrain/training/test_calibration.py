@@ -61,7 +61,7 @@ def weights(tmp_path):
 
 def test_weights_get_the_calibration_of_their_held_out_maps(weights, maps, cache):
     path = weights(recipe={"variant": "anatomy", "held_out": ["two"]})
-    settings = Calibration(out=path, maps=(maps,), cache=cache, n=2, workers=0)
+    settings = Calibration(out=path, maps=(maps,), cache=cache, n=20, workers=0)
     calibrate(settings)
     first = load_anatomy_model(path)
     assert {"brain", "csf"} <= first.calibration.keys()
