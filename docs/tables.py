@@ -15,6 +15,7 @@ from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import find_weights
 from neurofm_bids.option import Option, options_by_section
 from neurofm_bids.preprocess.iqm import RULES
+from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.storage.weights_file import read_weights
 
@@ -125,7 +126,21 @@ def _flags() -> str:
         (f"`{name}`", FLAGS[name].format(lowest=lowest, highest=highest), severity)
         for name, (severity, _, lowest, highest) in RULES.items()
     ]
-    return _table(("Flag", "Raised when", "Severity"), [*rows, *_OTHER_FLAGS])
+    return _table(("Flag", "Raised when", "Severity"), [*rows, *_disagreements(), *_OTHER_FLAGS])
+
+
+def _disagreements() -> list[tuple[str, str, str]]:
+    return [
+        (
+            f"`{head.name}_disagrees`",
+            f"the prediction differs from the volume of the segmentation by more than {share:.0%} of it"
+            + (f" plus {mm3 / 1000:g} ml" if mm3 else ""),
+            "warning",
+        )
+        for head in model_spec("open-s").heads
+        if head.measured
+        for share, mm3 in [head.tolerance]
+    ]
 
 
 def _models() -> str:
@@ -159,6 +174,12 @@ def _columns() -> str:
     del entries["quality"]["mask_volume_mm3"]  # a column of every table of scans
     component = entries["columns"].pop("component")
     statistics = {name: entries["columns"].pop(name) for name in _STATISTICS}
+    morphometry = {name: entries["columns"].pop(name) for name in MORPHOMETRY_COLUMNS}
+    regions = {
+        "left_hippocampus_mm3, brain_mm3, ...": entries["morphometry"]["volume"],
+        "hippocampus_asymmetry, ...": entries["morphometry"]["asymmetry"],
+        "left_hippocampus_confidence, ...": entries["morphometry"]["confidence"],
+    }
     scans = {
         **entries["columns"],
         "f000, f001, ...": entries["feature"],
@@ -176,6 +197,8 @@ def _columns() -> str:
             ("Columns of the tables of scans", scans),
             ("Predictions (descriptions of `open-s`)", predictions),
             ("Further columns of each prediction", parts),
+            ("Columns of `_morphometry.tsv` of the group, one set for each region and sum", regions),
+            ("Columns of `desc-anatomy_morphometry.tsv` of a scan", morphometry),
             ("Image quality metrics", entries["quality"]),
             ("Acquisition parameters in `_covariates.tsv`", entries["acquisition"]),
             ("Columns of `_statistics.tsv`", statistics),

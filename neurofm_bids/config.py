@@ -13,6 +13,7 @@ from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = [
+    "ANATOMY_PHASES",
     "GROUPS",
     "LEVELS",
     "MAX_VIEWS",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 TEMPLATE = "MNI152NLin2009cAsym"
+ANATOMY_PHASES = (1, 2, 8)  # numbers of lattices that a segmentation can read
 MAX_VIEWS, N_PHASES = 64, 8  # a lattice of every second voxel has eight places
 LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
@@ -157,7 +159,7 @@ class Processing:
         "--anatomy-phases",
         default=2,
         convert=int,
-        choices=(1, 2, 8),
+        choices=ANATOMY_PHASES,
         changes_results=True,
         help="number of 2 mm lattices of the 1 mm model grid that the segmentation reads; 8 read every voxel",
     )

@@ -80,7 +80,7 @@ STRUCTURES = (
     Structure("cerebellar_cortex", "hindbrain", (8,), (47,)),
     Structure("cerebellar_white_matter", "hindbrain", (7,), (46,)),
     Structure("brainstem", "hindbrain", (16,)),
-    Structure("corpus_callosum", "white matter", (251, 252, 253, 254, 255)),
+    Structure("corpus_callosum", "white matter", (192, 251, 252, 253, 254, 255)),
     Structure("lateral_ventricle", "ventricle", (4, 31), (43, 63)),
     Structure("inferior_lateral_ventricle", "ventricle", (5,), (44,)),
     Structure("third_ventricle", "ventricle", (14, 72)),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
+from neurofm_bids.config import ANATOMY_PHASES
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import PHASES
 from neurofm_bids.preprocess.model_grid import grid_values
@@ -17,9 +18,17 @@ from neurofm_bids.preprocess.model_grid import grid_values
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["LABELS", "Segmentation", "label_names", "lattice_volumes", "segment"]
+__all__ = [
+    "LABELS",
+    "LATTICE_VOXEL_MM3",
+    "Segmentation",
+    "label_names",
+    "lattice_volumes",
+    "region_amounts",
+    "segment",
+]
 
-_VOXEL_MM3 = 8.0  # of a lattice
+LATTICE_VOXEL_MM3 = 8.0
 _DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
 
 
@@ -46,7 +55,6 @@ _NAMES = {
     28: "VentralDC",
     192: "Corpus_Callosum",
 }
-_WHOLE = {251: 192}  # the code of the whole structure, where that of the regions is a part
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,11 @@ def _labels() -> tuple[_Label, ...]:
     """Return background, CSF, the cortex of all lobes, and the other structures."""
     lobes = tuple(index for index, structure in enumerate(STRUCTURES) if structure.kind == "cortex")
     others = (
-        _Label(_written(structure.left), _written(structure.right or structure.left), (index,))
+        _Label(structure.left[0], (structure.right or structure.left)[0], (index,))
         for index, structure in enumerate(STRUCTURES)
         if index not in lobes
     )
     return (_Label(0, 0), _Label(24, 24), _Label(3, 42, lobes), *others)
-
-
-def _written(codes: tuple[int, ...]) -> int:
-    return _WHOLE.get(codes[0], codes[0])
 
 
 LABELS = _labels()
@@ -154,7 +158,7 @@ def segment(volume: NDArray[np.generic], network: nn.Module, phases: int = 2) ->
 
     from neurofm_bids.anatomy.intensity import scaled
 
-    if phases not in (1, 2, 8):
+    if phases not in ANATOMY_PHASES:
         raise ValueError(f"{phases} phases: choose 1, 2 or 8")
     with torch.inference_mode():
         image = scaled(torch.tensor(grid_values(volume)))
@@ -171,7 +175,7 @@ def segment(volume: NDArray[np.generic], network: nn.Module, phases: int = 2) ->
 
 
 def lattice_volumes(network: nn.Module, lattice: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return volumes and confidence, each (43,), of one lattice.
+    """Return volumes in mm3 and confidence, each (43,), of one lattice.
 
     Parameters
     ----------
@@ -182,8 +186,28 @@ def lattice_volumes(network: nn.Module, lattice: Tensor) -> tuple[NDArray[np.flo
 
     with torch.inference_mode():
         _, amounts = _read(network, lattice)
-    found = _segmentation(np.zeros((0, 0, 0), np.uint8), amounts[None])
-    return found.volumes_mm3, found.confidence
+    return amounts[:, 0] * LATTICE_VOXEL_MM3, _confidence(amounts)
+
+
+def region_amounts(classes: Tensor, left: Tensor) -> NDArray[np.float64]:
+    """Return the sums over voxels of the share of each region and of its square, then of CSF, (43, 2).
+
+    Parameters
+    ----------
+    classes
+        Posteriors or fractions of :data:`~neurofm_bids.anatomy.network.CLASSES`, (25, d, h, w).
+    left
+        Those of the left side, (d, h, w).
+    """
+    import torch
+
+    sides = {"left": left, "right": 1 - left}
+    parts = [(classes[2 + region.structure], sides.get(region.side)) for region in REGIONS]
+    amounts = []
+    for share, side in (*parts, (classes[1], None)):
+        part = share if side is None else share * side
+        amounts.append([float(values.sum(dtype=torch.float64)) for values in (part, part.square())])
+    return np.array(amounts)
 
 
 def _brain_box(image: Tensor) -> tuple[slice, slice, slice]:
@@ -210,27 +234,17 @@ def _read(network: nn.Module, lattice: Tensor) -> tuple[_Posteriors, NDArray[np.
     rows = [label for label in LABELS if label.structures]
     merged = [classes[[2 + index for index in label.structures]].sum(dim=0) for label in rows]
     posteriors = _Posteriors(torch.stack([*classes[:2], *merged]), left)
-    return posteriors, _amounts(classes, left)
-
-
-def _amounts(classes: Tensor, left: Tensor) -> NDArray[np.float64]:
-    """Return the sum of posteriors and of their squares for each region, then for CSF, (43, 2)."""
-    import torch
-
-    sides = {"left": left, "right": 1 - left}
-    parts = [(classes[2 + region.structure], sides.get(region.side)) for region in REGIONS]
-    amounts = []
-    for posterior, side in (*parts, (classes[1], None)):
-        part = posterior if side is None else posterior * side
-        amounts.append([float(values.sum(dtype=torch.float64)) for values in (part, part.square())])
-    return np.array(amounts)
+    return posteriors, region_amounts(classes, left)
 
 
 def _segmentation(labels: NDArray[np.uint8], amounts: NDArray[np.float64]) -> Segmentation:
     """Return the segmentation from amounts at each phase, (phases, 43, 2)."""
-    sums, squares = amounts.sum(axis=0).T
-    confidence = np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0)
-    return Segmentation(labels, amounts[..., 0] * _VOXEL_MM3, confidence)
+    return Segmentation(labels, amounts[..., 0] * LATTICE_VOXEL_MM3, _confidence(amounts.sum(axis=0)))
+
+
+def _confidence(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    sums, squares = amounts.T
+    return np.asarray(np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0))
 
 
 def _most_likely(posteriors: Sequence[_Posteriors]) -> Tensor:

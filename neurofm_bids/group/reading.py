@@ -101,9 +101,8 @@ def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featu
         if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
             raise NeuroFMError("features and predictions come from different runs")
         template = str(record.provenance.parameters.get("template", out.template))
-        others = set(replace(out, template=template).required(stored, images=False, anatomy=False)) - {
-            *paths.values()
-        }
+        required = replace(out, template=template).required(stored, images=False, anatomy=False)
+        others = set(required) - set(paths.values())
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
     _check_files(sorted(others))

@@ -63,7 +63,6 @@ def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) 
     columns = cohort.columns
     flags = [member.flag_cells for member in cohort.members]
     predictions = _rows([member.predictions for member in cohort.members], flags)
-    morphometry = _rows([member.morphometry for member in cohort.members], flags)
     quality = _rows([member.quality for member in cohort.members], flags)
     tables = {
         "features": _features(cohort),
@@ -73,6 +72,7 @@ def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) 
         "statistics": _statistics(cohort, statistics),
     }
     if any(member.morphometry for member in cohort.members):
+        morphometry = _rows([member.morphometry for member in cohort.members], flags)
         tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
     if statistics.components is not None:
         tables["components"] = _components(cohort, statistics.components)

@@ -183,7 +183,7 @@ STEPS = (
         _segment,
         inputs=("t1w", "registration", "grid"),
         outputs={"segmentation": optional(IMAGE), "anatomy": record(Anatomy | None)},
-        memory=Memory(1.2, 0.012),
+        memory=Memory(1.0, 0.005),
         gpu=True,
     ),
     Step(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurofm_bids.bids.names import Derivatives, image_sidecar
 from neurofm_bids.geometry import itk_transform
 from neurofm_bids.pipeline.task import Task
-from neurofm_bids.records.anatomy import NOTICE, Anatomy
+from neurofm_bids.records.anatomy import NOTICE, Anatomy, structure_and_side
 from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS, feature_columns
 from neurofm_bids.records.dictionary import column
 from neurofm_bids.records.scan import ScanRecord
@@ -94,7 +94,7 @@ def morphometry_table(anatomy: Anatomy) -> str:
             name,
             volume.mm3,
             *(volume.interval95 or (None, None)),
-            asymmetry.get(name.removeprefix("left_").removeprefix("right_")),
+            asymmetry.get(structure_and_side(name)[0]),
             volume.confidence,
         )
         for name, volume in anatomy.volumes.items()
@@ -115,8 +115,11 @@ def _write_segmentation(out: Derivatives, record: ScanRecord, segmentation: nib.
     write_text(table, morphometry_table(record.anatomy))
     text = "Volumes of regions of the brain, sums of posteriors of the segmentation network"
     columns = {name: column(name) for name in MORPHOMETRY_COLUMNS}
-    made = {"Notice": NOTICE, "Phases": record.anatomy.phases}
-    made["WeightsSHA256"] = record.anatomy.weights_sha256
+    made = {
+        "Notice": NOTICE,
+        "Phases": record.anatomy.phases,
+        "WeightsSHA256": record.anatomy.weights_sha256,
+    }
     write_json(image_sidecar(table), {**_about(record, text), "Segmentation": made, **columns})
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurofm_bids.config import ANATOMY_PHASES
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, whole_number
 from neurofm_bids.pretrain.training.recipe import Recipe
@@ -140,7 +141,7 @@ class AnatomyEvaluation(_Evaluated):
         help="codes of the label images",
     )
     phases: int = option(
-        "--phases", default=2, convert=int, choices=(1, 2, 8), help="lattice phases of a segmentation"
+        "--phases", default=2, convert=int, choices=ANATOMY_PHASES, help="lattice phases of a segmentation"
     )
 
     @property

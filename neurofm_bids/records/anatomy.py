@@ -8,14 +8,14 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["NOTICE", "Anatomy", "Volume"]
+__all__ = ["NOTICE", "Anatomy", "Volume", "structure_and_side"]
 
 NOTICE = (
     "The segmentation network is a preview. Use its volumes in cohorts only: those of hippocampus, amygdala "
     "and accumbens do not yet follow manual labels of individuals"
 )
 
-_LEFT, _RIGHT = "left_", "right_"
+_SIDES = ("left", "right")
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -59,6 +59,15 @@ class Anatomy:
     weights_sha256: str
 
     @property
+    def structures(self) -> dict[str, dict[str, Volume]]:
+        """Volumes by structure and side: ``left``, ``right``, or empty for both together or without sides."""
+        found: dict[str, dict[str, Volume]] = {}
+        for name, volume in self.volumes.items():
+            structure, side = structure_and_side(name)
+            found.setdefault(structure, {})[side] = volume
+        return found
+
+    @property
     def asymmetry(self) -> dict[str, float]:
         """Left minus right over their mean, by structure with two sides, where any of it is there.
 
@@ -66,10 +75,21 @@ class Anatomy:
         >>> Anatomy(sides, 2, "").asymmetry
         {'caudate': 0.2}
         """
-        lefts = {
-            name.removeprefix(_LEFT): v.mm3 for name, v in self.volumes.items() if name.startswith(_LEFT)
+        pairs = {
+            structure: (sides["left"].mm3, sides["right"].mm3)
+            for structure, sides in self.structures.items()
+            if "left" in sides
         }
-        pairs = {name: (left, self.volumes[_RIGHT + name].mm3) for name, left in lefts.items()}
         return {
             name: 2 * (left - right) / (left + right) for name, (left, right) in pairs.items() if left + right
         }
+
+
+def structure_and_side(name: str) -> tuple[str, str]:
+    """Return the structure of a volume, and its side, empty without one.
+
+    >>> structure_and_side("left_caudate"), structure_and_side("brain")
+    (('caudate', 'left'), ('brain', ''))
+    """
+    side, _, structure = name.partition("_")
+    return (structure, side) if side in _SIDES else (name, "")

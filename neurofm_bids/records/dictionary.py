@@ -26,6 +26,7 @@ __all__ = [
     "prediction_column",
     "readout",
     "readout_column",
+    "region_title",
     "volume_column",
 ]
 
@@ -141,9 +142,18 @@ def morphometry(volumes: Iterable[str], structures: Iterable[str]) -> dict[str, 
 
 
 def _of_region(kind: str, name: str) -> Entry:
-    entry, words = _dictionary()["morphometry"][kind], _safe(name).replace("_", " ")
-    title = words.upper() if words == "csf" else words[:1].upper() + words[1:]
-    return {**entry, "LongName": f"{title}, {entry['LongName']}"}
+    entry = _dictionary()["morphometry"][kind]
+    return {**entry, "LongName": f"{region_title(name)}, {entry['LongName']}"}
+
+
+def region_title(name: str) -> str:
+    """Return the name of a region as people read it.
+
+    >>> region_title("left_hippocampus"), region_title("csf")
+    ('Left hippocampus', 'CSF')
+    """
+    words = _safe(name).replace("_", " ")
+    return "CSF" if words == "csf" else words[:1].upper() + words[1:]
 
 
 def prediction_column(name: str, units: str, of_class: str | None = None) -> str:

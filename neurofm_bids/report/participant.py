@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.records.anatomy import NOTICE, Anatomy, Volume
+from neurofm_bids.records.anatomy import NOTICE, Volume
 from neurofm_bids.records.columns import AGE_REMARKS
-from neurofm_bids.records.dictionary import column, metric
+from neurofm_bids.records.dictionary import column, metric, region_title
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import ScanRecord
@@ -133,6 +133,7 @@ def contents_comment(contents: str) -> str:
 
 def _view(scan: ScanReport) -> dict[str, Any]:
     record, person = scan.record, scan.person
+    anatomy = record.anatomy
     bound = "at least " if "lower_bound" in person.remarks else ""
     age = None if person.age_years is None else f"{bound}{_years(person.age_years)} years"
     return {
@@ -143,28 +144,21 @@ def _view(scan: ScanReport) -> dict[str, Any]:
         "sex": person.sex or _unread(person.sex_text, is_unclear="sex" in person.unclear, clear="other"),
         "predicted": [_predicted(name, item, person) for name, item in record.predictions.items()],
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
-        "regions": [] if record.anatomy is None else _regions(record.anatomy),
+        "regions": []
+        if anatomy is None
+        else [
+            _region(name, sides, anatomy.asymmetry.get(name)) for name, sides in anatomy.structures.items()
+        ],
         "quality": [_metric(name, value) for name, value in record.image_quality.items()],
         "figures": [(*_CAPTIONS[name], _data_uri(path)) for name, path in scan.figures.items()],
     }
 
 
-def _regions(anatomy: Anatomy) -> list[_Region]:
-    """Return a row for each structure with its sides, and for each volume without sides."""
-    rows: dict[str, dict[str, Volume]] = {}
-    for name, volume in anatomy.volumes.items():
-        side, _, rest = name.partition("_")
-        is_sided = side in {"left", "right"}
-        rows.setdefault(rest if is_sided else name, {})[side if is_sided else "both"] = volume
-    return [_region(name, sides, anatomy.asymmetry.get(name)) for name, sides in rows.items()]
-
-
 def _region(name: str, sides: Mapping[str, Volume], asymmetry: float | None) -> _Region:
-    cells = dict.fromkeys(("left", "right", "both"), ("", ""))
+    cells = dict.fromkeys(("left", "right", ""), ("", ""))
     cells |= {side: (f"{volume.mm3 / 1000:,.2f}", _limits(volume)) for side, volume in sides.items()}
-    words = name.replace("_", " ")
     return _Region(
-        words.upper() if words == "csf" else words[:1].upper() + words[1:],
+        region_title(name),
         tuple(cells.values()),
         "" if asymmetry is None else f"{100 * asymmetry:+.1f}%",
         f"{min(volume.confidence for volume in sides.values()):.2f}",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neurofm_bids.anatomy.segmentation import Segmentation, segment
 from neurofm_bids.anatomy.weights import load_anatomy_network
 from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.config import ANATOMY_PHASES
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pretrain.evaluation.acquisitions import prepare_acquisitions
 from neurofm_bids.pretrain.evaluation.anatomy_summary import MEASURED, MeasuredStructure, SegmentedScan
@@ -32,7 +33,6 @@ __all__ = ["evaluate_anatomy", "measure_structures", "repeated_volumes"]
 
 _ANGLE = 5.0
 _SHIFTS = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
-_PHASES = (1, 2, 8)
 _Volumes = dict[str, float]
 
 
@@ -107,7 +107,7 @@ def repeated_volumes(prepared: PreparedScan, network: nn.Module, phases: int) ->
     """Return volumes in ml with other masks, rotated, shifted by 1 mm and with other numbers of phases."""
     given = prepared.volume()
     volumes = {name: _volumes_ml(other, network, phases) for name, other in _variants(prepared, given)}
-    counts = [count for count in _PHASES if count != phases]
+    counts = [count for count in ANATOMY_PHASES if count != phases]
     return volumes | {_phase_name(count): _volumes_ml(given, network, count) for count in counts}
 
 
@@ -127,16 +127,16 @@ def _variants(
 
 
 def _volumes_ml(volume: NDArray[np.float32], network: nn.Module, phases: int) -> _Volumes:
-    return predicted_ml(segment(volume, network, phases).volumes_mm3)
+    return predicted_ml(segment(volume, network, phases).volumes_mm3[:-1])
 
 
 def measure_structures(
     found: Segmentation, prepared: PreparedScan, labels: LabelImage | None
 ) -> dict[str, MeasuredStructure]:
     """Compare a segmentation with the labels of a scan; what they would give is NaN without them."""
-    volumes, counted = predicted_ml(found.volumes_mm3), FREESURFER.volumes_ml(found.labels, 1.0)
-    certain = predicted_ml(found.volumes_mm3 * found.confidence)
-    by_phase = [predicted_ml(phase) for phase in found.by_phase_mm3]
+    volumes, counted = predicted_ml(found.volumes_mm3[:-1]), FREESURFER.volumes_ml(found.labels, 1.0)
+    certain = predicted_ml((found.volumes_mm3 * found.confidence)[:-1])
+    by_phase = [predicted_ml(phase[:-1]) for phase in found.by_phase_mm3]
     known: Mapping[str, float] = labels.volumes_ml() if labels else {}
     overlap = _dice(labels, prepared, found) if labels else {}
     return {

@@ -106,7 +106,7 @@ def _freesurfer() -> Protocol:
     return Protocol(
         codes("left", {"cortex": (3,)}),
         codes("right", {"cortex": (42,)}),
-        codes("middle", {"white_matter": (77, 192)}),  # hypointensities, whole corpus callosum
+        codes("middle", {"white_matter": (77,)}),  # hypointensities
         fluid=(24, 30, 62, 85),  # CSF, vessels and the optic chiasm
     )
 
@@ -166,9 +166,9 @@ def detect_protocol(labels: NDArray[np.integer]) -> str | None:
 
 
 def predicted_ml(volumes_mm3: NDArray[np.float64]) -> dict[str, float]:
-    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,) or (43,)."""
+    """Return volumes of :data:`COMPARED` and of the ``brain`` from those of the regions, (42,)."""
     by_structure = dict.fromkeys((s.name for s in STRUCTURES), 0.0)
-    for region, volume in zip(REGIONS, volumes_mm3, strict=False):
+    for region, volume in zip(REGIONS, volumes_mm3, strict=True):
         by_structure[STRUCTURES[region.structure].name] += float(volume) / _ML
     volumes = {name: sum(by_structure[m] for m in members) for name, members in COMPARED.items()}
     fluid = sum(volumes[name] for name in _VENTRICLES)

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.anatomy.morphometry import MEASURED, conformal_factor, summed
-from neurofm_bids.anatomy.network import CLASSES
-from neurofm_bids.anatomy.regions import REGIONS
-from neurofm_bids.anatomy.segmentation import lattice_volumes
+from neurofm_bids.anatomy.segmentation import LATTICE_VOXEL_MM3, lattice_volumes, region_amounts
 from neurofm_bids.anatomy.weights import load_anatomy_network, save_anatomy_network
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "calibration_factors", "true_volumes"]
 
 _SEED_OFFSET = 2  # training and its evaluation use the seed and the next one
-_VOXEL_MM3 = 8.0
 
 
 def calibrate(settings: Calibration) -> None:
@@ -84,11 +81,4 @@ def calibration_factors(network: AnatomyNet, examples: Iterable[SegmentationExam
 
 def true_volumes(example: SegmentationExample) -> NDArray[np.float64]:
     """Return the volumes of the regions, then of CSF outside the ventricles, in mm3, (43,)."""
-    fractions, left = example.dense().double(), example.left.double()
-    shares = {"left": left, "right": 1 - left, "": None}
-    volumes = []
-    for region in REGIONS:
-        part, share = fractions[2 + region.structure], shares[region.side]
-        volumes.append(float((part if share is None else part * share).sum()))
-    volumes.append(float(fractions[CLASSES.index("csf")].sum()))
-    return _VOXEL_MM3 * np.array(volumes)
+    return region_amounts(example.dense(), example.left)[:, 0] * LATTICE_VOXEL_MM3
