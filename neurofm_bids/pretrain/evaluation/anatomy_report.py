@@ -34,8 +34,8 @@ _COLUMNS = {
     "r": "r",
     "slope": "slope",
     "bias_percent": "bias %",
-    "r_share": "r of the share of the brain",
-    "r_known_brain": "r of the known brain volume",
+    "r_share": "r of share",
+    "r_known_brain": "r of known brain",
     "dice": "Dice",
 }
 _DIGITS, _MARGIN_ML = 6, 0.05
