@@ -34,9 +34,9 @@ def stages(anatomies, path):
     person = draw_person(rng)
     anatomy = choose_anatomy(anatomies, person, rng)
     shape = make_shape(anatomy, person, rng, 1)
-    mask, style = draw_mask(shape, rng)
     ideal = ideal_image(shape, person, rng)
     acquired, _ = acquire(ideal, rng, 1)
+    mask, style = draw_mask(shape, acquired, rng)
     middle = anatomy.fields.shape[2] // 2
     fields = anatomy.fields[:, :, middle]
     here = shape.outer.shape[2] // 2
