@@ -6,6 +6,7 @@ again, ``.bidsignore`` and ``descriptions.tsv``.
 
 from __future__ import annotations
 
+import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +211,11 @@ class Derivatives:
             for name, output in SCAN_OUTPUTS.items()
             if not output.is_figure and (images or not output.is_image) and (anatomy or not output.is_anatomy)
         ]
+
+    def has_other_models(self, scan: Named) -> bool:
+        """Return whether another model has outputs of the scan: they share all names without its label."""
+        names = glob.escape(f"{scan.stem}_") + SCAN_OUTPUTS["sidecar"].ending.format(label="*")
+        return any(path != self.path(scan, "sidecar") for path in self.folder(scan).glob(names))
 
     def report(self, subject: str) -> Path:
         """Return the report of one participant."""

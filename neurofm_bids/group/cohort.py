@@ -57,6 +57,7 @@ class _Alike:
     example: ScanRecord
     members: list[tuple[Member, _Features]] = field(default_factory=list)
     weights: Counter[str] = field(default_factory=Counter)
+    segmentation: Counter[str] = field(default_factory=Counter)
     settings: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -69,6 +70,8 @@ class _Alike:
             self.entries.update(entries(record))
         self.predicted.update(dict.fromkeys(_columns(record.predictions)))
         self.weights[made.model.weights_sha256] += 1
+        if record.anatomy is not None:
+            self.segmentation[record.anatomy.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
         self.versions[str(made.pipeline_version)] += 1
 
@@ -76,6 +79,7 @@ class _Alike:
         """Return a sentence for everything that is not the same for all scans."""
         counters = {
             "weights": self.weights,
+            "weights of the segmentation": self.segmentation,
             "settings": self.settings,
             "pipeline version of NeuroFM-BIDS": self.versions,
         }

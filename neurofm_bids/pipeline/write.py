@@ -72,7 +72,7 @@ def write_outputs(
     for name, svg in figures.items():
         if svg:
             write_text(out.path(scan, name), svg)
-        else:
+        elif not out.has_other_models(scan):
             out.path(scan, name).unlink(missing_ok=True)
     write_json(out.path(scan, "predictions"), record.to_dict(), sort_keys=False)
     write_text(out.path(scan, "features"), features_table(features))
@@ -103,10 +103,10 @@ def morphometry_table(anatomy: Anatomy) -> str:
 
 
 def _write_segmentation(out: Derivatives, record: ScanRecord, segmentation: nib.Nifti1Image | None) -> None:
-    """Write labels and volumes, or remove those of an earlier run."""
+    """Write labels and volumes, or remove those of an earlier run unless they are another model's, too."""
     labels, table = (out.path(record.scan, name) for name in ("segmentation", "morphometry"))
     if segmentation is None or record.anatomy is None:
-        for path in (labels, table):
+        for path in () if out.has_other_models(record.scan) else (labels, table):
             path.unlink(missing_ok=True)
             image_sidecar(path).unlink(missing_ok=True)
         return

@@ -8,6 +8,7 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
+from neurofm_bids.records.anatomy import Anatomy, Volume
 from tests.samples import prediction, scan_record, write_scan
 
 
@@ -89,6 +90,14 @@ def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, 
     assert "2 with " in warning
     assert warning in caplog.text
     assert len(cohort.weights_sha256) == (2 if key == "Model" else 1)
+
+
+def test_segmentations_of_other_weights_are_warned_of(collected):
+    for stem, sha in (("sub-01", "a"), ("sub-02", "a"), ("sub-03", "b")):
+        volumes = {"brainstem": Volume(20000.0, None, 0.9)}
+        cohort = collected(stem, anatomy=Anatomy(volumes, 2, sha * 64))
+    (warning,) = cohort.warnings
+    assert "not all made with the same weights of the segmentation (2 with " in warning
 
 
 def test_scans_with_another_number_of_features_are_missing(collected, tmp_path):

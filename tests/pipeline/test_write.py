@@ -101,6 +101,17 @@ def test_labels_and_volumes_are_written_and_later_removed(out):
     assert not list(out.rglob("*desc-anatomy*"))
 
 
+def test_labels_and_volumes_of_another_model_stay(out):
+    write(out, SEGMENTED, segmentation=LABELS)
+    other = out / "sub-01/anat/sub-01_desc-openM_features.json"
+    other.write_text("{}")
+    write(out)
+    assert len(list(out.rglob("*desc-anatomy*"))) == 4
+    other.unlink()
+    write(out)
+    assert not list(out.rglob("*desc-anatomy*"))
+
+
 def test_a_figure_that_is_not_to_be_is_removed(out):
     figure = out / "sub-01/figures/sub-01_desc-anatomy_T1w.svg"
     figure.parent.mkdir(parents=True)
