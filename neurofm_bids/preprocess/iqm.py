@@ -172,7 +172,7 @@ def _mm(sizes: NDArray[np.float64]) -> str:
 # Name of a flag: severity, value, and the range outside which the flag is raised.
 RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
     "low_overlap": ("serious", "template_dice", 0.90, math.inf),
-    "low_correlation": ("serious", "template_correlation", 0.25, math.inf),
+    "low_correlation": ("serious", "template_correlation", 0.40, math.inf),
     "inverted_contrast": ("serious", "core_rim_ratio", 1.0, math.inf),
     "unusual_brain_size": ("warning", "mask_volume_ml", 1000, 2000),
     "coarse_voxels": ("warning", "voxel_mm3", 0, 3.0),
