@@ -1,6 +1,7 @@
 """A planted effect: what finds that a region is smaller in half of the synthetic people.
 
-    python benchmarks/planted_effect.py OUT WEIGHTS CACHE MAPS... [--n 400] [--size -0.5] [--report]
+    python benchmarks/planted_effect.py OUT WEIGHTS CACHE MAPS... [--n 400] [--size -0.5]
+        [--nprocs 2] [--report]
 
 Every other person has the hippocampus changed by SIZE sd of the norms. Images of 1 mm, from held-out label
 maps only, go through the whole pipeline in memory: features and outputs of open-s, and a segmentation with
@@ -15,6 +16,9 @@ With --report, results of the people so far are printed and nothing is measured.
 from __future__ import annotations
 
 import argparse
+import functools
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel as nib
@@ -51,11 +55,28 @@ PEOPLE = (
 )
 
 
-def measure_person(index, anatomies, model, size, grid_path):
+@functools.cache
+def prepared_maps(maps, cache):
+    anatomies = [a for a in load_anatomies(maps, cache) if a.name in HELD_OUT]
+    assert len(anatomies) == len(HELD_OUT), f"MAPS must hold {HELD_OUT}"
+    return anatomies
+
+
+@functools.cache
+def encoder():
+    torch.set_num_threads(1)
+    return NeuroFM(device="cpu")
+
+
+network_of = functools.cache(load_anatomy_network)
+
+
+def measure_person(index, options, grid_path):
     """Make a person, keep the preprocessed image, and return the row of PEOPLE."""
-    effect = {PLANTED: size} if index % 2 else None
+    model, anatomies = encoder(), prepared_maps(tuple(options.maps), options.cache)
+    effect = {PLANTED: options.size} if index % 2 else None
     synthetic = generate_image(anatomies, SEED, index, step_mm=1, effect=effect)
-    result = model.predict(nifti_image(synthetic))
+    result = model.predict(nifti_image(synthetic), no_anatomy=True)
     write_nifti(grid_path, result.grid)
     person, outputs = synthetic.person, [result.predictions[name].value for name in TARGETS]
     about = (
@@ -74,23 +95,30 @@ def plain(value):
     return float(value) if isinstance(value, np.floating) else value
 
 
-def segment_person(index, network, grid_path):
+def segment_person(index, options, grid_path):
+    torch.set_num_threads(1)
     volume = np.asarray(nib.load(grid_path).dataobj, dtype=np.float32)
-    volumes = segment(volume, network).volumes_mm3[: len(REGIONS)] / 1000
+    volumes = segment(volume, network_of(options.weights)).volumes_mm3[: len(REGIONS)] / 1000
     return {"person": str(index), **dict(zip(NAMES, volumes.tolist(), strict=True))}
 
 
-def measure(options, people, regions, network):
-    anatomies = [a for a in load_anatomies(options.maps, options.cache) if a.name in HELD_OUT]
-    assert len(anatomies) == len(HELD_OUT), f"MAPS must hold {HELD_OUT}"
-    model = NeuroFM(device="cpu")
-    for index in range(options.n):
-        grid_path = options.out / "grids" / f"{index:04d}.nii.gz"
-        if str(index) not in people.rows:
-            people.append(measure_person(index, anatomies, model, options.size, grid_path))
-        if str(index) not in regions.rows:
-            regions.append(segment_person(index, network, grid_path))
-        print(f"{index + 1} of {options.n}", flush=True)
+def measure_missing(index, options, has_person, has_regions):
+    """Return the new row of each table, None for one that it has."""
+    grid_path = options.out / "grids" / f"{index:04d}.nii.gz"
+    person = None if has_person else measure_person(index, options, grid_path)
+    return person, None if has_regions else segment_person(index, options, grid_path)
+
+
+def measure(options, people, regions):
+    missing = [(index, str(index) in people.rows, str(index) in regions.rows) for index in range(options.n)]
+    missing = [case for case in missing if not all(case[1:])]
+    with ProcessPoolExecutor(options.nprocs, mp_context=get_context("spawn")) as pool:
+        cases = [pool.submit(measure_missing, index, options, *has) for index, *has in missing]
+        for number, case in enumerate(as_completed(cases), 1):
+            for table, row in zip((people, regions), case.result(), strict=True):
+                if row is not None:
+                    table.append(row)
+            print(f"{number} of {len(cases)}", flush=True)
 
 
 def values(table, keys, columns):
@@ -123,7 +151,7 @@ def adjusted(volumes):
 
 
 def report(people, regions):
-    both = [key for key in people.rows if key in regions.rows]
+    both = sorted(people.rows.keys() & regions.rows.keys(), key=int)
     with_age = [key for key in both if people.rows[key]["age"] != "n/a"]
     for title, keys in (("all people", both), ("people drawn with an age", with_age)):
         effect, by_name = scores(people, regions, keys)
@@ -155,16 +183,16 @@ def main():
     parser.add_argument("cache", type=Path)
     parser.add_argument("maps", type=Path, nargs="+")
     parser.add_argument("--n", type=int, default=400)
+    parser.add_argument("--nprocs", type=int, default=2)
     parser.add_argument("--size", type=float, default=-0.5)
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     people = GrowingTable(options.out / "people.tsv", PEOPLE)
     digest = file_sha256(options.weights)[:12]
     regions = GrowingTable(options.out / f"regions-{digest}.tsv", ("person", *NAMES))
     if not options.report:
-        measure(options, people, regions, load_anatomy_network(options.weights))
+        measure(options, people, regions)
     report(people, regions)
 
 
