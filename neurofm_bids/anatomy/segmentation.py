@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
+from neurofm_bids.anatomy.labels import LABELS
+from neurofm_bids.anatomy.regions import REGIONS
+from neurofm_bids.anatomy.voxel_labels import Posteriors, most_likely
 from neurofm_bids.config import ANATOMY_PHASES
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import PHASES
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "LABELS",
     "LATTICE_VOXEL_MM3",
     "Segmentation",
-    "label_names",
     "lattice_volumes",
     "region_amounts",
     "segment",
@@ -30,67 +29,6 @@ __all__ = [
 
 LATTICE_VOXEL_MM3 = 8.0
 _DIMMEST = 0.05  # of the 98th percentile; the ringing of the interpolation outside the mask is darker
-
-
-# FreeSurferColorLUT.txt, without sides
-_NAMES = {
-    0: "Unknown",
-    2: "Cerebral-White-Matter",
-    3: "Cerebral-Cortex",
-    4: "Lateral-Ventricle",
-    5: "Inf-Lat-Vent",
-    7: "Cerebellum-White-Matter",
-    8: "Cerebellum-Cortex",
-    10: "Thalamus",
-    11: "Caudate",
-    12: "Putamen",
-    13: "Pallidum",
-    14: "3rd-Ventricle",
-    15: "4th-Ventricle",
-    16: "Brain-Stem",
-    17: "Hippocampus",
-    18: "Amygdala",
-    24: "CSF",
-    26: "Accumbens-area",
-    28: "VentralDC",
-    192: "Corpus_Callosum",
-}
-
-
-@dataclass(frozen=True)
-class _Label:
-    """What a voxel can be: codes of FreeSurfer on both sides, and the structures that are summed for it."""
-
-    left: int
-    right: int
-    structures: tuple[int, ...] = ()
-
-
-def _labels() -> tuple[_Label, ...]:
-    """Return background, CSF, the cortex of all lobes, and the other structures."""
-    lobes = tuple(index for index, structure in enumerate(STRUCTURES) if structure.kind == "cortex")
-    others = (
-        _Label(structure.left[0], (structure.right or structure.left)[0], (index,))
-        for index, structure in enumerate(STRUCTURES)
-        if index not in lobes
-    )
-    return (_Label(0, 0), _Label(24, 24), _Label(3, 42, lobes), *others)
-
-
-LABELS = _labels()
-
-
-def label_names() -> dict[int, str]:
-    """Return the name in FreeSurferColorLUT.txt of each code of :attr:`Segmentation.labels`.
-
-    >>> label_names()[53], label_names()[16]
-    ('Right-Hippocampus', 'Brain-Stem')
-    """
-    names = {label.left: _NAMES[label.left] for label in LABELS}
-    sided = [label for label in LABELS if label.left != label.right]
-    names |= {label.left: f"Left-{_NAMES[label.left]}" for label in sided}
-    names |= {label.right: f"Right-{_NAMES[label.left]}" for label in sided}
-    return dict(sorted(names.items()))
 
 
 @dataclass(frozen=True)
@@ -124,14 +62,6 @@ class Segmentation:
         if len(self.by_phase_mm3) == 1:
             return np.full(self.by_phase_mm3.shape[1], np.nan)
         return np.asarray(self.by_phase_mm3.std(axis=0, ddof=1))
-
-
-@dataclass(frozen=True)
-class _Posteriors:
-    """Posteriors of a lattice: of :data:`LABELS`, (20, d, h, w), and of the left side, (d, h, w)."""
-
-    labels: Tensor
-    left: Tensor
 
 
 def segment(volume: NDArray[np.generic], network: nn.Module, phases: int = 2) -> Segmentation:
@@ -170,7 +100,7 @@ def segment(volume: NDArray[np.generic], network: nn.Module, phases: int = 2) ->
             posteriors.append(found)
             amounts.append(amount)
         labels = np.zeros(volume.shape, dtype=np.uint8)
-        labels[box] = _most_likely(posteriors).cpu().numpy()
+        labels[box] = most_likely(posteriors).cpu().numpy()
     return _segmentation(labels, np.stack(amounts))
 
 
@@ -224,7 +154,7 @@ def _brain_box(image: Tensor) -> tuple[slice, slice, slice]:
     return spans[0], spans[1], spans[2]
 
 
-def _read(network: nn.Module, lattice: Tensor) -> tuple[_Posteriors, NDArray[np.float64]]:
+def _read(network: nn.Module, lattice: Tensor) -> tuple[Posteriors, NDArray[np.float64]]:
     """Return the posteriors of a lattice and the amounts of regions and CSF in it."""
     import torch
 
@@ -233,7 +163,7 @@ def _read(network: nn.Module, lattice: Tensor) -> tuple[_Posteriors, NDArray[np.
     classes, left = logits[:-1].softmax(dim=0), logits[-1].sigmoid()
     rows = [label for label in LABELS if label.structures]
     merged = [classes[[2 + index for index in label.structures]].sum(dim=0) for label in rows]
-    posteriors = _Posteriors(torch.stack([*classes[:2], *merged]), left)
+    posteriors = Posteriors(torch.stack([*classes[:2], *merged]), left)
     return posteriors, region_amounts(classes, left)
 
 
@@ -245,66 +175,3 @@ def _segmentation(labels: NDArray[np.uint8], amounts: NDArray[np.float64]) -> Se
 def _confidence(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     sums, squares = amounts.T
     return np.asarray(np.divide(squares, sums, out=np.zeros_like(sums), where=sums > 0))
-
-
-def _most_likely(posteriors: Sequence[_Posteriors]) -> Tensor:
-    """Return the code of the most likely label of each voxel of 1 mm, uint8."""
-    import torch
-
-    left = _interleaved([lattice.left for lattice in posteriors]) > 0.5
-    best = torch.zeros_like(left, dtype=torch.float32)
-    codes = torch.zeros_like(left, dtype=torch.uint8)
-    for index, label in enumerate(LABELS):
-        maps = [lattice.labels[index] for lattice in posteriors]
-        box = _box_of_candidates(maps)
-        if box is None:
-            continue
-        fine = tuple(slice(2 * span.start, 2 * span.stop) for span in box)
-        posterior = _interleaved([values[box] for values in maps])
-        better = posterior > best[fine]
-        best[fine] = torch.maximum(posterior, best[fine])
-        sides = codes.new_tensor([label.right, label.left])[left[fine].long()]
-        codes[fine] = torch.where(better, sides, codes[fine])
-    return codes
-
-
-def _box_of_candidates(maps: Sequence[Tensor]) -> tuple[slice, ...] | None:
-    """Return the box, widened by a voxel, outside of which other labels are more likely; None if empty."""
-    import torch
-
-    candidates = torch.stack([values >= 1 / len(LABELS) for values in maps]).any(dim=0)
-    spans = []
-    for axis, size in enumerate(candidates.shape):
-        inside = torch.nonzero(candidates.amax(dim=[other for other in range(3) if other != axis]))
-        if not len(inside):
-            return None
-        spans.append(slice(max(int(inside[0]) - 1, 0), min(int(inside[-1]) + 2, size)))
-    return tuple(spans)
-
-
-def _interleaved(maps: Sequence[Tensor]) -> Tensor:
-    """Return values at 1 mm from maps of the first lattices, (d, h, w) to (2d, 2h, 2w)."""
-    import torch
-
-    phases = PHASES[: len(maps)]
-    if len(maps) == len(PHASES):
-        fine = maps[0].new_empty([2 * size for size in maps[0].shape])
-    else:
-        doubled = [_doubled(values, phase) for values, phase in zip(maps, phases, strict=True)]
-        fine = torch.stack(doubled).mean(dim=0)
-    for values, (x, y, z) in zip(maps, phases, strict=True):
-        fine[x::2, y::2, z::2] = values
-    return fine
-
-
-def _doubled(values: Tensor, phase: tuple[int, int, int]) -> Tensor:
-    """Return a lattice at 1 mm: linear between its voxels, constant beyond the last ones."""
-    import torch
-
-    for axis, first in enumerate(phase):
-        size = values.shape[axis]
-        steps = torch.arange(size, device=values.device) + (-1 if first else 1)
-        between = (values + values.index_select(axis, steps.clamp(0, size - 1))) / 2
-        pair = (between, values) if first else (values, between)
-        values = torch.stack(pair, dim=axis + 1).flatten(axis, axis + 1)
-    return values

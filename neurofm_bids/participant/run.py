@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.anatomy.segmentation import label_names
+from neurofm_bids.anatomy.labels import label_names
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset

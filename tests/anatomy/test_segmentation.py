@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from neurofm_bids.anatomy.network import CLASSES, AnatomyArchitecture, AnatomyNet
-from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
-from neurofm_bids.anatomy.segmentation import LABELS, label_names, segment
+from neurofm_bids.anatomy.regions import REGIONS
+from neurofm_bids.anatomy.segmentation import segment
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import PHASES
 
@@ -203,14 +203,6 @@ def test_a_real_network_gives_the_same_twice():
     assert ((one.confidence > 0) & (one.confidence < 1)).all()
 
 
-def test_every_class_has_one_label():
-    structures = sorted(index for label in LABELS for index in label.structures)
-    assert structures == list(range(len(STRUCTURES)))
-    codes = [code for label in LABELS for code in {label.left, label.right}]
-    assert len(codes) == len(set(codes))
-    assert (LABELS[2].left, LABELS[2].right) == (3, 42)
-
-
 @pytest.mark.parametrize(
     ("volume", "message"),
     [
@@ -229,17 +221,3 @@ def test_what_is_no_brain_is_refused(volume, message):
 def test_other_numbers_of_phases_are_refused(phases):
     with pytest.raises(ValueError, match="choose 1, 2 or 8"):
         segment(block((100, 120), (90, 130), (80, 110)), Stub(bright(BRAINSTEM)), phases)
-
-
-def test_every_label_has_a_name():
-    names = label_names()
-    assert {names[code] for code in (0, 24, 3, 42, 4, 43, 192)} == {
-        "Unknown",
-        "CSF",
-        "Left-Cerebral-Cortex",
-        "Right-Cerebral-Cortex",
-        "Left-Lateral-Ventricle",
-        "Right-Lateral-Ventricle",
-        "Corpus_Callosum",
-    }
-    assert set(names) == {code for label in LABELS for code in (label.left, label.right)}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from neurofm_bids.anatomy.labels import LABELS
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
-from neurofm_bids.anatomy.segmentation import LABELS
 from neurofm_bids.pretrain.evaluation.protocols import (
     COMPARED,
     FREESURFER,
