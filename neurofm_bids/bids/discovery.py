@@ -136,7 +136,8 @@ def find_scans(config: Config) -> Selection:
 def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, str]]:
     """Return the images of a dataset to be processed, and those that are left out with the reasons."""
     selected = [path for path in listing.images if selector(_subject(path, root), path.name)]
-    left_out = passed_over(selected, listing.images, selector)
+    usable = [path for path in listing.images if name_problem(path, root) is None]
+    left_out = passed_over(selected, usable, selector)
     chosen = [path for path in selected if path not in left_out]
     ignored = [path for path in listing.ignored if selector(_subject(path, root), path.name)]
     return chosen, left_out | dict.fromkeys(ignored, "in .bidsignore")

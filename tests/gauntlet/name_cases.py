@@ -77,6 +77,8 @@ NAMES = (
         {"run": None},
     ),
     NameCase("UNIT1.nii.gz", beside=("inv-1_T1w.nii.gz",)),
+    NameCase("UNIT1.nii.gz", beside=("T1W.nii.gz",)),
+    NameCase("UNIT1.nii.gz", beside=("desc-x_T1w.nii.gz",)),
     NameCase("ses-b/anat/sub-01_ses-b_UNIT1.nii.gz", beside=("ses-a/anat/sub-01_ses-a_T1w.nii.gz",)),
     NameCase(
         "UNIT1.nii.gz",
@@ -112,6 +114,13 @@ NAMES = (
     NameCase("echo-2_T1w.nii.gz", "skipped", f"echo-2: echo-1 {_ECHO}", ("echo-1_T1w.nii.gz",)),
     NameCase("echo-10_T1w.nii.gz", "skipped", f"echo-10: echo-9 {_ECHO}", ("echo-9_T1w.nii.gz",)),
     NameCase("echo-1_T1w.nii.gz", "skipped", f"echo-1: the image without echo- {_ECHO}", ("T1w.nii.gz",)),
+    *(
+        NameCase("echo-1_T1w.nii.gz", "skipped", f"echo-1: the image without echo- {_ECHO}", (other,))
+        for other in ("rec-RMS_T1w.nii.gz", "part-mag_T1w.nii.gz")
+    ),
+    NameCase("rec-RMS_T1w.nii.gz", beside=("echo-1_T1w.nii.gz",)),
+    NameCase("rec-x_echo-2_T1w.nii.gz", beside=("rec-y_echo-1_T1w.nii.gz",)),
+    NameCase("echo-1_T1w.nii.gz", beside=("T1W.nii.gz",)),
     NameCase("echo-2_T1w.nii.gz", beside=("run-1_echo-1_T1w.nii.gz",)),
     NameCase("echo-2_T1w.nii.gz", beside=("echo-1_T1w.nii.gz",), filters={"echo": 2}),
     NameCase("desc-x_T1w.nii.gz", "refused", f"the file name has desc-, {_DERIVED}"),
