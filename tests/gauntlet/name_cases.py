@@ -160,7 +160,7 @@ NAMES = (
             "UNIT1_denoised.nii.gz",
         )
     ),
-    NameCase("T1w_defaced.nii.gz", "skipped", _MORE, listed="sub-01"),
+    NameCase("UNIT1_defaced.nii.gz", "skipped", _MORE, listed="sub-01"),
     NameCase("ses-b/anat/sub-01_ses-b_T1w_2.nii", "skipped", _MORE, ("ses-a/anat/sub-01_ses-a_T1w.nii",)),
     NameCase("T1w_2.nii.gz", "not listed", beside=("T1w.nii.gz",), bidsignore="*_2.nii.gz"),
     NameCase("mod-T1w_defacemask.nii.gz", "not listed", beside=("T1w.nii.gz",)),
