@@ -79,7 +79,8 @@ def empty_sessions(
     empty
         Folders of participants without images.
     """
-    having = {folder for path in (*listing.images, *left_out) for folder in path.parents}
+    folders = {path.parent for path in (*listing.images, *left_out)}
+    having = {place for folder in folders for place in (folder, *folder.parents)}
     closed = {folder for path, _ in listing.closed for folder in (path, path.parent)}
     return {
         place: absence([], {}, [others], Selection())
@@ -126,9 +127,8 @@ def _present(others: Iterable[Set[str] | None]) -> str:
 
 def _by_folder(paths: Iterable[Path], folders: Sequence[Path]) -> defaultdict[Path, list[Path]]:
     """Return the paths in each of the folders of participants."""
-    grouped = defaultdict(list)
-    known = set(folders)
-    for path in paths:
-        for folder in known.intersection((path, *path.parents)):
-            grouped[folder].append(path)
+    grouped: defaultdict[Path, list[Path]] = defaultdict(list)
+    depth = len(folders[0].parts) if folders else 0
+    for path in paths if folders else ():
+        grouped[Path(*path.parts[:depth])].append(path)
     return grouped
