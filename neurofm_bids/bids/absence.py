@@ -104,7 +104,7 @@ def nothing_selected(
     found = [
         f"images: {len(listing.images)}, participants: {n_participants}",
         *(f"left out: {some_of(names)}: {why}" for why, names in sorted(reasons.items())),
-        *([] if listing.images or listing.ignored else [_present(listing.others.values())]),
+        *([] if listing.images or listing.ignored or left_out else [_present(listing.others.values())]),
         *([", ".join(used.values())] if used else []),
     ]
     fixes = [fix for _, fix in left_out.values() if fix]

@@ -74,7 +74,7 @@ def test_the_reason_of_a_participant_names_the_cause(images, left_out, others, o
             Listing(unclear=[IMAGE], others={ROOT / "sub-01": set()}),
             {IMAGE: ("why", "Rename it.")},
             {},
-            "images: 0, participants: 2; left out: sub-01_part-phase_T1w.nii: why; there is no image in anat",
+            "images: 0, participants: 2; left out: sub-01_part-phase_T1w.nii: why",
             "Rename it.",
         ),
         (
