@@ -168,6 +168,15 @@ class Selector:
         """
         return (not self.participants or subject in self.participants) and self._matches(described(name))
 
+    def has_session(self, session: str) -> bool:
+        """Tell whether labels and the filter of sessions select a session.
+
+        >>> Selector(sessions=("a",)).has_session("b")
+        False
+        """
+        wanted = [value for key, value in self.filters if key == "session"]
+        return (not self.sessions or session in self.sessions) and all(_matches(session, w) for w in wanted)
+
     def asks_for(self, key: str) -> bool:
         """Tell whether there is a filter of an entity, such as ``part``."""
         return any(key == asked for asked, _ in self.filters)
