@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 __all__ = ["UNITS", "Definition", "Person", "years_per_unit"]
@@ -22,13 +22,15 @@ _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{0,20}|,[0-9]{1,2})?)"  # of 1,234 nobody can t
 _AGE = re.compile(rf"(>|>=|≥)?\s*{_NUMBER}\s*(\+?)\s*([a-z]*)\.?\s*(\+?)", re.IGNORECASE)
 _OLDEST = 130
 _SPELLED_SEX = {
-    "F": "f female females woman women girl girls",
-    "M": "m male males man men boy boys",
+    "F": "f female females woman women girl girls feminine feminin féminin femenino feminino",
+    "M": "m male males man men boy boys masculine masculin masculino",
 }
 _SEXES = {word: sex for sex, words in _SPELLED_SEX.items() for word in words.split()}
 _OTHER_SEX = {"o", "other"}  # as BIDS has it
 _CODE = re.compile(r"[0-9]+(\.0*)?")
-_FILLERS = {"sex", "participant", "participants", "subject", "subjects", "biological"}
+_FILLERS = {"sex", "gender", "participant", "participants", "subject", "subjects", "the", "is", "a"}
+_FILLERS |= {"biological", "self", "reported", "assigned", "at", "birth"}
+_DENIALS = {"not", "non", "no", "neither", "nor", "?", *_OTHER_SEX}
 
 
 def years_per_unit(text: str) -> float | None:
@@ -107,10 +109,12 @@ class Definition:
         >>> coded = Definition(levels={"sex": {"1": "male", "2": "female"}})
         >>> coded.sex("1"), Definition().sex("1"), Definition().sex("Female")
         ('M', None, 'F')
+        >>> Definition(levels={"sex": {"F": "female, as recorded", "M": "mujer"}}).sex("F")
+        'F'
         """
-        words = set(re.findall(r"\w+", (self._level(column, text) or text).lower())) - _FILLERS
-        sexes = {_SEXES.get(word) for word in words}
-        return sexes.pop() if len(sexes) == 1 else None
+        written, meaning = _words(text), _words(self._level(column, text) or text)
+        sex = _sex_of(written)
+        return _sex_of(meaning) or (sex if sex and _allows(meaning, sex, written) else None)
 
     def unclear_age(self, text: str) -> tuple[str, ...]:
         """Return ``age`` if an age is written but not understood; a value listed in Levels is none.
@@ -133,7 +137,30 @@ class Definition:
         return ("sex",) if meaning or not _CODE.fullmatch(text) else ("sex", "sex_code")
 
     def _level(self, column: str, text: str) -> str | None:
-        """Return the meaning of a value that is listed in Levels; 99 may be written 99.0 or 099."""
+        """Return the meaning of a value that is listed in Levels; 99 may be written 99.0 or 099, M as m."""
         levels = self.levels.get(column, {})
         code = re.sub(r"^0+(?=\d)|\.0*$", "", text)
-        return levels.get(text, levels.get(code))
+        alike = (meaning for value, meaning in levels.items() if value.lower() == text.lower())
+        return levels.get(text, levels.get(code, next(alike, None)))
+
+
+def _words(text: str) -> set[str]:
+    """Return the words that may name a sex, and question marks."""
+    words = re.findall(r"[^\W_]+|\?", text.lower())
+    return {word for word in words if not word.isdecimal()} - _FILLERS
+
+
+def _sex_of(words: Iterable[str]) -> str | None:
+    sexes = {_SEXES.get(word) for word in words}
+    return sexes.pop() if len(sexes) == 1 else None
+
+
+def _allows(meaning: Set[str], sex: str, written: Set[str]) -> bool:
+    """Tell whether a level leaves a value the sex that it has by itself.
+
+    With words that are not known, F and M may be initials of anything, such as mujer; whole words are not.
+    """
+    sexes = {_SEXES[word] for word in meaning & _SEXES.keys()}
+    if meaning & _DENIALS or sexes - {sex}:
+        return False
+    return bool(sexes) or not meaning or len(max(written, key=len)) > 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +19,16 @@ __all__ = ["DataDictionaries"]
 
 _log = logging.getLogger(__name__)
 
-_RANGES = frozenset(("min", "max", "minimum", "maximum", "mean", "median", "sd", "range"))  # no levels
+_RANGES = {"min", "max", "minimum", "maximum", "lowest", "highest", "youngest", "oldest"}  # no levels
+_RANGES |= {"mean", "median", "sd", "std", "range", "n", "count"}
 
 _KEYS = {"LongName": str, "Description": str, "Units": str, "Levels": dict}
+_SPELLED = {key.lower(): key for key in _KEYS} | {"unit": "Units", "level": "Levels"}
+_MISSING = (None, "", "n/a")
+_NAMED_UNIT = re.compile(
+    r"(?<!\d)(?<!\d[ -])\b(years|months|weeks|days)\b|\bin (year|month|week|day)\b(?! of\b)"
+    r"|[(\[](y|yrs?|year|mos?|month|wks?|week|d|day)\.?[)\]]"
+)  # of an age; not the day of a scan, nor 30 days before it
 _PATTERNS = (
     "phenotype/[!.]*.json",
     "participants.json",
@@ -83,9 +92,9 @@ class DataDictionaries:
         entries = self._read(self._root / name)
         if entries is None:  # ages may be in months, for all that is known
             return {"age": {"Units": None}}
-        known = {column.lower(): entry for column, entry in entries.items()}
+        known = {column.strip().lower(): entry for column, entry in entries.items()}
         return {
-            column: _units(name, known[column]) | _levels(known[column])
+            column: (_units(name, known[column]) if column == "age" else {}) | _levels(known[column])
             for column in _DEMOGRAPHIC & known.keys()
         }
 
@@ -95,16 +104,24 @@ def _read(path: Path) -> _Entries | None:
     if not os.path.lexists(path):
         return {}
     try:
-        return {name: entry for name, entry in read_sidecar(path).items() if isinstance(entry, dict)}
+        return {name: _entry(entry) for name, entry in read_sidecar(path).items() if isinstance(entry, dict)}
     except NeuroFMError as error:
         _log.warning("%s", error)
         return None
 
 
+def _entry(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a file has of a column or level, with keys as in BIDS; a value under its own key counts."""
+    keys = sorted(written, key=_KEYS.__contains__)
+    spelled = {key: _SPELLED.get(re.sub(r"[ _]", "", key).lower(), key) for key in keys}
+    return {spelled[key]: written[key] for key in keys if written[key] not in _MISSING}
+
+
 def _units(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return years per unit, and None for a unit that is not known or that only the description names."""
     units = entry.get("Units")
-    if units in (None, "", "n/a"):
-        return {}
+    if units is None:
+        return _described_units(name, entry)
     years = years_per_unit(str(units))
     if years is None:
         text = "%s gives age in %.50r, which is not a known unit: these ages are not used. Use %s, as in %s."
@@ -112,11 +129,23 @@ def _units(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"Units": years}
 
 
+def _described_units(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    texts = [str(entry.get(key, "")) for key in ("LongName", "Description")]
+    named = _NAMED_UNIT.search(". ".join(texts).lower().replace("(s)", "s").replace("_", " "))
+    unit = next(filter(None, named.groups()), "year") if named else "year"
+    if years_per_unit(unit) == 1:
+        return {}
+    text = "%s: the description of age names %s, and there are no Units: these ages are not used. Add %s."
+    _log.warning(text, name, unit, json.dumps({"age": {"Units": unit}}))
+    return {"Units": None}
+
+
 def _levels(entry: Mapping[str, Any]) -> dict[str, Any]:
     levels = entry.get("Levels")
     if not isinstance(levels, dict):
         return {}
-    texts = {key: str(v.get("Description", "") if isinstance(v, dict) else v) for key, v in levels.items()}
+    described = {k: v if isinstance(v, dict) else {"Description": v} for k, v in levels.items()}
+    texts = {key: str(_entry(level).get("Description", "")) for key, level in described.items()}
     # such as {"male": 1}
     swapped = {text: key for key, text in texts.items() if text.isdecimal() and key.lower() not in _RANGES}
     return {"Levels": {**swapped, **texts}}

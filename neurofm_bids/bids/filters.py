@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import starmap
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,8 @@ def _is_usable(key: str, option: Any) -> bool:
 def _resolved(key: str, value: Any) -> Any:
     """Return a filter with null, "*" and lists of these in place of queries, and labels without prefix."""
     if isinstance(value, list):
-        return [_resolved(key, option) for option in value]
+        options = [_resolved(key, option) for option in value]
+        return list(chain.from_iterable(o if isinstance(o, list) else [o] for o in options))
     if not isinstance(value, str):
         return value
     query = _QUERY.fullmatch(value)
@@ -177,9 +178,21 @@ class Selector:
         wanted = [value for key, value in self.filters if key == "session"]
         return (not self.sessions or session in self.sessions) and all(_matches(session, w) for w in wanted)
 
-    def asks_for(self, key: str) -> bool:
-        """Tell whether there is a filter of an entity, such as ``part``."""
-        return any(key == asked for asked, _ in self.filters)
+    def asks_for(self, key: str, label: str) -> bool:
+        """Tell whether a filter names a label of an entity, or any, and does not accept its absence as well.
+
+        >>> Selector(filters=(("part", [None, "*"]), ("echo", [None, 2]))).asks_for("part", "phase")
+        False
+        >>> Selector(filters=(("part", "*"), ("echo", [None, 2]))).asks_for("echo", "02")
+        True
+        """
+        asked = [wanted if isinstance(wanted, list) else [wanted] for of, wanted in self.filters if of == key]
+        return any(
+            _matches(label, option)
+            for options in asked
+            for option in options
+            if option != "*" or None not in options
+        )
 
     def _matches(self, image: Mapping[str, str]) -> bool:
         if self.sessions and image.get("ses") not in self.sessions:

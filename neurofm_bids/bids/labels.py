@@ -21,10 +21,11 @@ _log = logging.getLogger(__name__)
 
 _MEANT = re.compile(r"(?!sub-)(?i:sub)([-_ ]|\d).*")
 _LABEL_COLUMNS = {"--participant-label": "participant_id", "--session-label": "session_id"}
+_PREFIXES = {"--participant-label": "sub-", "--session-label": "ses-"}
 
 
 def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
-    """Return labels without prefix from labels with or without it, or from files of labels.
+    """Return labels without the prefix of the option from labels with or without it, or from files of labels.
 
     A file has labels between blanks, commas or line ends, or is a table: with a column ``participant_id``
     (``session_id`` for sessions), such as participants.tsv, or with the labels in its first column. Lines
@@ -40,7 +41,8 @@ def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     NeuroFMError
         A label is empty, or a file cannot be read or contains no labels: it must not select all participants.
     """
-    labels = [re.sub(r"^(sub|ses)-", "", text.strip()) for value in values for text in _labels(value, flag)]
+    prefix = _PREFIXES[flag]
+    labels = [text.strip().removeprefix(prefix) for value in values for text in _labels(value, flag)]
     if not all(labels):
         raise NeuroFMError(
             f"a label of {flag} is empty",
@@ -174,8 +176,13 @@ def _check(labels: Sequence[str], existing: Set[str], root: Path, what: str, pre
 
 def _advice(label: str, existing: Set[str], prefix: str) -> str:
     """Return what one was most likely meant to be: several labels, a file, or an existing label."""
+    for flag, other in _PREFIXES.items():
+        if other != prefix and label.startswith(other):
+            return f" (labels with {other} belong to {flag})"
     if "," in label:
         return " (separate labels by blanks)"
+    if len(label.split()) > 1:
+        return " (separate labels by blanks, each a word of its own: no quotation marks around several)"
     if {".", os.sep} & set(label):
         return " (there is no such file either)"
     plain = unpadded(label).lower()

@@ -24,7 +24,7 @@ def passed_over(selected: Sequence[Path], usable: Sequence[Path], selector: Sele
     usable
         All images of the same participants whose names are valid: no other is processed instead of one.
     selector
-        A filter of ``part``, ``inv``, ``echo`` or ``suffix`` decides alone.
+        What a filter of ``part``, ``inv``, ``echo`` or ``suffix`` asks for is processed.
     """
     images = {path: described(path.name) for path in {*selected, *usable}}
     t1w = {path for path in usable if images[path]["suffix"] == "T1w" and not _parts(images[path])}
@@ -32,15 +32,15 @@ def passed_over(selected: Sequence[Path], usable: Sequence[Path], selector: Sele
     reasons = {}
     for path in selected:
         is_uni = images[path]["suffix"] == "UNIT1"
-        unasked = [part for part in _parts(images[path]) if not selector.asks_for(part.partition("-")[0])]
+        unasked = [part for part in _parts(images[path]) if not selector.asks_for(*part.split("-", 1))]
         if unasked:
             reasons[path] = f"{unasked[0]}: not a T1w image by itself"
-        elif is_uni and path.parent in having and not selector.asks_for("suffix"):
+        elif is_uni and path.parent in having and not selector.asks_for("suffix", "UNIT1"):
             reasons[path] = _UNI if path.parent in processed else f"{_UNI}, which is not selected{_ASK}"
-    if not selector.asks_for("echo"):
-        candidates = set(selected).intersection(usable).difference(reasons)
-        reasons |= _echoes({path: images[path] for path in candidates})
-    return reasons
+    candidates = set(selected).intersection(usable).difference(reasons)
+    echoes = _echoes({path: images[path] for path in candidates})
+    asked = {path for path in echoes if selector.asks_for("echo", images[path]["echo"])}
+    return reasons | {path: why for path, why in echoes.items() if path not in asked}
 
 
 def _parts(image: Mapping[str, str]) -> list[str]:

@@ -270,6 +270,22 @@ def test_each_table_has_its_own_unit_and_levels(tmp_path):
     assert [person.sex for person in people] == ["M", "M", "M", "F"]
 
 
+@pytest.mark.parametrize(
+    ("entry", "ages"),
+    [
+        ({"units": "months"}, [5, 6, 7]),
+        ({"Unit": "months"}, [5, 6, 7]),
+        ({"Description": "age in months"}, [None, None, None]),
+        ({"Description": "age"}, [60, 72, 84]),
+    ],
+)
+def test_ages_in_months_are_never_taken_for_years(tmp_path, entry, ages):
+    write(tmp_path / "participants.tsv", "participant_id\tage\nsub-01\t60\nsub-02\t72\nsub-03\t84\n")
+    write(tmp_path / "participants.json", json.dumps({"age": entry}))
+    covariates = Covariates(tmp_path)
+    assert [covariates.person(Scan(label)).age_years for label in ("01", "02", "03")] == ages
+
+
 _COUNTS = "participant_id\tsession\tage\nsub-01\t{}\t30\nsub-02\t{}\t40\n"
 
 

@@ -143,8 +143,33 @@ def test_a_selector_reads_names_of_images_and_stems_of_outputs(tmp_path):
     )
     assert [selects("01", name) for name in names] == [True, False, False, False]
     assert selects("01", "sub-01_ses-a_rec-UNIT1")
-    assert (selects.asks_for("suffix"), selects.asks_for("part")) == (True, False)
+    assert [selects.asks_for("suffix", suffix) for suffix in ("UNIT1", "T1w")] == [True, False]
+    assert not selects.asks_for("part", "phase")
     assert Selector(participants=("02",))("01", "sub-01") is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "labels"),
+    [
+        ("phase", {"phase"}),
+        ("*", {"phase", "real"}),
+        ("Query.REQUIRED", {"phase", "real"}),
+        (["real", "*"], {"phase", "real"}),
+        (None, set()),
+        ("Query.OPTIONAL", set()),
+        (["Query.OPTIONAL"], set()),
+        ([None, "*"], set()),
+        ([None, "part-real"], {"real"}),
+        (["Query.OPTIONAL", "real"], {"real"}),
+        (["Query.NONE", "*", "real"], {"real"}),
+    ],
+)
+def test_a_filter_that_accepts_the_absence_of_an_entity_asks_only_for_the_labels_it_names(
+    tmp_path, wanted, labels
+):
+    asks_for = Selector(filters=read_filter_file(write_filters(tmp_path, {"part": wanted}))).asks_for
+    assert {label for label in ("phase", "real") if asks_for("part", label)} == labels
+    assert not asks_for("inv", "1")
 
 
 def test_labels_in_filters_may_have_the_prefix_of_their_entity(tmp_path):

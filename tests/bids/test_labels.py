@@ -91,11 +91,27 @@ def test_a_file_of_labels_that_is_too_long_is_no_label(tmp_path):
     assert error.value.code is Exit.USAGE
 
 
-@pytest.mark.parametrize("value", ["", " ", "sub-", "ses-", "\r"])
-def test_an_empty_label_is_a_usage_error(value):
-    with pytest.raises(NeuroFMError, match="a label of --participant-label is empty") as error:
-        parse_labels(["01", value], FLAG)
+@pytest.mark.parametrize(
+    ("flag", "value"), [*((FLAG, text) for text in ("", " ", "sub-", "\r")), ("--session-label", "ses-")]
+)
+def test_an_empty_label_is_a_usage_error(flag, value):
+    with pytest.raises(NeuroFMError, match=f"a label of {flag} is empty") as error:
+        parse_labels(["01", value], flag)
     assert error.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("flag", "labels"),
+    [
+        (FLAG, ("01", "ses-01", "SUB-01", "sub-01")),
+        ("--session-label", ("sub-01", "01", "SUB-01", "sub-sub-01")),
+    ],
+)
+def test_only_the_prefix_of_the_option_is_removed(tmp_path, flag, labels):
+    values = ["sub-01", "ses-01", "SUB-01", "sub-sub-01"]
+    assert parse_labels(values, flag) == labels
+    (tmp_path / "labels.txt").write_text("\n".join(values))
+    assert parse_labels([str(tmp_path / "labels.txt")], flag) == labels
 
 
 def test_white_space_around_a_label_does_not_count():
@@ -107,6 +123,9 @@ def test_labels_that_are_no_file_names(value):
     assert parse_labels([value], FLAG) == (value,)
 
 
+_WORDS = "separate labels by blanks, each a word of its own: no quotation marks around several"
+
+
 @pytest.mark.parametrize(
     ("labels", "what"),
     [
@@ -116,6 +135,9 @@ def test_labels_that_are_no_file_names(value):
         (("patent1",), "no such participant: patent1 (did you mean sub-patient1?)"),
         (("001", "x"), "no such participant: 001 (did you mean sub-01?), x"),
         (("01,11",), "no such participant: 01,11 (separate labels by blanks)"),
+        (("01 11",), f"no such participant: 01 11 ({_WORDS})"),
+        (("01\t11",), f"no such participant: 01\t11 ({_WORDS})"),
+        (("ses-01",), "no such participant: ses-01 (labels with ses- belong to --session-label)"),
         (("lables.txt",), "no such participant: lables.txt (there is no such file either)"),
         (("lists/01",), "no such participant: lists/01 (there is no such file either)"),
         (tuple("abcdefg"), "no such participant: a, b, c, d, e and 2 more"),
@@ -136,8 +158,11 @@ def test_an_unknown_session_is_an_error_unless_another_participant_has_it(tmp_pa
         (tmp_path / f"sub-{session}" / f"ses-{session}").mkdir(parents=True)
     check_sessions(tmp_path, ("01", "02"), {"01"})
     with pytest.raises(NeuroFMError, match="Check --session-label") as error:
-        check_sessions(tmp_path, ("01", "2", "y"), {"01"})
-    assert error.value.what == "no such session: 2 (did you mean ses-02?), y"
+        check_sessions(tmp_path, ("01", "2", "y", "sub-01", "01 02"), {"01"})
+    assert error.value.what == (
+        "no such session: 2 (did you mean ses-02?), y, sub-01 (labels with sub- belong to "
+        f"--participant-label), 01 02 ({_WORDS})"
+    )
     assert error.value.code is Exit.NOTHING_SELECTED
 
 

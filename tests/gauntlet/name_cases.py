@@ -58,6 +58,7 @@ class NameCase:
 
 
 _PART, _ECHO, _UNI = "not a T1w image by itself", "is used", "UNIT1: there is a T1w image"
+_OPTIONAL = "Query.OPTIONAL"
 _RENAME, _DERIVED = "the file name is not valid in BIDS", "which only derivatives have"
 _FOLDER, _OUTSIDE = "the file name does not match its folder", "the image is not in a folder anat"
 _MORE = "the file name has more than an extension after T1w or UNIT1"
@@ -174,6 +175,27 @@ NAMES = (
     NameCase("anat/deeper/sub-01_T1w.nii.gz", "refused", _OUTSIDE),
     NameCase("anat/deeper/sub-01_T1w.nii.gz", "not listed", beside=("T1w.nii.gz",)),
     NameCase("Ses-b/anat/sub-01_ses-b_T1w.nii", "refused", _FOLDER, ("ses-a/anat/sub-01_ses-a_T1w.nii",)),
+    # filters that ask for nothing
+    NameCase("part-phase_T1w.nii.gz", "skipped", _PART, filters={"part": _OPTIONAL}),
+    NameCase("part-phase_T1w.nii.gz", "skipped", _PART, filters={"part": [None, "*"]}),
+    NameCase("part-phase_T1w.nii.gz", filters={"part": "*"}),
+    NameCase("part-real_T1w.nii.gz", filters={"part": [None, "real"]}),
+    NameCase("inv-1_T1w.nii.gz", "skipped", _PART, filters={"inv": _OPTIONAL}),
+    NameCase("inv-1_T1w.nii.gz", filters={"inv": [_OPTIONAL, 1]}),
+    NameCase(
+        "echo-2_T1w.nii.gz", "skipped", f"echo-2: echo-1 {_ECHO}", ("echo-1_T1w.nii.gz",), {"echo": _OPTIONAL}
+    ),
+    NameCase(
+        "echo-1_T1w.nii.gz",
+        "skipped",
+        f"echo-1: the image without echo- {_ECHO}",
+        ("T1w.nii.gz", "echo-2_T1w.nii.gz"),
+        {"echo": [_OPTIONAL, 2]},
+    ),
+    NameCase("echo-2_T1w.nii.gz", beside=("T1w.nii.gz",), filters={"echo": [None, 2]}),
+    NameCase("UNIT1.nii.gz", "skipped", _UNI, ("T1w.nii.gz",), {"suffix": _OPTIONAL}),
+    NameCase("UNIT1.nii.gz", filters={"suffix": _OPTIONAL}),
+    NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), filters={"suffix": "*"}),
     # hidden files and .bidsignore
     NameCase("anat/._sub-01_T1w.nii.gz", "not listed"),
     NameCase("anat/.sub-01_T1w.nii.gz", "not listed"),
