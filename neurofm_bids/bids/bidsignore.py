@@ -34,7 +34,8 @@ def read_bidsignore(root: Path) -> Callable[[str], bool]:
     r"""Return a function that tells whether a file, given by its path in the dataset, is to be ignored.
 
     The last pattern that matches a path decides; what lies in an ignored folder is ignored. A file that
-    cannot be read is named in a warning. Other escapes than ``\#`` and ``\!`` are not known.
+    cannot be read is named in a warning. Other escapes than ``\#`` and ``\!``, and classes of characters such
+    as ``[[:digit:]]``, are not known.
     """
     rules = [_rule(line) for line in _lines(root / ".bidsignore")][::-1]
     folders = {"": False}
@@ -63,10 +64,17 @@ def _lines(path: Path) -> Iterator[str]:
         _log.warning("%s is not honored: %s. %s", path, *problem)
         return
     for line in (line.rstrip() for line in lines if line.strip() and not line.startswith("#")):
-        if "\\" in line.removeprefix("\\"):
-            _log.warning("%s: the escape in %.50r is not known, so the line is not honored.", path, line)
-        else:
+        if unknown := _unknown(line):
+            _log.warning("%s: the %s in %.50r is not known, so the line is not honored.", path, unknown, line)
+        elif line.strip("!/") and "//" not in line:  # no file has such a path
             yield line
+
+
+def _unknown(line: str) -> str:
+    """Return what a line has that is not known, or nothing."""
+    if "\\" in line.removeprefix("\\"):
+        return "escape"
+    return "class of characters" * ("[[:" in line)
 
 
 def _rule(line: str) -> _Rule:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, described
-from neurofm_bids.bids.problems import Problem
+from neurofm_bids.bids.problems import Problem, fetch_problem
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import read_json
@@ -65,11 +65,12 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     try:
         sections = read_json(path, unique_keys=True)
         filters = _section(sections)
-    except FileNotFoundError as error:
-        raise NeuroFMError(
-            "filter file not found", where=path, fix="Check --bids-filter-file.", code=Exit.USAGE
-        ) from error
     except (OSError, ValueError) as error:
+        if problem := fetch_problem(path, "the filter file "):
+            raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE) from error
+        if isinstance(error, FileNotFoundError):
+            what, fix = "filter file not found", "Check --bids-filter-file."
+            raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
         raise NeuroFMError(
             f"the filter file cannot be read ({error})",
             where=path,

@@ -13,6 +13,8 @@ from neurofm_bids.bids.problems import Problem, folder_problem
 
 __all__ = ["Listing", "list_images"]
 
+_HIDDEN = (".", "~$")  # also those of office programs that have a file open
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -131,4 +133,4 @@ def _other(name: str) -> str:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 -- fast
+    return sorted(name for name in os.listdir(folder) if not name.startswith(_HIDDEN))  # noqa: PTH208 -- fast

@@ -198,6 +198,7 @@ NAMES = (
     NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), filters={"suffix": "*"}),
     # hidden files and .bidsignore
     NameCase("anat/._sub-01_T1w.nii.gz", "not listed"),
+    NameCase("anat/~$sub-01_T1w.nii.gz", "not listed"),
     NameCase("anat/.sub-01_T1w.nii.gz", "not listed"),
     NameCase("T1w.nii.gz~", "not listed"),
     NameCase("ses-a/._anat/sub-01_ses-a_T1w.nii.gz", "not listed"),
