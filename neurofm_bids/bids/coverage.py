@@ -25,6 +25,13 @@ _log = logging.getLogger(__name__)
 _YOUNG = 10  # years: ages of adults that are years, read as months, are below it
 _LEVELS = '{"sex": {"Levels": {"1": "male", "2": "female"}}}'
 _UNITS = '{"age": {"Units": "month"}}'
+_NO_AGE = (
+    "No column age in the tables of participants, sessions and scans that could be read, so no age is known"
+)
+_COPY = (
+    "it may be of another day than the scan. Copy it to participants.tsv or the tables of sessions, with its "
+    "data dictionary, if it is the age at the scan."
+)
 _LIKE_AGE = re.compile(r"(?<![A-Za-z])(?:age|AGE)|Age")  # age_months, ScanAge; not language
 
 
@@ -80,27 +87,48 @@ def _codes(people: Iterable[tuple[str, Person]]) -> Iterator[str]:
     codes = {person.sex_text or "": None for _, person in people if "sex_code" in person.unclear}
     if codes:
         yield (
-            f"No data dictionary gives the meaning of {listed(list(codes))} in the column of sexes. "
-            f"Add it to participants.json, such as {_LEVELS}."
+            f"No Levels in a data dictionary that could be read give the meaning of {listed(list(codes))} in "
+            f"the column of sexes. Add them to participants.json, such as {_LEVELS}."
         )
 
 
 def _has_no_table(covariates: Covariates, people: Iterable[Person]) -> bool:
     """Tell whether there is no table of participants, and no other table has rows, ages or sexes."""
-    if os.path.lexists(covariates.bids_dir / "participants.tsv") or covariates.columns():
+    if os.path.lexists(covariates.bids_dir / "participants.tsv"):
         return False
-    return not any(person.age_text or person.sex_text for person in people)
+    columns = covariates.tables.columns()
+    if "sub-<label>_sessions.tsv" in columns or any(map(_has_age, columns.values())):
+        return False
+    return not any(person.age_text or person.sex_text for person in people) and not _phenotypes(covariates)
+
+
+def _has_age(columns: Iterable[str]) -> bool:
+    return "age" in map(str.lower, columns)
+
+
+def _phenotypes(covariates: Covariates) -> list[str]:
+    """Return the phenotype tables that have a column of ages."""
+    return [
+        f"phenotype/{name}.tsv"
+        for name, table in covariates.tables.phenotype.items()
+        if any(map(_has_age, chain.from_iterable(rows.values() for rows in table.values.values())))
+    ]
 
 
 def _columns(covariates: Covariates, people: Iterable[tuple[str, Person]]) -> Iterator[str]:
     """Yield a warning if the tables have no column of ages, with the columns that they have."""
-    tables = covariates.columns()
-    names = [name for columns in tables.values() for name in columns]
-    if not tables or "age" in map(str.lower, names) or any(person.age_text for _, person in people):
+    if any(person.age_text for _, person in people):
         return
-    likely = list(filter(_LIKE_AGE.search, names))
-    shown = "; ".join(f"{table} has {_shown(columns)}" for table, columns in tables.items())
-    yield f"No table has a column age, so no age is known ({shown}). {_advice(likely)}"
+    tables = covariates.tables.columns()
+    if any(map(_has_age, tables.values())):
+        return
+    phenotypes = _phenotypes(covariates)
+    if tables:
+        likely = list(filter(_LIKE_AGE.search, chain.from_iterable(tables.values())))
+        shown = "; ".join(f"{table} has {_shown(columns)}" for table, columns in tables.items())
+        yield f"{_NO_AGE} ({shown}).{'' if phenotypes else f' {_advice(likely)}'}"
+    if phenotypes:
+        yield f"The column age of {listed(phenotypes)} is not used: {_COPY}"
 
 
 def _shown(columns: Sequence[str]) -> str:
@@ -121,11 +149,11 @@ def _advice(likely: Sequence[str]) -> str:
 
 def _rows(covariates: Covariates, scans: Iterable[Identity | Scan]) -> Iterator[str]:
     """Yield a warning for rows and participants that do not match."""
-    lacking: dict[str, dict[str, None]] = {}
-    for table, who in chain.from_iterable(map(covariates.lacking, scans)):
-        lacking.setdefault(table, {})[who] = None
-    for table, names in lacking.items():
-        yield f"{table}: no row for {len(names)} of those selected ({listed(list(names))})."
-    if strangers := covariates.strangers():
+    lacking: dict[tuple[str, str], dict[str, None]] = {}
+    for table, why, who in chain.from_iterable(map(covariates.tables.lacking, scans)):
+        lacking.setdefault((table, why), {})[who] = None
+    for (table, why), names in lacking.items():
+        yield f"{table}: {why.format(len(names), listed(list(names)))}."
+    if strangers := covariates.tables.strangers():
         rows = f"{len(strangers)} labels" if len(strangers) > 1 else "1 label"
         yield f"participants.tsv: {rows} of no participant in the dataset ({listed(strangers)})."

@@ -30,8 +30,8 @@ def logged(tmp_path, caplog):
 
 _HEAD = "participant_id\tage\tsex\n"
 _CODES = (
-    "No data dictionary gives the meaning of {} in the column of sexes. Add it to participants.json, such as "
-    '{{"sex": {{"Levels": {{"1": "male", "2": "female"}}}}}}.'
+    "No Levels in a data dictionary that could be read give the meaning of {} in the column of sexes. Add "
+    'them to participants.json, such as {{"sex": {{"Levels": {{"1": "male", "2": "female"}}}}}}.'
 )
 
 
@@ -117,7 +117,14 @@ def test_ages_of_adults_in_the_wrong_unit_are_suspected(logged, tmp_path, units,
 
 
 _SEX, _SCANS = "participant_id\tsex\nsub-01\tF\n", "filename\tage\nanat/sub-01_ses-a_T1w.nii\t33\n"
-_NO_AGE = "No table has a column age, so no age is known ({}). "
+_NO_AGE = (
+    "No column age in the tables of participants, sessions and scans that could be read, "
+    "so no age is known ({}). "
+)
+_COPY = (
+    "The column age of {} is not used: it may be of another day than the scan. Copy it to participants.tsv "
+    "or the tables of sessions, with its data dictionary, if it is the age at the scan."
+)
 _ADD = "If ages are known, add them as a column age."
 _RENAME = (
     "If {} holds the ages, rename it to age; unless they are in years, also give Units in participants.json, "
@@ -156,6 +163,43 @@ _RENAME = (
         ),
         ({"participants": "participant_id\tAGE\nsub-01\tn/a\n"}, []),
         (
+            {"participants": _SEX, "sub-01/ses-a/sub-01_ses-a_scans": _SCANS.replace("33", "n/a")},
+            [],
+        ),
+        (
+            {"participants": _SEX, "phenotype/demographics": "participant_id\tAge\nsub-01\t31\n"},
+            [
+                _NO_AGE.format("participants.tsv has the columns sex").strip(),
+                _COPY.format("phenotype/demographics.tsv"),
+            ],
+        ),
+        (
+            {"phenotype/demographics": "participant_id\tage\nsub-01\t31\n"},
+            [_COPY.format("phenotype/demographics.tsv")],
+        ),
+        (
+            {
+                "participants": "participant_id\tage\nsub-01\t30\n",
+                "phenotype/demographics": "participant_id\tage\nsub-01\t31\n",
+            },
+            [],
+        ),
+        (
+            {"participants": _SEX, "sub-01/sub-01_sessions": "/annex/objects/MD5E-s9--0.tsv\n"},
+            [
+                "sub-01_sessions.tsv cannot be read (the table has not been downloaded): its values are not "
+                "used. Run: datalad get {root}/sub-01/sub-01_sessions.tsv",
+                _NO_AGE.format("participants.tsv has the columns sex") + _ADD,
+            ],
+        ),
+        (
+            {"participants": "/annex/objects/MD5E-s9--0.tsv\n"},
+            [
+                "participants.tsv cannot be read (the table has not been downloaded): its values are not "
+                "used. Run: datalad get {root}/participants.tsv"
+            ],
+        ),
+        (
             {
                 "participants": _SEX,
                 "sub-01/ses-a/sub-01_ses-a_scans": _SCANS,
@@ -184,8 +228,21 @@ _RENAME = (
         ({"participants": "participant_id\tage\n"}, ["participants.tsv has no rows that can be used."]),
     ],
 )
-def test_what_tables_have_and_is_not_used_is_named(logged, tables, warnings):
-    assert [text for level, text in logged(tables, FOUR[:2]) if level == logging.WARNING] == warnings
+def test_what_tables_have_and_is_not_used_is_named(logged, tmp_path, tables, warnings):
+    lines = [text for level, text in logged(tables, FOUR[:2]) if level == logging.WARNING]
+    assert [line.replace(str(tmp_path), "{root}") for line in lines] == warnings
+
+
+def test_rows_by_session_are_not_called_missing_where_the_image_has_no_session(logged):
+    rows = "sub-01\tses-a\t30\nsub-01\tses-b\t31\nsub-02\tses-a\t40\n"
+    *_, first, second = logged(
+        {"participants": f"participant_id\tsession_id\tage\n{rows}"}, [Scan("01"), Scan("02"), Scan("03")]
+    )
+    assert [text for _, text in (first, second)] == [
+        "participants.tsv: rows of several sessions for 1 of those selected, whose images have no session "
+        "(sub-01).",
+        "participants.tsv: no row for 1 of those selected (sub-03).",
+    ]
 
 
 def test_many_participants_without_a_row_are_counted(logged):
