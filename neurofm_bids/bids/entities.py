@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EXTENSIONS", "SUFFIXES", "described", "ending", "entities_of", "is_image", "scan_stem"]
+__all__ = [
+    "EXTENSIONS",
+    "SUFFIXES",
+    "described",
+    "ending",
+    "entities_of",
+    "is_hidden",
+    "is_image",
+    "scan_stem",
+]
 
 SUFFIXES = ("T1w", "UNIT1")
 EXTENSIONS = (".nii", ".nii.gz")
 
 # All that is meant as one of these images; names that BIDS does not have are refused, not passed over.
 _MEANT = re.compile(
-    rf"(?!\.).*({'|'.join(SUFFIXES)})(\.(?:nii(?:\.(?:gz|bz2|xz|zst|zip))?|mgz|mgh|img|mnc|nrrd))\s*",
+    rf".*({'|'.join(SUFFIXES)})(\.(?:nii(?:\.(?:gz|bz2|xz|zst|zip))?|mgz|mgh|img|mnc|nrrd))\s*",
     re.IGNORECASE | re.DOTALL,
 )
 _ENDING = re.compile(r"(?:_(T1w|UNIT1))?(\.nii(?:\.gz)?|\.mgz)$")
@@ -25,7 +34,16 @@ def is_image(name: str) -> bool:
     >>> [is_image(f"sub-01_{end}") for end in ("T1w.nii.gz", "UNIT1.nii", "T1W.NII.GZ", "T1w.json")]
     [True, True, True, False]
     """
-    return any(ending(name))
+    return any(ending(name)) and not is_hidden(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file is one that systems and editors keep for themselves, such as locks of Office.
+
+    >>> [is_hidden(name) for name in ("._sub-01_T1w.nii.gz", "~$sub-01_T1w.nii.gz", "sub-01_T1w.nii.gz")]
+    [True, True, False]
+    """
+    return name.startswith((".", "~$"))
 
 
 def ending(name: str) -> tuple[str, str]:

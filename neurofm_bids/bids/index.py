@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
-from neurofm_bids.bids.entities import EXTENSIONS, is_image
+from neurofm_bids.bids.entities import EXTENSIONS, is_hidden, is_image
 from neurofm_bids.bids.problems import Problem, folder_problem
 
 __all__ = ["Listing", "list_images"]
@@ -76,7 +76,7 @@ def _anat_folders(subject: Path, listing: Listing) -> list[Path]:
 def _names(folder: Path, listing: Listing) -> list[str]:
     """Return what is in a folder, without hidden files such as those of macOS; note one that is closed."""
     try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 -- fast
+        return sorted(name for name in os.listdir(folder) if not is_hidden(name))  # noqa: PTH208 -- fast
     except OSError:
         problem = folder_problem(folder)
         if problem is not None:
