@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neurofm_bids.bids.absence import absence, nothing_selected
+from neurofm_bids.bids.absence import empty_participants, empty_sessions, nothing_selected
 from neurofm_bids.bids.description import description_problem
 from neurofm_bids.bids.entities import entities_of, scan_stem
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.index import Listing, list_images
 from neurofm_bids.bids.labels import check_sessions, find_participants
 from neurofm_bids.bids.preference import passed_over
-from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
+from neurofm_bids.bids.problems import NOT_LAST, Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -68,7 +67,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Refused:
-    """An image or a participant that is not processed, and why."""
+    """An image, a session or a participant that is not processed, and why."""
 
     path: Path
     scan: Scan | None
@@ -92,7 +91,7 @@ class Selection:
     refused
         What cannot be used, and counts as failed; also participants without images who were named.
     skipped
-        Images that are left out, and participants without images.
+        Images that are left out, and participants and sessions without images.
     excluded
         Paths under the dataset of other images of the participants: labels and filters exclude them.
     """
@@ -118,28 +117,35 @@ def find_scans(config: Config) -> Selection:
     closed += listing.closed
     if not closed:
         check_sessions(root, options.session_label, listing.sessions)
-    chosen, left_out = choose(listing, selector(options), root)
+    select = selector(options)
+    chosen, left_out = choose(listing, select, root)
     if not chosen and not closed:
         raise nothing_selected(config, listing, len(subjects), left_out)
     examined = _examined(chosen, root)
     refused = [_refused(path, root, problem) for path, problem in closed]
     refused += [bad for bad in examined if isinstance(bad, Refused)]
-    skipped = [_refused(path, root, (why, "")) for path, why in left_out.items()]
+    skipped = [_refused(path, root, problem) for path, problem in left_out.items()]
     having = {_subject(path, root) for path in (*chosen, *(path for path, _ in closed))}
-    without = _without_images(config, [label for label in subjects if label not in having], listing, left_out)
+    folders = [root / f"sub-{label}" for label in subjects if label not in having]
+    empty = empty_participants(folders, listing, left_out, options)
+    without = [Refused(root / printable(path.name), None, *problem) for path, problem in empty.items()]
     (refused if options.participant_label else skipped).extend(without)
+    sessions = empty_sessions(listing, left_out, empty, select)
+    skipped += [_refused(path, root, problem) for path, problem in sessions.items()]
     scans = tuple(scan for scan in examined if isinstance(scan, Scan))
     excluded = sorted({*listing.images} - {*chosen, *left_out})
     return Selection(scans, tuple(refused), tuple(skipped), tuple(_shown(path, root) for path in excluded))
 
 
-def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, str]]:
+def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, Problem]]:
     """Return the images of a dataset to be processed, and those that are left out with the reasons."""
     selected = [path for path in listing.images if selector(_subject(path, root), path.name)]
-    left_out = passed_over(selected, listing.images, selector)
+    usable = [path for path in listing.images if name_problem(path, root) is None]
+    left_out = {path: (why, "") for path, why in passed_over(selected, usable, selector).items()}
     chosen = [path for path in selected if path not in left_out]
-    ignored = [path for path in listing.ignored if selector(_subject(path, root), path.name)]
-    return chosen, left_out | dict.fromkeys(ignored, "in .bidsignore")
+    apart = dict.fromkeys(listing.ignored, ("in .bidsignore", "")) | dict.fromkeys(listing.unclear, NOT_LAST)
+    left_out |= {path: why for path, why in apart.items() if selector(_subject(path, root), path.name)}
+    return chosen, left_out
 
 
 def scan_at(path: Path) -> Scan | None:
@@ -216,24 +222,3 @@ def _refused(path: Path, root: Path, problem: Problem) -> Refused:
 def _shown(path: Path, root: Path) -> str:
     """Return a path under the dataset as UTF-8."""
     return "/".join(map(printable, path.relative_to(root).parts))
-
-
-def _without_images(
-    config: Config, labels: Sequence[str], listing: Listing, left_out: Mapping[Path, str]
-) -> list[Refused]:
-    """Return the participants without images to process, and why there are none."""
-    root = config.bids_dir
-    images, over = (_by_subject(paths, root) for paths in (listing.images, left_out))
-    without = []
-    for label in labels:
-        reasons = {path: left_out[path] for path in over[label]}
-        problem = absence(images[label], reasons, listing.others[label], config.selection)
-        without.append(Refused(root / printable(f"sub-{label}"), None, *problem))
-    return without
-
-
-def _by_subject(paths: Iterable[Path], root: Path) -> defaultdict[str, list[Path]]:
-    grouped = defaultdict(list)
-    for path in paths:
-        grouped[_subject(path, root)].append(path)
-    return grouped

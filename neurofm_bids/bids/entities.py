@@ -10,6 +10,7 @@ __all__ = [
     "described",
     "ending",
     "entities_of",
+    "goes_on",
     "is_hidden",
     "is_image",
     "scan_stem",
@@ -19,9 +20,11 @@ SUFFIXES = ("T1w", "UNIT1")
 EXTENSIONS = (".nii", ".nii.gz")
 
 # All that is meant as one of these images; names that BIDS does not have are refused, not passed over.
-_MEANT = re.compile(
-    rf".*({'|'.join(SUFFIXES)})(\.(?:nii(?:\.(?:gz|bz2|xz|zst|zip))?|mgz|mgh|img|mnc|nrrd))\s*",
-    re.IGNORECASE | re.DOTALL,
+_ANY_SUFFIX = "|".join(SUFFIXES)
+_ANY_EXTENSION = r"(?:\.nii(?:\.(?:gz|bz2|xz|zst|zip))*)+|\.(?:mgz|mgh|img|mnc|nrrd|dcm)"
+_MEANT = re.compile(rf".*({_ANY_SUFFIX})({_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL)
+_GOES_ON = re.compile(
+    rf"(?:.*[^a-z0-9-])?(?:{_ANY_SUFFIX}).+(?:{_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL
 )
 _ENDING = re.compile(r"(?:_(T1w|UNIT1))?(\.nii(?:\.gz)?|\.mgz)$")
 _UNI = "UNIT1"  # in the names of outputs a reconstruction: T1w images may have the same entities
@@ -44,6 +47,15 @@ def is_hidden(name: str) -> bool:
     [True, True, False]
     """
     return name.startswith((".", "~$"))
+
+
+def goes_on(name: str) -> bool:
+    """Tell whether the name of an image goes on after T1w or UNIT1, which no valid name does.
+
+    >>> [goes_on(f"sub-01_{end}.nii.gz") for end in ("T1w_defaced", "T1w", "mod-T1w_defacemask")]
+    [True, False, False]
+    """
+    return not (is_image(name) or is_hidden(name)) and _GOES_ON.fullmatch(name) is not None
 
 
 def ending(name: str) -> tuple[str, str]:
@@ -101,7 +113,7 @@ def described(name: str) -> dict[str, str]:
     stem, _, extension = name.partition(".")
     entities = {key: value for key, value in entities_of(stem).items() if value}
     if extension:
-        is_uni = stem.lower().endswith(f"_{_UNI.lower()}")
+        is_uni = _UNI.lower() in stem.lower().split("_")
         return {**entities, "suffix": _UNI if is_uni else "T1w", "extension": extension.lower()}
     reconstruction = entities.pop("rec", "")
     kept = reconstruction.removesuffix(_UNI)

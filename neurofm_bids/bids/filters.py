@@ -162,6 +162,15 @@ class Selector:
         """
         return (not self.participants or subject in self.participants) and self._matches(described(name))
 
+    def has_session(self, session: str) -> bool:
+        """Tell whether labels and the filter of sessions select a session.
+
+        >>> Selector(sessions=("a",)).has_session("b")
+        False
+        """
+        wanted = [value for key, value in self.filters if key == "session"]
+        return (not self.sessions or session in self.sessions) and all(_matches(session, w) for w in wanted)
+
     def asks_for(self, key: str, label: str) -> bool:
         """Tell whether a filter names a label of an entity, or any, and does not accept its absence as well.
 

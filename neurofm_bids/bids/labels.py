@@ -19,6 +19,7 @@ __all__ = ["check_sessions", "find_participants", "parse_labels", "unknown_parti
 
 _log = logging.getLogger(__name__)
 
+_MEANT = re.compile(r"(?!sub-)(?i:sub)([-_ ]|\d).*")
 _LABEL_COLUMNS = {"--participant-label": "participant_id", "--session-label": "session_id"}
 _PREFIXES = {"--participant-label": "sub-", "--session-label": "ses-"}
 
@@ -110,6 +111,7 @@ def find_participants(root: Path, labels: Sequence[str]) -> tuple[list[str], lis
     NeuroFMError
         A participant does not exist; the message names the nearest that does.
     """
+    _warn_of_misnamed(root)
     paths = {path.name[4:]: path for path in sorted(root.glob("sub-*"))}
     existing = {label: None for label, path in paths.items() if path.is_dir()}
     links = _broken_links(path for label, path in paths.items() if label in (labels or paths))
@@ -187,6 +189,16 @@ def _advice(label: str, existing: Set[str], prefix: str) -> str:
     alike = [name for name in sorted(existing) if unpadded(name).lower() == plain]
     likely = alike or get_close_matches(label, sorted(existing), 1)
     return f" (did you mean {prefix}{printable(likely[0])}?)" if likely else ""
+
+
+def _warn_of_misnamed(root: Path) -> None:
+    """Name the folders that are meant as those of participants and are not read."""
+    names = [name for name in sorted(os.listdir(root)) if _MEANT.fullmatch(name)]  # noqa: PTH208 -- fast
+    folders = [name for name in names if (root / name).is_dir()]
+    if folders:
+        _log.warning(
+            "not read: %s: rename folders of participants to sub-<label>", some_of(folders, printable)
+        )
 
 
 def _warn_of_twins(labels: Sequence[str]) -> None:

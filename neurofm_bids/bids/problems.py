@@ -6,14 +6,29 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, ending, scan_stem
 
-__all__ = ["Problem", "fetch_problem", "file_problem", "folder_problem", "name_problem", "option_problem"]
+__all__ = [
+    "NOT_LAST",
+    "Problem",
+    "fetch_problem",
+    "file_problem",
+    "folder_problem",
+    "name_problem",
+    "option_problem",
+]
 
 Problem = tuple[str, str]  # what is wrong, what to do
+
+NOT_LAST: Problem = (
+    "the file name has more than an extension after T1w or UNIT1, which BIDS does not allow",
+    "To process it, rename it so that the suffix comes last, such as sub-<label>_rec-<label>_T1w.nii.gz; "
+    "otherwise add it to .bidsignore.",
+)
 
 _NAME = re.compile(r"sub-[A-Za-z0-9+]+(?:_[a-z]+-[A-Za-z0-9+]+)*_(T1w|UNIT1)\.nii(\.gz)?")
 _RENAME = (
@@ -45,13 +60,20 @@ def name_problem(path: Path, bids_dir: Path) -> Problem | None:
     if len(stem) > _LONGEST:
         return f"the file name is too long: {len(stem)} characters before _T1w", f"Use at most {_LONGEST}."
     known = dict(zip(keys, labels, strict=True))
-    folders = [f"{key}-{known[key]}" for key in ("sub", "ses") if key in known]
-    if path.parent != bids_dir.joinpath(*folders, "anat"):
-        return (
-            "the file name does not match its folder",
-            f"Move it to {'/'.join([*folders, 'anat'])}, or rename it.",
-        )
-    return None
+    return _place_problem(path, bids_dir, [f"{key}-{known[key]}" for key in ("sub", "ses") if key in known])
+
+
+def _place_problem(path: Path, bids_dir: Path, folders: Sequence[str]) -> Problem | None:
+    """Return what is wrong with the folder of an image of a participant and session, or None."""
+    place, folder = bids_dir.joinpath(*folders), path.parent
+    if folder == place / "anat":
+        return None
+    move = f"Move it to {'/'.join([*folders, 'anat'])}"
+    if folder.parent == place and folder.name.lower() == "anat":
+        return f"the folder is {folder.name}, not anat", "Rename the folder to anat."
+    if folder.name != "anat":
+        return "the image is not in a folder anat", f"{move}."
+    return "the file name does not match its folder", f"{move}, or rename it."
 
 
 def _ending_problem(name: str) -> Problem | None:

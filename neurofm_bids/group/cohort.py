@@ -14,32 +14,26 @@ import numpy.typing as npt
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.labels import check_sessions, unknown_participants
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.group.member import impossible_values, make_member, prediction_columns
 from neurofm_bids.group.presence import (
+    abandoned_outputs,
     absent_images,
     check_participants,
     excluded_images,
     ignored_images,
+    incomplete_outputs,
 )
 from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
-from neurofm_bids.records.columns import (
-    RECORDED_COLUMNS,
-    entries,
-    flag_row,
-    morphometry_row,
-    prediction_row,
-    quality_row,
-)
-from neurofm_bids.records.dictionary import Entry, prediction_column
-from neurofm_bids.records.prediction import Prediction
+from neurofm_bids.records.columns import RECORDED_COLUMNS, entries
+from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Identity, ScanRecord
 
 __all__ = ["EVERYTHING", "collect"]
@@ -68,7 +62,7 @@ class _Alike:
         self.members.append((member, features))
         if {*member.predictions, *member.morphometry, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
             self.entries.update(entries(record))
-        self.predicted.update(dict.fromkeys(_columns(record.predictions)))
+        self.predicted.update(dict.fromkeys(prediction_columns(record.predictions)))
         self.weights[made.model.weights_sha256] += 1
         if record.anatomy is not None:
             self.segmentation[record.anatomy.weights_sha256] += 1
@@ -90,8 +84,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
-    inconsistent become :class:`Missing`, and so do scans that a run listed as failed, that have not been
-    finished since, and whose image is still in the dataset. Scans whose image ``.bidsignore`` of the dataset
+    inconsistent become :class:`Missing`, and so do scans that a run listed as failed and that have not been
+    finished since, if their image is still in the dataset. Scans whose image ``.bidsignore`` of the dataset
     excludes are neither: a warning names them.
 
     Parameters
@@ -122,11 +116,16 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
     by_size, unusable, ignored = _read(out, stored, covariates, is_selected)
-    scans = [member.scan for alike in by_size.values() for member, _ in alike.members]
+    members = [member for alike in by_size.values() for member, _ in alike.members]
+    scans = [member.scan for member in members]
+    abandoned = abandoned_outputs(unusable, scans, covariates.bids_dir, is_selected)
+    unusable = {stem: why for stem, why in unusable.items() if stem not in abandoned}
     sentences = (
         covariates.images.warning(),
         absent_images(scans, out, covariates.bids_dir),
+        incomplete_outputs([scan for scan in stored if scan.stem in abandoned], out),
         excluded_images(ignored),
+        impossible_values(members),
     )
     warnings = list(filter(None, sentences))
     alike, odd = _most(by_size)
@@ -197,33 +196,9 @@ def _read(
             ignored[scan.stem] = record.scan.path
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(_member(record, covariates.person_of(record)), features, record)
+        alike.add(make_member(record, covariates.person_of(record)), features, record)
     ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
-
-
-def _member(record: ScanRecord, person: Person) -> Member:
-    age, known = record.predictions.get("age"), person.age_years
-    exact = None if "lower_bound" in person.remarks else known
-    gap = None if age is None or exact is None else age.value - exact
-    recorded = dict(
-        zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
-    )
-    outside = {name: p for name, p in record.predictions.items() if not p.in_range}
-    return Member(
-        scan=record.scan,
-        predictions={**prediction_row(record), **recorded},
-        morphometry=morphometry_row(record),
-        quality=quality_row(record),
-        flag_cells=flag_row(record),
-        acquisition=record.acquisition,
-        flags=record.flags,
-        out_of_range=_columns(outside),
-    )
-
-
-def _columns(predictions: Mapping[str, Prediction]) -> tuple[str, ...]:
-    return tuple(prediction_column(name, p.units, p.of_class) for name, p in predictions.items())
 
 
 def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from neurofm_bids.bids.discovery import choose
 from neurofm_bids.bids.entities import scan_stem
+from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.index import list_images
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import REPORT, Derivatives
+from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.storage.text import printable, some_of
 
-__all__ = ["absent_images", "check_participants", "excluded_images", "ignored_images"]
+__all__ = [
+    "abandoned_outputs",
+    "absent_images",
+    "check_participants",
+    "excluded_images",
+    "ignored_images",
+    "incomplete_outputs",
+    "selected_images",
+]
 
 
 def check_participants(bids_dir: Path, subjects: Set[str]) -> None:
@@ -89,4 +100,43 @@ def excluded_images(ignored: Mapping[str, str]) -> str:
     return (
         f"Scans left out of the group tables because .bidsignore of the dataset excludes their images: "
         f"{len(ignored)} ({paths})."
+    )
+
+
+def selected_images(bids_dir: Path, folders: Set[str], selector: Selector) -> dict[str, str]:
+    """Return the stems of images that a run would select, and closed folders, by printable path.
+
+    Parameters
+    ----------
+    folders
+        Of the participants (``sub-01``) of which images are listed.
+    """
+    labels = [path.name[4:] for path in bids_dir.glob("sub-*") if printable(path.name) in folders]
+    asked = [label for label in labels if not selector.participants or label in selector.participants]
+    listing = list_images(bids_dir, asked)
+    chosen, _ = choose(listing, selector, bids_dir)
+    images = [printable(path.relative_to(bids_dir).as_posix()) for path in chosen]
+    closed = [printable(path.relative_to(bids_dir).as_posix()) for path, _ in listing.closed]
+    return {path: scan_stem(PurePosixPath(path).name) for path in images} | {path: path for path in closed}
+
+
+def abandoned_outputs(
+    stems: Iterable[str], members: Sequence[Identity], bids_dir: Path, selector: Selector
+) -> set[str]:
+    """Return those of some scans whose image a run would not select any more, where those of members are."""
+    stems = set(stems)
+    if not any(os.path.lexists(bids_dir / scan.path) for scan in members):
+        return set()
+    folders = {stem.split("_")[0] for stem in stems}
+    return stems - set(selected_images(bids_dir, folders, selector).values())
+
+
+def incomplete_outputs(scans: Sequence[StoredScan], out: Derivatives) -> str:
+    """Return a sentence on incomplete outputs of scans whose images are gone; empty if there are none."""
+    if not scans:
+        return ""
+    paths = [f"{out.folder(scan).relative_to(out.out_dir).as_posix()}/{scan.stem}_*" for scan in scans]
+    return (
+        f"Incomplete outputs of {len(scans)} scans are left out: no image that a run would select has their "
+        f"names any more. Delete them in {out.out_dir}: {some_of(paths, printable)}."
     )

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.discovery import choose
-from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.index import list_images
 from neurofm_bids.bids.names import FAILED, LOGS, Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.group.presence import selected_images
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
-from neurofm_bids.storage.text import printable, read_json
+from neurofm_bids.storage.text import read_json
 
 __all__ = ["read_failures", "read_scan"]
 
@@ -63,24 +61,13 @@ def read_failures(out_dir: Path, bids_dir: Path, selector: Selector) -> dict[str
     """
     paths = sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"))
     rows = {row.get("scan", ""): row for path in paths for row in _rows(path)}
-    names = _held(bids_dir, {scan.partition("/")[0] for scan in rows}, selector)
+    names = selected_images(bids_dir, {scan.partition("/")[0] for scan in rows}, selector)
     return {names[scan]: _failure(row) for scan, row in rows.items() if scan in names}
 
 
 def _failure(row: Mapping[str, str]) -> str:
     text = f"failed in {row.get('step') or 'a step'}: {row.get('reason') or 'no reason given'}"
     return f"{text}. {fix}" if (fix := row.get("fix")) else text
-
-
-def _held(bids_dir: Path, folders: Set[str], selector: Selector) -> dict[str, str]:
-    """Return the stems of images that a run would select, and closed folders, by printable path."""
-    labels = [path.name[4:] for path in bids_dir.glob("sub-*") if printable(path.name) in folders]
-    asked = [label for label in labels if not selector.participants or label in selector.participants]
-    listing = list_images(bids_dir, asked)
-    chosen, _ = choose(listing, selector, bids_dir)
-    images = [printable(path.relative_to(bids_dir).as_posix()) for path in chosen]
-    closed = [printable(path.relative_to(bids_dir).as_posix()) for path, _ in listing.closed]
-    return {path: scan_stem(PurePosixPath(path).name) for path in images} | {path: path for path in closed}
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, str]]:

@@ -110,8 +110,8 @@ class Plan:
         """
         rows = [("run", str(scan.relative), _why(scan, self.todo[scan], failures)) for scan in self.todo]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
-        rows += [("cannot run", f.scan, f.reason) for f in self.failed]
-        rows += [("skip", r.where, r.reason) for r in self.skipped]
+        rows += [("cannot run", f.scan, _sentences(f.reason, f.fix)) for f in self.failed]
+        rows += [("skip", r.where, _sentences(r.reason, r.fix)) for r in self.skipped]
         return sorted(rows, key=lambda row: row[1])
 
 
@@ -150,6 +150,10 @@ def make_plan(job: Job) -> Plan:
 
 def _why(scan: Scan, reason: Reason, failures: Mapping[str, str]) -> str:
     return failures.get(scan.stem, reason.text) if reason.cause is Cause.NEW else reason.text
+
+
+def _sentences(reason: str, fix: str) -> str:
+    return f"{reason}. {fix}" if fix else reason
 
 
 def _refusal(refused: Refused) -> Failure:

@@ -120,9 +120,9 @@ def _log_end(result: RunResult, flagged: Mapping[str, str]) -> None:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
     skipped: dict[str, list[str]] = {}
     for refused in result.skipped:
-        skipped.setdefault(refused.reason, []).append(refused.path.name)
-    for reason, names in skipped.items():
-        _log.warning("skipped: %s: %s", some_of(names), reason)
+        skipped.setdefault(f"{refused.reason}. {refused.fix}".strip(), []).append(refused.where)
+    for text, places in skipped.items():
+        _log.warning("skipped: %s: %s", some_of(places), text)
     _log.info(
         "Scans: %d done (%d with serious flags), %d up to date, %d failed, %d skipped. Reports written: %d.",
         len(result.done),

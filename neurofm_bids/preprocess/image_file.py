@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.preprocess.file_format import check_format
 
 __all__ = ["check_matrix", "named_damage", "open_image"]
 
@@ -22,35 +24,39 @@ _MAX_VOXELS = 2**28
 _MAX_OFFSET = 2**26  # bytes before the first voxel: header and its extensions
 _MAX_REST = 2**24  # bytes after the last voxel
 _FIX_HEADER = "Fix the header."
+_INCOMPLETE = "The file is incomplete, or its header is wrong: get a new copy."
 _BLOCK = 2**20
-_GZIP = b"\x1f\x8b"
 _HEADERS = (nib.Nifti1Header, nib.Nifti2Header)
 
 
 @contextmanager
 def named_damage() -> Iterator[None]:
-    """Turn any exception raised while reading a file into a NeuroFMError, but for a lack of memory."""
+    """Turn any exception raised while reading a file into a NeuroFMError, but for a lack of memory.
+
+    It calls a file damaged only if its compressed data or its check sum are.
+    """
     try:
         yield
     except (NeuroFMError, MemoryError):
         raise
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _unreadable(error, "The file is damaged: get a new copy.") from error
     except PermissionError as error:
         raise NeuroFMError("no read permission for the image", fix="Check the permissions.") from error
     except OSError as error:
         if error.errno == errno.ENOMEM:
             raise
         if error.errno is not None:
-            message = f"the image cannot be read ({error.strerror})"
             fix = "Check the disk or file server, and run the same command again."
-            raise NeuroFMError(message, fix=fix) from error
-        raise _damaged(" ".join(str(error).split())) from error
+            raise _unreadable(error.strerror, fix) from error
+        raise _unreadable(error) from error
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise _damaged(message) from error
+        raise _unreadable(error) from error
 
 
-def _damaged(message: str) -> NeuroFMError:
-    return NeuroFMError(f"the image cannot be read ({message})", fix="The file is damaged: get a new copy.")
+def _unreadable(why: object, fix: str = "Check how the file was made, or get a new copy.") -> NeuroFMError:
+    message = " ".join(str(why).split()) or type(why).__name__
+    return NeuroFMError(f"the image cannot be read ({message})", fix=fix)
 
 
 def open_image(path: Path) -> Any:
@@ -59,10 +65,10 @@ def open_image(path: Path) -> Any:
     Raises
     ------
     NeuroFMError
-        The file is damaged, its name does not fit, or no image could have this header.
+        The file is damaged or another one than its name says, or no image could have this header.
     """
     with named_damage():
-        _check_compression(path)
+        check_format(path)
         header = _raw_header(path)
         if header is not None:
             check_matrix(header.get_data_shape())
@@ -70,29 +76,15 @@ def open_image(path: Path) -> Any:
             offset = max(float(header["vox_offset"]), header.sizeof_hdr)
             _check_length(path, offset, header.get_data_shape(), _kind(header))
         image: Any = nib.load(path)
-        if header is None and isinstance(image, nib.Nifti1Pair):
-            raise _damaged("the header does not begin with its size")
-        if header is None and path.suffix.lower() in {".mgz", ".mgh"}:
+        if path.suffix.lower() in {".mgz", ".mgh"}:
             check_matrix(image.shape)
             _check_length(path, image.dataobj.offset, image.shape, image.get_data_dtype())
     return image
 
 
-def _check_compression(path: Path) -> None:
-    """Raise if a NIfTI file is compressed and its name does not say so, or the reverse."""
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    name = path.name.lower()
-    if name.endswith(".nii") and start.startswith(_GZIP):
-        raise NeuroFMError("the file is named .nii but compressed (gzip)", fix="Rename it to .nii.gz.")
-    sizes = {kind.sizeof_hdr.to_bytes(4, order) for kind in _HEADERS for order in ("little", "big")}
-    if name.endswith(".nii.gz") and start in sizes:
-        raise NeuroFMError("the file is named .nii.gz but not compressed", fix="Rename it to .nii.")
-
-
 def _raw_header(path: Path) -> Any:
     """Return the header of a NIfTI file as it is, before nibabel corrects it, or None."""
-    if ".nii" not in path.suffixes[-2:]:
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
         return None
     with nib.openers.ImageOpener(str(path)) as stream:
         block = stream.read(nib.Nifti2Header.sizeof_hdr)
@@ -108,7 +100,9 @@ def _kind(header: Any) -> np.dtype[Any]:
         kind: np.dtype[Any] = header.get_data_dtype()
         return kind
     except KeyError as error:
-        raise _damaged(f"the header has the unknown data type {int(header['datatype'])}") from error
+        raise _unreadable(
+            f"the header has the unknown data type {int(header['datatype'])}", _FIX_HEADER
+        ) from error
 
 
 def _check_zooms(header: Any) -> None:
@@ -141,11 +135,11 @@ def _check_length(path: Path, offset: float, shape: tuple[int, ...], kind: np.dt
     nibabel stops at the last voxel, before the check sum.
     """
     if not offset <= _MAX_OFFSET:
-        raise _damaged(f"the voxel data would start at byte {offset:.0f}")
+        raise _unreadable(f"the voxel data would start at byte {offset:.0f}", _FIX_HEADER)
     promised = int(offset) + math.prod(map(int, shape)) * kind.itemsize
     length = _inflated(path, promised) if path.suffix.lower() in {".gz", ".mgz"} else path.stat().st_size
     if length < promised:
-        raise _damaged(f"it ends after {length} of {promised} bytes")
+        raise _unreadable(f"it ends after {length} of {promised} bytes", _INCOMPLETE)
 
 
 def _inflated(path: Path, promised: int) -> int:

@@ -41,8 +41,8 @@ class Member:
         Acquisition parameters.
     flags
         Its flags.
-    out_of_range
-        Columns of predictions outside their range.
+    out_of_range, impossible
+        Columns of predictions outside their range, and outside what is possible.
     """
 
     scan: Identity
@@ -52,6 +52,7 @@ class Member:
     acquisition: Mapping[str, Any]
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
+    impossible: tuple[str, ...] = ()
     morphometry: Row = field(default_factory=dict)
 
     @property
@@ -119,8 +120,11 @@ class Cohort:
         return Ages(self.values(KNOWN_AGE), self.values(AGE), lower_bound, not_of_session)
 
     def values(self, column: str) -> npt.NDArray[np.float64]:
-        """Return the numbers of a column, shape (n,), NaN where a scan has none."""
+        """Return the numbers of a column, shape (n,), NaN where a scan has none or it is impossible."""
         cells = (
-            m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column))) for m in self.members
+            None
+            if column in m.impossible
+            else m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column)))
+            for m in self.members
         )
         return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -9,7 +10,9 @@ from pydantic.dataclasses import dataclass
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Flag", "disagreement_flag", "range_flag", "suffix_flag"]
+__all__ = ["Flag", "disagreement_flag", "impossible_predictions", "range_flag", "suffix_flag"]
+
+_IMPOSSIBLE = "_impossible"
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -27,12 +30,22 @@ def range_flag(name: str, prediction: Prediction, possible: tuple[float, float])
     units = {"year": "years"}.get(prediction.units, prediction.units)
     if not low <= prediction.value <= high:
         message = f"{prediction.long_name} of {round(prediction.value, 1):.10g} {units} is impossible"
-        return Flag(f"{name}_impossible", f"{message} (above {high:.10g} or below {low:.10g})", "serious")
+        return Flag(f"{name}{_IMPOSSIBLE}", f"{message} (above {high:.10g} or below {low:.10g})", "serious")
     if prediction.in_range:
         return None
     low, high = prediction.range
     message = f"{prediction.long_name} is outside the training range of {low:.10g} to {high:.10g} {units}"
     return Flag(f"{name}_out_of_range", message)
+
+
+def impossible_predictions(flags: Iterable[Flag]) -> set[str]:
+    """Return the names of the predictions that flags call impossible.
+
+    >>> impossible_predictions([Flag("age_impossible", ""), Flag("sex_out_of_range", "")])
+    {'age'}
+    """
+    names = (flag.name for flag in flags if flag.name.endswith(_IMPOSSIBLE))
+    return {name.removesuffix(_IMPOSSIBLE) for name in names}
 
 
 def disagreement_flag(

@@ -105,3 +105,9 @@ def test_what_is_not_honored_is_named(tmp_path, caplog, text, message):
     (tmp_path / ".bidsignore").write_text(text)
     assert not read_bidsignore(tmp_path)(PATH)
     assert message in caplog.text
+
+
+@pytest.mark.parametrize("line", ["/", "!/", "//", "sub-01//anat"])
+def test_patterns_without_a_path_ignore_nothing(tmp_path, line):
+    (tmp_path / ".bidsignore").write_text(f"{line}\n")
+    assert not read_bidsignore(tmp_path)(PATH)

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from neurofm_bids.bids.discovery import find_scans
+from neurofm_bids.bids.problems import NOT_LAST
 from neurofm_bids.config import Config, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -89,7 +90,7 @@ def test_no_image_at_all(bids_dataset, labels, used):
     (root / "sub-01" / "func").mkdir(parents=True)
     with pytest.raises(NeuroFMError) as error:
         select(root, participant_label=labels)
-    details = f"images: 0, participants: 1; there is no image in anat{used}"
+    details = f"images: 0, participants: 1; there is no folder anat{used}"
     assert error.value.what == f"no T1w image is selected ({details})"
     assert error.value.fix == "Check the dataset."
 
@@ -151,7 +152,30 @@ def test_participant_without_images_is_listed(bids_dataset):
     (refused,) = select(root, participant_label=("01", "05")).refused
     assert skipped == refused
     assert (refused.where, refused.scan) == ("sub-05", None)
-    assert refused.reason == "no T1w image is selected: there is no image in anat"
+    assert refused.reason == "no T1w image is selected: there is no folder anat"
+
+
+def test_sessions_without_images_are_listed_for_whatever_participant(bids_dataset):
+    root = bids_dataset(ONE, TWO, "sub-02/ses-b/anat/sub-02_ses-b_T2w.nii.gz")
+    (root / "sub-02/ses-c/func").mkdir(parents=True)
+    for labels in ((), ("02",)):
+        selection = select(root, participant_label=labels)
+        assert selection.refused == ()
+        assert {bad.where: bad.reason.partition(": ")[2] for bad in selection.skipped} == {
+            "sub-02/ses-b": "anat has T2w only",
+            "sub-02/ses-c": "there is no folder anat",
+        }
+    assert select(root, session_label=("a",)).skipped[0].where == "sub-01"
+
+
+def test_images_whose_names_go_on_are_skipped_with_what_to_do(bids_dataset):
+    root = bids_dataset(ONE, "sub-01/anat/sub-01_T1w_brain.nii.gz")
+    (skipped,) = select(root).skipped
+    assert (skipped.where, *NOT_LAST) == (
+        "sub-01/anat/sub-01_T1w_brain.nii.gz",
+        skipped.reason,
+        skipped.fix,
+    )
 
 
 def test_sessions_that_link_back_are_entered_once(bids_dataset):

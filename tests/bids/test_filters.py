@@ -202,3 +202,14 @@ def test_a_key_that_a_filter_file_has_twice_is_named(tmp_path):
     (tmp_path / "filter.json").write_text('{"t1w": {"run": 1, "run": 2}}')
     with pytest.raises(NeuroFMError, match="it has the key run twice"):
         read_filter_file(tmp_path / "filter.json")
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_filter_file_that_was_not_fetched_says_how_to_fetch_it(tmp_path, is_link):
+    path, content = tmp_path / "filter.json", ".git/annex/objects/a/b/MD5E-s9--0/MD5E-s9--0"
+    if is_link:
+        path.symlink_to(content)
+    else:
+        path.write_text(f"/{content}\n")
+    with pytest.raises(NeuroFMError, match=r"the filter file has not been downloaded.*datalad get"):
+        read_filter_file(path)

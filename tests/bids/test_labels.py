@@ -190,3 +190,15 @@ def test_that_no_participant_exists_is_an_error_at_the_group_level_too(tmp_path)
         unknown_participants(tmp_path, ("1", "x"), {"gone"})
     assert error.value.what == "no such participant: 1 (did you mean sub-01?), x"
     assert (error.value.code, error.value.fix) == (Exit.NOTHING_SELECTED, "Check --participant-label.")
+
+
+def test_folders_that_are_meant_as_those_of_participants_are_named(tmp_path, caplog):
+    others = ["derivatives", "substudy", "subjects", "Sub-x.md"]
+    for name in ("sub-01", "Sub-02", "SUB-03", "sub_04", "sub05", *others[:3]):
+        (tmp_path / name).mkdir()
+    (tmp_path / others[3]).touch()
+    assert find_participants(tmp_path, ())[0] == ["01"]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "not read: SUB-03, Sub-02, sub05, sub_04: rename folders of participants to sub-<label>"
+    )

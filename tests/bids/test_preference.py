@@ -22,6 +22,26 @@ def test_a_filter_of_part_does_not_ask_for_an_inversion():
     assert passed_over([image], [image], Selector(filters=(("part", "real"),))) == reason
 
 
+def test_an_image_of_all_echoes_is_used_however_it_was_reconstructed():
+    echoes = [ANAT / f"sub-01_{echo}_T1w.nii.gz" for echo in ("echo-1", "part-mag_echo-2", "rec-norm_echo-1")]
+    others = [ANAT / f"sub-01_{of}_T1w.nii.gz" for of in ("rec-RMS", "rec-mean", "run-2_echo-1")]
+    reasons = passed_over([*echoes, *others], [*echoes, *others], Selector())
+    assert reasons.keys() == set(echoes)
+    assert reasons[echoes[2]] == "echo-1: the image without echo- is used"
+
+
+def test_each_reconstruction_of_an_echo_is_used():
+    paths = [ANAT / f"sub-01_{of}_T1w.nii.gz" for of in ("echo-1", "echo-2", "rec-norm_echo-2")]
+    assert passed_over(paths, paths, Selector()) == {paths[1]: "echo-2: echo-1 is used"}
+
+
+def test_no_image_is_passed_over_for_one_whose_name_is_not_valid():
+    uni, echo = ANAT / "sub-01_UNIT1.nii.gz", ANAT / "sub-01_echo-1_T1w.nii.gz"
+    wrong = ANAT / "sub-01_T1W.nii.gz"
+    assert passed_over([uni, wrong], [uni], Selector()) == {}
+    assert passed_over([echo, wrong], [echo], Selector()) == {}
+
+
 def test_the_lowest_echo_is_used_as_a_number_and_others_name_it():
     paths = [ANAT / f"sub-01_echo-{echo}_T1w.nii.gz" for echo in ("10", "2", "03")]
     assert passed_over(paths, paths, Selector()) == {

@@ -4,7 +4,9 @@ A maker takes the usual place of the T1w and a good brain, and writes what is wr
 """
 
 import gzip
+import io
 import struct
+import zipfile
 
 import nibabel as nib
 import numpy as np
@@ -108,6 +110,27 @@ def plain_inside(path, brain):
 
 def compressed_inside(path, brain):
     pack(path.with_suffix(""), brain.to_bytes())
+
+
+def changed(change):
+    """Write the brain under the usual name after a change of the bytes of its NIfTI file."""
+    return lambda path, brain: path.write_bytes(change(brain.to_bytes()))
+
+
+def zipped(content):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as stream:
+        stream.writestr("T1w.nii", content)
+    return archive.getvalue()
+
+
+def packed_twice(content):
+    return gzip.compress(gzip.compress(content))
+
+
+def mgh_inside(path, brain):
+    image = nib.MGHImage(np.asarray(brain.dataobj, dtype=np.float32), brain.affine)
+    path.write_bytes(gzip.compress(image.to_bytes()))
 
 
 def in_metres(path, brain):

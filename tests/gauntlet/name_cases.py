@@ -60,6 +60,9 @@ class NameCase:
 _PART, _ECHO, _UNI = "not a T1w image by itself", "is used", "UNIT1: there is a T1w image"
 _OPTIONAL = "Query.OPTIONAL"
 _RENAME, _DERIVED = "the file name is not valid in BIDS", "which only derivatives have"
+_FOLDER, _OUTSIDE = "the file name does not match its folder", "the image is not in a folder anat"
+_MORE = "the file name has more than an extension after T1w or UNIT1"
+_NO_ANAT = "there is no folder anat"
 
 NAMES = (
     # suffix and extension
@@ -78,6 +81,8 @@ NAMES = (
         {"run": None},
     ),
     NameCase("UNIT1.nii.gz", beside=("inv-1_T1w.nii.gz",)),
+    NameCase("UNIT1.nii.gz", beside=("T1W.nii.gz",)),
+    NameCase("UNIT1.nii.gz", beside=("desc-x_T1w.nii.gz",)),
     NameCase("ses-b/anat/sub-01_ses-b_UNIT1.nii.gz", beside=("ses-a/anat/sub-01_ses-a_T1w.nii.gz",)),
     NameCase(
         "UNIT1.nii.gz",
@@ -89,12 +94,29 @@ NAMES = (
     NameCase("T2w.nii.gz", "skipped", "anat has T2w only", listed="sub-01"),
     NameCase("inv-1_MP2RAGE.nii.gz", "skipped", "anat has MP2RAGE only", listed="sub-01"),
     NameCase("T1map.nii.gz", "skipped", "anat has T1map only", listed="sub-01"),
-    NameCase("func/sub-01_T1w.nii.gz", "skipped", "there is no image in anat", listed="sub-01"),
+    NameCase("func/sub-01_bold.nii.gz", "skipped", _NO_ANAT, listed="sub-01"),
+    NameCase("T1w.json", "skipped", "there is no image in anat", listed="sub-01"),
+    NameCase(
+        "ses-b/anat/sub-01_ses-b_T2w.nii",
+        "skipped",
+        "anat has T2w only",
+        ("ses-a/anat/sub-01_ses-a_T1w.nii",),
+        listed="ses-b",
+    ),
+    NameCase(
+        "ses-b/func/sub-01_ses-b_bold.nii",
+        "skipped",
+        _NO_ANAT,
+        ("ses-a/anat/sub-01_ses-a_T1w.nii",),
+        listed="ses-b",
+    ),
     NameCase("T1W.nii.gz", "refused", "the suffix is T1W, not T1w"),
     NameCase("t1w.nii", "refused", "the suffix is t1w, not T1w"),
     NameCase("unit1.nii.gz", "refused", "the suffix is unit1, not UNIT1"),
     NameCase("T1w.NII.GZ", "refused", "the extension is .NII.GZ, not .nii.gz"),
     NameCase("T1w.nii.bz2", "refused", "the extension is .nii.bz2, which BIDS does not allow"),
+    NameCase("T1w.nii.gz.gz", "refused", "the extension is .nii.gz.gz, which BIDS does not allow"),
+    NameCase("T1w.dcm", "refused", "the extension is .dcm, which BIDS does not allow"),
     NameCase("T1w.mgz", "refused", "the extension is .mgz, which BIDS does not allow"),
     NameCase("T1w.img", "refused", "the extension is .img, which BIDS does not allow"),
     NameCase("T1w.nii.gz", "refused", "its outputs would overwrite those of sub-01_T1w.nii", ("T1w.nii",)),
@@ -113,12 +135,46 @@ NAMES = (
     NameCase("echo-2_T1w.nii.gz", "skipped", f"echo-2: echo-1 {_ECHO}", ("echo-1_T1w.nii.gz",)),
     NameCase("echo-10_T1w.nii.gz", "skipped", f"echo-10: echo-9 {_ECHO}", ("echo-9_T1w.nii.gz",)),
     NameCase("echo-1_T1w.nii.gz", "skipped", f"echo-1: the image without echo- {_ECHO}", ("T1w.nii.gz",)),
+    *(
+        NameCase("echo-1_T1w.nii.gz", "skipped", f"echo-1: the image without echo- {_ECHO}", (other,))
+        for other in ("rec-RMS_T1w.nii.gz", "part-mag_T1w.nii.gz")
+    ),
+    NameCase("rec-RMS_T1w.nii.gz", beside=("echo-1_T1w.nii.gz",)),
+    NameCase("rec-x_echo-2_T1w.nii.gz", beside=("rec-y_echo-1_T1w.nii.gz",)),
+    NameCase("echo-1_T1w.nii.gz", beside=("T1W.nii.gz",)),
     NameCase("echo-2_T1w.nii.gz", beside=("run-1_echo-1_T1w.nii.gz",)),
     NameCase("echo-2_T1w.nii.gz", beside=("echo-1_T1w.nii.gz",), filters={"echo": 2}),
     NameCase("desc-x_T1w.nii.gz", "refused", f"the file name has desc-, {_DERIVED}"),
     NameCase("space-MNI_T1w.nii.gz", "refused", f"the file name has space-, {_DERIVED}"),
     NameCase("run_T1w.nii.gz", "refused", _RENAME),
-    NameCase("ses-a_T1w.nii.gz", "refused", "the file name does not match its folder"),
+    NameCase("ses-a_T1w.nii.gz", "refused", _FOLDER),
+    # names that go on after the suffix
+    NameCase("T1w_defaced.nii.gz", "skipped", _MORE),
+    *(
+        NameCase(name, "skipped", _MORE, ("T1w.nii.gz",))
+        for name in (
+            "T1w_brain.nii.gz",
+            "T1w_2.nii.gz",
+            "T1w (copy).nii.gz",
+            "T1w_run-2.nii.gz",
+            "T1w.nii.gz.tmp.nii.gz",
+            "UNIT1_denoised.nii.gz",
+        )
+    ),
+    NameCase("UNIT1_defaced.nii.gz", "skipped", _MORE, listed="sub-01"),
+    NameCase("ses-b/anat/sub-01_ses-b_T1w_2.nii", "skipped", _MORE, ("ses-a/anat/sub-01_ses-a_T1w.nii",)),
+    NameCase("T1w_2.nii.gz", "not listed", beside=("T1w.nii.gz",), bidsignore="*_2.nii.gz"),
+    NameCase("mod-T1w_defacemask.nii.gz", "not listed", beside=("T1w.nii.gz",)),
+    # folders
+    NameCase("Anat/sub-01_T1w.nii.gz", "refused", "the folder is Anat, not anat"),
+    NameCase("Anat/sub-01_run-2_T1w.nii", "refused", "the folder is Anat, not anat", ("T1w.nii",)),
+    NameCase("./sub-01_T1w.nii.gz", "refused", _OUTSIDE),
+    NameCase("ses-b/sub-01_ses-b_T1w.nii", "refused", _OUTSIDE, ("T1w.nii",)),
+    NameCase("func/sub-01_T1w.nii.gz", "refused", _OUTSIDE),
+    NameCase("func/sub-01_T1w.nii.gz", "not listed", beside=("T1w.nii.gz",)),
+    NameCase("anat/deeper/sub-01_T1w.nii.gz", "refused", _OUTSIDE),
+    NameCase("anat/deeper/sub-01_T1w.nii.gz", "not listed", beside=("T1w.nii.gz",)),
+    NameCase("Ses-b/anat/sub-01_ses-b_T1w.nii", "refused", _FOLDER, ("ses-a/anat/sub-01_ses-a_T1w.nii",)),
     # filters that ask for nothing
     NameCase("part-phase_T1w.nii.gz", "skipped", _PART, filters={"part": _OPTIONAL}),
     NameCase("part-phase_T1w.nii.gz", "skipped", _PART, filters={"part": [None, "*"]}),
@@ -147,7 +203,6 @@ NAMES = (
     NameCase("anat/~$b-01_T1w.nii", "not listed"),
     NameCase("T1w.nii.gz~", "not listed"),
     NameCase("ses-a/._anat/sub-01_ses-a_T1w.nii.gz", "not listed"),
-    NameCase("anat/deeper/sub-01_T1w.nii.gz", "not listed"),
     NameCase("run-2_T1w.nii.gz", "skipped", "in .bidsignore", ("T1w.nii.gz",), bidsignore="*_run-2_T1w.*"),
     NameCase("T1w.nii.gz", "skipped", "in .bidsignore", bidsignore="sub-01/"),
     NameCase("T1w.nii.gz", "skipped", "in .bidsignore", bidsignore="sub-[[:digit:]]*"),

@@ -1,5 +1,8 @@
 """The table of the gauntlet, first part: damaged files, doubtful geometry, images of something else."""
 
+import bz2
+import lzma
+
 import numpy as np
 
 from tests.gauntlet import headers, images
@@ -35,7 +38,31 @@ DAMAGED = (
         "the file is named .nii but compressed (gzip)",
         "sub-gzip/anat/sub-gzip_T1w.nii",
     ),
-    Case("html", "an HTML page", headers.text(b"<html>404</html>" * 100), "refused", _READ),
+    *(
+        Case(name, f"compressed with {how}", headers.changed(change), "refused", f"but compressed ({how})")
+        for name, how, change in (
+            ("bzip", "bzip2", bz2.compress),
+            ("xz", "xz", lzma.compress),
+            ("zip", "zip", headers.zipped),
+        )
+    ),
+    Case(
+        "gziptwice",
+        "compressed twice with gzip",
+        headers.changed(headers.packed_twice),
+        "refused",
+        "compressed twice (gzip, gzip)",
+    ),
+    Case("mghinside", "an MGH image named .nii.gz", headers.mgh_inside, "refused", "is an MGH image"),
+    Case(
+        "dicom",
+        "a DICOM file named .nii.gz",
+        headers.text(bytes(128) + b"DICM" + bytes(2000)),
+        "refused",
+        "is a DICOM file",
+    ),
+    Case("noimage", "a text file", headers.text(b"no image" * 100), "refused", "is not a NIfTI image"),
+    Case("html", "an HTML page", headers.text(b"<html>404</html>" * 100), "refused", "is an HTML page"),
     Case("magic", "wrong magic", headers.patched((headers.MAGIC, "4s", b"xyz")), "refused", _READ),
     Case("datatype", "unknown data type", headers.patched((headers.DATATYPE, "h", 777)), "refused", _READ),
     Case("ndim", "0 dimensions", headers.patched((headers.NDIM, "h", 0)), "refused", "not one 3-D volume"),

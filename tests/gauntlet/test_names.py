@@ -40,7 +40,7 @@ def test_outcome(case, tmp_path):
         (root / path).write_bytes(b"x" * 2000)
     (root / ".bidsignore").write_text(f"# not BIDS\n\n{case.bidsignore}\n")
     listed = case.listed or case.name
-    wanted = listed if listed == "sub-01" else str(place(listed))
+    wanted = {"sub-01": "sub-01", "ses-b": "sub-01/ses-b"}.get(listed) or str(place(listed))
     outcome, reason = rows(root, case.filters).get(wanted, ("not listed", ""))
     assert outcome == case.outcome
     assert outcome == "processed" or case.says in reason

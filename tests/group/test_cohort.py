@@ -2,6 +2,7 @@ import json
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
@@ -9,6 +10,7 @@ from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.flag import Flag
 from tests.samples import prediction, scan_record, write_scan
 
 
@@ -90,6 +92,38 @@ def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, 
     assert "2 with " in warning
     assert warning in caplog.text
     assert len(cohort.weights_sha256) == (2 if key == "Model" else 1)
+
+
+def test_impossible_predictions_are_in_the_tables_and_in_no_statistic(collected):
+    flag = Flag("age_impossible", "Age of 4596 years is impossible", "serious")
+    collected("sub-01", "sub-02", participants="participant_id\tage\nsub-01\t38\nsub-02\t39\nsub-03\t40\n")
+    values = {"age": prediction(4596.0, in_range=False), "sex": prediction(0.4, "1", of_class="male")}
+    cohort = collected("sub-03", predictions=values, flags=(flag,))
+    assert cohort.members[2].predictions["predicted_age_years"] == 4596
+    assert cohort.members[2].predictions["age_gap_years"] is None
+    assert cohort.members[0].predictions["age_gap_years"] == 2
+    np.testing.assert_array_equal(cohort.values("predicted_age_years"), [40, 41, np.nan])
+    np.testing.assert_array_equal(cohort.ages.compared, [True, True, False])
+    assert cohort.values("predicted_male_probability")[2] == 0.4
+    (warning,) = cohort.warnings
+    assert warning.startswith("Scans with impossible predictions: 1 (sub-03).")
+
+
+def test_incomplete_outputs_of_a_renamed_image_are_not_missing(collected, tmp_path):
+    collected("sub-01", "sub-02", "sub-03")
+    for label in ("01", "02"):
+        image = tmp_path / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz"
+        image.parent.mkdir()
+        source = scan_record().provenance.input
+        image.write_bytes(bytes(source.size))
+        os.utime(image, ns=(source.modified, source.modified))
+    for label in ("02", "03"):
+        (tmp_path / f"out/sub-{label}/anat/sub-{label}_desc-openS_features.json").unlink()
+    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    assert [scan.stem for scan in cohort.missing] == ["sub-02"]
+    (warning,) = cohort.warnings
+    assert warning.startswith("Incomplete outputs of 1 scans are left out")
+    assert warning.endswith("sub-03/anat/sub-03_*.")
 
 
 def test_segmentations_of_other_weights_are_warned_of(collected):

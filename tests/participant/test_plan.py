@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.problems import NOT_LAST
 from neurofm_bids.config import Config, Outputs, Selection
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.plan import Job, make_job, make_plan
@@ -22,7 +23,7 @@ def test_new_scans_are_processed_and_participants_without_any_are_skipped(bids_d
     assert [reason.cause for reason in plan.todo.values()] == [Cause.NEW]
     assert plan.table() == [
         ("run", IMAGE, "not processed yet"),
-        ("skip", "sub-02", "no T1w image is selected: there is no image in anat"),
+        ("skip", "sub-02", "no T1w image is selected: there is no folder anat. Check the dataset."),
     ]
     assert plan.subjects == {"01"}
 
@@ -35,6 +36,18 @@ def test_the_table_gives_the_error_of_a_scan_that_failed_before(bids_dataset):
     assert make_plan(job(root)).table(failures) == [("run", IMAGE, failures["sub-01"])]
     forced = make_plan(job(root, outputs=Outputs(force=True)))
     assert forced.table(failures) == [("run", IMAGE, "forced")]
+
+
+def test_the_table_says_what_to_do_with_images_that_are_not_processed(bids_dataset):
+    others = [IMAGE.replace("T1w", suffix) for suffix in ("T1W", "T1w_brain", "part-phase_T1w")]
+    table = make_plan(job(bids_dataset(IMAGE, *others))).table()
+    whys = {scan.rpartition("sub-01_")[2]: (what, why) for what, scan, why in table}
+    assert whys["T1W.nii.gz"] == (
+        "cannot run",
+        "the suffix is T1W, not T1w. Rename it to end in _T1w.nii.gz.",
+    )
+    assert whys["T1w_brain.nii.gz"] == ("skip", ". ".join(NOT_LAST))
+    assert whys["part-phase_T1w.nii.gz"] == ("skip", "part-phase: not a T1w image by itself")
 
 
 def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):

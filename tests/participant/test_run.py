@@ -357,7 +357,9 @@ def test_the_log_tells_beginning_and_end(mixed):
     assert "Scans: 4 to process" in text
     assert "failed: sub-zero/anat" in text
     assert "Scans: 1 done (0 with serious flags), 0 up to date, 3 failed, 1 skipped." in text
-    assert "skipped: sub-none: no T1w image is selected: there is no image in anat" in text
+    assert (
+        "skipped: sub-none: no T1w image is selected: there is no image in anat. Check the dataset." in text
+    )
 
 
 @pytest.mark.slow

@@ -1,28 +1,47 @@
 import errno
 import gzip
 import os
+import zlib
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.preprocess.image_file import check_matrix, open_image
+from neurofm_bids.preprocess.image_file import check_matrix, named_damage, open_image
 from tests.preprocess.test_load import head, patched
+
+DAMAGED = "The file is damaged: get a new copy."
 
 
 @pytest.mark.parametrize(
-    ("written", "named", "message", "fix"),
+    ("error", "fix"),
     [
-        ("a.nii.gz", "b.nii", "the file is named .nii but compressed (gzip)", "Rename it to .nii.gz."),
-        ("a.nii", "b.nii.gz", "the file is named .nii.gz but not compressed", "Rename it to .nii."),
+        (EOFError("ended early"), DAMAGED),
+        (zlib.error("invalid block"), DAMAGED),
+        (gzip.BadGzipFile("CRC check failed"), DAMAGED),
+        (OSError("Expected 9 bytes, got 8"), "Check how the file was made, or get a new copy."),
+        (ValueError("odd header"), "Check how the file was made, or get a new copy."),
+        (PermissionError(errno.EACCES, "no"), "Check the permissions."),
     ],
 )
-def test_the_reason_names_an_extension_that_does_not_fit(tmp_path, written, named, message, fix):
-    nib.save(head(), tmp_path / written)
-    with pytest.raises(NeuroFMError) as caught:
-        open_image((tmp_path / written).rename(tmp_path / named))
-    assert (caught.value.what, caught.value.fix) == (message, fix)
+def test_only_what_was_compressed_and_cannot_be_restored_is_damaged(error, fix):
+    with pytest.raises(NeuroFMError) as caught, named_damage():
+        raise error
+    assert caught.value.fix == fix
+
+
+def test_a_file_of_another_format_is_refused(tmp_path):
+    nib.save(head(), tmp_path / "a.nii.gz")
+    with pytest.raises(NeuroFMError, match=r"the file is named .nii but compressed \(gzip\)"):
+        open_image((tmp_path / "a.nii.gz").rename(tmp_path / "a.nii"))
+
+
+@pytest.mark.parametrize("name", ["scan.NII", "scan.NII.GZ"])
+def test_the_extension_may_be_in_upper_case(tmp_path, name):
+    content = head().to_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("GZ") else content)
+    assert open_image(tmp_path / name).shape == (40, 50, 45)
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOENT])
@@ -49,7 +68,7 @@ def test_voxel_sizes_that_nibabel_would_correct_are_refused(tmp_path, size):
 def test_a_header_that_promises_more_than_the_file_holds(tmp_path, name):
     with pytest.raises(NeuroFMError, match=r"it ends after 180352 of 4048352 bytes") as caught:
         open_image(patched(tmp_path / name, (46, "<h", 1012)))
-    assert "damaged" in caught.value.fix
+    assert caught.value.fix == "The file is incomplete, or its header is wrong: get a new copy."
 
 
 def test_a_check_sum_is_compared_though_every_voxel_was_read(tmp_path):
@@ -57,11 +76,13 @@ def test_a_check_sum_is_compared_though_every_voxel_was_read(tmp_path):
     content = bytearray(path.read_bytes())
     content[-6] ^= 1
     path.write_bytes(content)
-    with pytest.raises(NeuroFMError, match="CRC check failed"):
+    with pytest.raises(NeuroFMError, match="CRC check failed") as caught:
         open_image(path)
+    assert caught.value.fix == DAMAGED
     path.write_bytes(content[:-8])
-    with pytest.raises(NeuroFMError, match="the image cannot be read"):
+    with pytest.raises(NeuroFMError, match="the image cannot be read") as caught:
         open_image(path)
+    assert caught.value.fix == DAMAGED
 
 
 def test_zeros_behind_the_voxels_are_not_inflated_for_ever(tmp_path):
@@ -81,8 +102,9 @@ def test_a_matrix_may_be_too_large_though_no_axis_is(tmp_path):
 
 
 def test_an_unknown_data_type_is_named(tmp_path):
-    with pytest.raises(NeuroFMError, match="the header has the unknown data type 777"):
+    with pytest.raises(NeuroFMError, match="the header has the unknown data type 777") as caught:
         open_image(patched(tmp_path / "scan.nii.gz", (70, "<h", 777)))
+    assert caught.value.fix == "Fix the header."
 
 
 @pytest.mark.parametrize("shape", [(10, 1024, 10), (40, 50, 45, 1), (40, 50, 45, 1, 1)])

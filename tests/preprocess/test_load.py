@@ -167,11 +167,17 @@ def test_a_wrong_unit_of_sizes_in_mm_does_not_matter():
     assert load_t1w(in_unit("meter", 1)).header.get_xyzt_units()[0] == "mm"
 
 
-@pytest.mark.parametrize("kind", ["truncated", "text"])
-def test_damaged_files_are_refused_by_name(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("truncated", "the image cannot be read"),
+        ("text", ".nii.gz but is not a NIfTI image"),
+    ],
+)
+def test_damaged_files_are_refused_by_name(tmp_path, kind, message):
     path = tmp_path / "scan.nii.gz"
     damaged(path, kind)
-    with pytest.raises(NeuroFMError, match="the image cannot be read") as caught:
+    with pytest.raises(NeuroFMError, match=message) as caught:
         load_t1w(path)
     assert caught.value.where == path
 
