@@ -19,6 +19,18 @@ __all__ = ["read_bidsignore"]
 _log = logging.getLogger(__name__)
 
 _ANY = re.compile("")  # any number of folders
+_BRACKET = re.compile(r"\[[!^]?\]?(?:\[:[^\]]*:\]|[^\]])*\]")
+_CLASS = re.compile(r"\[:([^\]]*):\]")
+_CLASSES = {
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "alpha": "A-Za-z",
+    "alnum": "A-Za-z0-9",
+    "xdigit": "0-9A-Fa-f",
+    "blank": " \t",
+    "space": " \t\n\r\f\v",
+}
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,10 @@ def read_bidsignore(root: Path) -> Callable[[str], bool]:
     r"""Return a function that tells whether a file, given by its path in the dataset, is to be ignored.
 
     The last pattern that matches a path decides; what lies in an ignored folder is ignored. A file that
-    cannot be read is named in a warning. Other escapes than ``\#`` and ``\!``, and classes of characters such
-    as ``[[:digit:]]``, are not known.
+    cannot be read is named in a warning, and so is a line with another escape than ``\#`` and ``\!``, or with
+    a class of characters that is not known.
     """
-    rules = [_rule(line) for line in _lines(root / ".bidsignore")][::-1]
+    rules = [rule for line in _lines(root / ".bidsignore") if (rule := _rule(line))][::-1]
     folders = {"": False}
 
     def is_ignored(path: str, is_folder: bool = False) -> bool:
@@ -66,25 +78,35 @@ def _lines(path: Path) -> Iterator[str]:
     for line in (line.rstrip() for line in lines if line.strip() and not line.startswith("#")):
         if unknown := _unknown(line):
             _log.warning("%s: the %s in %.50r is not known, so the line is not honored.", path, unknown, line)
-        elif line.strip("!/") and "//" not in line:  # no file has such a path
+        else:
             yield line
 
 
 def _unknown(line: str) -> str:
-    """Return what a line has that is not known, or nothing."""
-    if "\\" in line.removeprefix("\\"):
+    """Return what makes a line impossible to honor, if anything."""
+    if "\\" in re.sub(r"\A\\(?=[#!])", "", line):
         return "escape"
-    return "class of characters" * ("[[:" in line)
+    classes = {name for bracket in _BRACKET.findall(line) for name in _CLASS.findall(bracket)}
+    return "class of characters" if classes - _CLASSES.keys() else ""
 
 
-def _rule(line: str) -> _Rule:
-    """Return what a line says; a pattern without a slash matches at any depth."""
+def _rule(line: str) -> _Rule | None:
+    """Return what a line says: a pattern without a slash matches at any depth, with an empty name never."""
     body = line.removeprefix("!").removeprefix("\\")
-    names = [name for name in body.split("/") if name]
-    anywhere = [] if "/" in body.rstrip("/") else ["**"]
+    path = body.removesuffix("/")
+    names = ["**" if re.fullmatch(r"\*\*+", name) else name for name in path.removeprefix("/").split("/")]
+    if not all(names):
+        return None
+    anywhere = [] if "/" in path else ["**"]
     named = [name for before, name in pairwise(["", *anywhere, *names]) if not before == name == "**"]
-    parts = [_ANY if name == "**" else re.compile(translate(name.replace("[^", "[!"))) for name in named]
+    parts = [_ANY if name == "**" else re.compile(translate(_plain(name))) for name in named]
     return _Rule(tuple(parts), not line.startswith("!"), body.endswith("/"))
+
+
+def _plain(name: str) -> str:
+    """Return the pattern of a name as :mod:`fnmatch` has it, which knows neither ``[^`` nor classes."""
+    plain = _BRACKET.sub(lambda bracket: _CLASS.sub(lambda of: _CLASSES[of[1]], bracket[0]), name)
+    return plain.replace("[^", "[!")
 
 
 def _matches(pattern: Sequence[re.Pattern[str]], parts: Sequence[str]) -> bool:

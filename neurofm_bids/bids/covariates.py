@@ -135,10 +135,10 @@ class Covariates:
         if own := self.tables.session_row(scan):
             yield _Source(own, True, define(*names))
         names += ["scans.json"]
-        for name, listed in self.tables.scan_rows(scan):
+        for name, of_scan in self.tables.scan_rows(scan):
             names += [f"{name}.json"]
-            if listed:
-                yield _Source(listed, True, define(*names))
+            if of_scan:
+                yield _Source(of_scan, True, define(*names))
 
 
 def _merged(rows: Iterable[Row]) -> dict[str, str]:

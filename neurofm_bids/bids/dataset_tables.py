@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurofm_bids.bids.entities import is_hidden
 from neurofm_bids.bids.sheets import label_of
 from neurofm_bids.bids.source import SourceImages
 from neurofm_bids.bids.tables import ByLabel, Row, read_table, unpadded
@@ -54,8 +55,8 @@ class DatasetTables:
     @cached_property
     def phenotype(self) -> dict[str, ByLabel[_Sessions]]:
         """Rows of each phenotype table by participant, then by session."""
-        paths = sorted(self._root.glob("phenotype/[!.]*.tsv"))
-        return {path.stem: self._by_participant(path) for path in paths}
+        paths = sorted(self._root.glob("phenotype/*.tsv"))
+        return {path.stem: self._by_participant(path) for path in paths if not is_hidden(path.name)}
 
     def labels(self, subject: str | None) -> Counter[str]:
         """Count the sessions of a participant, or the participants, by label without zero padding."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.demographics import UNITS, Definition, years_per_unit
+from neurofm_bids.bids.entities import is_hidden
 from neurofm_bids.bids.sidecars import read_sidecar
 from neurofm_bids.errors import NeuroFMError
 
@@ -30,7 +31,7 @@ _NAMED_UNIT = re.compile(
     r"|[(\[](y|yrs?|year|mos?|month|wks?|week|d|day)\.?[)\]]"
 )  # of an age; not the day of a scan, nor 30 days before it
 _PATTERNS = (
-    "phenotype/[!.]*.json",
+    "phenotype/*.json",
     "participants.json",
     "sessions.json",
     "sub-*/sub-*_sessions.json",
@@ -62,7 +63,7 @@ class DataDictionaries:
         """Return LongName, Description, Units and Levels by column; phenotypes as ``<file>.<column>``."""
         columns: dict[str, dict[str, Any]] = {}
         for pattern in _PATTERNS:
-            for path in sorted(self._root.glob(pattern)):
+            for path in sorted(path for path in self._root.glob(pattern) if not is_hidden(path.name)):
                 prefix = f"{path.stem}." if pattern.startswith("phenotype") else ""
                 columns |= {
                     f"{prefix}{name}": {

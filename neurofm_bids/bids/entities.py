@@ -11,6 +11,7 @@ __all__ = [
     "ending",
     "entities_of",
     "goes_on",
+    "is_hidden",
     "is_image",
     "scan_stem",
 ]
@@ -21,9 +22,9 @@ EXTENSIONS = (".nii", ".nii.gz")
 # All that is meant as one of these images; names that BIDS does not have are refused, not passed over.
 _ANY_SUFFIX = "|".join(SUFFIXES)
 _ANY_EXTENSION = r"(?:\.nii(?:\.(?:gz|bz2|xz|zst|zip))*)+|\.(?:mgz|mgh|img|mnc|nrrd|dcm)"
-_MEANT = re.compile(rf"(?!\.).*({_ANY_SUFFIX})({_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL)
+_MEANT = re.compile(rf".*({_ANY_SUFFIX})({_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL)
 _GOES_ON = re.compile(
-    rf"(?!\.)(?:.*[^a-z0-9-])?(?:{_ANY_SUFFIX}).+(?:{_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL
+    rf"(?:.*[^a-z0-9-])?(?:{_ANY_SUFFIX}).+(?:{_ANY_EXTENSION})\s*", re.IGNORECASE | re.DOTALL
 )
 _ENDING = re.compile(r"(?:_(T1w|UNIT1))?(\.nii(?:\.gz)?|\.mgz)$")
 _UNI = "UNIT1"  # in the names of outputs a reconstruction: T1w images may have the same entities
@@ -36,7 +37,16 @@ def is_image(name: str) -> bool:
     >>> [is_image(f"sub-01_{end}") for end in ("T1w.nii.gz", "UNIT1.nii", "T1W.NII.GZ", "T1w.json")]
     [True, True, True, False]
     """
-    return any(ending(name))
+    return any(ending(name)) and not is_hidden(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file is one that systems and editors keep for themselves, such as locks of Office.
+
+    >>> [is_hidden(name) for name in ("._sub-01_T1w.nii.gz", "~$sub-01_T1w.nii.gz", "sub-01_T1w.nii.gz")]
+    [True, True, False]
+    """
+    return name.startswith((".", "~$"))
 
 
 def goes_on(name: str) -> bool:
@@ -45,7 +55,7 @@ def goes_on(name: str) -> bool:
     >>> [goes_on(f"sub-01_{end}.nii.gz") for end in ("T1w_defaced", "T1w", "mod-T1w_defacemask")]
     [True, False, False]
     """
-    return not is_image(name) and _GOES_ON.fullmatch(name) is not None
+    return not (is_image(name) or is_hidden(name)) and _GOES_ON.fullmatch(name) is not None
 
 
 def ending(name: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, described
-from neurofm_bids.bids.problems import Problem, fetch_problem
+from neurofm_bids.bids.problems import Problem, option_problem
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import read_json
@@ -43,6 +43,7 @@ _ALWAYS: dict[str, tuple[str | None, ...]] = {
     "datatype": ("anat",),
     **dict.fromkeys(("space", "desc", "res", "resolution", "den", "label", "atlas"), (None,)),
 }
+_EXAMPLE = 'Use a file such as {"t1w": {"acquisition": "mprage"}}.'
 _QUERY = re.compile(r"<?Query\.(\w+)(: ?\d+)?>?", re.IGNORECASE)  # as in the filter files of fMRIPrep
 _LABEL = re.compile(r"[A-Za-z0-9+]+")
 _QUERIES = {"NONE": None, "ANY": "*", "REQUIRED": "*", "OPTIONAL": [None, "*"]}
@@ -59,24 +60,15 @@ def read_filter_file(path: Path) -> tuple[tuple[str, Any], ...]:
     Raises
     ------
     NeuroFMError
-        The file is not JSON or has a key twice, a section or filter has an unknown name, or a filter a value
-        of another type, or one that no label can be.
+        The file cannot be read, is not JSON or has a key twice, a section or filter has an unknown name, or a
+        filter a value of another type, or one that no label can be.
     """
     try:
         sections = read_json(path, unique_keys=True)
         filters = _section(sections)
     except (OSError, ValueError) as error:
-        if problem := fetch_problem(path, "the filter file "):
-            raise NeuroFMError(problem[0], where=path, fix=problem[1], code=Exit.USAGE) from error
-        if isinstance(error, FileNotFoundError):
-            what, fix = "filter file not found", "Check --bids-filter-file."
-            raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
-        raise NeuroFMError(
-            f"the filter file cannot be read ({error})",
-            where=path,
-            fix='Use a file such as {"t1w": {"acquisition": "mprage"}}.',
-            code=Exit.USAGE,
-        ) from error
+        what, fix = option_problem(path, error, "filter file", "--bids-filter-file", _EXAMPLE)
+        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
     problems = [*map(_section_problem, sections), *starmap(_filter_problem, filters.items())]
     for problem in problems:
         if problem:

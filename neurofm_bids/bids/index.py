@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
-from neurofm_bids.bids.entities import EXTENSIONS, goes_on, is_image
+from neurofm_bids.bids.entities import EXTENSIONS, goes_on, is_hidden, is_image
 from neurofm_bids.bids.problems import Problem, folder_problem
 
 __all__ = ["Listing", "list_images"]
-
-_HIDDEN = (".", "~$")  # also those of office programs that have a file open
 
 
 @dataclass(frozen=True)
@@ -133,4 +131,4 @@ def _other(name: str) -> str:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if not name.startswith(_HIDDEN))  # noqa: PTH208 -- fast
+    return sorted(name for name in os.listdir(folder) if not is_hidden(name))  # noqa: PTH208 -- fast

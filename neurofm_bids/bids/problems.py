@@ -7,11 +7,20 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, ending, scan_stem
 
-__all__ = ["NOT_LAST", "Problem", "fetch_problem", "file_problem", "folder_problem", "name_problem"]
+__all__ = [
+    "NOT_LAST",
+    "Problem",
+    "fetch_problem",
+    "file_problem",
+    "folder_problem",
+    "name_problem",
+    "option_problem",
+]
 
 Problem = tuple[str, str]  # what is wrong, what to do
 
@@ -110,6 +119,28 @@ def folder_problem(path: Path) -> Problem | None:
         return None  # reported as a file if it is an image
     except OSError as error:
         return _access_problem(path, error, "image")
+
+
+def option_problem(path: Path, error: Exception, what: str, flag: str, fix: str) -> Problem:
+    """Return why a file that an option names cannot be used, after an attempt to read it.
+
+    Parameters
+    ----------
+    error
+        What the attempt raised.
+    what, flag
+        What the file is, and the option.
+    fix
+        What to do if its content is wrong.
+    """
+    with suppress(OSError):
+        if unfetched := fetch_problem(path, f"the {what} "):
+            return unfetched
+    if not isinstance(error, FileNotFoundError):
+        return f"the {what} cannot be read ({error})", fix
+    if path.is_symlink():
+        return f"the {what} is a broken symbolic link", f"Check {flag}."
+    return f"{what} not found", f"Check {flag}."
 
 
 def _access_problem(path: Path, error: OSError, what: str) -> Problem:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.entities import is_hidden
 from neurofm_bids.bids.problems import Problem, fetch_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.storage.text import read_json
@@ -52,9 +53,9 @@ def _levels(image: Path, bids_dir: Path) -> Iterator[Path]:
 
 def _json_files(folder: Path, cache: dict[Path, list[Path]] | None) -> list[Path]:
     if cache is None:
-        return sorted(folder.glob("[!.]*.json"))
+        cache = {}
     if folder not in cache:
-        cache[folder] = sorted(folder.glob("[!.]*.json"))
+        cache[folder] = sorted(path for path in folder.glob("*.json") if not is_hidden(path.name))
     return cache[folder]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurofm_bids.bids.entities import is_hidden
 from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -40,7 +41,7 @@ def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[Store
 
 
 def _stems(folder: Path, endings: tuple[str, ...]) -> list[str]:
-    names = (name for name in _names(folder) if not name.startswith("."))
+    names = (name for name in _names(folder) if not is_hidden(name))
     return sorted({name.removesuffix(end) for name in names for end in endings if name.endswith(end)})
 
 

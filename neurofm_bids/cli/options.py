@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids import __version__
+from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.cli.arguments import Parser, add_options
 from neurofm_bids.config import GROUPS, LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -78,14 +79,9 @@ def _file_settings(path: Path) -> dict[str, Any]:
     """Return the values of a settings file by field name."""
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NeuroFMError(
-            "settings file not found", where=path, fix="Check --config-file.", code=Exit.USAGE
-        ) from error
     except (OSError, ValueError) as error:
-        raise NeuroFMError(
-            f"the settings file cannot be read ({error})", where=path, code=Exit.USAGE
-        ) from error
+        what, fix = option_problem(path, error, "settings file", "--config-file", "It must be TOML.")
+        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
     options = {**_keys(), _spelling(_NOTRACK): None}
     values = {}
     for key, value in settings.items():

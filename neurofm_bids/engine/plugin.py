@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 
+from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.config import Resources
 from neurofm_bids.engine.work_folder import disk_errno
 from neurofm_bids.engine.workers import Task, Workers
@@ -219,10 +220,11 @@ def _plugin_settings(path: Path) -> dict[str, Any]:
 
     try:
         settings = yaml.safe_load(path.read_text())
+        if not isinstance(settings, dict):
+            raise ValueError("it has no keys")
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise NeuroFMError(
-            f"the plugin file cannot be read ({error})", where=path, code=Exit.USAGE
-        ) from error
-    if not isinstance(settings, dict) or not set(settings) <= {"plugin", "plugin_args"}:
+        what, fix = option_problem(path, error, "plugin file", "--use-plugin", "It must be YAML.")
+        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
+    if not set(settings) <= {"plugin", "plugin_args"}:
         raise NeuroFMError("unknown key in the plugin file", where=path, fix=_KEYS, code=Exit.USAGE)
     return settings

@@ -49,6 +49,26 @@ PATH = "sub-01/anat/sub-01_run-1_T1w.nii.gz"
         ("sub-01/anat/**\n!sub-01/anat/*T1w*", False),
         ("sub-01/**\n!sub-01/anat\n!sub-01/anat/*T1w*", False),
         (r"sub\-01", False),
+        ("/", False),
+        ("!\n!/\n//", False),
+        ("sub-01\n!/", True),
+        ("sub-01//anat", False),
+        ("//sub-01", False),
+        ("sub-01//", False),
+        ("***/anat", True),
+        ("***/*_run-1_*", True),
+        ("sub-01/***", True),
+        ("sub-01/***/*_run-1_*", True),
+        ("***", True),
+        ("sub-[[:digit:]]*", True),
+        ("sub-[![:digit:]]*", False),
+        ("sub-[^[:alpha:]]*", True),
+        ("sub-0[a[:digit:]b]", True),
+        ("sub-0[[:alpha:]]", False),
+        ("*_run-[[:alnum:]]_*", True),
+        ("sub-0[:digit:]", False),
+        ("[[:upper:]]*", False),
+        (r"\*_run-1_*", False),
     ],
 )
 def test_patterns_are_those_of_gitignore(tmp_path, text, is_ignored):
@@ -77,7 +97,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, caplog, make):
     [
         ("/annex/objects/MD5E-s9--0\n", "Run: datalad get"),
         ("sub-01\\_x\n", "the escape in 'sub-01"),
-        ("sub-[[:digit:]]*\n", "the class of characters in 'sub-[[:digit:]]*'"),
+        ("\\*\n", "the escape in "),
+        ("sub-[[:punct:]0]*\n", "the class of characters in 'sub-[[:punct:]0]*' is not known"),
     ],
 )
 def test_what_is_not_honored_is_named(tmp_path, caplog, text, message):

@@ -76,8 +76,9 @@ def dataset(tmp_path):
         "participant_id\tsession_id\ttotal\nsub-01\tses-a\t7\nsub-01\tses-b\t9\n",
     )
     write(tmp_path / "phenotype/iq.tsv", "participant_id\tscore\nsub-01\t101\nsub-02\t99\n")
-    write(tmp_path / "phenotype/._iq.tsv", "participant_id\thidden\nsub-01\t1\n")
-    write(tmp_path / "phenotype/._iq.json", json.dumps({"hidden": {"LongName": "x"}}))
+    for hidden in ("._iq", "~$iq"):
+        write(tmp_path / f"phenotype/{hidden}.tsv", "participant_id\thidden\nsub-01\t1\n")
+        write(tmp_path / f"phenotype/{hidden}.json", json.dumps({"hidden": {"LongName": "x"}}))
     write(
         tmp_path / "participants.json", json.dumps({"age": {"Description": "Age", "Units": "year", "X": 1}})
     )

@@ -132,6 +132,26 @@ def test_filter_files_that_cannot_be_read(tmp_path, text):
     assert error.value.code is Exit.USAGE
 
 
+def test_a_filter_file_that_is_not_downloaded_says_how_to_fetch_it(tmp_path):
+    path, link, broken = (tmp_path / name for name in ("filter.json", "link.json", "broken.json"))
+    path.write_text("/annex/objects/MD5E-s10--abc.json\n")
+    link.symlink_to(".git/annex/objects/x")
+    broken.symlink_to("gone.json")
+    problems = {}
+    for file in (path, link, broken, tmp_path / "none.json"):
+        with pytest.raises(NeuroFMError) as error:
+            read_filter_file(file)
+        assert (error.value.code, error.value.where) == (Exit.USAGE, file)
+        problems[file.name] = error.value.what, error.value.fix
+    unfetched = "the filter file has not been downloaded"
+    assert problems == {
+        "filter.json": (unfetched, f"Run: datalad get {path}"),
+        "link.json": (unfetched, f"Run: datalad get {link}"),
+        "broken.json": ("the filter file is a broken symbolic link", "Check --bids-filter-file."),
+        "none.json": ("filter file not found", "Check --bids-filter-file."),
+    }
+
+
 def test_a_selector_reads_names_of_images_and_stems_of_outputs(tmp_path):
     path = write_filters(tmp_path, {"suffix": "UNIT1", "reconstruction": None, "extension": "nii"})
     selects = selector(Selection(bids_filter_file=path, session_label=("a",)))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.bids.problems import file_problem, folder_problem, name_problem
+from neurofm_bids.bids.problems import file_problem, folder_problem, name_problem, option_problem
 
 ROOT = Path("/bids")
 
@@ -85,6 +85,21 @@ def test_links_are_followed_to_what_they_mean(tmp_path):
     }
     assert "git lfs pull" in found["lfs"][1]
     assert "datalad get" in found["chain"][1]
+
+
+def test_a_file_that_an_option_names(tmp_path):
+    (tmp_path / "list").write_text("1")
+    (tmp_path / "lfs").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    (tmp_path / "annex").symlink_to(".git/annex/objects/x")
+    errors = {"list": ValueError("bad"), "lfs": ValueError("bad"), "annex": FileNotFoundError()}
+    errors["gone"] = FileNotFoundError()
+    problems = {n: option_problem(tmp_path / n, e, "list", "--list", "Fix it.") for n, e in errors.items()}
+    assert problems == {
+        "list": ("the list cannot be read (bad)", "Fix it."),
+        "lfs": ("the list has not been downloaded", "Run: git lfs pull --include lfs"),
+        "annex": ("the list has not been downloaded", f"Run: datalad get {tmp_path}/annex"),
+        "gone": ("list not found", "Check --list."),
+    }
 
 
 def test_folders_that_cannot_be_listed(tmp_path):

@@ -95,6 +95,14 @@ def test_a_settings_file_that_is_not_there(folders):
         parse([*folders, "participant", "--config-file", "missing.toml"])
 
 
+def test_a_settings_file_that_is_not_downloaded_says_how_to_fetch_it(folders, tmp_path):
+    path = tmp_path / "settings.toml"
+    path.symlink_to(".git/annex/objects/x.toml")
+    with pytest.raises(NeuroFMError, match="the settings file has not been downloaded") as error:
+        parse([*folders, "participant", "--config-file", str(path)])
+    assert error.value.fix == f"Run: datalad get {path}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

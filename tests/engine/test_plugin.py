@@ -225,6 +225,13 @@ def test_wrong_plugin_file(run_graph, tmp_path, text):
         run_graph({"one": (work, {"number": 1})}, use_plugin=path)
 
 
+def test_a_plugin_file_that_is_not_downloaded(run_graph, tmp_path):
+    path = tmp_path / "plugin.yml"
+    path.write_text("/annex/objects/MD5E-s9--0.yml\n")
+    with pytest.raises(NeuroFMError, match="the plugin file has not been downloaded"):
+        run_graph({"one": (work, {"number": 1})}, use_plugin=path)
+
+
 def exhaust(folder):
     """Leave no folder to write to, and raise."""
     import shutil

@@ -116,12 +116,19 @@ def labels(content):
     return lambda root: _write(root, content, "labels.txt")
 
 
+def filters(content):
+    """Write a filter file, or make it with a function of its path."""
+    path = "filters.json"
+    return lambda r: content(r / path) if callable(content) else _write(r, content, path)
+
+
 def huge_labels(root):
     (root / "labels.txt").touch()
     os.truncate(root / "labels.txt", 2**28 + 1)
 
 
 _FILE = ("--participant-label", "{root}/labels.txt")
+_FILTERS = ("--bids-filter-file", "{root}/filters.json")
 _SKIP = ("--skip-bids-validation",)
 _HEAD = b"participant_id\tage\n"
 
@@ -280,6 +287,24 @@ DATASETS = (
         "the file name does not match its folder",
     ),
     DatasetCase("linked", "a participant that is a link to another disk", elsewhere, 1, _EMPTY),
+    # filters
+    DatasetCase(
+        "filterspointer",
+        "a filter file as a git-annex pointer",
+        filters(b"/annex/objects/MD5E-s9--0.json"),
+        64,
+        "the filter file has not been downloaded",
+        _FILTERS,
+    ),
+    DatasetCase(
+        "filterslink",
+        "a filter file as a git-annex link without content",
+        filters(lambda path: path.symlink_to(".git/annex/objects/x.json")),
+        64,
+        "Run: datalad get",
+        _FILTERS,
+    ),
+    DatasetCase("filtersmissing", "no filter file", bool, 64, "filter file not found", _FILTERS),
     # labels
     DatasetCase(
         "labels16",

@@ -198,12 +198,17 @@ NAMES = (
     NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), filters={"suffix": "*"}),
     # hidden files and .bidsignore
     NameCase("anat/._sub-01_T1w.nii.gz", "not listed"),
-    NameCase("anat/~$sub-01_T1w.nii.gz", "not listed"),
     NameCase("anat/.sub-01_T1w.nii.gz", "not listed"),
+    NameCase("anat/~$sub-01_T1w.nii.gz", "not listed"),
+    NameCase("anat/~$b-01_T1w.nii", "not listed"),
     NameCase("T1w.nii.gz~", "not listed"),
     NameCase("ses-a/._anat/sub-01_ses-a_T1w.nii.gz", "not listed"),
     NameCase("run-2_T1w.nii.gz", "skipped", "in .bidsignore", ("T1w.nii.gz",), bidsignore="*_run-2_T1w.*"),
     NameCase("T1w.nii.gz", "skipped", "in .bidsignore", bidsignore="sub-01/"),
+    NameCase("T1w.nii.gz", "skipped", "in .bidsignore", bidsignore="sub-[[:digit:]]*"),
+    NameCase("T1w.nii.gz", "skipped", "in .bidsignore", bidsignore="***/anat"),
+    NameCase("T1w.nii.gz", bidsignore="/"),
+    NameCase("T1w.nii.gz", bidsignore="sub-01//anat"),
     NameCase("UNIT1.nii.gz", beside=("T1w.nii.gz",), bidsignore="*_T1w.nii.gz"),
     # filters
     NameCase("T1w.nii.gz", beside=("run-1_T1w.nii.gz",), filters={"run": None}),
