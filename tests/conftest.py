@@ -22,6 +22,11 @@ TEMPLATE_BRAIN = Path(
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name a test with bytes by the argument: compressed bytes hold the time, so workers would disagree."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def shared():
     folder = Path(__file__).resolve().parents[2] / "shared"
