@@ -4,6 +4,7 @@ from neurofm_bids.cli.main import main
 from neurofm_bids.cli.options import parse
 from neurofm_bids.cli.preview import preview
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.pipeline.network import load_encoder
 from tests.conftest import write_dataset_files
 from tests.samples import write_scan
 
@@ -12,7 +13,8 @@ IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
 
 @pytest.fixture
 def folders(bids_dataset, tmp_path):
-    """A dataset with one new scan, and an output folder that does not exist."""
+    """A dataset with one new scan, and an output folder that does not exist; no network is loaded yet."""
+    load_encoder.cache_clear()
     root = bids_dataset(IMAGE)
     (root / "participants.tsv").write_text("participant_id\tage\nsub-01\t89+\n")
     return root, tmp_path / "new" / "out"
