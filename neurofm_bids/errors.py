@@ -6,7 +6,7 @@ import errno
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["ENDS_THE_RUN", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error"]
+__all__ = ["ENDS_THE_RUN", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error", "with_fix"]
 
 MEMORY_FIX = "Request more memory for the job, or process fewer scans at once (lower --nprocs or --mem)."
 
@@ -75,7 +75,7 @@ class NeuroFMError(Exception):
 
     def __str__(self) -> str:
         """Return what is wrong, where, and what to do, in one line."""
-        return f"{self.reason}. {self.fix}".rstrip() if self.fix else self.reason
+        return with_fix(self.reason, self.fix)
 
     @property
     def reason(self) -> str:
@@ -85,6 +85,15 @@ class NeuroFMError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """Let worker processes return the error."""
         return _rebuild, (self.what, self.where, self.fix, self.code)
+
+
+def with_fix(reason: str, fix: str) -> str:
+    """Return what is wrong, without a full stop, and what to do, if anything, in one line.
+
+    >>> with_fix("the image is constant", "Check it."), with_fix("the image is constant", "")
+    ('the image is constant. Check it.', 'the image is constant')
+    """
+    return f"{reason}. {fix}".rstrip() if fix else reason
 
 
 def _rebuild(what: str, where: str | Path | None, fix: str, code: Exit) -> NeuroFMError:

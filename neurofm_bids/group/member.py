@@ -26,8 +26,8 @@ def make_member(record: ScanRecord, person: Person) -> Member:
     """Return what is kept of a scan and of its participant."""
     age, known = record.predictions.get("age"), person.age_years
     impossible = impossible_predictions(record.flags) & record.predictions.keys()
-    has_gap = age is not None and "age" not in impossible and "lower_bound" not in person.remarks
-    gap = age.value - known if has_gap and age is not None and known is not None else None
+    can_compare = "age" not in impossible and "lower_bound" not in person.remarks
+    gap = age.value - known if can_compare and age is not None and known is not None else None
     recorded = dict(
         zip(RECORDED_COLUMNS, (known, gap, ";".join(person.remarks) or None, person.sex), strict=True)
     )

@@ -125,7 +125,7 @@ def abandoned_outputs(
 ) -> set[str]:
     """Return those of some scans whose image a run would not select any more, where those of members are."""
     stems = set(stems)
-    if not any(os.path.lexists(bids_dir / scan.path) for scan in members):
+    if not (stems and any(os.path.lexists(bids_dir / scan.path) for scan in members)):
         return set()
     folders = {stem.split("_")[0] for stem in stems}
     return stems - set(selected_images(bids_dir, folders, selector).values())

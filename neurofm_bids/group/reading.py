@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.names import FAILED, LOGS, Derivatives
 from neurofm_bids.bids.stored import StoredScan
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.group.presence import selected_images
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.scan import ScanRecord
@@ -67,7 +67,7 @@ def read_failures(out_dir: Path, bids_dir: Path, selector: Selector) -> dict[str
 
 def _failure(row: Mapping[str, str]) -> str:
     text = f"failed in {row.get('step') or 'a step'}: {row.get('reason') or 'no reason given'}"
-    return f"{text}. {fix}" if (fix := row.get("fix")) else text
+    return with_fix(text, row.get("fix", ""))
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
+from neurofm_bids.errors import with_fix
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.participant.freshness import Cause, Reason, why_process
@@ -110,8 +111,8 @@ class Plan:
         """
         rows = [("run", str(scan.relative), _why(scan, self.todo[scan], failures)) for scan in self.todo]
         rows += [("up to date", str(scan.relative), "outputs exist") for scan in self.done]
-        rows += [("cannot run", f.scan, _sentences(f.reason, f.fix)) for f in self.failed]
-        rows += [("skip", r.where, _sentences(r.reason, r.fix)) for r in self.skipped]
+        rows += [("cannot run", f.scan, with_fix(f.reason, f.fix)) for f in self.failed]
+        rows += [("skip", r.where, with_fix(r.reason, r.fix)) for r in self.skipped]
         return sorted(rows, key=lambda row: row[1])
 
 
@@ -150,10 +151,6 @@ def make_plan(job: Job) -> Plan:
 
 def _why(scan: Scan, reason: Reason, failures: Mapping[str, str]) -> str:
     return failures.get(scan.stem, reason.text) if reason.cause is Cause.NEW else reason.text
-
-
-def _sentences(reason: str, fix: str) -> str:
-    return f"{reason}. {fix}" if fix else reason
 
 
 def _refusal(refused: Refused) -> Failure:

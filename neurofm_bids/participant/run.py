@@ -20,7 +20,7 @@ from neurofm_bids.bids.names import LOCK
 from neurofm_bids.config import Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.option import options_in_use
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.origin import check_origin
@@ -120,7 +120,7 @@ def _log_end(result: RunResult, flagged: Mapping[str, str]) -> None:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
     skipped: dict[str, list[str]] = {}
     for refused in result.skipped:
-        skipped.setdefault(f"{refused.reason}. {refused.fix}".strip(), []).append(refused.where)
+        skipped.setdefault(with_fix(refused.reason, refused.fix), []).append(refused.where)
     for text, places in skipped.items():
         _log.warning("skipped: %s: %s", some_of(places), text)
     _log.info(

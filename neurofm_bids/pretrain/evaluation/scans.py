@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from neurofm_bids.bids.discovery import Scan, find_scans
 from neurofm_bids.config import Config
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import NeuroFMError, with_fix
 
 __all__ = ["evaluate_each", "in_processes", "select_scans"]
 
@@ -35,7 +35,7 @@ def select_scans(bids_dir: Path, out: Path) -> tuple[Sequence[Scan], dict[str, s
         raise NeuroFMError("the output folder is inside the dataset", where=out, fix="Use another folder.")
     selection = find_scans(Config(bids_dir=root, out_dir=out))
     without_scan = [participant for participant in selection.skipped if participant.scan is None]
-    refused = {bad.path.name: f"{bad.reason}. {bad.fix}" for bad in (*selection.refused, *without_scan)}
+    refused = {bad.path.name: with_fix(bad.reason, bad.fix) for bad in (*selection.refused, *without_scan)}
     return selection.scans, refused
 
 
