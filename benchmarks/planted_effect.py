@@ -10,7 +10,8 @@ weights) grow by a row per person, and OUT/grids keeps the preprocessed images: 
 weights need only new segmentations. Prints areas under the curve (AUC) with the bootstrap's 95 % interval:
 of the true and the segmented volume adjusted for the volume of the brain (residuals of logarithms), and
 of cross-validated logistic regressions on the four outputs, the volumes of all regions, and the features.
-With --report, results of the people so far are printed and nothing is measured.
+People whose image cannot be processed are named and left out. With --report, results of the people so far are
+printed and nothing is measured.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from neurofm_bids import NeuroFM
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.anatomy.segmentation import segment
 from neurofm_bids.anatomy.weights import load_anatomy_network
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pretrain.anatomy.cache import load_anatomies
 from neurofm_bids.pretrain.evaluation.growing_table import GrowingTable
 from neurofm_bids.pretrain.evaluation.metrics import auc
@@ -103,9 +105,12 @@ def segment_person(index, options, grid_path):
 
 
 def measure_missing(index, options, has_person, has_regions):
-    """Return the new row of each table, None for one that it has."""
+    """Return the new row of each table, None for one that it has; or why the person could not be processed."""
     grid_path = options.out / "grids" / f"{index:04d}.nii.gz"
-    person = None if has_person else measure_person(index, options, grid_path)
+    try:
+        person = None if has_person else measure_person(index, options, grid_path)
+    except NeuroFMError as error:
+        return f"person {index} failed: {error}"
     return person, None if has_regions else segment_person(index, options, grid_path)
 
 
@@ -115,7 +120,11 @@ def measure(options, people, regions):
     with ProcessPoolExecutor(options.nprocs, mp_context=get_context("spawn")) as pool:
         cases = [pool.submit(measure_missing, index, options, *has) for index, *has in missing]
         for number, case in enumerate(as_completed(cases), 1):
-            for table, row in zip((people, regions), case.result(), strict=True):
+            found = case.result()
+            if isinstance(found, str):
+                print(found, flush=True)
+                continue
+            for table, row in zip((people, regions), found, strict=True):
                 if row is not None:
                     table.append(row)
             print(f"{number} of {len(cases)}", flush=True)

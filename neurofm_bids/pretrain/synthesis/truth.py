@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,19 +13,39 @@ from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.pretrain.anatomy.region_map import mirrored
 from neurofm_bids.pretrain.synthesis.shape import Shape, occupancy
 
-__all__ = ["left_side", "region_volumes_ml", "structure_fractions"]
+__all__ = ["left_side", "region_sums", "region_volumes_ml", "structure_fractions"]
 
 _SIDES = {"left": 1.0, "right": 0.0, "": 0.5}
 
 
 def region_volumes_ml(shape: Shape) -> NDArray[np.float64]:
     """Return the volumes of the regions of a shape, (42,)."""
-    count = len(REGIONS) + 1
-    totals = torch.zeros(count, dtype=torch.float64, device=shape.brain.device)
+    everywhere = torch.zeros(tuple(shape.size), dtype=torch.int64, device=shape.brain.device)
+    (sums,) = region_sums(shape, [(everywhere, 1)])
+    return sums[:, 0].cpu().numpy() * shape.step_mm**3 / 1000
+
+
+def region_sums(shape: Shape, groupings: Sequence[tuple[Tensor, int]]) -> list[Tensor]:
+    """Return the sums of the fractions of each region over groups of voxels, (42, groups) float64 each.
+
+    Parameters
+    ----------
+    shape
+        The shape.
+    groupings
+        For each, the group of each voxel of the box, (d, h, w), and the number of groups; voxels of other
+        groups count nowhere.
+    """
+    columns = len(REGIONS) + 1
+    totals = [torch.zeros((count + 1) * columns, dtype=torch.float64) for _, count in groupings]
+    totals = [total.to(shape.brain.device) for total in totals]
     for labels, weights in _parts(shape):
-        totals += torch.bincount(labels.flatten().int(), weights.flatten().double(), minlength=count)
-    volumes = totals[1:].cpu().numpy() * shape.step_mm**3 / 1000
-    return volumes[mirrored()] if shape.is_mirrored else volumes
+        values = weights.flatten().double()
+        for total, (groups, count) in zip(totals, groupings, strict=True):
+            places = groups.flatten().clamp(max=count)[:, None] * columns + labels
+            total += torch.bincount(places.flatten(), values, minlength=total.numel())
+    order = torch.from_numpy(mirrored() if shape.is_mirrored else np.arange(len(REGIONS)))
+    return [total.view(-1, columns)[:-1, 1:].T[order.to(total.device)] for total in totals]
 
 
 def structure_fractions(shape: Shape, box: tuple[slice, slice, slice]) -> Tensor:

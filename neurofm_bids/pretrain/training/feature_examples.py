@@ -10,12 +10,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, pad
 
+from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.model.augmentation import LATTICE_SIZE
+from neurofm_bids.pretrain.synthesis.acquisition import Acquisition
 from neurofm_bids.pretrain.synthesis.generator import Sample
+from neurofm_bids.pretrain.synthesis.shape import Shape
+from neurofm_bids.pretrain.synthesis.truth import region_sums
 
-__all__ = ["CELLS", "FeatureExample", "cell_means", "feature_arrays", "feature_example", "whole_lattice"]
+__all__ = [
+    "ACQUISITION",
+    "CELLS",
+    "FeatureExample",
+    "cell_means",
+    "feature_arrays",
+    "feature_example",
+    "whole_lattice",
+]
 
 CELLS = (32, 16, 8)  # edges of the grids on which fractions are learnt
+# What is learnt of the acquisition, with a usual value that scales it.
+ACQUISITION = {
+    "bias_sd": 0.08,
+    "blur_mm": 0.4,
+    "motion_mm": 2.0,
+    "ghost": 0.06,
+    "ringing": 0.25,
+    "noise_sd": 0.03,
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +48,15 @@ class FeatureExample:
     box, start, background
         As in :class:`~neurofm_bids.pretrain.synthesis.generator.Sample`; the background is a scalar tensor.
     cells
-        Mean fractions (brain tissue, lateral ventricles, CSF) of the cells around the voxels of maps of 32^3,
-        16^3 and 8^3: (3, n, n, n) each.
+        Mean fractions of brain tissue, lateral ventricles and CSF in the cells around the voxels of the map
+        of 8^3, (3, 8, 8, 8).
+    structures
+        Mean fractions of background, CSF and the structures in the cells of the maps of 32^3 and 16^3,
+        (25, n, n, n) each.
+    regions
+        Mean fractions of the regions in the cells of the map of 8^3, (42, 8, 8, 8).
+    acquisition
+        The effects of :data:`ACQUISITION`, in units of their usual values, (6,).
     age_years, sex
         Scalars, NaN if they are not targets; sex is 1 for male.
     brain_ml, lateral_ml
@@ -38,7 +66,10 @@ class FeatureExample:
     box: Tensor
     start: tuple[int, ...]
     background: Tensor
-    cells: tuple[Tensor, ...]
+    cells: Tensor
+    structures: tuple[Tensor, ...]
+    regions: Tensor
+    acquisition: Tensor
     age_years: Tensor
     sex: Tensor
     brain_ml: Tensor
@@ -46,9 +77,12 @@ class FeatureExample:
 
     def to(self, device: torch.device) -> FeatureExample:
         """Return the example on a device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("start", "cells")}
-        tensors = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        return FeatureExample(start=self.start, cells=tuple(c.to(device) for c in self.cells), **tensors)
+        values = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("start", "structures")
+        }
+        tensors = {name: value.to(device, non_blocking=True) for name, value in values.items()}
+        structures = tuple(maps.to(device, non_blocking=True) for maps in self.structures)
+        return FeatureExample(start=self.start, structures=structures, **tensors)
 
 
 def whole_lattice(example: FeatureExample) -> Tensor:
@@ -58,13 +92,46 @@ def whole_lattice(example: FeatureExample) -> Tensor:
 
 
 def cell_means(fractions: Tensor, start: Sequence[int], cells: int) -> Tensor:
-    """Return the means of a box of the lattice over the cells around a map's voxels, (3, n, n, n).
+    """Return the means of a box of the lattice over the cells around a map's voxels, (c, n, n, n).
 
     Voxel ``k`` of a map of ``n`` is centred on lattice voxel ``k * 128 / n``.
     """
     spacing = LATTICE_SIZE // cells
     padding = _padding([s + spacing // 2 for s in start], fractions.shape[1:], LATTICE_SIZE + spacing)
     return avg_pool3d(pad(fractions, padding), spacing)[:, :cells, :cells, :cells].contiguous()
+
+
+def region_cells(shape: Shape) -> list[Tensor]:
+    """Return the means of the fractions of the regions over the same cells, (42, n, n, n) for each map."""
+    sums = region_sums(shape, [(_cell_of_voxels(shape, n), n**3) for n in CELLS])
+    return [s.float().view(-1, n, n, n) / (LATTICE_SIZE // n) ** 3 for s, n in zip(sums, CELLS, strict=True)]
+
+
+def _cell_of_voxels(shape: Shape, cells: int) -> Tensor:
+    """Return the number of the cell in which each voxel of the box lies, ``cells**3`` for none, (d, h, w)."""
+    spacing = LATTICE_SIZE // cells
+    axes = [
+        (torch.arange(s, s + n) + spacing // 2) // spacing
+        for s, n in zip(shape.start, shape.size, strict=True)
+    ]
+    first, second, third = torch.meshgrid(*axes, indexing="ij")
+    number = (first * cells + second) * cells + third
+    inside = torch.stack([first, second, third]).amax(dim=0) < cells
+    return torch.where(inside, number, cells**3).to(shape.brain.device)
+
+
+def _of_structures(csf: Tensor, regions: Tensor) -> Tensor:
+    """Return the fractions of background, CSF and structures, (25, n, n, n)."""
+    totals = regions.new_zeros((len(STRUCTURES), *regions.shape[1:]))
+    totals.index_add_(0, torch.tensor([r.structure for r in REGIONS], device=regions.device), regions)
+    inside = torch.cat([csf, totals])
+    outside = (1 - inside.sum(dim=0, keepdim=True)).clamp(min=0)
+    fractions = torch.cat([outside, inside])
+    return fractions / fractions.sum(dim=0)
+
+
+def _acquisition_values(acquisition: Acquisition) -> list[float]:
+    return [float(np.mean(getattr(acquisition, name))) / usual for name, usual in ACQUISITION.items()]
 
 
 def _padding(start: Sequence[int], size: Sequence[int], edge: int) -> list[int]:
@@ -85,19 +152,36 @@ def feature_arrays(sample: Sample) -> dict[str, np.ndarray]:
         shape.volume_ml(shape.ventricles),
     ]
     fractions = torch.stack([shape.brain, shape.ventricles, shape.csf])
-    cells = {f"cells{n}": cell_means(fractions, shape.start, n) for n in CELLS}
+    regions = dict(zip(CELLS, region_cells(shape), strict=True))
+    means = {n: cell_means(fractions, shape.start, n) for n in CELLS}
+    parts = {
+        "cells": means[CELLS[-1]],
+        "regions": regions[CELLS[-1]],
+        **{f"structures{n}": _of_structures(means[n][2:], regions[n]) for n in CELLS[:-1]},
+    }
     return {
         "box": sample.box.half().cpu().numpy(),
         "start": np.array(sample.start),
         "numbers": np.array(numbers),
-        **{name: values.half().cpu().numpy() for name, values in cells.items()},
+        "acquisition": np.array(_acquisition_values(sample.image.acquisition)),
+        **{name: values.half().cpu().numpy() for name, values in parts.items()},
     }
 
 
 def feature_example(arrays: dict[str, np.ndarray]) -> FeatureExample:
     """Return the example of arrays."""
-    background, age, sex, brain, lateral = torch.from_numpy(arrays["numbers"]).float()
-    cells = tuple(torch.from_numpy(arrays[f"cells{n}"]).float() for n in CELLS)
-    box = torch.from_numpy(arrays["box"]).float()
-    start = tuple(int(v) for v in arrays["start"])
-    return FeatureExample(box, start, background, cells, age, sex, brain, lateral)
+    tensors = {name: torch.from_numpy(values).float() for name, values in arrays.items() if name != "start"}
+    background, age, sex, brain, lateral = tensors["numbers"]
+    return FeatureExample(
+        tensors["box"],
+        tuple(int(v) for v in arrays["start"]),
+        background,
+        tensors["cells"],
+        tuple(tensors[f"structures{n}"] for n in CELLS[:-1]),
+        tensors["regions"],
+        tensors["acquisition"],
+        age,
+        sex,
+        brain,
+        lateral,
+    )

@@ -12,13 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.model.weights import load_network, save_network
+from neurofm_bids.pretrain.evaluation.dimension import participation_ratio
 from neurofm_bids.pretrain.evaluation.metrics import agreement, auc
+from neurofm_bids.pretrain.evaluation.probes import ridge_predictions
 from neurofm_bids.pretrain.synthesis.generator import Sample
 from neurofm_bids.pretrain.training.feature_examples import (
     FeatureExample,
@@ -32,6 +35,8 @@ from neurofm_bids.pretrain.training.precision import precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
 
 __all__ = ["FeatureObjective", "evaluate_features"]
+
+_FEWEST = 32  # held-out examples, to measure what features hold
 
 
 @dataclass(frozen=True)
@@ -104,13 +109,18 @@ class FeatureObjective:
 
 
 def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
-    """Return errors and correlations of the four targets over examples; None where too few are known."""
+    """Return errors and correlations of the four targets over examples; None where too few are known.
+
+    With :data:`_FEWEST` examples also: the participation ratio of the features, and the mean correlation of
+    the shares of structures with what ridge regressions read from the features.
+    """
     device = next(network.parameters()).device
     fast = FastNetwork(network).to(device)
-    rows = []
+    rows, features = [], []
     for example in (e.to(device) for e in examples):
-        predicted = estimates(fast(example.box[None], example.start, example.background[None]))
-        rows.append([float(value[0]) for value in predicted])
+        outputs = fast(example.box[None], example.start, example.background[None])
+        rows.append([float(value[0]) for value in estimates(outputs)])
+        features.append(outputs.latent[0].double().cpu().numpy())
     age, male, lateral, brain = np.array(rows).T
     scores: Row = {}
     for name, target, values, metrics in (
@@ -120,7 +130,25 @@ def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -
     ):
         result = agreement(_known(examples, target), values) or dict.fromkeys(metrics)
         scores |= {f"{name}_{metric}": result[metric] for metric in metrics}
-    return {**scores, "sex_auc": auc(_known(examples, "sex"), male)}
+    scores["sex_auc"] = auc(_known(examples, "sex"), male)
+    return scores | _evaluate_latent(np.array(features), examples)
+
+
+def _evaluate_latent(features: NDArray[np.float64], examples: Sequence[FeatureExample]) -> Row:
+    """Return in how many directions the features vary, and how well they hold shares of the brain."""
+    if len(examples) < _FEWEST:
+        return {"participation_ratio": None, "shares_r": None}
+    shares = np.log(np.array([_shares(example) for example in examples]))
+    predicted = ridge_predictions(features, shares, [str(number) for number in range(len(examples))])
+    correlations = [np.corrcoef(predicted[:, s], shares[:, s])[0, 1] for s in range(shares.shape[1])]
+    return {"participation_ratio": participation_ratio(features), "shares_r": float(np.mean(correlations))}
+
+
+def _shares(example: FeatureExample) -> NDArray[np.float64]:
+    """Return the volumes of the structures over their sum, (23,)."""
+    regions = example.regions.double().sum(dim=(1, 2, 3)).cpu().numpy()
+    structures = np.bincount([region.structure for region in REGIONS], regions)
+    return np.asarray((structures + 1e-6) / structures.sum())
 
 
 def _known(examples: Sequence[FeatureExample], target: str) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -12,17 +11,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import WIDTH, Architecture
 from neurofm_bids.model.augmentation import LATTICE_SIZE
-from neurofm_bids.model.fast import FastNetwork, Map
+from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet, Outputs
 from neurofm_bids.model.registry import model_spec
-from neurofm_bids.pretrain.synthesis.placement import CUBE_MM
-from neurofm_bids.pretrain.training.feature_examples import CELLS, FeatureExample
+from neurofm_bids.pretrain.training.feature_examples import FeatureExample
+from neurofm_bids.pretrain.training.region_losses import RegionHeads, RegionLossWeights, cell_ml
 
 __all__ = ["Estimates", "NetworkWithAuxiliaryHeads", "estimates"]
 
 _OF = {head.name: head for head in model_spec(Processing.model).heads}
 
-_VENTRICLE_WEIGHT = 100.0
 _AGE_SCALE, _BRAIN_SCALE, _LATERAL_SCALE, _LOG_SCALE = 8.0, 40.0, 3.0, 0.12
 _FRACTION_SCALE, _CAVITY_SCALE = 0.015, 60.0
 _TYPICAL = {"age": 48.0, "ventricular_volume": 25e3, "brain_volume": 1150e3}  # initial output of each head
@@ -50,11 +48,10 @@ class NetworkWithAuxiliaryHeads(nn.Module):
     """A network with auxiliary heads that are used in training only.
 
     A network that sees only four numbers per brain keeps predicting their means. Auxiliary linear heads
-    therefore learn denser targets. Those on the maps of 32^3 and 16^3 learn the fractions of tissue,
-    ventricle and CSF in each cell, before skull-stripping. One on the latent vector learns the fraction of
-    the cranial cavity that is tissue, and the volume of the cavity, on which age and sex depend. Where the
-    latent vector is the mean of the last map (s), the volume heads themselves, and one more for CSF, learn
-    the volume in each cell of that map.
+    therefore learn denser targets: those of :class:`RegionHeads`, and one on the latent vector for the
+    fraction of the cranial cavity that is tissue and the volume of the cavity, on which age and sex depend.
+    Where the latent vector is the mean of the last map (s), the volume heads themselves, and one more for
+    CSF, learn the volume in each cell of that map.
 
     Parameters
     ----------
@@ -62,17 +59,28 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         Of the network.
     precision
         Of the blocks' weights and maps; everything else is float32.
+    weights
+        Of the parts of the loss of regions.
     """
 
-    def __init__(self, architecture: Architecture, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        precision: torch.dtype = torch.float32,
+        weights: RegionLossWeights | None = None,
+    ) -> None:
         super().__init__()
         self.precision = precision
         self.network = NeuroFMNet(architecture)
-        widths = _widths(architecture)
-        self.map_heads = nn.ModuleList(nn.Linear(widths[size], 3) for size in CELLS[:2])
         self.cavity_head = nn.Linear(architecture.latent_size, 2)
         averages_cells = not architecture.neck and architecture.head_hidden is None
         self.csf_head = nn.Linear(architecture.latent_size, 1) if averages_cells else None
+        self.region_heads = RegionHeads(
+            _widths(architecture),
+            architecture.latent_size,
+            averages_cells=averages_cells,
+            weights=weights or RegionLossWeights(),
+        )
         with torch.no_grad():
             for name, value in _TYPICAL.items():
                 bias = (value - _OF[name].mean) / _OF[name].sd
@@ -87,29 +95,15 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         last = maps[-1].values.float().movedim(-1, 1)
         outputs = self.network.forward_features(last)
         whole_brain = _target_loss(estimates(outputs), example) + self._cavity_loss(outputs.latent, example)
-        loss = target_weight * whole_brain + self._map_loss(maps, example)
-        return loss if self.csf_head is None else loss + self._cell_loss(last, example.cells[2])
+        loss: Tensor = target_weight * whole_brain + self.region_heads(maps, last, outputs.latent, example)
+        return loss if self.csf_head is None else loss + self._cell_loss(last, example.cells)
 
     def _cavity_loss(self, latent: Tensor, example: FeatureExample) -> Tensor:
         """Return the error of the tissue fraction and of the volume of the cranial cavity."""
-        cavity = example.cells[2].sum() * _cell_ml(example.cells[2].shape[-1])
+        cavity = example.cells.sum() * cell_ml(example.cells.shape[-1])
         fraction = example.brain_ml / cavity
         target = torch.stack([(fraction - 0.75) / _FRACTION_SCALE, (cavity - 1450) / _CAVITY_SCALE])
         return smooth_l1_loss(self.cavity_head(latent)[0], target)
-
-    def _map_loss(self, maps: Sequence[Map], example: FeatureExample) -> Tensor:
-        """Return the cross-entropy of the fractions in the cells of two maps."""
-        total = torch.zeros((), device=example.box.device)
-        by_size = {m.size: m for m in maps}  # the last map of each size
-        for head, size, cells in zip(self.map_heads, CELLS[:2], example.cells[:2], strict=True):
-            box = tuple(slice(*span) for span in by_size[size].ranges)
-            target = cells[(slice(None), *box)].movedim(0, -1)
-            weight = torch.ones_like(target)
-            weight[..., 1] += _VENTRICLE_WEIGHT * (target[..., 1] > 0)
-            logits = head(by_size[size].values[0].float())
-            cost = binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
-            total = total + cost / (target.numel() / target.shape[-1])
-        return total
 
     def _cell_loss(self, last: Tensor, cells: Tensor) -> Tensor:
         """Return the error in ml of the volume heads, applied to each cell of the last map alone."""
@@ -118,7 +112,7 @@ class NetworkWithAuxiliaryHeads(nn.Module):
         for channel, (head, mean, sd, scale, weight) in enumerate(self._cell_heads()):
             value = torch.einsum("nfdhw,f->dhw", last, head.weight[0]) + head.bias
             volume = (value * sd + mean) / edge**3 / 1000
-            cost = smooth_l1_loss(volume / scale, cells[channel] * _cell_ml(edge) / scale, reduction="none")
+            cost = smooth_l1_loss(volume / scale, cells[channel] * cell_ml(edge) / scale, reduction="none")
             total = total + (cost * (1 + weight * (cells[channel] > 0))).mean() * 4
         return total
 
@@ -142,11 +136,6 @@ def _widths(architecture: Architecture) -> dict[int, int]:
         size //= step
         widths[size] = width
     return widths
-
-
-def _cell_ml(edge: int) -> float:
-    """Return the volume of one of ``edge**3`` cells of the model grid."""
-    return float((CUBE_MM / edge) ** 3 / 1000)
 
 
 def _target_loss(predicted: Estimates, example: FeatureExample) -> Tensor:

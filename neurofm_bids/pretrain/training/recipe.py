@@ -22,12 +22,11 @@ class Recipe:
     Parameters
     ----------
     learning_rate
-        Of AdamW, after ``warmup_steps``; over the last fraction ``decay_fraction`` of the steps it falls to
-        zero.
+        Of AdamW, after ``warmup_steps``; over the last part ``decay_fraction`` of the steps it falls to zero.
     ema_update
         Weight of the current weights in their exponential moving average, which is evaluated and exported.
     target_weight
-        Weight of the four targets of the whole brain in the loss: initial, final, and the number of steps
+        Weight of the four targets of the whole brain in the loss: initial, final, and the number of samples
         over which it changes.
     round_size
         See :class:`~neurofm_bids.pretrain.training.data.SampleOrder`.
@@ -51,7 +50,12 @@ class Recipe:
     )
     learning_rate: float = option("--learning-rate", default=2e-3, convert=float, help="peak learning rate")
     warmup_steps: int = 100
-    decay_fraction: float = 0.3
+    decay_fraction: float = option(
+        "--decay",
+        default=0.3,
+        convert=float,
+        help="last part of the steps, over which the rate falls",
+    )
     ema_update: float = 0.006
     precision: str = option(
         "--precision",
@@ -59,7 +63,7 @@ class Recipe:
         choices=(AUTO, *PRECISIONS),
         help="precision of convolutions; auto measures which is fastest on this processor",
     )
-    target_weight: tuple[float, float, int] = (0.05, 1.5, 3500)
+    target_weight: tuple[float, float, int] = (0.05, 1.5, 14_000)
     passes: int = option(
         "--passes", default=2, convert=whole_number(), help="number of times each sample is used"
     )
@@ -85,8 +89,8 @@ class Recipe:
 
     def target_weight_at(self, step: int) -> float:
         """Return the weight of the whole-brain targets at a step."""
-        initial, final, steps = self.target_weight
-        return initial + (final - initial) * min(1.0, step / steps)
+        initial, final, samples = self.target_weight
+        return initial + (final - initial) * min(1.0, step * self.batch_size / samples)
 
 
 SMOKE: dict[str, Any] = {

@@ -2,11 +2,14 @@ import pytest
 import torch
 
 from neurofm_bids.pretrain.synthesis.generator import generate_sample
+from neurofm_bids.pretrain.synthesis.truth import region_volumes_ml, structure_fractions
 from neurofm_bids.pretrain.training.feature_examples import (
+    ACQUISITION,
     CELLS,
     cell_means,
     feature_arrays,
     feature_example,
+    region_cells,
     whole_lattice,
 )
 
@@ -19,6 +22,33 @@ def test_cells_hold_all_of_the_brain(anatomies, cells):
     millilitres = means.double().sum(dim=(1, 2, 3)) * (256 / cells) ** 3 / 1000
     assert float(millilitres[0]) == pytest.approx(shape.volume_ml(shape.brain), rel=1e-4)
     assert float(millilitres[1]) == pytest.approx(shape.volume_ml(shape.ventricles), rel=1e-4)
+
+
+def test_regions_in_cells_add_up_to_their_volumes(anatomies):
+    for index in range(4):  # some are mirrored
+        shape = generate_sample(anatomies, 1, index).image.shape
+        for means in region_cells(shape):
+            volumes = means.double().sum(dim=(1, 2, 3)) * (256 / means.shape[-1]) ** 3 / 1000
+            assert volumes.numpy() == pytest.approx(region_volumes_ml(shape), rel=1e-4, abs=1e-3)
+
+
+def test_structures_in_cells_are_means_of_their_fractions(anatomies):
+    sample = generate_sample(anatomies, 1, 2)
+    example, shape = feature_example(feature_arrays(sample)), sample.image.shape
+    fractions = structure_fractions(shape, (slice(None),) * 3)
+    for found, cells in zip(example.structures, CELLS[:-1], strict=True):
+        assert torch.allclose(found.sum(dim=0), torch.ones(cells, cells, cells), atol=0.02)
+        wanted = cell_means(fractions, shape.start, cells)
+        assert torch.allclose(found[2:], wanted[2:], atol=0.03)
+        assert float((found[2:] - wanted[2:]).abs().mean()) < 1e-3
+
+
+def test_the_acquisition_is_in_units_of_usual_values(anatomies):
+    sample = generate_sample(anatomies, 1, 3)
+    example, acquisition = feature_example(feature_arrays(sample)), sample.image.acquisition
+    known = dict(zip(ACQUISITION, example.acquisition.tolist(), strict=True))
+    assert known["noise_sd"] == pytest.approx(acquisition.noise_sd / ACQUISITION["noise_sd"], rel=1e-5)
+    assert known["blur_mm"] == pytest.approx(sum(acquisition.blur_mm) / 3 / ACQUISITION["blur_mm"], rel=1e-5)
 
 
 def test_the_whole_lattice_holds_the_box_in_its_place(examples):
@@ -50,6 +80,6 @@ def test_an_example_holds_what_is_known_of_its_sample(anatomies, known):
 
 def test_an_example_moves_to_a_device_as_a_whole(examples):
     moved = examples[0].to(torch.device("meta"))
-    tensors = (moved.box, moved.background, moved.brain_ml, moved.sex, *moved.cells)
+    tensors = (moved.box, moved.background, moved.brain_ml, moved.sex, moved.cells, *moved.structures)
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert moved.start == examples[0].start

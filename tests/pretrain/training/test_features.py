@@ -28,7 +28,7 @@ def test_the_start_sets_the_statistics_of_batch_normalisation(small_example):
 
 
 def test_the_loss_weighs_the_targets_by_the_step(small_example):
-    recipe = Recipe(target_weight=(0.0, 1.0, 10), precision="float32")
+    recipe = Recipe(target_weight=(0.0, 1.0, 40), batch_size=4, precision="float32")
     objective = FeatureObjective(recipe)
     torch.manual_seed(0)
     learner = objective.learner()

@@ -10,7 +10,7 @@ def test_the_learning_rate_warms_up_stays_and_decays_to_zero():
 
 
 def test_the_weight_of_the_targets_rises_to_its_final_value():
-    recipe = Recipe(target_weight=(0.1, 1.1, 100))
+    recipe = Recipe(target_weight=(0.1, 1.1, 400), batch_size=4)
     assert [recipe.target_weight_at(step) for step in (0, 50, 100, 900)] == pytest.approx(
         [0.1, 0.6, 1.1, 1.1]
     )
