@@ -105,7 +105,7 @@ def segment_person(index, options, grid_path):
 
 
 def measure_missing(index, options, has_person, has_regions):
-    """Return the new row of each table, None for one that it has; or why the person could not be processed."""
+    """Return the new row of each table, None for one that it has; or why there is none."""
     grid_path = options.out / "grids" / f"{index:04d}.nii.gz"
     try:
         person = None if has_person else measure_person(index, options, grid_path)
