@@ -15,9 +15,9 @@ import numpy as np
 from scipy.optimize import brentq
 
 from neurofm_bids.anatomy.regions import STRUCTURES
+from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, read_norms
 from neurofm_bids.pretrain.anatomy.distances import cranial_cavity
 from neurofm_bids.pretrain.anatomy.label_map import REGIONS, find_label_maps, read_label_map
-from neurofm_bids.pretrain.synthesis.norms import CHOROID_MM3, ETIV_ML, read_norms
 from neurofm_bids.pretrain.synthesis.population import TISSUE
 
 PAIRS = [s for s in STRUCTURES if s.right and s.kind in ("deep grey matter", "hindbrain")]

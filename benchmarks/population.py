@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from neurofm_bids.anatomy.regions import LOBES, REGIONS, STRUCTURES
-from neurofm_bids.pretrain.synthesis.norms import ETIV_ML, read_norms
+from neurofm_bids.norms.head_size import ETIV_SD_ML
+from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.pretrain.synthesis.population import (
     AGE_POWER,
-    ETIV_SD_ML,
     TISSUE,
     draw_person,
     expected_tissue_fraction,

@@ -2,9 +2,8 @@
 
 Sources
 -------
-Volumes of the 42 regions: :mod:`~neurofm_bids.pretrain.synthesis.norms`.
-Head size: its mean in each sex is that to which the norms belong, its sd that which explains the sd of brain
-volume of 224 people of AOMIC PIOP2 (Snoek et al. 2021, Sci Data 8:85; ``benchmarks/make_norms.py``).
+Volumes of the 42 regions: :mod:`~neurofm_bids.norms.published`.
+Head size: :mod:`~neurofm_bids.norms.head_size`.
 Cranial cavity: FreeSurfer's eTIV is a noisy estimate of it, so at a given eTIV brains differ by 4.6 %, while
 their fraction of the cavity differs by 2.4 % in young and 3.6 % in old people of one age (Marcus et al. 2007,
 J Cogn Neurosci 19:1498). The rest is taken to be an error of eTIV, and the cavity follows from the brain.
@@ -27,13 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
-from neurofm_bids.pretrain.synthesis.norms import ETIV_ML, read_norms
+from neurofm_bids.norms.head_size import CRANIUM_PER_ETIV, ETIV_SD_ML
+from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.pretrain.synthesis.random_fields import RandomFields
 
 __all__ = [
     "AGE_POWER",
-    "CRANIUM_PER_ETIV",
-    "ETIV_SD_ML",
     "TISSUE",
     "Person",
     "draw_person",
@@ -47,10 +45,6 @@ Values = NDArray[np.float64]
 _AGES = (18.0, 95.0)
 AGE_POWER = 1.6  # 1 would draw ages uniformly
 _UNCONSTRAINED_SHARE = 0.3
-ETIV_SD_ML = {"F": 108.0, "M": 122.0}
-# The cranial cavity of label maps (a closed contour around the brain) per FreeSurfer's eTIV: with it, people
-# whose ventricles are as large as those of 16 maps fill their cavities as these (benchmarks/label_maps.py).
-CRANIUM_PER_ETIV = 0.93
 # Fraction of the cavity that is tissue: sd of its logarithm over age, and the weights of the residuals of
 # brain volume and log ventricles and of a free part in its deviations (benchmarks/make_norms.py).
 _FRACTION_AGES, _FRACTION_SD = (20, 75), (0.024, 0.036)

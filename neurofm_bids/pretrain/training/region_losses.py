@@ -12,7 +12,7 @@ from torch.nn.functional import log_softmax, smooth_l1_loss
 
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.model.fast import Map
-from neurofm_bids.pretrain.synthesis.norms import ETIV_ML, read_norms
+from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.pretrain.synthesis.placement import CUBE_MM
 from neurofm_bids.pretrain.training.feature_examples import ACQUISITION, CELLS, FeatureExample
 

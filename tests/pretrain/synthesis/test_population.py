@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
-from neurofm_bids.pretrain.synthesis.norms import ETIV_ML, read_norms
+from neurofm_bids.norms.head_size import CRANIUM_PER_ETIV
+from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.pretrain.synthesis.population import (
-    CRANIUM_PER_ETIV,
     TISSUE,
     Person,
     draw_person,

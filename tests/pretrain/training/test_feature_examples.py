@@ -39,7 +39,8 @@ def test_structures_in_cells_are_means_of_their_fractions(anatomies):
     for found, cells in zip(example.structures, CELLS[:-1], strict=True):
         assert torch.allclose(found.sum(dim=0), torch.ones(cells, cells, cells), atol=0.02)
         wanted = cell_means(fractions, shape.start, cells)
-        assert float((found[1:] - wanted[1:]).abs().mean()) < 2e-3  # they differ where ventricles overlap tissue
+        # they differ where ventricles overlap tissue
+        assert float((found[1:] - wanted[1:]).abs().mean()) < 2e-3
 
 
 def test_the_acquisition_is_in_units_of_usual_values(anatomies):

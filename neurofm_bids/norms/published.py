@@ -75,9 +75,12 @@ class Norms:
         residuals
             Deviations of a person from the mean, (r,), in sd.
         """
+        return _in_mm3(self.means(age_years, sex, etiv_ml) + self.sd * residuals, self.logarithmic)
+
+    def means(self, age_years: float, sex: str, etiv_ml: float) -> Values:
+        """Return the means of all regions, (r,), in mm3 or its decimal logarithm, without choroid plexus."""
         mean = self._at(age_years, self.mean[sex])
-        mean = mean + self._at(age_years, self.slope[sex]) * (etiv_ml - ETIV_ML[sex]) / 100
-        return _in_mm3(mean + self.sd * residuals, self.logarithmic)
+        return mean + self._at(age_years, self.slope[sex]) * (etiv_ml - ETIV_ML[sex]) / 100
 
     def log_sd(self, volumes_mm3: Values) -> Values:
         """Return the sd of natural logarithms between people who have these volumes on average, (r,)."""

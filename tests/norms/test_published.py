@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.anatomy.regions import LOBES, REGIONS, STRUCTURES
-from neurofm_bids.pretrain.synthesis.norms import CHOROID_MM3, ETIV_ML, read_norms
+from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, read_norms
 
 NAMES = [region.name for region in REGIONS]
 AGES = (20, 30, 40, 50, 60, 70, 80, 90)
