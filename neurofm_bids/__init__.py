@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurofm_bids.api import NeuroFM
-    from neurofm_bids.result import Result, SegmentedBrain
+    from neurofm_bids.result import Result, SegmentedBrain, volume_centiles
     from neurofm_bids.transformer import NeuroFMFeatures
 
-__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "SegmentedBrain", "__version__"]
+__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "SegmentedBrain", "__version__", "volume_centiles"]
 
 # nipype and huggingface_hub would otherwise report their use over the network
 os.environ.setdefault("NO_ET", "1")
@@ -24,7 +24,13 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 
-_HOMES = {"NeuroFM": "api", "Result": "result", "SegmentedBrain": "result", "NeuroFMFeatures": "transformer"}
+_HOMES = {
+    "NeuroFM": "api",
+    "NeuroFMFeatures": "transformer",
+    "Result": "result",
+    "SegmentedBrain": "result",
+    "volume_centiles": "result",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.centile_options import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import memory_gb, option, options_of, whole_number
 from neurofm_bids.resources import available_cpus, available_memory_gb
@@ -20,6 +21,7 @@ __all__ = [
     "N_PHASES",
     "PRECISIONS",
     "TEMPLATE",
+    "Centiles",
     "Config",
     "Outputs",
     "Processing",
@@ -290,6 +292,7 @@ class Config:
     selection: Selection = field(default_factory=Selection)
     processing: Processing = field(default_factory=Processing)
     outputs: Outputs = field(default_factory=Outputs)
+    centiles: Centiles = field(default_factory=Centiles)
     resources: Resources = field(default_factory=Resources)
     running: Running = field(default_factory=Running)
     command: str = ""

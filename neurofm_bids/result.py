@@ -10,13 +10,18 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.errors import Exit, NeuroFMError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from neurofm_bids.records.anatomy import Anatomy
+    from neurofm_bids.records.centile import Centile
     from neurofm_bids.records.flag import Flag
     from neurofm_bids.records.prediction import Prediction
     from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["Result", "SegmentedBrain"]
+__all__ = ["Result", "SegmentedBrain", "volume_centiles"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,55 @@ class Result:
         """Warnings about the image or its predictions."""
         return self.record.flags
 
+    def centiles(
+        self, age_years: float, sex: str, *, reference: str | Path | None = None
+    ) -> tuple[Centile, ...]:
+        """Return where the volumes lie among those of healthy people, see :func:`volume_centiles`."""
+        return volume_centiles(self.record, age_years, sex, reference=reference)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record ready for JSON: equal to the ``predictions.json`` that the command writes."""
         return self.record.to_dict()
+
+
+def volume_centiles(
+    record: ScanRecord, age_years: float, sex: str, *, reference: str | Path | None = None
+) -> tuple[Centile, ...]:
+    """Return where the volumes of a scan lie among those of healthy people of an age, sex and head size.
+
+    Parameters
+    ----------
+    record
+        Of the scan, such as :attr:`Result.record`.
+    age_years, sex
+        Of the person at the scan; ``F`` or ``M``.
+    reference
+        File that ``--make-reference`` wrote; by default the published norms of NOMIS.
+
+    Raises
+    ------
+    neurofm_bids.errors.NeuroFMError
+        The sex is neither F nor M, or the reference cannot be read or was made with other weights.
+    """
+    from pathlib import Path
+
+    from neurofm_bids.bids.demographics import Person
+    from neurofm_bids.norms.centiles import centiles
+    from neurofm_bids.norms.reference import PUBLISHED
+    from neurofm_bids.norms.user_reference import read_reference
+
+    if sex not in {"F", "M"}:
+        raise NeuroFMError(f"the sex is {sex!r}", fix="Use F or M.", code=Exit.USAGE)
+    chosen = PUBLISHED if reference is None else read_reference(Path(reference))
+    made, anatomy = record.provenance, record.anatomy
+    used = made.model.weights_sha256, anatomy.weights_sha256 if anatomy else None
+    if why := chosen.refuses(*used, made.pipeline_version):
+        raise NeuroFMError(
+            f"the reference cannot be used for this scan: it was {why}",
+            where=reference,
+            fix="Use a reference of the weights that made the record.",
+        )
+    return centiles(record, Person(age_years, sex=sex), chosen)
 
 
 @dataclass(frozen=True)

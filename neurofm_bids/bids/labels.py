@@ -20,8 +20,12 @@ __all__ = ["check_sessions", "find_participants", "parse_labels", "unknown_parti
 _log = logging.getLogger(__name__)
 
 _MEANT = re.compile(r"(?!sub-)(?i:sub)([-_ ]|\d).*")
-_LABEL_COLUMNS = {"--participant-label": "participant_id", "--session-label": "session_id"}
-_PREFIXES = {"--participant-label": "sub-", "--session-label": "ses-"}
+_LABEL_COLUMNS = {
+    "--participant-label": "participant_id",
+    "--session-label": "session_id",
+    "--reference-participants": "participant_id",
+}
+_PREFIXES = {"--participant-label": "sub-", "--session-label": "ses-", "--reference-participants": "sub-"}
 
 
 def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def parse_labels(values: Sequence[str], flag: str) -> tuple[str, ...]:
     Parameters
     ----------
     flag
-        The option: ``--participant-label`` or ``--session-label``.
+        The option: ``--participant-label``, ``--session-label`` or ``--reference-participants``.
 
     Raises
     ------

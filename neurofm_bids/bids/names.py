@@ -58,6 +58,8 @@ class Output:
         Written with ``--output-images`` only.
     is_anatomy
         Not written with ``--no-anatomy``.
+    is_joined
+        Made with the reports, also from the tables of the dataset; a scan counts as finished without it.
     is_figure
         Lies in ``figures/``, for the report; a scan counts as finished without it.
     desc
@@ -69,6 +71,7 @@ class Output:
     is_image: bool = False
     is_anatomy: bool = False
     is_figure: bool = False
+    is_joined: bool = False
     desc: str = ""
 
 
@@ -103,6 +106,7 @@ SCAN_OUTPUTS = {
         desc="NeuroFM features and predictions of the model {model}",
     ),
     "features": Output("desc-{label}_features.tsv", is_bids=False),
+    "centiles": Output("desc-{label}_centiles.tsv", is_bids=False, is_joined=True),
     "sidecar": Output("desc-{label}_features.json", is_bids=False),
 }
 
@@ -111,6 +115,7 @@ GROUP_OUTPUTS = {
     "predictions": "group_desc-{label}_predictions.tsv",
     "quality": "group_desc-{label}_quality.tsv",
     "morphometry": "group_desc-{label}_morphometry.tsv",
+    "centiles": "group_desc-{label}_centiles.tsv",
     "covariates": "group_desc-{label}_covariates.tsv",
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
@@ -209,7 +214,9 @@ class Derivatives:
         return [
             self.path(scan, name)
             for name, output in SCAN_OUTPUTS.items()
-            if not output.is_figure and (images or not output.is_image) and (anatomy or not output.is_anatomy)
+            if not (output.is_figure or output.is_joined)
+            and (images or not output.is_image)
+            and (anatomy or not output.is_anatomy)
         ]
 
     def has_other_models(self, scan: Named) -> bool:
@@ -239,20 +246,37 @@ class Derivatives:
             raise os_error(error, self.out_dir) from error
 
     def forget(self, scan: Named) -> None:
-        """Remove the sidecar, which marks the scan as finished, and files of interrupted writes.
+        """Remove the sidecar, which marks the scan as finished, centiles, and files of interrupted writes.
 
         Only the run that holds the scan's lock may do this.
         """
         try:
             self.path(scan, "sidecar").unlink(missing_ok=True)
+            self.remove_joined(scan)
             paths = [self.path(scan, name) for name in SCAN_OUTPUTS]
             remove_leftovers([*paths, *map(image_sidecar, paths)])
         except OSError as error:
             raise os_error(error, self.folder(scan)) from error
 
+    def remove_joined(self, scan: Named) -> None:
+        """Remove what is made with the reports.
+
+        Raises
+        ------
+        NeuroFMError
+            A file cannot be removed.
+        """
+        paths = [self.path(scan, name) for name, output in SCAN_OUTPUTS.items() if output.is_joined]
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+                image_sidecar(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise os_error(error, self.folder(scan)) from error
+
 
 def image_sidecar(path: Path) -> Path:
-    """Return the JSON file beside an image.
+    """Return the JSON file beside an image or a table.
 
     >>> image_sidecar(Path("sub-01_desc-brain_mask.nii.gz")).name
     'sub-01_desc-brain_mask.json'

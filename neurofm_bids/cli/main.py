@@ -156,6 +156,7 @@ def _group(config: Config) -> Exit:
         spec.label,
         bids_dir=config.bids_dir,
         selection=config.selection,
+        centiles=config.centiles,
         command=config.command,
     )
     for missing in result.missing:

@@ -98,7 +98,13 @@ def _group(config: Config) -> None:
     from neurofm_bids.model.registry import model_spec
 
     label = model_spec(config.processing.model).label
-    cohort = read_cohort(config.out_dir, label, bids_dir=config.bids_dir, selection=config.selection)
+    cohort = read_cohort(
+        config.out_dir,
+        label,
+        bids_dir=config.bids_dir,
+        selection=config.selection,
+        centiles=config.centiles,
+    )
     rows = [("use", member.scan.path, "finished") for member in cohort.members]
     _print([*rows, *(("missing", missing.stem, missing.reason) for missing in cohort.missing)])
 

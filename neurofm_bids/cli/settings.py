@@ -43,10 +43,33 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
     flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}
     labels = {name: parse_labels(given[name], flag) for name, flag in flags.items() if name in given}
+    labels |= _reference_participants(given)
     values = {**given, **labels, "work_dir": work_dir}
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(level for level in LEVELS if level in given["analysis_level"])
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
+
+
+def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the labels and conditions of the participants of a reference, checked, if there are any.
+
+    Raises
+    ------
+    NeuroFMError
+        One of two options that belong together is absent, or the group level is.
+    """
+    named, flag = given.get("reference_participants", ()), "--reference-participants"
+    if bool(named) != bool(given.get("make_reference")):
+        raise NeuroFMError(f"--make-reference and {flag} belong together", fix="Use both.", code=Exit.USAGE)
+    if not named:
+        return {}
+    if LEVELS[1] not in given["analysis_level"]:
+        raise NeuroFMError(
+            "--make-reference needs the group level", fix="Add group to the levels.", code=Exit.USAGE
+        )
+    conditions = [text for text in named if "=" in text and not Path(text).is_file()]
+    labels = [text for text in named if text not in conditions]
+    return {"reference_participants": (*(parse_labels(labels, flag) if labels else ()), *conditions)}
 
 
 def _check_options(given: Mapping[str, Any]) -> None:

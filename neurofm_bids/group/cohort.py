@@ -30,6 +30,7 @@ from neurofm_bids.group.presence import (
     incomplete_outputs,
 )
 from neurofm_bids.group.reading import read_failures, read_scan
+from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.columns import RECORDED_COLUMNS, entries
@@ -53,7 +54,7 @@ class _Alike:
     weights: Counter[str] = field(default_factory=Counter)
     segmentation: Counter[str] = field(default_factory=Counter)
     settings: Counter[str] = field(default_factory=Counter)
-    versions: Counter[str] = field(default_factory=Counter)
+    versions: Counter[int] = field(default_factory=Counter)
     entries: dict[str, Entry] = field(default_factory=dict)
     predicted: dict[str, None] = field(default_factory=dict)  # in order
 
@@ -67,7 +68,7 @@ class _Alike:
         if record.anatomy is not None:
             self.segmentation[record.anatomy.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
-        self.versions[str(made.pipeline_version)] += 1
+        self.versions[made.pipeline_version] += 1
 
     def differences(self) -> tuple[str, ...]:
         """Return a sentence for everything that is not the same for all scans."""
@@ -75,12 +76,18 @@ class _Alike:
             "weights": self.weights,
             "weights of the segmentation": self.segmentation,
             "settings": self.settings,
-            "pipeline version of NeuroFM-BIDS": self.versions,
+            "pipeline version of NeuroFM-BIDS": Counter({str(v): n for v, n in self.versions.items()}),
         }
         return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)
 
 
-def collect(out_dir: Path, label: str, covariates: Covariates, selection: Selection = EVERYTHING) -> Cohort:
+def collect(
+    out_dir: Path,
+    label: str,
+    covariates: Covariates,
+    selection: Selection = EVERYTHING,
+    reference: Reference = PUBLISHED,
+) -> Cohort:
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
@@ -98,6 +105,8 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
         Of the source dataset.
     selection
         Which scans are members or missing; a participant named in it is missing where there is no scan.
+    reference
+        With whose volumes those of the scans are compared.
 
     Raises
     ------
@@ -115,7 +124,7 @@ def collect(out_dir: Path, label: str, covariates: Covariates, selection: Select
         check_sessions(covariates.bids_dir, selection.session_label, having)
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
-    by_size, unusable, ignored = _read(out, stored, covariates, is_selected)
+    by_size, unusable, ignored = _read(out, stored, covariates, is_selected, reference)
     members = [member for alike in by_size.values() for member, _ in alike.members]
     scans = [member.scan for member in members]
     abandoned = abandoned_outputs(unusable, scans, covariates.bids_dir, is_selected)
@@ -169,12 +178,18 @@ def _cohort(
         entries=alike.entries,
         predicted=tuple(alike.predicted),
         weights_sha256=tuple(sorted(alike.weights)),
+        segmentation_sha256=tuple(sorted(alike.segmentation)),
+        pipeline_versions=tuple(sorted(alike.versions)),
         warnings=warnings,
     )
 
 
 def _read(
-    out: Derivatives, stored: Iterable[StoredScan], covariates: Covariates, is_selected: Selector
+    out: Derivatives,
+    stored: Iterable[StoredScan],
+    covariates: Covariates,
+    is_selected: Selector,
+    reference: Reference,
 ) -> tuple[dict[int, _Alike], dict[str, str], dict[str, str]]:
     """Return the scans by number of features, the reasons of those that cannot be used, those in .bidsignore.
 
@@ -196,7 +211,7 @@ def _read(
             ignored[scan.stem] = record.scan.path
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(make_member(record, covariates.person_of(record)), features, record)
+        alike.add(make_member(record, covariates.person_of(record), reference), features, record)
     ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
 

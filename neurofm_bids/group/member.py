@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.norms.centiles import centiles
+from neurofm_bids.norms.observed import observation
+from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records.cohort import Member
 from neurofm_bids.records.columns import (
     RECORDED_COLUMNS,
@@ -22,8 +25,8 @@ from neurofm_bids.storage.text import printable, some_of
 __all__ = ["impossible_values", "make_member", "prediction_columns"]
 
 
-def make_member(record: ScanRecord, person: Person) -> Member:
-    """Return what is kept of a scan and of its participant."""
+def make_member(record: ScanRecord, person: Person, reference: Reference = PUBLISHED) -> Member:
+    """Return what is kept of a scan and of its participant, with centiles among the people of a reference."""
     age, known = record.predictions.get("age"), person.age_years
     impossible = impossible_predictions(record.flags) & record.predictions.keys()
     can_compare = "age" not in impossible and "lower_bound" not in person.remarks
@@ -42,6 +45,8 @@ def make_member(record: ScanRecord, person: Person) -> Member:
         flags=record.flags,
         out_of_range=prediction_columns(outside),
         impossible=prediction_columns({name: p for name, p in outside.items() if name in impossible}),
+        centiles=centiles(record, person, reference),
+        observation=observation(record, person),
     )
 
 

@@ -14,11 +14,14 @@ from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
-from neurofm_bids.config import Selection
+from neurofm_bids.config import Centiles, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import EVERYTHING, collect
+from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.norms.reference import Reference
+from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
@@ -34,6 +37,7 @@ _ACTIVE = (
     "A participant run was active in this folder: the tables contain only the scans that were "
     "finished by then. Run the group level again when that run has ended."
 )
+_PUBLISHED = Centiles()
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,13 @@ class GroupResult:
 
 
 def write_group(
-    out_dir: Path, label: str, *, bids_dir: Path, selection: Selection = EVERYTHING, command: str = ""
+    out_dir: Path,
+    label: str,
+    *,
+    bids_dir: Path,
+    selection: Selection = EVERYTHING,
+    centiles: Centiles = _PUBLISHED,
+    command: str = "",
 ) -> GroupResult:
     """Write the tables and the report of the cohort found in ``out_dir``.
 
@@ -63,6 +73,8 @@ def write_group(
         Root of the source dataset, for its covariates.
     selection
         Which scans have rows and count as missing.
+    centiles
+        The reference of their volumes, and the one to make of them.
     command
         The command line, for the report.
 
@@ -70,33 +82,51 @@ def write_group(
     ------
     NeuroFMError
         ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, ``bids_dir`` is
-        not the dataset that was processed, no scan has usable outputs of this model, or a file cannot be
-        written.
+        not the dataset that was processed, no scan has usable outputs of this model, the reference cannot be
+        used or made, or a file cannot be written.
     """
     _check(out_dir, label)
-    covariates = Covariates(bids_dir)
+    covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = _collected(out_dir, label, covariates, selection)
+        cohort = _collected(out_dir, label, covariates, selection, reference)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
         _check_members(out_dir, cohort, selection)
+        check_reference(cohort, centiles)
+        if centiles.make_reference is not None:
+            made = reference_of_cohort(cohort, covariates, centiles.reference_participants)
+            write_reference(centiles.make_reference, made)
+            _log.info("Reference: %s", centiles.make_reference)
         statistics = _statistics(cohort)
-        tables = make_tables(cohort, covariates, statistics)
+        tables = make_tables(cohort, covariates, statistics, reference)
         return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
 
 
-def read_cohort(out_dir: Path, label: str, *, bids_dir: Path, selection: Selection = EVERYTHING) -> Cohort:
+def read_cohort(
+    out_dir: Path,
+    label: str,
+    *,
+    bids_dir: Path,
+    selection: Selection = EVERYTHING,
+    centiles: Centiles = _PUBLISHED,
+) -> Cohort:
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
-    cohort = _collected(out_dir, label, Covariates(bids_dir), selection)
+    covariates = Covariates(bids_dir)
+    cohort = _collected(out_dir, label, covariates, selection, reference_of(centiles))
     _check_members(out_dir, cohort, selection)
+    check_reference(cohort, centiles)
+    if centiles.make_reference is not None:
+        reference_of_cohort(cohort, covariates, centiles.reference_participants)
     return cohort
 
 
-def _collected(out_dir: Path, label: str, covariates: Covariates, selection: Selection) -> Cohort:
-    cohort = collect(out_dir, label, covariates, selection)
+def _collected(
+    out_dir: Path, label: str, covariates: Covariates, selection: Selection, reference: Reference
+) -> Cohort:
+    cohort = collect(out_dir, label, covariates, selection, reference)
     log_coverage(covariates, [member.scan for member in cohort.members])
     return cohort
 

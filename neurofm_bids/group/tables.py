@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.cohort import Cohort
-from neurofm_bids.records.columns import FLAG_COLUMNS, IDENTITY_COLUMNS, Row, feature_columns, identity_row
+from neurofm_bids.records.columns import (
+    FLAG_COLUMNS,
+    IDENTITY_COLUMNS,
+    RECORDED_COLUMNS,
+    Row,
+    centile_entries,
+    centile_row,
+    feature_columns,
+    identity_row,
+)
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Model
 from neurofm_bids.records.statistics import Components, Statistics
@@ -21,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "make_tables"]
 
+_OF_PERSON = (RECORDED_COLUMNS[0], RECORDED_COLUMNS[-1])  # age and sex
 _RESERVED = ("Description", "NeuroFM", "MeasurementToolMetadata", "Derivative")
 
 
@@ -54,7 +65,9 @@ class Table:
         return {**self.about, **{name: self.columns[name] for name in self.frame.columns}}
 
 
-def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) -> dict[str, Table]:
+def make_tables(
+    cohort: Cohort, covariates: Covariates, statistics: Statistics, reference: Reference = PUBLISHED
+) -> dict[str, Table]:
     """Return the tables of a cohort by their name in ``bids.names.GROUP_OUTPUTS``.
 
     Those of scans have one row per scan, in the same order, but for the phenotype table: BIDS allows one row
@@ -74,6 +87,8 @@ def make_tables(cohort: Cohort, covariates: Covariates, statistics: Statistics) 
     if any(member.morphometry for member in cohort.members):
         morphometry = _rows([member.morphometry for member in cohort.members], flags)
         tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
+    if any("not_allowed" not in item.notes for member in cohort.members for item in member.centiles):
+        tables["centiles"] = _centiles(cohort, reference)
     if statistics.components is not None:
         tables["components"] = _components(cohort, statistics.components)
     return {**tables, "phenotype": _phenotype(cohort, tables)}
@@ -97,6 +112,21 @@ def _scans(
     known = {name: dictionary.column(name) for name in IDENTITY_COLUMNS}
     about = _about(cohort, f"{what}, one row per scan")
     return Table(pd.concat([identity, frame], axis=1), {**columns, **known}, about, digits)
+
+
+def _centiles(cohort: Cohort, reference: Reference) -> Table:
+    """Return the centiles of volumes, with recorded age and sex, and the notes that volumes share."""
+    recorded = [{name: m.predictions.get(name) for name in _OF_PERSON} for m in cohort.members]
+    of_scans = [
+        {**known, **centile_row(member.centiles)}
+        for known, member in zip(recorded, cohort.members, strict=True)
+    ]
+    columns = {name: dictionary.column(name) for name in _OF_PERSON}
+    for member in cohort.members:
+        columns |= centile_entries(member.centiles)
+    flags = [member.flag_cells for member in cohort.members]
+    table = _scans(cohort, "Centiles of volumes", _rows(of_scans, flags), {**cohort.columns, **columns})
+    return replace(table, about={**table.about, "Reference": dict(reference.about)})
 
 
 def _about(cohort: Cohort, description: str) -> dict[str, object]:

@@ -11,7 +11,17 @@ from typing import Any, Literal
 
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["Head", "ModelSpec", "known_hashes", "model_names", "model_spec"]
+__all__ = [
+    "Head",
+    "ModelSpec",
+    "SegmentationSpec",
+    "known_hashes",
+    "model_names",
+    "model_spec",
+    "segmentation_spec",
+]
+
+Status = Literal["", "preview", "validated"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ class ModelSpec:
         Repository on Hugging Face and file in it, if any.
     sha256
         Of the file, where it is known.
+    centiles
+        Whether centiles of predicted volumes may be shown, and with which status; empty if not.
     """
 
     name: str
@@ -102,10 +114,37 @@ class ModelSpec:
     repository: str = ""
     file_on_hub: str = ""
     sha256: str = ""
+    centiles: Status = ""
 
     def head(self, name: str) -> Head:
         """Return one output by name."""
         return next(head for head in self.heads if head.name == name)
+
+
+@dataclass(frozen=True)
+class SegmentationSpec:
+    """What the card of a segmentation network says of centiles of its volumes; see ``models.toml``.
+
+    Parameters
+    ----------
+    sha256
+        Of the file of its weights: other weights need their own card.
+    centiles
+        Whether centiles may be shown, and with which status; empty if not.
+    unreliable
+        Structures whose volumes follow those of manual labels weakly.
+    shifted
+        Structures and sums whose volumes differ from FreeSurfer's by one sd between people or more.
+    source
+        Where both were measured.
+    """
+
+    name: str
+    sha256: str
+    centiles: Status
+    unreliable: tuple[str, ...]
+    shifted: tuple[str, ...]
+    source: str
 
 
 def model_names() -> tuple[str, ...]:
@@ -134,10 +173,24 @@ def model_spec(name: str) -> ModelSpec:
         ) from None
 
 
+def segmentation_spec(sha256: str) -> SegmentationSpec | None:
+    """Return what is known of the segmentation network with these weights, None if nothing is."""
+    for name, entry in _entries()["segmentation"].items():
+        if entry["sha256"] == sha256:
+            lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
+            return SegmentationSpec(name, **{**entry, **lists})
+    return None
+
+
+@lru_cache(maxsize=1)
+def _entries() -> dict[str, Any]:
+    text = (files("neurofm_bids.model") / "models.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
 @lru_cache(maxsize=1)
 def _registry() -> dict[str, ModelSpec]:
-    text = (files("neurofm_bids.model") / "models.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
+    data = _entries()
     heads = {
         kind: tuple(_head(name, {**data["head"].get(name, {}), **about}) for name, about in entries.items())
         for kind, entries in data["heads"].items()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
-from neurofm_bids.errors import with_fix
+from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.norms.user_reference import read_reference
 from neurofm_bids.participant.freshness import Cause, Reason, why_process
+from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.pipeline.task import Task, acquisition, identity
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.atomic import file_version
@@ -30,6 +34,8 @@ class Job:
     ----------
     versions
         With ``--force``: the version of each scan's sidecar when the run began.
+    reference
+        With whose volumes those of the scans are compared.
     """
 
     config: Config
@@ -37,6 +43,7 @@ class Job:
     spec: ModelSpec
     weights_sha256: str
     versions: Mapping[Scan, tuple[int, ...]] = field(default_factory=dict)
+    reference: Reference = PUBLISHED
 
     def task(self, scan: Scan) -> Task:
         """Return what the steps of one scan need."""
@@ -122,11 +129,26 @@ def make_job(config: Config) -> Job:
     Raises
     ------
     NeuroFMError
-        There is no such model, or no weights.
+        There is no such model, or no weights, or the reference cannot be used with them.
     """
     spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
     out = Derivatives(config.out_dir, spec.label, config.processing.template)
-    return Job(config, out, spec, weights_sha256)
+    return Job(config, out, spec, weights_sha256, reference=_reference(config, weights_sha256))
+
+
+def _reference(config: Config, weights_sha256: str) -> Reference:
+    path = config.centiles.reference
+    if path is None:
+        return PUBLISHED
+    reference = read_reference(path)
+    anatomy = None if config.processing.no_anatomy else bundled_sha256()
+    if why := reference.refuses(weights_sha256, anatomy, PIPELINE_VERSION):
+        raise NeuroFMError(
+            f"the reference cannot be used in this run: it was {why}",
+            where=path,
+            fix="Make it again with --make-reference, or omit --reference.",
+        )
+    return reference
 
 
 def make_plan(job: Job) -> Plan:

@@ -1,4 +1,4 @@
-"""Reports of participants and citation text, made from the files in the output folder."""
+"""Reports, centiles and citation text, made from the files in the output folder."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.participant.centile_files import write_centiles
 from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
@@ -50,6 +52,8 @@ class Reports:
         The command line.
     locks
         Of the output folder: several runs may write reports.
+    reference
+        With whose volumes those of the scans are compared.
 
     Attributes
     ----------
@@ -63,6 +67,7 @@ class Reports:
     covariates: Covariates
     command: str
     locks: Locks
+    reference: Reference = PUBLISHED
     serious: dict[str, str] = field(default_factory=dict)
     unwritten: set[str] = field(default_factory=set)
 
@@ -114,6 +119,8 @@ class Reports:
         finished = self._readable(subject)
         if finished is None:
             return set()
+        for scan in finished:
+            write_centiles(self.out, scan.record, scan.person, self.reference)
         scans = [scan for scan in finished if scan.record.scan.stem not in failed]
         contents = _hash(scans, failures)
         if not (scans or failures) or (only_stale and self._is_current(subject, contents)):

@@ -64,7 +64,12 @@ def run_participant(config: Config) -> RunResult:
     result = RunResult(up_to_date=list(plan.done), skipped=plan.skipped, failed=list(plan.failed))
     with Locks(config.out_dir / LOCK) as locks, locks.held("participants", shared=True):
         reports = Reports(
-            job.out, Covariates(config.bids_dir), config.command, locks, unwritten=result.unreported
+            job.out,
+            Covariates(config.bids_dir),
+            config.command,
+            locks,
+            job.reference,
+            unwritten=result.unreported,
         )
         if is_linked and not options_in_use(config.selection):
             reports.remove_orphans(plan.subjects)

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.records.columns import AGE, AGE_REMARKS, KNOWN_AGE, RECORDED_COLUMNS, Row
+from neurofm_bids.records.centile import UNKNOWN, Centile, Observation
+from neurofm_bids.records.columns import (
+    AGE,
+    AGE_REMARKS,
+    KNOWN_AGE,
+    RECORDED_COLUMNS,
+    Row,
+)
 from neurofm_bids.records.dictionary import Entry, column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Identity, Provenance
@@ -43,6 +50,10 @@ class Member:
         Its flags.
     out_of_range, impossible
         Columns of predictions outside their range, and outside what is possible.
+    centiles
+        Its volumes among those of the reference.
+    observation
+        What a reference takes from it.
     """
 
     scan: Identity
@@ -54,6 +65,8 @@ class Member:
     out_of_range: tuple[str, ...]
     impossible: tuple[str, ...] = ()
     morphometry: Row = field(default_factory=dict)
+    centiles: tuple[Centile, ...] = ()
+    observation: Observation = UNKNOWN
 
     @property
     def age_remarks(self) -> tuple[str, ...]:
@@ -84,6 +97,8 @@ class Cohort:
         Columns of the predicted values that any scan has.
     weights_sha256
         SHA-256 of all weights in use: more than one where scans differ.
+    segmentation_sha256, pipeline_versions
+        Of all segmentations, and of all scans.
     warnings
         Sentences about what differs between scans that should be alike.
     """
@@ -96,6 +111,8 @@ class Cohort:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     predicted: tuple[str, ...] = ()
     weights_sha256: tuple[str, ...] = ()
+    segmentation_sha256: tuple[str, ...] = ()
+    pipeline_versions: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from neurofm_bids.records import dictionary
+from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Identity, ScanRecord
 
@@ -12,6 +14,8 @@ __all__ = [
     "AGE",
     "AGE_GAP",
     "AGE_REMARKS",
+    "CENTILE_COLUMNS",
+    "CENTILE_NOTES",
     "FLAG_COLUMNS",
     "IDENTITY_COLUMNS",
     "KNOWN_AGE",
@@ -19,6 +23,9 @@ __all__ = [
     "MORPHOMETRY_COLUMNS",
     "RECORDED_COLUMNS",
     "Row",
+    "centile_entries",
+    "centile_row",
+    "centile_rows",
     "entries",
     "feature_columns",
     "flag_row",
@@ -36,6 +43,21 @@ KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "c
 RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
 FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
 MORPHOMETRY_COLUMNS = ("region", "volume_mm3", "lower95_mm3", "upper95_mm3", "asymmetry", "confidence")
+CENTILE_NOTES = "centile_notes"
+CENTILE_COLUMNS = (
+    "name",
+    "source",
+    "mm3",
+    "lower95_mm3",
+    "upper95_mm3",
+    "expected_mm3",
+    "z",
+    "centile",
+    "centile_lower95",
+    "centile_upper95",
+    CENTILE_NOTES,
+)
+_CENTILE_PARTS = ("z", "centile", "centile_lower95", "centile_upper95")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 
 
@@ -79,6 +101,47 @@ def morphometry_row(record: ScanRecord) -> Row:
     asymmetry = {dictionary.asymmetry_column(name): value for name, value in anatomy.asymmetry.items()}
     certain = {dictionary.confidence_column(name): v.confidence for name, v in anatomy.volumes.items()}
     return {**volumes, **asymmetry, **certain}
+
+
+def centile_rows(items: Iterable[Centile]) -> list[tuple[object, ...]]:
+    """Return the cells of the table of centiles of one scan, by :data:`CENTILE_COLUMNS`."""
+    return [
+        (
+            item.name,
+            item.source,
+            item.mm3,
+            *(item.interval95 or (None, None)),
+            item.expected_mm3,
+            item.z,
+            item.centile,
+            *(item.centile_interval95 or (None, None)),
+            ";".join(item.notes) or None,
+        )
+        for item in items
+    ]
+
+
+def centile_row(items: Sequence[Centile]) -> Row:
+    """Return the cells of the centiles of one scan in a table of scans, with the notes that all have."""
+    row: Row = {}
+    for item in items:
+        limits = item.centile_interval95 or (None, None)
+        columns = (f"{item.key}_{part}" for part in _CENTILE_PARTS)
+        row |= zip(columns, (item.z, item.centile, *limits), strict=True)
+    common = [note for note in items[0].notes if all(note in i.notes for i in items)] if items else []
+    return {**row, CENTILE_NOTES: ";".join(common) or None} if items else {}
+
+
+def centile_entries(items: Iterable[Centile]) -> dict[str, Entry]:
+    """Return the data dictionary of the columns of :func:`centile_row`."""
+    meanings = dictionary.centile_columns()
+    columns = {}
+    for item in items:
+        title = f"{dictionary.region_title(item.name)}, {item.source}"
+        for part in _CENTILE_PARTS:
+            entry = meanings[part]
+            columns[f"{item.key}_{part}"] = {**entry, "LongName": f"{title}, {entry['LongName']}"}
+    return {**columns, CENTILE_NOTES: meanings[CENTILE_NOTES]}
 
 
 def quality_row(record: ScanRecord) -> Row:

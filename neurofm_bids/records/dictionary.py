@@ -16,6 +16,7 @@ __all__ = [
     "Entry",
     "acquisition",
     "asymmetry_column",
+    "centile_columns",
     "column",
     "confidence_column",
     "feature",
@@ -144,6 +145,15 @@ def morphometry(volumes: Iterable[str], structures: Iterable[str]) -> dict[str, 
 def _of_region(kind: str, name: str) -> Entry:
     entry = _dictionary()["morphometry"][kind]
     return {**entry, "LongName": f"{region_title(name)}, {entry['LongName']}"}
+
+
+def centile_columns() -> dict[str, Entry]:
+    """Return the entries of the columns of a table of centiles.
+
+    >>> centile_columns()["z"]["Units"]
+    '1'
+    """
+    return {name: dict(entry) for name, entry in _dictionary()["centiles"].items()}
 
 
 def region_title(name: str) -> str:

@@ -83,7 +83,8 @@ def _segmentation(parameters: Mapping[str, Any]) -> str:
     return (
         "Regions of the brain were segmented on the model grid with a residual U-Net that was trained on"
         f" synthetic brains only [@synthseg], in {lattices} of 2 mm; volumes are"
-        " sums of its posteriors."
+        " sums of its posteriors. Where age and sex are known, volumes are compared with the norms of NOMIS"
+        " [@nomis] at the measured head size, unless another reference was given."
     )
 
 
@@ -115,7 +116,7 @@ def bibliography(parameters: Mapping[str, Any]) -> str:
     if parameters["bias_correction"] == "none":
         unused.add("n4")
     if parameters.get("no_anatomy", True):
-        unused.add("synthseg")
+        unused |= {"synthseg", "nomis"}
     return "\n\n".join(entry for key, entry in _references().items() if key not in unused) + "\n"
 
 

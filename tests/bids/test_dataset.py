@@ -36,6 +36,7 @@ def test_own_dataset_is_accepted(tmp_path):
     assert model_spec("open-s").notice in (out / "README.md").read_text()
     ignored = (out / ".bidsignore").read_text().split()
     assert ignored == [
+        "*_centiles.*",
         "*_features.*",
         "*_morphometry.*",
         "*_predictions.*",

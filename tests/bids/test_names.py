@@ -29,6 +29,7 @@ def test_every_name():
         "features": anat / f"{stem}_desc-openS_features.tsv",
         "sidecar": anat / f"{stem}_desc-openS_features.json",
         "predictions": anat / f"{stem}_desc-openS_predictions.json",
+        "centiles": anat / f"{stem}_desc-openS_centiles.tsv",
         "mask": anat / f"{stem}_desc-brain_mask.nii.gz",
         "preproc": anat / f"{stem}_desc-preproc_T1w.nii.gz",
         "model_grid": anat / f"{stem}_space-openS_desc-brain_T1w.nii.gz",

@@ -158,6 +158,13 @@ REACHED = [
     (["--no-anatomy"], "no_anatomy", True),
     (["--anatomy-phases", "8"], "anatomy_phases", 8),
     (["-v", "-v"], "verbose", 2),
+    (["--reference", "{folder}/r.json"], "reference", "{folder}/r.json"),
+    (["--make-reference", "{folder}/r", "--reference-participants", "1"], "make_reference", "{folder}/r"),
+    (
+        ["--reference-participants", "sub-01", "group=x", "--make-reference", "r.json"],
+        "reference_participants",
+        ("01", "group=x"),
+    ),
 ]
 
 
@@ -166,7 +173,7 @@ def test_options_reach_the_settings(folders, tmp_path, arguments, name, value):
     (tmp_path / "filter.json").write_text("{}")
     given = [argument.format(folder=tmp_path) for argument in arguments]
     expected = Path(value.format(folder=tmp_path)) if "{" in str(value) else value
-    assert setting(parse([*folders, "participant", *given]), name) == expected
+    assert setting(parse([*folders, "participant", "group", *given]), name) == expected
 
 
 @pytest.mark.parametrize(("arguments", "name", "value"), REACHED)

@@ -86,3 +86,28 @@ def test_filter_file_reaches_the_settings(make, tmp_path):
     path = tmp_path / "filter.json"
     path.write_text('{"t1w": {"acquisition": "mprage"}}')
     assert make(bids_filter_file=path).selection.bids_filter_file == path
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"make_reference": Path("r.json")}, "--make-reference and --reference-participants belong together"),
+        ({"reference_participants": ["01"]}, "--make-reference and --reference-participants belong together"),
+        (
+            {"make_reference": Path("r.json"), "reference_participants": ["01"]},
+            "--make-reference needs the group level",
+        ),
+    ],
+)
+def test_options_of_a_reference_that_do_not_fit(make, values, message):
+    with pytest.raises(NeuroFMError, match=message) as error:
+        make(**values)
+    assert error.value.code is Exit.USAGE
+
+
+def test_participants_of_a_reference_are_labels_files_and_conditions(make, tmp_path):
+    (tmp_path / "a=b.tsv").write_text("participant_id\nsub-03\n")
+    named = ["sub-01", "group=control", str(tmp_path / "a=b.tsv")]
+    config = make(analysis_level=["group"], make_reference=tmp_path / "r.json", reference_participants=named)
+    assert config.centiles.reference_participants == ("01", "03", "group=control")
+    assert config.centiles.make_reference == tmp_path / "r.json"

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from neurofm_bids.anatomy.morphometry import MEASURED
+from neurofm_bids.anatomy.regions import STRUCTURES
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.network import NeuroFMNet
-from neurofm_bids.model.registry import Head, known_hashes, model_names, model_spec
+from neurofm_bids.model.registry import Head, known_hashes, model_names, model_spec, segmentation_spec
 from neurofm_bids.model.weights import LoadedModel, load_network, save_network
+from neurofm_bids.records.anatomy import structure_and_side
 from tests.keras_layout import keras_bytes
 
 THICKNESS = Head(
@@ -76,3 +80,23 @@ def test_weights_of_a_model_without_that_output_are_refused(extended, tmp_path):
     save_network(network, tmp_path / "w.safetensors", {})
     with pytest.raises(NeuroFMError, match=r"heads\.thickness\.weight is unknown"):
         load_network(tmp_path / "w.safetensors", model_spec("open-s"))
+
+
+def test_the_card_of_the_bundled_segmentation_decides_on_its_centiles():
+    """New weights need a new entry: their volumes have to be compared with FreeSurfer's again."""
+    spec = segmentation_spec(bundled_sha256())
+    assert spec is not None, "measure with benchmarks/centiles.py and update [segmentation] of models.toml"
+    assert spec.centiles == "preview"
+    names = {structure.name for structure in STRUCTURES} | {structure_and_side(name)[0] for name in MEASURED}
+    assert set(spec.unreliable) == {"hippocampus", "amygdala", "accumbens"}
+    assert set(spec.shifted) <= names
+    assert segmentation_spec("0" * 64) is None
+
+
+def test_centiles_of_predictions_are_allowed_for_bundled_weights_only():
+    assert {name: model_spec(name).centiles for name in model_names()} == {
+        "open-s": "preview",
+        "neurofm-s": "",
+        "neurofm-m": "",
+        "neurofm-l": "",
+    }

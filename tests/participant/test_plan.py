@@ -3,11 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.problems import NOT_LAST
-from neurofm_bids.config import Config, Outputs, Selection
+from neurofm_bids.config import Centiles, Config, Outputs, Processing, Selection
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.norms.reference import PUBLISHED
+from neurofm_bids.norms.user_reference import make_reference, write_reference
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.plan import Job, make_job, make_plan
+from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from tests.norms.people import simulated
 
 IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
 
@@ -101,3 +108,48 @@ def test_forgetting_a_scan_removes_what_says_that_it_is_finished(tmp_path, bids_
     assert not sidecar.exists()
     assert isinstance(made.out, Derivatives)
     assert made.out.out_dir == Path(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, None),
+        ({"weights_sha256": "0" * 64}, "other weights of the model"),
+        ({"anatomy_weights_sha256": "0" * 64}, "other weights of the segmentation"),
+        ({"pipeline_version": PIPELINE_VERSION - 1}, f"by pipeline version {PIPELINE_VERSION - 1}, and"),
+    ],
+)
+def test_a_reference_made_otherwise_is_refused_before_any_scan(bids_dataset, changes, message):
+    root = bids_dataset(IMAGE)
+    made = {
+        "version": "1",
+        "pipeline_version": PIPELINE_VERSION,
+        "weights_sha256": model_spec("open-s").sha256,
+        "anatomy_weights_sha256": bundled_sha256(),
+    }
+    path = root.parent / "reference.json"
+    write_reference(path, make_reference(simulated(1, 30), **{**made, **changes}))
+    options = {"centiles": Centiles(reference=path)}
+    if message is None:
+        assert job(root, **options).reference.about["SHA256"]
+        return
+    with pytest.raises(NeuroFMError, match=message) as error:
+        job(root, **options)
+    assert error.value.code is Exit.DATA
+    assert str(path) in str(error.value)
+
+
+def test_a_segmentation_that_is_left_out_needs_no_reference(bids_dataset):
+    root = bids_dataset(IMAGE)
+    reference = make_reference(
+        simulated(1, 30),
+        version="1",
+        pipeline_version=PIPELINE_VERSION,
+        weights_sha256=model_spec("open-s").sha256,
+        anatomy_weights_sha256=None,
+    )
+    path = root.parent / "reference.json"
+    write_reference(path, reference)
+    without = job(root, centiles=Centiles(reference=path), processing=Processing(no_anatomy=True))
+    assert without.reference == reference
+    assert job(root).reference is PUBLISHED

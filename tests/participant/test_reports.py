@@ -17,7 +17,9 @@ from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
+from tests.norms.people import record_of, volumes_of
 from tests.report.test_participant import record
+from tests.tables import read_rows
 
 
 @pytest.fixture
@@ -210,3 +212,36 @@ def test_the_citation_is_of_what_is_run(reports):
     text = (reports.out.out_dir / DATASET_OUTPUTS["citation"]).read_text()
     assert "MNI152NLin6Asym [@mni6]" in text
     assert "@incollection{mni6" in (reports.out.out_dir / DATASET_OUTPUTS["bibliography"]).read_text()
+
+
+def reported():
+    """Return a provenance with all that the report shows, of the bundled weights."""
+    made = record().provenance
+    return replace(made, model=replace(made.model, weights_sha256=model_spec("open-s").sha256))
+
+
+def test_centiles_follow_the_tables_of_the_dataset(reports, tmp_path):
+    made = record_of(volumes_of(30.0), provenance=reported())
+    table = tmp_path / "bids" / "participants.tsv"
+    reports.out.path(made.scan, "predictions").write_text(json.dumps(made.to_dict()))
+    path = reports.out.path(made.scan, "centiles")
+
+    def brain(*ages_and_sex):
+        table.write_text("participant_id\tage\tsex\nsub-01\t" + "\t".join(ages_and_sex) + "\n")
+        replace(reports, covariates=Covariates(tmp_path / "bids")).refresh(["01"])
+        return next(row for row in read_rows(path) if row["name"] == "brain")
+
+    assert float(brain("30", "F")["centile"]) == pytest.approx(50, abs=0.01)
+    assert float(brain("80", "F")["centile"]) > 95
+    assert brain("80", "n/a")["centile_notes"] == "preview;sex_unknown"
+
+
+def test_centiles_of_a_scan_that_is_processed_again_do_not_stay(reports):
+    made = record_of(volumes_of(30.0), provenance=reported())
+    reports.out.path(made.scan, "predictions").write_text(json.dumps(made.to_dict()))
+    reports.refresh(["01"])
+    path = reports.out.path(made.scan, "centiles")
+    assert path.is_file()
+    reports.out.forget(made.scan)
+    assert not path.exists()
+    assert not path.with_suffix(".json").exists()

@@ -1,9 +1,14 @@
 import pytest
 
 from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.columns import (
+    CENTILE_COLUMNS,
     FLAG_COLUMNS,
     IDENTITY_COLUMNS,
+    centile_entries,
+    centile_row,
+    centile_rows,
     entries,
     flag_row,
     identity_row,
@@ -11,6 +16,7 @@ from neurofm_bids.records.columns import (
     prediction_row,
     quality_row,
 )
+from neurofm_bids.records.dictionary import centile_columns
 from neurofm_bids.records.flag import Flag
 from tests.samples import prediction, scan_record
 
@@ -88,3 +94,30 @@ def test_every_column_has_an_entry():
 def test_rows_of_a_cohort_share_their_keys():
     one, other = (list(prediction_row(scan_record(subject))) for subject in ("01", "02"))
     assert [a is b for a, b in zip(one, other, strict=True)] == [True] * len(one)
+
+
+CENTILES = (
+    Centile(
+        "brain", "measured", 1e6, (9e5, 1.1e6), 1.1e6, -1.0, 15.9, (5.0, 40.0), ("preview", "extrapolated")
+    ),
+    Centile("brain_volume", "predicted", 1.2e6, None, notes=("preview", "repeatability", "extrapolated")),
+)
+
+
+def test_cells_of_the_centiles_of_a_scan():
+    first, second = (dict(zip(CENTILE_COLUMNS, cells, strict=True)) for cells in centile_rows(CENTILES))
+    assert (first["lower95_mm3"], first["expected_mm3"], first["z"]) == (9e5, 1.1e6, -1.0)
+    assert (first["centile"], first["centile_upper95"]) == (15.9, 40.0)
+    assert first["centile_notes"] == "preview;extrapolated"
+    assert (second["name"], second["source"], second["centile"]) == ("brain_volume", "predicted", None)
+    assert set(CENTILE_COLUMNS) == set(centile_columns())
+
+
+def test_cells_of_the_centiles_in_a_table_of_scans():
+    row = centile_row(CENTILES)
+    assert row["brain_centile_lower95"] == 5.0
+    assert row["predicted_brain_volume_z"] is None
+    assert row["centile_notes"] == "preview;extrapolated"
+    assert set(centile_entries(CENTILES)) == set(row)
+    assert centile_entries(CENTILES)["brain_z"]["LongName"] == "Brain, measured, z-score"
+    assert centile_row(()) == {}

@@ -1,0 +1,129 @@
+"""The reference of the volumes of a cohort, and the one that is made of some of its participants."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+from neurofm_bids import __version__
+from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.config import Centiles
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.norms.user_reference import UserReference, make_reference, read_reference
+from neurofm_bids.records.centile import Observation
+from neurofm_bids.records.cohort import Cohort, Member
+from neurofm_bids.storage.text import printable, some_of
+
+__all__ = ["check_reference", "reference_of", "reference_of_cohort"]
+
+_log = logging.getLogger(__name__)
+_FLAG = "--reference-participants"
+
+
+def reference_of(centiles: Centiles) -> Reference:
+    """Return the reference that the options name, by default the published norms.
+
+    Raises
+    ------
+    NeuroFMError
+        Its file cannot be read or is damaged.
+    """
+    return PUBLISHED if centiles.reference is None else read_reference(centiles.reference)
+
+
+def check_reference(cohort: Cohort, centiles: Centiles) -> None:
+    """Raise if scans were made with other weights than the reference, or by another pipeline version.
+
+    Raises
+    ------
+    NeuroFMError
+        That is so for some scan.
+    """
+    stems = [
+        member.scan.stem
+        for member in cohort.members
+        if any("other_weights" in item.notes for item in member.centiles)
+    ]
+    if stems:
+        raise NeuroFMError(
+            f"the reference was made with other weights, or by another pipeline version, than "
+            f"{len(stems)} of {len(cohort.members)} scans ({some_of(stems, printable)})",
+            where=centiles.reference,
+            fix="Make it again with --make-reference, or omit --reference.",
+        )
+
+
+def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[str]) -> UserReference:
+    """Return the reference of participants of a cohort: of each, the first scan that can be used.
+
+    Parameters
+    ----------
+    named
+        Labels, and conditions ``COLUMN=VALUE`` on the tables of the dataset; each adds participants.
+
+    Raises
+    ------
+    NeuroFMError
+        A participant or column does not exist, scans were not made alike, or there are too few participants.
+    """
+    model, segmentation, versions = (
+        cohort.weights_sha256,
+        cohort.segmentation_sha256,
+        cohort.pipeline_versions,
+    )
+    if max(len(model), len(segmentation), len(versions)) > 1:
+        raise NeuroFMError(
+            "a reference cannot be made from scans of different weights or pipeline versions",
+            fix="Run the participant level again for all of them.",
+        )
+    wanted = _wanted(cohort.members, covariates, named)
+    people: dict[str, Observation] = {}
+    for member in cohort.members:
+        subject, known = member.scan.subject or "", people.get(member.scan.subject or "")
+        if subject in wanted and (known is None or known.reason):
+            people[subject] = member.observation
+    left_out = Counter(person.reason for person in people.values() if person.reason)
+    for reason, count in sorted(left_out.items()):
+        _log.warning("Participants left out of the reference: %d (%s).", count, reason.replace("_", " "))
+    return make_reference(
+        list(people.values()),
+        version=__version__,
+        pipeline_version=versions[0],
+        weights_sha256=model[0],
+        anatomy_weights_sha256=segmentation[0] if segmentation else None,
+    )
+
+
+def _wanted(members: Iterable[Member], covariates: Covariates, named: Sequence[str]) -> set[str]:
+    """Return the labels of the participants that labels and conditions name."""
+    scans = [member.scan for member in members]
+    existing = {scan.subject or "" for scan in scans}
+    conditions = [text.partition("=")[::2] for text in named if text not in existing and "=" in text]
+    labels = {text for text in named if text in existing or "=" not in text}
+    if absent := sorted(labels - existing):
+        raise NeuroFMError(
+            f"participants of the reference have no scan in the tables: {some_of(absent, printable)}",
+            fix=f"Process them first, or check {_FLAG}.",
+            code=Exit.NOTHING_SELECTED,
+        )
+    tables = [(scan.subject or "", covariates.values(scan)) for scan in scans]
+    for column, value in conditions:
+        labels |= _having(column, value, tables)
+    return labels
+
+
+def _having(column: str, value: str, tables: Collection[tuple[str, dict[str, str]]]) -> set[str]:
+    found = {subject for subject, values in tables if values.get(column) == value}
+    if found:
+        return found
+    values = {known[column]: None for _, known in tables if known.get(column)}
+    columns = {name: None for _, known in tables for name in known}
+    there = f"its values are {some_of(list(values))}" if values else f"columns are {some_of(list(columns))}"
+    raise NeuroFMError(
+        f"no participant has {column}={value} in the tables of the dataset ({there})",
+        where=_FLAG,
+        fix="Check column and value.",
+        code=Exit.NOTHING_SELECTED,
+    )

@@ -1,0 +1,143 @@
+"""Centiles of the volumes of a scan, given age, sex and head size, and curves of what to expect over age."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.norms.distribution import Distribution, centile_of
+from neurofm_bids.norms.head_size import HeadSize, head_size
+from neurofm_bids.norms.observed import definition, observed, reason_of
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.records.centile import REASONS, Centile
+from neurofm_bids.records.scan import ScanRecord
+
+__all__ = ["CURVES", "Curve", "centiles", "curves"]
+
+CURVES = (5, 25, 50, 75, 95)  # centiles that are drawn
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a reference expects of a volume over age, at the sex and the head size of a scan.
+
+    Parameters
+    ----------
+    ages
+        In years, (n,).
+    mm3
+        Volumes by centile, (n,).
+    notes
+        What limits the curves: Levels of the column ``centile_notes``.
+    """
+
+    ages: NDArray[np.float64]
+    mm3: Mapping[int, NDArray[np.float64]]
+    notes: tuple[str, ...]
+
+
+def centiles(record: ScanRecord, person: Person, reference: Reference = PUBLISHED) -> tuple[Centile, ...]:
+    """Return each volume of a scan that the reference has, with its centile or the reason why it has none.
+
+    The interval of a centile spans the centiles of the limits of the volume and those at the limits of the
+    head size; both distances (in sd) are added in quadrature, as those of independent errors.
+
+    Parameters
+    ----------
+    record
+        Of the scan.
+    person
+        Age and sex at the scan.
+    reference
+        The published norms, or one of the user.
+    """
+    head, items = head_size(record), []
+    for item in observed(record, among_freesurfer=reference.is_freesurfer):
+        defined = definition(record, item)
+        if reference.covers(item.key, defined):
+            items.append(_placed(item, defined, person, head, reference, _reason(record, person, reference)))
+    return tuple(items)
+
+
+def curves(
+    record: ScanRecord, person: Person, reference: Reference = PUBLISHED, points: int = 60
+) -> dict[str, Curve]:
+    """Return the curves of the predicted volumes of a scan, by name of the prediction.
+
+    Predictions without a reference, such as age and sex, have none, and nor has any where the sex is not
+    known or the card of the model does not allow centiles.
+    """
+    found: dict[str, Curve] = {}
+    head = head_size(record)
+    if person.sex is None or _reason(record, person, reference) == "other_weights":
+        return {}
+    for item in observed(record):
+        defined = definition(record, item)
+        if item.source == "measured" or "not_allowed" in item.notes:
+            continue
+        if reference.covers(item.key, defined):
+            curve = _curve(item, defined, person.sex, head, reference, points)
+            found |= {item.name: curve} if curve else {}
+    return found
+
+
+def _reason(record: ScanRecord, person: Person, reference: Reference) -> str:
+    made, anatomy = record.provenance, record.anatomy
+    sha256 = anatomy.weights_sha256 if anatomy else None
+    if reference.refuses(made.model.weights_sha256, sha256, made.pipeline_version):
+        return "other_weights"
+    return reason_of(person)
+
+
+def _placed(
+    item: Centile, defined: str, person: Person, head: HeadSize | None, reference: Reference, reason: str
+) -> Centile:
+    notes = (*item.notes, *((reason,) if reason else ()))
+    age, sex = person.age_years, person.sex
+    if REASONS.intersection(notes) or age is None or sex is None:
+        return replace(item, notes=notes)
+
+    def at(ml: float | None) -> Distribution | None:
+        return reference.expect(item.key, defined, age, sex, ml).distribution
+
+    expected = reference.expect(item.key, defined, age, sex, head.ml if head else None)
+    notes = (*notes, *expected.notes)
+    if expected.distribution is None:
+        return replace(item, notes=notes)
+    z = expected.distribution.z(item.mm3)
+    limits = None
+    if item.interval95 is not None:
+        of_volume = [expected.distribution.z(limit) for limit in item.interval95]
+        others = [at(ml) for ml in head.limits] if head and head.limits else []
+        of_head = [other.z(item.mm3) for other in others if other is not None] or [z]
+        low = z - math.hypot(z - min(of_volume), z - min(z, *of_head))
+        high = z + math.hypot(max(of_volume) - z, max(z, *of_head) - z)
+        limits = (centile_of(low), centile_of(high))
+    return replace(
+        item,
+        expected_mm3=expected.distribution.median_mm3,
+        z=z,
+        centile=centile_of(z),
+        centile_interval95=limits,
+        notes=notes,
+    )
+
+
+def _curve(
+    item: Centile, defined: str, sex: str, head: HeadSize | None, reference: Reference, points: int
+) -> Curve | None:
+    ages = np.linspace(*reference.ages, points)
+    expected = [
+        reference.expect(item.key, defined, float(age), sex, head.ml if head else None) for age in ages
+    ]
+    known = [e.distribution for e in expected if e.distribution is not None]
+    if len(known) < points:
+        return None
+    mm3 = {centile: np.array([d.quantile(centile) for d in known]) for centile in CURVES}
+    notes = dict.fromkeys(note for e in expected for note in e.notes if note != "extrapolated")
+    return Curve(ages, mm3, (*(n for n in item.notes if n not in REASONS), *notes))

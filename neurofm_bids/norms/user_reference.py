@@ -1,0 +1,225 @@
+"""A reference made from healthy participants of the user: fitted, written to a file, read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from neurofm_bids.bids.problems import option_problem
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.norms.reference import Expectation
+from neurofm_bids.norms.regression import Regression, Terms, fit
+from neurofm_bids.records.centile import Observation
+from neurofm_bids.records.schema import RECORD, from_json, to_json
+from neurofm_bids.storage.atomic import write_json
+from neurofm_bids.storage.text import read_json
+
+__all__ = ["LEAST", "UserReference", "make_reference", "read_reference", "write_reference"]
+
+LEAST = 20  # people
+_LEAST_OF_A_SEX = 5
+_QUADRATIC, _QUADRATIC_YEARS = 60, 20.0  # people, and range of ages, from which on age may count squared
+_LEAST_YEARS = 1.0  # range of ages from which on age counts
+_NEW = "Make it again with --make-reference."
+
+
+@dataclass(frozen=True, config=RECORD)
+class UserReference:
+    """Regressions of volumes on age, sex and head size over some people.
+
+    Parameters
+    ----------
+    version
+        Of NeuroFM-BIDS.
+    pipeline_version, weights_sha256, anatomy_weights_sha256
+        How the volumes were made; only volumes made so can be compared.
+    people
+        Number of people by sex, ``F`` and ``M``.
+    age_range
+        Of these people, in years.
+    at_head_size, without_head_size
+        By the keys of centiles; the second is for scans whose head size is not known.
+    digest
+        SHA-256 of all other fields.
+    """
+
+    version: str
+    pipeline_version: int
+    weights_sha256: str
+    anatomy_weights_sha256: str | None
+    people: Mapping[str, int]
+    age_range: tuple[float, float]
+    at_head_size: Mapping[str, Regression]
+    without_head_size: Mapping[str, Regression]
+    digest: str = field(default="")
+
+    @property
+    def ages(self) -> tuple[float, float]:
+        """Range of the ages of its people."""
+        return self.age_range
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Number of people, ages, and the digest that tells it from others."""
+        people = {"People": dict(self.people), "AgeRange": list(self.age_range)}
+        return {"Name": "reference of the user", **people, "SHA256": self.digest}
+
+    @property
+    def is_freesurfer(self) -> bool:
+        """False: its volumes were measured like those that are compared with them."""
+        return False
+
+    def covers(self, key: str, definition: str) -> bool:
+        """Tell whether it has a volume."""
+        return key in self.without_head_size
+
+    def refuses(self, model_sha256: str, anatomy_sha256: str | None, pipeline_version: int) -> str:
+        """Return why volumes made so cannot be compared with it; empty if they can."""
+        if pipeline_version != self.pipeline_version:
+            return f"made by pipeline version {self.pipeline_version}, and the scans by {pipeline_version}"
+        if model_sha256 != self.weights_sha256:
+            return "made with other weights of the model"
+        if anatomy_sha256 not in (None, self.anatomy_weights_sha256):
+            return "made with other weights of the segmentation"
+        return ""
+
+    def expect(
+        self, key: str, definition: str, age_years: float, sex: str, head_ml: float | None
+    ) -> Expectation:
+        """Return the distribution of a volume; none outside its ages, or of a sex that it does not have."""
+        if not self.age_range[0] <= age_years <= self.age_range[1]:
+            return Expectation(None, ("age_outside",))
+        if sex not in self.people:
+            return Expectation(None, ("sex_outside",))
+        if head_ml is not None and key in self.at_head_size:
+            return Expectation(self.at_head_size[key].expect(age_years, sex, head_ml))
+        return Expectation(self.without_head_size[key].expect(age_years, sex, None), ("no_head_size",))
+
+
+def make_reference(
+    people: Sequence[Observation],
+    *,
+    version: str,
+    pipeline_version: int,
+    weights_sha256: str,
+    anatomy_weights_sha256: str | None,
+) -> UserReference:
+    """Fit a reference.
+
+    Volumes are linear in age, sex and head size, and quadratic in age with 60 people over 20 years or more.
+    Ventricles are log-normal. A sex of fewer than five people is left out.
+
+    Raises
+    ------
+    NeuroFMError
+        There are fewer than 20 people with age, sex and volumes.
+    """
+    usable = [person for person in people if not person.reason and person.sex is not None]
+    counts = Counter(person.sex or "" for person in usable)
+    sexes = {sex: n for sex, n in sorted(counts.items()) if n >= _LEAST_OF_A_SEX}
+    usable = [person for person in usable if person.sex in sexes]
+    if len(usable) < LEAST:
+        raise NeuroFMError(
+            f"a reference needs at least {LEAST} participants with age, sex and volumes, at least "
+            f"{_LEAST_OF_A_SEX} of a sex, and there are {counts['F']} women and {counts['M']} men",
+            where="--reference-participants",
+            fix="Name more participants.",
+        )
+    ages = [person.age_years or 0.0 for person in usable]
+    sized = [person for person in usable if person.head_ml is not None]
+    keys = dict.fromkeys(key for person in usable for key in person.mm3)
+    made = UserReference(
+        version,
+        pipeline_version,
+        weights_sha256,
+        anatomy_weights_sha256,
+        sexes,
+        (min(ages), max(ages)),
+        _regressions(sized, list(keys), with_head=True),
+        _regressions(usable, list(keys), with_head=False),
+    )
+    return _signed(made)
+
+
+def write_reference(path: Path, reference: UserReference) -> None:
+    """Write a reference as JSON.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be written.
+    """
+    write_json(path, to_json(reference), sort_keys=False)
+
+
+def read_reference(path: Path) -> UserReference:
+    """Return the reference of a file.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be read (exit code 64), or is not a whole and unchanged reference (65).
+    """
+    try:
+        values = read_json(path)
+    except OSError as error:
+        what, fix = option_problem(path, error, "reference", "--reference", _NEW)
+        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
+    except ValueError as error:
+        raise NeuroFMError(f"the reference is damaged ({error})", where=path, fix=_NEW) from error
+    try:
+        reference = from_json(UserReference, values)
+    except NeuroFMError as error:
+        reason = error.what.partition("(")[2].removesuffix(")")
+        raise NeuroFMError(f"this is not a reference ({reason})", where=path, fix=_NEW) from error
+    if not isinstance(values, dict) or values.get("Digest") != _digest(values):
+        raise NeuroFMError("the reference is damaged or was edited", where=path, fix=_NEW)
+    return reference
+
+
+def _signed(reference: UserReference) -> UserReference:
+    """Return a reference as its file has it: numbers to seven digits, and the digest of these."""
+    values = to_json(reference)
+    return from_json(UserReference, {**values, "Digest": _digest(values)})
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    others = {key: value for key, value in values.items() if key != "Digest"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
+def _regressions(
+    people: Sequence[Observation], keys: Sequence[str], *, with_head: bool
+) -> dict[str, Regression]:
+    found: dict[str, Regression] = {}
+    for key in keys:
+        having = [person for person in people if person.mm3.get(key, 0) > 0]
+        if len(having) < LEAST:
+            continue
+        terms = _terms(having, with_head=with_head)
+        rows = [terms.row(p.age_years or 0.0, p.sex or "", p.head_ml) for p in having]
+        volumes = np.array([person.mm3[key] for person in having])
+        regression = fit(rows, volumes, terms, logarithmic="ventric" in key)
+        found |= {key: regression} if regression else {}
+    return found
+
+
+def _terms(people: Sequence[Observation], *, with_head: bool) -> Terms:
+    ages = np.array([person.age_years for person in people])
+    years = float(np.ptp(ages))
+    heads = [person.head_ml for person in people if person.head_ml is not None]
+    return Terms(
+        age_centre=float(ages.mean()),
+        is_age_linear=years >= _LEAST_YEARS,
+        is_age_quadratic=len(people) >= _QUADRATIC and years >= _QUADRATIC_YEARS,
+        is_sex=len({person.sex for person in people}) > 1,
+        head_centre=float(np.mean(heads)) if with_head else None,
+    )

@@ -1,0 +1,162 @@
+"""References of the user: what is fitted, how it is kept, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.norms.user_reference import (
+    LEAST,
+    make_reference,
+    read_reference,
+    write_reference,
+)
+from neurofm_bids.records.centile import Observation
+from tests.norms.people import simulated
+
+MADE = {"version": "1", "pipeline_version": 5, "weights_sha256": "aa", "anatomy_weights_sha256": "bb"}
+
+
+def made(people, **changes):
+    return make_reference(people, **{**MADE, **changes})
+
+
+def scores(reference, people, name):
+    expected = [(p, reference.expect(name, name, p.age_years, p.sex, p.head_ml).distribution) for p in people]
+    return np.array([found.z(p.mm3[name]) for p, found in expected if found is not None])
+
+
+@pytest.mark.parametrize("count", [28, 200])
+@pytest.mark.parametrize("name", ["brain", "lateral_ventricles"])
+def test_centiles_of_new_people_are_uniform_even_among_few(count, name):
+    all_scores = [
+        scores(made(simulated(seed, count)), simulated(1000 + seed, 60), name) for seed in range(40)
+    ]
+    found = np.concatenate(all_scores)
+    slack = 0.12 if count < 100 and name == "brain" else 0.08  # few people: age is fitted without its square
+    assert found.mean() == pytest.approx(0, abs=slack)
+    assert found.std() == pytest.approx(1, abs=slack)
+    for centile in (5, 25, 50, 75, 95):
+        below = 100 * (found < np.sqrt(2) * erfinv(centile / 50 - 1)).mean()
+        assert below == pytest.approx(centile, abs=3)
+
+
+def erfinv(value):
+    from scipy.special import erfinv as inverse
+
+    return inverse(value)
+
+
+def test_without_head_size_the_expectation_is_wider():
+    reference = made(simulated(1, 300))
+    at, without = (reference.expect("brain", "brain", 50, "F", head) for head in (1320.0, None))
+    assert without.notes == ("no_head_size",)
+    assert without.distribution.scale > 1.5 * at.distribution.scale
+
+
+def test_a_round_trip(tmp_path):
+    reference = made(simulated(1, 100))
+    write_reference(tmp_path / "r.json", reference)
+    again = read_reference(tmp_path / "r.json")
+    assert again == reference
+    assert again.people == {"F": reference.people["F"], "M": reference.people["M"]}
+    assert sum(again.people.values()) == 100
+    assert again.about["SHA256"] == reference.digest != ""
+    assert again.covers("brain", "x")
+    assert not again.covers("predicted_brain_volume", "brain")
+    assert not again.is_freesurfer
+
+
+def test_beyond_its_people_it_has_no_expectation():
+    women = [replace(person, sex="F") for person in simulated(2, 50, ages=(30, 40))]
+    reference = made(women)
+    assert reference.ages[0] >= 30
+    assert reference.expect("brain", "brain", 45, "F", 1300.0).notes == ("age_outside",)
+    assert reference.expect("brain", "brain", 35, "M", 1300.0).notes == ("sex_outside",)
+    assert reference.expect("brain", "brain", 35, "F", 1300.0).notes == ()
+
+
+def test_terms_follow_from_the_people():
+    few, many = (made(simulated(1, count)).at_head_size["brain"].terms for count in (59, 60))
+    assert (few.is_age_quadratic, many.is_age_quadratic) == (False, True)
+    same = [replace(person, age_years=30.0) for person in simulated(1, 30)]
+    terms = made(same).at_head_size["brain"].terms
+    assert (terms.is_age_linear, terms.is_sex) == (False, True)
+    one_sex = [replace(person, sex="M") for person in simulated(1, 30)]
+    assert not made(one_sex).at_head_size["brain"].terms.is_sex
+    headless = [replace(person, head_ml=None) for person in simulated(1, 30)]
+    assert made(headless).at_head_size == {}
+    assert made(headless).without_head_size.keys() == {"brain", "lateral_ventricles"}
+    assert made(simulated(1, 30)).at_head_size["lateral_ventricles"].logarithmic
+
+
+def with_sex(people, sex):
+    return [replace(person, sex=sex) for person in people]
+
+
+@pytest.mark.parametrize(
+    ("people", "counts"),
+    [
+        (with_sex(simulated(1, LEAST - 1), "F"), "19 women and 0 men"),
+        (
+            with_sex(simulated(1, 19), "M") + [Observation(50.0, "F", None, {}, "quality_failed")] * 30,
+            "0 women and 19 men",
+        ),
+        (with_sex(simulated(1, 18), "F") + with_sex(simulated(2, 4), "M"), "18 women and 4 men"),
+        ([], "0 women and 0 men"),
+    ],
+)
+def test_too_few_people_are_refused(people, counts):
+    with pytest.raises(NeuroFMError, match=f"at least 20 participants.*there are {counts}") as error:
+        made(people)
+    assert error.value.code is Exit.DATA
+
+
+@pytest.mark.parametrize(
+    ("used", "reason"),
+    [
+        (("aa", "bb", 5), ""),
+        (("aa", None, 5), ""),
+        (("ab", "bb", 5), "other weights of the model"),
+        (("aa", "bc", 5), "other weights of the segmentation"),
+        (("aa", "bb", 6), "by pipeline version 5, and the scans by 6"),
+    ],
+)
+def test_only_volumes_made_alike_can_be_compared(used, reason):
+    found = made(simulated(1, 30)).refuses(*used)
+    assert found.endswith(reason)
+    assert bool(found) == bool(reason)
+
+
+def cut(text):
+    return text[: len(text) // 2]
+
+
+def edited(text):
+    values = json.loads(text)
+    values["AgeRange"][1] = 99.0
+    return json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "code"),
+    [
+        (cut, "the reference is damaged", Exit.DATA),
+        (edited, "the reference is damaged or was edited", Exit.DATA),
+        (lambda text: "{}", r"this is not a reference \(Version is absent\): ", Exit.DATA),
+        (lambda text: "[1]", "this is not a reference", Exit.DATA),
+        (lambda text: text.replace('"ResidualSd"', '"Sd"'), "this is not a reference", Exit.DATA),
+        (None, "reference not found", Exit.USAGE),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(tmp_path, change, message, code):
+    path = tmp_path / "r.json"
+    if change:
+        write_reference(path, made(simulated(1, 30)))
+        path.write_text(change(path.read_text()))
+    with pytest.raises(NeuroFMError, match=message) as error:
+        read_reference(path)
+    assert error.value.code is code
+    assert str(path) in str(error.value)
