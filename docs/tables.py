@@ -180,6 +180,11 @@ def _columns() -> str:
         "hippocampus_asymmetry, ...": entries["morphometry"]["asymmetry"],
         "left_hippocampus_confidence, ...": entries["morphometry"]["confidence"],
     }
+    centiles, notes = entries["centiles"], entries["centiles"]["centile_notes"]["Levels"]
+    of_group = {
+        f"left_hippocampus_{part}, ...": centiles[part]
+        for part in ("z", "centile", "centile_lower95", "centile_upper95")
+    }
     scans = {
         **entries["columns"],
         "f000, f001, ...": entries["feature"],
@@ -199,6 +204,9 @@ def _columns() -> str:
             ("Further columns of each prediction", parts),
             ("Columns of `_morphometry.tsv` of the group, one set for each region and sum", regions),
             ("Columns of `desc-anatomy_morphometry.tsv` of a scan", morphometry),
+            ("Columns of `desc-<model>_centiles.tsv` of a scan", centiles),
+            ("Columns of `_centiles.tsv` of the group, one set for each volume", of_group),
+            ("Values of `centile_notes`", {name: {"Description": text} for name, text in notes.items()}),
             ("Image quality metrics", entries["quality"]),
             ("Acquisition parameters in `_covariates.tsv`", entries["acquisition"]),
             ("Columns of `_statistics.tsv`", statistics),
