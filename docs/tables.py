@@ -14,9 +14,9 @@ from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import find_weights
 from neurofm_bids.option import Option, options_by_section
-from neurofm_bids.preprocess.iqm import RULES
 from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS
 from neurofm_bids.records.dictionary import prediction_column
+from neurofm_bids.records.rules import cohort_rules, rules
 from neurofm_bids.storage.weights_file import read_weights
 
 _PLACE = re.compile(
@@ -41,25 +41,6 @@ EXIT_CODES = {
     Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be downloaded.",
 }
 
-
-FLAGS = {
-    "low_overlap": "`template_dice` < {lowest:.2f}",
-    "low_correlation": "`template_correlation` < {lowest:.2f}",
-    "inverted_contrast": "`core_rim_ratio` < {lowest:.1f}",
-    "unusual_brain_size": "mask outside {lowest} to {highest} ml",
-    "coarse_voxels": "`voxel_mm3` > {highest:.1f}",
-    "large_rotation": "`rotation_degrees` > {highest}",
-    "rotated_input": "`rotation_degrees` > {highest} with `--encode-space native`",
-    "extreme_voxels": "the largest value in the brain is more than {highest} times its 99th percentile "
-    "(up to 3.7 in the scans used to set it)",
-    "bright_background": "the lower quartile outside the brain is above {highest:.0%} of the median of the "
-    "brain (up to 5% in the scans used to set it): the zero of the intensities is uncertain",
-    "no_orientation": "the codes of qform and sform are both 0",
-    "voxel_size_disagrees": "voxel sizes of qform and sform differ by more than {highest:.0%}; "
-    "volumes follow the sform",
-    "orientation_disagrees": "an axis of the qform differs by more than {highest} degrees from that of the "
-    "sform, or is opposite to it",
-}
 _OTHER_FLAGS = (
     ("`mp2rage_uni`", "the image is a UNIT1 image of MP2RAGE, which has noise in air", "warning"),
     (
@@ -79,6 +60,8 @@ def pages() -> dict[Path, str]:
         "models": _models(),
         "columns": _columns(),
         "flags": _flags(),
+        "metrics": _metrics(),
+        "cohort rules": _cohort_rules(),
         "recipe": _recipe(),
         "inputs": _inputs(),
     }
@@ -123,10 +106,22 @@ def _exit_codes() -> str:
 
 def _flags() -> str:
     rows = [
-        (f"`{name}`", FLAGS[name].format(lowest=lowest, highest=highest), severity)
-        for name, (severity, _, lowest, highest) in RULES.items()
+        (f"`{name}`", rule.when.format(lowest=rule.lowest, highest=rule.highest), rule.severity)
+        for name, rule in rules().items()
     ]
     return _table(("Flag", "Raised when", "Severity"), [*rows, *_disagreements(), *_OTHER_FLAGS])
+
+
+def _metrics() -> str:
+    text = files("neurofm_bids").joinpath("data/dictionary.json").read_text(encoding="utf-8")
+    rows = [(f"`{n}`", e["Units"], e["Description"]) for n, e in json.loads(text)["quality"].items()]
+    return _table(("Metric", "Units", "Definition"), rows)
+
+
+def _cohort_rules() -> str:
+    worse = {"low": "too low", "high": "too high", "both": "too low or too high"}
+    rows = [(f"`{name}`", worse[direction]) for name, direction in cohort_rules().worse.items()]
+    return _table(("Metric", "Stands out if"), rows)
 
 
 def _disagreements() -> list[tuple[str, str, str]]:

@@ -200,6 +200,11 @@ class Outputs:
         default=False,
         help="only regenerate the reports, from existing outputs",
     )
+    include_failed: bool = option(
+        "--include-failed",
+        default=False,
+        help="at the group level, also compute statistics from scans whose quality is judged as fail",
+    )
 
 
 @dataclass(frozen=True)

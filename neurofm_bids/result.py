@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neurofm_bids.records.anatomy import Anatomy
     from neurofm_bids.records.centile import Centile
     from neurofm_bids.records.flag import Flag
+    from neurofm_bids.records.judgement import Judgement
     from neurofm_bids.records.prediction import Prediction
     from neurofm_bids.records.scan import ScanRecord
 
@@ -56,6 +57,11 @@ class Result:
     def flags(self) -> tuple[Flag, ...]:
         """Warnings about the image or its predictions."""
         return self.record.flags
+
+    @property
+    def quality(self) -> Judgement:
+        """Whether the scan can be used: ok, check or fail, with the reasons."""
+        return self.record.quality
 
     def centiles(
         self, age_years: float, sex: str, *, reference: str | Path | None = None

@@ -7,6 +7,7 @@ import numpy as np
 
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.pipeline.write import features_table
+from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import (
     BiasCorrection,
     BrainExtraction,
@@ -62,6 +63,7 @@ def scan_record(subject="01", session=None, **changes):
         views=8,
         predictions={"age": AGE},
         flags=(),
+        quality=judge(changes.get("flags", ())),
         provenance=provenance,
     )
     return replace(made, **changes)
@@ -89,6 +91,7 @@ def write_scan(out, stem, *, seed=0, **changes):
         },
         image_quality={"snr_brain": 12.0 + seed, "contrast": 1.3, "voxel_mm3": 1.0},
     )
+    record = replace(record, quality=judge(changes.get("flags", ())))
     record = replace(record, **changes)
     names = Derivatives(out, record.provenance.model.label)
     names.folder(record.scan).mkdir(parents=True, exist_ok=True)

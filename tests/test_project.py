@@ -12,7 +12,6 @@ import pytest
 from packaging.requirements import Requirement
 
 from neurofm_bids.errors import Exit
-from neurofm_bids.preprocess.iqm import RULES
 from tests.gauntlet.file_cases import FILES, SIDECARS
 from tests.gauntlet.name_cases import NAMES
 from tests.gauntlet.scan_cases import CONTENT, DAMAGED, GEOMETRY
@@ -51,10 +50,6 @@ def test_generated_tables_of_the_documentation_are_current(tables):
 
 def test_every_exit_code_is_explained(tables):
     assert set(tables.EXIT_CODES) == set(Exit)
-
-
-def test_every_flag_of_the_rules_is_explained(tables):
-    assert set(tables.FLAGS) == set(RULES)
 
 
 def plain_messages(folder):

@@ -157,6 +157,7 @@ def _group(config: Config) -> Exit:
         bids_dir=config.bids_dir,
         selection=config.selection,
         centiles=config.centiles,
+        include_failed=config.outputs.include_failed,
         command=config.command,
     )
     for missing in result.missing:

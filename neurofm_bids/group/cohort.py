@@ -20,7 +20,7 @@ from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.group.member import impossible_values, make_member, prediction_columns
+from neurofm_bids.group.member import left_out_scans, make_member, prediction_columns
 from neurofm_bids.group.presence import (
     abandoned_outputs,
     absent_images,
@@ -87,6 +87,8 @@ def collect(
     covariates: Covariates,
     selection: Selection = EVERYTHING,
     reference: Reference = PUBLISHED,
+    *,
+    include_failed: bool = False,
 ) -> Cohort:
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
@@ -107,6 +109,8 @@ def collect(
         Which scans are members or missing; a participant named in it is missing where there is no scan.
     reference
         With whose volumes those of the scans are compared.
+    include_failed
+        Whether scans whose quality is judged as fail take part in statistics.
 
     Raises
     ------
@@ -124,7 +128,9 @@ def collect(
         check_sessions(covariates.bids_dir, selection.session_label, having)
     in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
     stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
-    by_size, unusable, ignored = _read(out, stored, covariates, is_selected, reference)
+    by_size, unusable, ignored = _read(
+        out, stored, covariates, is_selected, reference, include_failed=include_failed
+    )
     members = [member for alike in by_size.values() for member, _ in alike.members]
     scans = [member.scan for member in members]
     abandoned = abandoned_outputs(unusable, scans, covariates.bids_dir, is_selected)
@@ -134,7 +140,7 @@ def collect(
         absent_images(scans, out, covariates.bids_dir),
         incomplete_outputs([scan for scan in stored if scan.stem in abandoned], out),
         excluded_images(ignored),
-        impossible_values(members),
+        *left_out_scans(members),
     )
     warnings = list(filter(None, sentences))
     alike, odd = _most(by_size)
@@ -190,6 +196,8 @@ def _read(
     covariates: Covariates,
     is_selected: Selector,
     reference: Reference,
+    *,
+    include_failed: bool,
 ) -> tuple[dict[int, _Alike], dict[str, str], dict[str, str]]:
     """Return the scans by number of features, the reasons of those that cannot be used, those in .bidsignore.
 
@@ -211,7 +219,8 @@ def _read(
             ignored[scan.stem] = record.scan.path
             continue
         alike = by_size.setdefault(features.size, _Alike(record))
-        alike.add(make_member(record, covariates.person_of(record), reference), features, record)
+        person = covariates.person_of(record)
+        alike.add(make_member(record, person, reference, include_failed=include_failed), features, record)
     ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
 

@@ -57,6 +57,7 @@ def write_group(
     bids_dir: Path,
     selection: Selection = EVERYTHING,
     centiles: Centiles = _PUBLISHED,
+    include_failed: bool = False,
     command: str = "",
 ) -> GroupResult:
     """Write the tables and the report of the cohort found in ``out_dir``.
@@ -75,6 +76,8 @@ def write_group(
         Which scans have rows and count as missing.
     centiles
         The reference of their volumes, and the one to make of them.
+    include_failed
+        Whether scans whose quality is judged as fail take part in statistics.
     command
         The command line, for the report.
 
@@ -89,7 +92,7 @@ def write_group(
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = _collected(out_dir, label, covariates, selection, reference)
+        cohort = _collected(out_dir, label, covariates, selection, reference, include_failed=include_failed)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
@@ -124,9 +127,15 @@ def read_cohort(
 
 
 def _collected(
-    out_dir: Path, label: str, covariates: Covariates, selection: Selection, reference: Reference
+    out_dir: Path,
+    label: str,
+    covariates: Covariates,
+    selection: Selection,
+    reference: Reference,
+    *,
+    include_failed: bool = False,
 ) -> Cohort:
-    cohort = collect(out_dir, label, covariates, selection, reference)
+    cohort = collect(out_dir, label, covariates, selection, reference, include_failed=include_failed)
     log_coverage(covariates, [member.scan for member in cohort.members])
     return cohort
 
@@ -176,7 +185,7 @@ def _statistics(cohort: Cohort) -> Statistics:
     columns = cohort.columns
     names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
     values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
-    return compute(values, cohort.ages, cohort.features)
+    return compute(values, cohort.ages, cohort.features, cohort.included)
 
 
 def _write(

@@ -26,6 +26,7 @@ def compute(
     columns: Mapping[str, tuple[str, _Array]],
     ages: Ages,
     features: npt.NDArray[np.floating],
+    included: npt.NDArray[np.bool_] | None = None,
 ) -> Statistics:
     """Return the statistics of a cohort.
 
@@ -37,14 +38,31 @@ def compute(
         Chronological and predicted ages of the n scans.
     features
         Shape (n, d).
+    included
+        Which of their rows take part, shape (n,); None for all.
     """
     known, predicted = ages.chronological[ages.compared], ages.predicted[ages.compared]
     return Statistics(
         summaries={name: Summary(units, values) for name, (units, values) in columns.items()},
         ages=ages,
         agreement=age_agreement(known, predicted) if known.size else None,
-        components=principal_components(features),
+        components=_components(features, included),
     )
+
+
+def _components(
+    features: npt.NDArray[np.floating], included: npt.NDArray[np.bool_] | None
+) -> Components | None:
+    """Return the components of the scans that take part; the scores of others are NaN."""
+    if included is None or included.all():
+        return principal_components(features)
+    found = principal_components(features[included])
+    if found is None:
+        return None
+    places = np.flatnonzero(included)
+    scores = np.full((len(features), 2), np.nan)
+    scores[places] = found.scores
+    return Components(scores, found.explained, tuple(int(places[place]) for place in found.outliers))
 
 
 def age_agreement(chronological: _Array, predicted: _Array) -> Agreement:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.group.standing import GROUP_CHECK, group_checks
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.cohort import Cohort
@@ -71,12 +72,15 @@ def make_tables(
     """Return the tables of a cohort by their name in ``bids.names.GROUP_OUTPUTS``.
 
     Those of scans have one row per scan, in the same order, but for the phenotype table: BIDS allows one row
-    per participant there, so it holds each participant's first scan and says how many there are.
+    per participant there, so it holds each participant's first scan that takes part in statistics, or the
+    first of all, and says how many there are.
     """
     columns = cohort.columns
     flags = [member.flag_cells for member in cohort.members]
     predictions = _rows([member.predictions for member in cohort.members], flags)
     quality = _rows([member.quality for member in cohort.members], flags)
+    quality[GROUP_CHECK] = group_checks(cohort)
+    columns = {**columns, GROUP_CHECK: dictionary.column(GROUP_CHECK)}
     tables = {
         "features": _features(cohort),
         "predictions": _scans(cohort, "Predictions", predictions, columns),
@@ -207,12 +211,23 @@ def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
     if morphometry is not None:
         volumes = morphometry.frame.columns.difference(frame.columns, sort=False)
         frame = pd.concat([frame, morphometry.frame[volumes]], axis=1)
-    frame = frame[~scans.duplicated()].reset_index(drop=True)
+    frame = frame.loc[_first_of_each(scans.to_list(), cohort)].reset_index(drop=True)
     frame.insert(len(IDENTITY_COLUMNS), "n_scans", [int(counts[name]) for name in frame["participant_id"]])
     columns = {**cohort.columns, **predictions.columns, "n_scans": dictionary.column("n_scans")}
     about = _about(
         cohort,
-        "Predictions and volumes of NeuroFM, one row per participant: the first scan by session and name",
+        "Predictions and volumes of NeuroFM, one row per participant: the first scan by session and name "
+        "that statistics do not leave out, or the first of all",
     )
     tool = {"Description": f"NeuroFM-BIDS, model {_model(cohort).name}"}
     return Table(frame, columns, {**about, "MeasurementToolMetadata": tool, "Derivative": True})
+
+
+def _first_of_each(participants: Sequence[str], cohort: Cohort) -> list[int]:
+    """Return the place of the scan that stands for each participant, in order of the scans."""
+    first: dict[str, int] = {}
+    for place, (participant, member) in enumerate(zip(participants, cohort.members, strict=True)):
+        known = first.setdefault(participant, place)
+        if member.is_included and not cohort.members[known].is_included:
+            first[participant] = place
+    return list(first.values())

@@ -23,6 +23,7 @@ from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import write_centiles
 from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.methods import bibliography, methods_text
 from neurofm_bids.report.participant import ScanReport, contents_comment, write_participant_report
@@ -57,8 +58,8 @@ class Reports:
 
     Attributes
     ----------
-    serious
-        Messages of the serious flags of the scans in the reports, by stem.
+    judged
+        Judgement of the scans in the reports, by stem.
     unwritten
         Participants whose outputs cannot be read: their reports are not written.
     """
@@ -68,7 +69,7 @@ class Reports:
     command: str
     locks: Locks
     reference: Reference = PUBLISHED
-    serious: dict[str, str] = field(default_factory=dict)
+    judged: dict[str, Judgement] = field(default_factory=dict)
     unwritten: set[str] = field(default_factory=set)
 
     def write(
@@ -184,8 +185,7 @@ class Reports:
             except (OSError, ValueError, NeuroFMError):
                 _log.warning("The record of %s cannot be read: the report does not show it.", scan.stem)
                 continue
-            if messages := [flag.message for flag in record.flags if flag.severity == "serious"]:
-                self.serious[record.scan.stem] = ". ".join(messages)
+            self.judged[record.scan.stem] = record.quality
             yield ScanReport(record, self.covariates.person_of(record), self.out.figures(scan))
 
     def _is_current(self, subject: str, contents: str) -> bool:

@@ -27,6 +27,7 @@ from neurofm_bids.participant.origin import check_origin
 from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.judgement import STATUSES, Judgement
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import some_of
 
@@ -88,7 +89,7 @@ def run_participant(config: Config) -> RunResult:
             _log_start(job, plan, log)
             log_coverage(reports.covariates, [*plan.done, *plan.todo])
             _process(job, plan, result, reports, log)
-            _log_end(result, reports.serious)
+            _log_end(result, reports.judged)
     return result
 
 
@@ -117,10 +118,13 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
         _log.info("Scans to process again: %d (%s).", count, text)
 
 
-def _log_end(result: RunResult, flagged: Mapping[str, str]) -> None:
-    serious = {scan.stem: flagged[scan.stem] for scan in result.done if scan.stem in flagged}
-    for stem, text in serious.items():
-        _log.warning("serious: %s: %s", stem, text)
+def _log_end(result: RunResult, judged: Mapping[str, Judgement]) -> None:
+    done = {scan.stem: judged[scan.stem] for scan in result.done if scan.stem in judged}
+    for status in STATUSES[1:]:
+        for stem, judgement in done.items():
+            if judgement.status == status:
+                _log.warning("quality %s: %s: %s", status, stem, " ".join(judgement.reasons))
+    counts = Counter[str](judgement.status for judgement in done.values())
     for failure in result.failed:
         _log.warning("failed: %s in %s: %s. %s", failure.scan, failure.step, failure.reason, failure.fix)
     skipped: dict[str, list[str]] = {}
@@ -129,9 +133,9 @@ def _log_end(result: RunResult, flagged: Mapping[str, str]) -> None:
     for text, places in skipped.items():
         _log.warning("skipped: %s: %s", some_of(places), text)
     _log.info(
-        "Scans: %d done (%d with serious flags), %d up to date, %d failed, %d skipped. Reports written: %d.",
+        "Scans: %d done (quality: %s), %d up to date, %d failed, %d skipped. Reports written: %d.",
         len(result.done),
-        len(serious),
+        ", ".join(f"{counts[status]} {status}" for status in STATUSES),
         len(result.up_to_date),
         len(result.failed),
         len(result.skipped),

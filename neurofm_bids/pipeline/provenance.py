@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids import __version__
 from neurofm_bids.bids.entities import described
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.pipeline.network_quality import network_quality
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.flag import Flag, disagreement_flag, range_flag, suffix_flag
+from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import Measurements, Standardisation
 from neurofm_bids.records.scan import Input, Model, Provenance, ScanRecord
 from neurofm_bids.storage.atomic import file_sha256
@@ -53,6 +55,7 @@ def make_record(
     *,
     input: Input | None,
     image_quality: dict[str, float | None],
+    not_measured: dict[str, str],
     quality_flags: tuple[Flag, ...],
     anatomy: Anatomy | None,
     **measured: Any,
@@ -65,7 +68,7 @@ def make_record(
         What the network gave.
     pipeline_version
         See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
-    input, image_quality, quality_flags, anatomy, **measured
+    input, image_quality, not_measured, quality_flags, anatomy, **measured
         What the steps before it gave; ``measured`` are fields of :class:`Measurements`.
     """
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
@@ -79,14 +82,18 @@ def make_record(
         if anatomy is not None and head.measured:
             measured_mm3 = anatomy.volumes[head.measured].mm3
             flags.append(disagreement_flag(head.name, prediction, measured_mm3, head.tolerance))
+    found = tuple(flag for flag in flags if flag is not None)
+    further = network_quality(model_spec(task.processing.model).heads, encoding.predictions, anatomy)
     return ScanRecord(
         scan=task.scan,
         acquisition=task.acquisition,
         measurements=measurements,
-        image_quality=image_quality,
+        image_quality={**image_quality, **further.metrics},
+        not_measured={**not_measured, **further.not_measured},
         views=encoding.views,
         predictions=encoding.predictions,
-        flags=tuple(flag for flag in flags if flag is not None),
+        flags=found,
+        quality=judge(found),
         provenance=_provenance(task, input, pipeline_version),
         anatomy=anatomy,
     )

@@ -59,11 +59,21 @@ def _bring_to_model_grid(
     from neurofm_bids.geometry import mask_image
     from neurofm_bids.preprocess.iqm import measure_quality
     from neurofm_bids.preprocess.model_grid import model_grid
+    from neurofm_bids.preprocess.registration import load_template
 
     brain, space, rigid = mask_image(corrected, mask), task.processing.encode_space, registration.rigid
     grid, measured = model_grid(brain, mask, space=space, t1w_to_template=np.array(rigid))
-    metrics, flags = measure_quality(t1w, corrected, mask, registration, encode_space=space)
-    return {"grid": grid, "model_grid": measured, "image_quality": metrics, "quality_flags": flags}
+    template_mask = load_template(task.processing.template).mask
+    quality = measure_quality(
+        t1w, corrected, mask, registration, template_mask=template_mask, encode_space=space
+    )
+    return {
+        "grid": grid,
+        "model_grid": measured,
+        "image_quality": quality.metrics,
+        "not_measured": quality.not_measured,
+        "quality_flags": quality.flags,
+    }
 
 
 def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dict[str, Any]:
@@ -174,6 +184,7 @@ STEPS = (
             "grid": IMAGE,
             "model_grid": record(ModelGrid),
             "image_quality": record(dict[str, float | None]),
+            "not_measured": record(dict[str, str]),
             "quality_flags": record(tuple[Flag, ...]),
         },
         memory=Memory(0.85, 0.022),
@@ -209,6 +220,7 @@ STEPS = (
             "registration",
             "model_grid",
             "image_quality",
+            "not_measured",
             "quality_flags",
             "anatomy",
         ),

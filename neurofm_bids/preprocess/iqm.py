@@ -1,51 +1,57 @@
 """Image quality metrics (IQMs) and the flags that they raise.
 
-A metric is one function, its row in ``_METRICS`` and its entry in ``data/dictionary.json``; a flag is one row
-in ``RULES`` and its message.
+A metric is one row of ``_METRICS``, a function of ``preprocess.quality``, and an entry in
+``data/dictionary.json``; a flag is one entry of ``data/quality.toml``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.geometry import axis_angle_degrees, box, mask_volume_mm3, voxel_volume_mm3
+from neurofm_bids.geometry import (
+    axis_angle_degrees,
+    box,
+    mask_volume_mm3,
+    voxel_volume_mm3,
+)
+from neurofm_bids.preprocess.quality import background, contour, sharpness, tissues
+from neurofm_bids.preprocess.quality.scan import NotMeasuredError, Scan
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Registration
+from neurofm_bids.records.rules import raised_flags
 
-__all__ = ["RULES", "measure_quality"]
+__all__ = ["METRIC_NAMES", "Quality", "measure_quality"]
+
+_NO_VALUE = "the intensities or the size of the brain do not allow it"
 
 
 @dataclass(frozen=True)
-class _Brain:
-    """What the metrics are computed from: images on one grid, and the registration."""
+class Quality:
+    """The image quality of one scan.
 
-    t1w: nib.Nifti1Image
-    corrected: nib.Nifti1Image
-    mask: nib.Nifti1Image
-    registration: Registration
+    Parameters
+    ----------
+    metrics
+        By name, None where the image does not allow one; ``data/dictionary.json`` explains each.
+    flags
+        Those that ``data/quality.toml`` raises for them.
+    not_measured
+        Why a metric is None, by name.
+    values
+        What the rules of ``data/quality.toml`` are applied to: the metrics, and further values by name.
+    """
 
-    @cached_property
-    def inside(self) -> NDArray[np.bool_]:
-        return np.asarray(self.mask.dataobj) > 0
-
-    @cached_property
-    def values(self) -> NDArray[np.float64]:
-        """Bias-corrected intensities of the brain."""
-        return np.asarray(self.corrected.dataobj, dtype=np.float64)[self.inside]
-
-    @cached_property
-    def thirds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The middle and the brightest third of the intensities."""
-        low, high = np.quantile(self.values, [1 / 3, 2 / 3])
-        return self.values[(self.values >= low) & (self.values < high)], self.values[self.values >= high]
+    metrics: dict[str, float | None]
+    flags: tuple[Flag, ...]
+    not_measured: dict[str, str]
+    values: dict[str, Any]
 
 
 def measure_quality(
@@ -54,8 +60,9 @@ def measure_quality(
     mask: nib.Nifti1Image,
     registration: Registration,
     *,
+    template_mask: nib.Nifti1Image,
     encode_space: str,
-) -> tuple[dict[str, float | None], tuple[Flag, ...]]:
+) -> Quality:
     """Return the image quality metrics of one scan and the flags they raise.
 
     Parameters
@@ -64,26 +71,32 @@ def measure_quality(
         Images on the same grid: as loaded (offset of the intensities removed), bias-corrected, brain mask.
     registration
         Its registration to the template.
+    template_mask
+        Mask of the template.
     encode_space
         Pose in which the network reads the brain: of the template (``rigid``) or as scanned (``native``).
-
-    Returns
-    -------
-    metrics, flags
-        Metrics by name, None where the image does not allow one; ``data/dictionary.json`` explains each.
     """
-    brain = _Brain(t1w, corrected, mask, registration)
-    metrics = {name: metric(brain) for name, metric in _METRICS.items()}
-    values = {**metrics, **_header_values(t1w), "peak_ratio": _peak_ratio(brain)}
-    values["background"] = _background(brain)
-    values["encoded_rotation"] = registration.rotation_degrees if encode_space == "native" else 0.0
-    values["mask_volume_ml"] = metrics["mask_volume_mm3"] / 1000
-    flags = tuple(
-        Flag(name, _MESSAGES[name].format(**values, lowest=lowest, highest=highest), severity)
-        for name, (severity, value, lowest, highest) in RULES.items()
-        if values[value] < lowest or values[value] > highest
-    )
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}, flags
+    scan = Scan(t1w, corrected, mask, registration, template_mask)
+    metrics: dict[str, float | None] = {}
+    not_measured: dict[str, str] = {}
+    for name, metric in _METRICS.items():
+        try:
+            value, reason = float(metric(scan)), _NO_VALUE
+        except NotMeasuredError as error:
+            value, reason = math.nan, str(error)
+        metrics[name] = value if math.isfinite(value) else None
+        if metrics[name] is None:
+            not_measured[name] = reason
+    values = {**metrics, **_further_values(scan, encode_space)}
+    return Quality(metrics, raised_flags(values), not_measured, values)
+
+
+def _further_values(scan: Scan, encode_space: str) -> dict[str, Any]:
+    """Return values that raise flags without being metrics."""
+    values = {**_header_values(scan.t1w), "peak_ratio": _peak_ratio(scan), "background": _background(scan)}
+    values["encoded_rotation"] = scan.registration.rotation_degrees if encode_space == "native" else 0.0
+    values["mask_volume_ml"] = mask_volume_mm3(scan.mask) / 1000
+    return values
 
 
 def _ratio(a: float, b: float) -> float:
@@ -94,70 +107,151 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
-def _snr_brain(brain: _Brain) -> float:
-    _, bright = brain.thirds
+def _snr_brain(scan: Scan) -> float:
+    _, bright = scan.thirds
     return _ratio(_mean(bright), float(bright.std()))
 
 
-def _contrast(brain: _Brain) -> float:
-    middle, bright = brain.thirds
+def _contrast(scan: Scan) -> float:
+    middle, bright = scan.thirds
     return _ratio(_mean(bright), _mean(middle))
 
 
-def _core_rim_ratio(brain: _Brain) -> float:
+def _core_rim_ratio(scan: Scan) -> float:
     from scipy.ndimage import distance_transform_edt
 
-    sizes = nib.affines.voxel_sizes(brain.corrected.affine)
-    half = brain.inside[::2, ::2, ::2]
+    half = scan.inside[::2, ::2, ::2]
     crop = tuple(map(slice, *box(np.argwhere(half), 1, half.shape)))  # with the nearest voxels outside
-    depth = distance_transform_edt(half[crop], sampling=2 * sizes)
-    values = np.asarray(brain.corrected.dataobj)[::2, ::2, ::2][crop].astype(np.float64)
+    depth = distance_transform_edt(half[crop], sampling=2 * scan.sizes_mm)
+    values = np.asarray(scan.corrected.dataobj)[::2, ::2, ::2][crop].astype(np.float64)
     core = values[(depth > 15) & (depth < 30)]
     rim = values[(depth > 0) & (depth <= 8)]
     return _ratio(_mean(core), _mean(rim))
 
 
-def _entropy_focus(brain: _Brain) -> float:
+def _entropy_focus(scan: Scan) -> float:
     """Return the Shannon entropy of the intensities over its maximum (Atkinson 1997)."""
-    values = np.asarray(brain.t1w.dataobj, dtype=np.float64)[brain.inside]
-    share = np.abs(values) / np.sqrt(np.sum(values**2))
+    share = np.abs(scan.uncorrected) / np.sqrt(np.sum(scan.uncorrected**2))
+    root = np.sqrt(len(share))
     share = share[share > 0]
-    highest = np.sqrt(len(values)) * np.log(np.sqrt(len(values)))
-    return float(-np.sum(share * np.log(share)) / highest)
+    return float(-np.sum(share * np.log(share)) / (root * np.log(root)))
 
 
-_METRICS: dict[str, Callable[[_Brain], float]] = {
+def _qi1(scan: Scan) -> float:
+    artefacts = scan.air.artefacts
+    return background.qi1(scan.air.hat & ~artefacts, artefacts)
+
+
+def _ghosting(scan: Scan) -> float:
+    every, affine = background.thinned(scan.t1w.affine)
+    sizes = nib.affines.voxel_sizes(affine)
+    return background.ghosting(scan.air, scan.inside[every], sizes, scan.white)
+
+
+def _inu_range(scan: Scan) -> float:
+    low, high = np.percentile(scan.bias_field, [5, 95])
+    return _ratio(float(abs(high - low)), float(np.median(scan.bias_field)))
+
+
+def _clipped_share(scan: Scan) -> float:
+    highest = scan.uncorrected.max()
+    return float(np.mean(scan.uncorrected >= 0.999 * highest)) if highest > 0 else math.nan
+
+
+def _bright_rim(scan: Scan) -> float:
+    wm = scan.tissue("wm")
+    return contour.bright_rim(scan.cropped, scan.brain, wm.median + 3 * wm.sd, scan.sizes_mm)
+
+
+def _require_surroundings(scan: Scan) -> None:
+    if not scan.cropped[~scan.brain].any():
+        raise NotMeasuredError("the image is blank outside the brain")
+
+
+def _outer_rim(scan: Scan) -> float:
+    _require_surroundings(scan)
+    return contour.outer_rim(scan.cropped, scan.brain, scan.white, scan.sizes_mm)
+
+
+def _contour_gradient(scan: Scan) -> float:
+    _require_surroundings(scan)
+    return contour.contour_gradient(scan.cropped, scan.brain, scan.white, scan.sizes_mm)
+
+
+def _face_share(scan: Scan) -> float:
+    _require_surroundings(scan)
+    share = contour.face_share(np.asarray(scan.t1w.dataobj), scan.t1w.affine, scan.affine, scan.white)
+    if share is None:
+        raise NotMeasuredError("the field of view ends before the face")
+    return share
+
+
+_METRICS: dict[str, Callable[[Scan], float]] = {
     "snr_brain": _snr_brain,
     "contrast": _contrast,
     "core_rim_ratio": _core_rim_ratio,
     "entropy_focus": _entropy_focus,
-    "template_dice": lambda brain: brain.registration.dice,
-    "template_correlation": lambda brain: brain.registration.correlation,
-    "rotation_degrees": lambda brain: brain.registration.rotation_degrees,
-    "voxel_mm3": lambda brain: voxel_volume_mm3(brain.t1w.affine),
-    "mask_volume_mm3": lambda brain: mask_volume_mm3(brain.mask),
+    "template_dice": lambda scan: scan.registration.dice,
+    "template_correlation": lambda scan: scan.registration.correlation,
+    "rotation_degrees": lambda scan: scan.registration.rotation_degrees,
+    "voxel_mm3": lambda scan: voxel_volume_mm3(scan.t1w.affine),
+    "mask_volume_mm3": lambda scan: mask_volume_mm3(scan.mask),
+    "snr_csf": lambda scan: tissues.snr(scan.tissue("csf")),
+    "snr_gm": lambda scan: tissues.snr(scan.tissue("gm")),
+    "snr_wm": lambda scan: tissues.snr(scan.tissue("wm")),
+    "cnr": lambda scan: tissues.cnr(scan.tissue("wm"), scan.tissue("gm"), scan.air_sd),
+    "cjv": lambda scan: tissues.cjv(scan.tissue("wm"), scan.tissue("gm")),
+    "wm2max": lambda scan: tissues.wm2max(np.asarray(scan.corrected.dataobj), scan.tissue("wm").median),
+    "efc": lambda scan: background.efc(np.asarray(scan.corrected.dataobj)),
+    "fber": lambda scan: background.fber(scan.air.image, scan.air.head, scan.air.outside),
+    "qi1": _qi1,
+    "air_ghosting": _ghosting,
+    "inu_range": _inu_range,
+    "inu_median": lambda scan: float(np.median(scan.bias_field)),
+    "fwhm_x_mm": lambda scan: scan.fwhm[0],
+    "fwhm_y_mm": lambda scan: scan.fwhm[1],
+    "fwhm_z_mm": lambda scan: scan.fwhm[2],
+    "fwhm_mean_mm": lambda scan: float(np.mean(scan.fwhm)),
+    "fwhm_anisotropy": lambda scan: _ratio(max(scan.fwhm), min(scan.fwhm)),
+    "noise": lambda scan: sharpness.noise(scan.cropped, scan.brain) / scan.white,
+    "ringing": lambda scan: sharpness.ringing(scan.cropped, scan.brain),
+    "slice_jump": lambda scan: sharpness.slice_jump(scan.cropped, scan.brain),
+    "clipped_share": _clipped_share,
+    "voxel_anisotropy": lambda scan: _ratio(float(scan.sizes_mm.max()), float(scan.sizes_mm.min())),
+    "template_scale": lambda scan: scan.registration.scale,
+    "cut_fraction": lambda scan: contour.cut_fraction(scan.brain),
+    "mask_components": lambda scan: contour.pieces(scan.brain),
+    "mask_holes_mm3": lambda scan: contour.holes(scan.brain) * voxel_volume_mm3(scan.t1w.affine),
+    "mask_leak": lambda scan: scan.overlap.leak,
+    "mask_missing": lambda scan: scan.overlap.missing,
+    "neck_mm3": lambda scan: scan.overlap.below_mm3,
+    "bright_rim": _bright_rim,
+    "outer_rim": _outer_rim,
+    "contour_gradient": _contour_gradient,
+    "face_share": _face_share,
 }
+METRIC_NAMES = tuple(_METRICS)
 
 
-def _peak_ratio(brain: _Brain) -> float:
+def _peak_ratio(scan: Scan) -> float:
     """Return the largest absolute intensity of the brain over the 99th percentile."""
-    sizes = np.abs(brain.values)
+    sizes = np.abs(scan.values)
     return _ratio(float(sizes.max()), float(np.quantile(sizes, 0.99)))
 
 
-def _background(brain: _Brain) -> float:
+def _background(scan: Scan) -> float:
     """Return the lower quartile of the intensities outside the brain over the median of the brain."""
-    outside = np.asarray(brain.t1w.dataobj).T[~brain.inside.T]  # faster in Fortran order, as of NIfTI files
-    return _ratio(float(np.quantile(outside, 0.25)) if outside.size else 0.0, float(np.median(brain.values)))
+    outside = np.asarray(scan.t1w.dataobj).T[~scan.inside.T]  # faster in Fortran order, as of NIfTI files
+    return _ratio(float(np.quantile(outside, 0.25)) if outside.size else 0.0, float(np.median(scan.values)))
 
 
-def _header_values(t1w: nib.Nifti1Image) -> dict[str, Any]:
+def _header_values(t1w: nib.Nifti1Image) -> Mapping[str, Any]:
     """Return how far the qform differs from the affine, and how many forms have a code."""
     codes = [int(t1w.header[f"{form}_code"]) for form in ("qform", "sform")]
     qform = t1w.header.get_qform() if codes[0] else t1w.affine
     sizes, others = nib.affines.voxel_sizes(t1w.affine), nib.affines.voxel_sizes(qform)
     return {
-        "orientations": np.count_nonzero(codes),
+        "orientations": sum(code != 0 for code in codes),
         "qform_sizes": _mm(others),
         "sform_sizes": _mm(sizes),
         "size_difference": float(np.abs(others / sizes - 1).max()),
@@ -167,41 +261,3 @@ def _header_values(t1w: nib.Nifti1Image) -> dict[str, Any]:
 
 def _mm(sizes: NDArray[np.float64]) -> str:
     return " x ".join(f"{size:.3g}" for size in sizes) + " mm"
-
-
-# Name of a flag: severity, value, and the range outside which the flag is raised.
-RULES: dict[str, tuple[Literal["warning", "serious"], str, float, float]] = {
-    "low_overlap": ("serious", "template_dice", 0.90, math.inf),
-    "low_correlation": ("serious", "template_correlation", 0.40, math.inf),
-    "inverted_contrast": ("serious", "core_rim_ratio", 1.0, math.inf),
-    "unusual_brain_size": ("warning", "mask_volume_ml", 1000, 2000),
-    "coarse_voxels": ("warning", "voxel_mm3", 0, 3.0),
-    "large_rotation": ("warning", "rotation_degrees", 0, 30),
-    "rotated_input": ("serious", "encoded_rotation", 0, 60),  # beyond any pose: axes may be confused
-    "extreme_voxels": ("serious", "peak_ratio", 0, 10),  # real scans reached 3.7
-    "bright_background": ("serious", "background", -math.inf, 0.25),  # real scans reached 0.05
-    "no_orientation": ("warning", "orientations", 1, 2),
-    "voxel_size_disagrees": ("serious", "size_difference", 0, 0.02),
-    "orientation_disagrees": ("warning", "axis_angle", 0, 5),
-}
-_MESSAGES = {
-    "low_overlap": "The overlap of the brain mask with the template is low (Dice {template_dice:.2f})",
-    "low_correlation": "The correlation with the template is low ({template_correlation:.2f}): "
-    "check the brain mask, contrast and orientation",
-    "inverted_contrast": "The inner brain is darker than its rim: the image may not be T1-weighted",
-    "unusual_brain_size": "The brain mask volume of {mask_volume_ml:.0f} ml is outside the usual range of "
-    "{lowest} to {highest} ml",
-    "coarse_voxels": "The voxels of {voxel_mm3:.3g} mm^3 are larger than {highest:g} mm^3",
-    "large_rotation": "The head is rotated by {rotation_degrees:.0f} degrees relative to the template: "
-    "check its orientation",
-    "rotated_input": "The network read the head as scanned, rotated by {encoded_rotation:.0f} degrees: "
-    "use --encode-space rigid",
-    "extreme_voxels": "The brightest voxel of the brain is {peak_ratio:.3g} times the 99th percentile",
-    "bright_background": "Air is as bright as {background:.0%} of the brain: the zero of the intensities is "
-    "uncertain, as after an offset of part of the image or in MP2RAGE UNI images with noise in air",
-    "no_orientation": "The codes of qform and sform are both 0: the orientation is assumed",
-    "voxel_size_disagrees": "The qform and sform give different voxel sizes "
-    "({qform_sizes} and {sform_sizes}): volumes follow the sform",
-    "orientation_disagrees": "The axes of qform and sform differ by up to {axis_angle:.0f} degrees: "
-    "the sform is used",
-}

@@ -48,8 +48,12 @@ class Member:
         Acquisition parameters.
     flags
         Its flags.
-    out_of_range, impossible
-        Columns of predictions outside their range, and outside what is possible.
+    out_of_range
+        Columns of predictions outside their range.
+    left_out
+        Columns that statistics leave out: predictions that are impossible, and all of a failed scan.
+    is_included
+        Whether its features take part in statistics.
     centiles
         Its volumes among those of the reference.
     observation
@@ -63,7 +67,8 @@ class Member:
     acquisition: Mapping[str, Any]
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
-    impossible: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_included: bool = True
     morphometry: Row = field(default_factory=dict)
     centiles: tuple[Centile, ...] = ()
     observation: Observation = UNKNOWN
@@ -121,6 +126,11 @@ class Cohort:
         return tuple(dict.fromkeys(name for member in self.members for name in member.quality))
 
     @property
+    def included(self) -> npt.NDArray[np.bool_]:
+        """Whether the features of each scan take part in statistics, shape (n,)."""
+        return np.array([member.is_included for member in self.members], dtype=bool)
+
+    @property
     def columns(self) -> dict[str, Entry]:
         """Data dictionary of the columns of the members."""
         recorded = {name: column(name) for name in RECORDED_COLUMNS}
@@ -137,11 +147,13 @@ class Cohort:
         return Ages(self.values(KNOWN_AGE), self.values(AGE), lower_bound, not_of_session)
 
     def values(self, column: str) -> npt.NDArray[np.float64]:
-        """Return the numbers of a column, shape (n,), NaN where a scan has none or it is impossible."""
+        """Return the numbers of a column for statistics, shape (n,): NaN where none or left out."""
+        is_left_out = np.array([column in member.left_out for member in self.members], dtype=bool)
+        return np.where(is_left_out, np.nan, self.recorded(column))
+
+    def recorded(self, column: str) -> npt.NDArray[np.float64]:
+        """Return the numbers of a column, shape (n,), those that statistics leave out, too; NaN for none."""
         cells = (
-            None
-            if column in m.impossible
-            else m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column)))
-            for m in self.members
+            m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column))) for m in self.members
         )
         return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)

@@ -41,7 +41,7 @@ IDENTITY_COLUMNS = ("participant_id", "session_id", "scan")
 AGE, MASK_VOLUME = dictionary.prediction_column("age", "year"), "mask_volume_mm3"
 KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "chronological_age_remarks"
 RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
-FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags")
+FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags", "quality", "quality_reasons")
 MORPHOMETRY_COLUMNS = ("region", "volume_mm3", "lower95_mm3", "upper95_mm3", "asymmetry", "confidence")
 CENTILE_NOTES = "centile_notes"
 CENTILE_COLUMNS = (
@@ -151,11 +151,12 @@ def quality_row(record: ScanRecord) -> Row:
 
 
 def flag_row(record: ScanRecord) -> Row:
-    """Return the cells of the measured mask volume and the flags."""
+    """Return the cells of the measured mask volume, the flags and the judgement."""
     serious = sum(flag.severity == "serious" for flag in record.flags)
     names = ";".join(flag.name for flag in record.flags) or None
     volume = record.measurements.brain_extraction.volume_mm3
-    return dict(zip(FLAG_COLUMNS, (volume, len(record.flags), serious, names), strict=True))
+    judged = record.quality.status, " ".join(record.quality.reasons) or None
+    return dict(zip(FLAG_COLUMNS, (volume, len(record.flags), serious, names, *judged), strict=True))
 
 
 def entries(record: ScanRecord) -> dict[str, Entry]:

@@ -17,11 +17,12 @@ _IMPOSSIBLE = "_impossible"
 
 @dataclass(frozen=True, config=RECORD)
 class Flag:
-    """A warning: name, one sentence, and how serious it is."""
+    """A warning: name, one sentence, how serious it is, and what a person is to look at."""
 
     name: str
     message: str
     severity: Literal["warning", "serious"] = "warning"
+    look: str = ""
 
 
 def range_flag(name: str, prediction: Prediction, possible: tuple[float, float]) -> Flag | None:

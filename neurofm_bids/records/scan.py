@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.measurement import Measurements
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD, from_json, to_json
@@ -121,10 +122,14 @@ class ScanRecord:
         Passes of the test-time augmentation.
     predictions
         By name of the target.
+    quality
+        Whether the scan can be used, from its flags.
     anatomy
         Volumes of the regions; None without segmentation.
     readouts
         Scores of linear readouts by name.
+    not_measured
+        Why an image quality metric is None, by name.
     """
 
     scan: Identity
@@ -134,9 +139,11 @@ class ScanRecord:
     views: int
     predictions: Mapping[str, Prediction]
     flags: tuple[Flag, ...]
+    quality: Judgement
     provenance: Provenance
     anatomy: Anatomy | None = None
     readouts: Mapping[str, float] = field(default_factory=dict)
+    not_measured: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values, as in its JSON file: seven significant digits."""

@@ -90,7 +90,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Components:
-    """First two principal components: scores, shape (n, 2), shares of the variance, places of outliers."""
+    """First two principal components: scores, shape (n, 2), shares of the variance, places of outliers.
+
+    Scores of scans that were left out are NaN.
+    """
 
     scores: _Array
     explained: tuple[float, float]
@@ -165,7 +168,7 @@ class Statistics:
             rows += self.agreement.rows()
         rows += self.ages.rows()
         if self.components is not None:
-            n = len(self.components.scores)
+            n = int(np.isfinite(self.components.scores[:, 0]).sum())
             for number, share in enumerate(self.components.explained, start=1):
                 rows.append((f"component_{number}", "explained_variance", share, "1", n))
         return rows

@@ -62,6 +62,7 @@ def _context(cohort: Cohort) -> dict[str, Any]:
         "n_participants": len({member.scan.subject for member in cohort.members}),
         "n_flagged": len(flagged),
         "n_serious": sum(any(flag.severity == "serious" for flag in scan.flags) for scan in flagged),
+        "n_left_out": int((~cohort.included).sum()),
         "flag_counts": _flag_counts(flagged),
         "heads": [_head(cohort, name) for name in _table_columns(cohort)],
         "lines": [(cohort.members[place], cells) for place, *cells in zip(places, *columns, strict=True)],
@@ -194,17 +195,22 @@ def _head(cohort: Cohort, column: str) -> tuple[str, str, str]:
 def _cells(cohort: Cohort, column: str, places: Sequence[int]) -> list[tuple[str, str, bool]]:
     """Return text, title and whether out of range for some scans of a column."""
     unit, factor = _unit(cohort, column)
-    values, low, high = (cohort.values(column + end) * factor for end in ("", "_lower95", "_upper95"))
+    values, low, high = (cohort.recorded(column + end) * factor for end in ("", "_lower95", "_upper95"))
     if column == AGE_GAP:
         values = cohort.ages.gap  # the tables have none to a lower bound, of which the report shows the limit
     form = {"ml": ",.0f", "years": "+.1f" if column == AGE_GAP else ".1f"}.get(unit, ".2f")
     cells = [
-        _cell(values[place], (low[place], high[place]), form, column in cohort.members[place].out_of_range)
+        _cell(values[place], (low[place], high[place]), form, column in _marked(cohort.members[place]))
         for place in places
     ]
     if column not in _SIGN_OF_BOUND:
         return cells
     return [_limited(cell, column, cohort.members[p]) for p, cell in zip(places, cells, strict=True)]
+
+
+def _marked(member: Member) -> tuple[str, ...]:
+    """Return the columns whose numbers are shown in red."""
+    return *member.out_of_range, *member.left_out
 
 
 def _limited(cell: tuple[str, str, bool], column: str, member: Member) -> tuple[str, str, bool]:

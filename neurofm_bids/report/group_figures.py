@@ -82,7 +82,7 @@ def plot_components(components: Components, ages: _Array, names: Sequence[str], 
             if not known.all():
                 axes.legend(frameon=False, fontsize=8)
         for place in components.outliers[:MAX_NAMES]:
-            write_name(axes, names[place], (x[place], y[place]), float(x.min() + x.max()) / 2)
+            write_name(axes, names[place], (x[place], y[place]), float(np.nanmin(x) + np.nanmax(x)) / 2)
         first, second = (f"{100 * share:.0f}% of variance" for share in components.explained)
         axes.set(xlabel=f"component 1 ({first})", ylabel=f"component 2 ({second})")
         axes.margins(0.08)

@@ -144,6 +144,7 @@ REACHED = [
     (["--output-images"], "output_images", True),
     (["--force"], "force", True),
     (["--reports-only"], "reports_only", True),
+    (["--include-failed"], "include_failed", True),
     (["--stop-on-first-crash"], "stop_on_first_crash", True),
     (["--mem", "8GB"], "memory_gb", 8.0),
     (["--mem-mb", "8000"], "memory_gb", 8.0),

@@ -104,9 +104,21 @@ def test_impossible_predictions_are_in_the_tables_and_in_no_statistic(collected)
     assert cohort.members[0].predictions["age_gap_years"] == 2
     np.testing.assert_array_equal(cohort.values("predicted_age_years"), [40, 41, np.nan])
     np.testing.assert_array_equal(cohort.ages.compared, [True, True, False])
-    assert cohort.values("predicted_male_probability")[2] == 0.4
+    np.testing.assert_array_equal(cohort.values("predicted_male_probability"), [0.4, 0.4, np.nan])
+    assert cohort.recorded("predicted_male_probability")[2] == 0.4
+    np.testing.assert_array_equal(cohort.included, [True, True, False])
     (warning,) = cohort.warnings
-    assert warning.startswith("Scans with impossible predictions: 1 (sub-03).")
+    assert warning.startswith("Scans whose quality is judged as fail: 1 (sub-03).")
+
+
+def test_failed_scans_take_part_if_asked(tmp_path):
+    write_scan(tmp_path / "out", "sub-01", flags=(Flag("low_overlap", "Low", "serious"),))
+    (tmp_path / "sub-01").mkdir()
+    for include_failed, value in ((False, np.nan), (True, 40)):
+        cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), include_failed=include_failed)
+        np.testing.assert_array_equal(cohort.values("predicted_age_years"), [value])
+        assert cohort.members[0].flag_cells["quality"] == "fail"
+        assert bool(cohort.warnings) is not include_failed
 
 
 def test_incomplete_outputs_of_a_renamed_image_are_not_missing(collected, tmp_path):

@@ -17,6 +17,7 @@ from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import make_tables
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.dictionary import prediction_column
+from neurofm_bids.records.flag import Flag
 from tests.samples import prediction, scan_record, write_scan
 
 
@@ -55,14 +56,14 @@ def test_features_tell_any_two_float32_apart(root):
 
 def test_order_of_the_columns(root):
     tables = tables_of(root)
-    identity, flags = ["participant_id", "session_id", "scan"], list(tables["quality"].frame.columns)[-4:]
-    assert flags == ["mask_volume_mm3", "n_flags", "n_serious_flags", "flags"]
+    identity, flags = ["participant_id", "session_id", "scan"], list(tables["predictions"].frame.columns)[-6:]
+    assert flags == ["mask_volume_mm3", "n_flags", "n_serious_flags", "flags", "quality", "quality_reasons"]
     names = list(tables["predictions"].frame.columns)
     assert names[:4] == [*identity, "predicted_age_years"]
     recorded = ["chronological_age_years", "age_gap_years", "chronological_age_remarks", "recorded_sex"]
-    assert names[-9:] == ["views", *recorded, *flags]
+    assert names[-11:] == ["views", *recorded, *flags]
     quality = list(tables["quality"].frame.columns)
-    assert quality == [*identity, "snr_brain", "contrast", "voxel_mm3", *flags]
+    assert quality == [*identity, "snr_brain", "contrast", "voxel_mm3", *flags, "group_check"]
 
 
 def test_metrics_and_readouts_of_some_scans_only(root):
@@ -184,3 +185,24 @@ def test_volumes_of_regions_of_some_scans_only(root):
     assert tables["morphometry"].sidecar()["brain_mm3"]["Units"] == "mm^3"
     assert [row["brain_mm3"] for row in rows(tables["phenotype"])] == ["n/a", "n/a", "1250000"]
     assert set(rows(tables["phenotype"])[0]) <= set(tables["phenotype"].sidecar())
+
+
+def test_a_participant_is_represented_by_a_scan_that_did_not_fail(root):
+    failed = Flag("low_overlap", "The overlap is low", "serious", "the mask")
+    write_scan(root / "out", "sub-01_ses-a", seed=0, flags=(failed,))
+    first, second = rows(tables_of(root)["phenotype"])
+    assert (first["session_id"], first["n_scans"], first["quality"]) == ("ses-b", "2", "ok")
+    assert second["participant_id"] == "sub-02"
+    write_scan(root / "out", "sub-01_ses-b", seed=1, flags=(failed,))
+    first = rows(tables_of(root)["phenotype"])[0]
+    assert (first["session_id"], first["quality"]) == ("ses-a", "fail")
+    assert first["quality_reasons"] == "The overlap is low. Look at the mask."
+
+
+def test_scores_of_failed_scans_are_absent(root):
+    write_scan(root / "out", "sub-03", seed=4)
+    write_scan(root / "out", "sub-02", seed=2, flags=(Flag("x", "X", "serious"),))
+    covariates = Covariates(root)
+    cohort = collect(root / "out", "openS", covariates)
+    tables = make_tables(cohort, covariates, compute({}, cohort.ages, cohort.features, cohort.included))
+    assert [row["component_1"] == "n/a" for row in rows(tables["components"])] == [False, False, True, False]

@@ -14,7 +14,7 @@ from neurofm_bids.model.registry import model_spec
 from neurofm_bids.participant import reports as module
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
-from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
 from tests.norms.people import record_of, volumes_of
@@ -200,11 +200,11 @@ def test_files_of_any_name_are_left_alone(reports):
     assert path.exists()
 
 
-def test_serious_flags_are_those_of_the_records(reports):
-    flags = (Flag("a", "Look", "serious"), Flag("b", "No"), Flag("c", "Here", "serious"))
-    reports.out.path(record().scan, "predictions").write_text(json.dumps(record(flags=flags).to_dict()))
+def test_judgements_are_those_of_the_records(reports):
+    judged = Judgement("fail", ("Look. Look at the mask.", "No."))
+    reports.out.path(record().scan, "predictions").write_text(json.dumps(record(quality=judged).to_dict()))
     reports.refresh(["01"])
-    assert reports.serious == {"sub-01": "Look. Here"}
+    assert reports.judged == {"sub-01": judged}
 
 
 def test_the_citation_is_of_what_is_run(reports):

@@ -356,14 +356,14 @@ def test_the_log_tells_beginning_and_end(mixed):
     assert "model open-s: neurofm" in text
     assert "Scans: 4 to process" in text
     assert "failed: sub-zero/anat" in text
-    assert "Scans: 1 done (0 with serious flags), 0 up to date, 3 failed, 1 skipped." in text
+    assert "Scans: 1 done (quality: 1 ok, 0 check, 0 fail), 0 up to date, 3 failed, 1 skipped." in text
     assert (
         "skipped: sub-none: no T1w image is selected: there is no image in anat. Check the dataset." in text
     )
 
 
 @pytest.mark.slow
-def test_the_log_ends_with_the_serious_flags(tmp_path, brain_image, capsys):
+def test_the_log_ends_with_the_judgements(tmp_path, brain_image, capsys):
     root = write_dataset_files(tmp_path / "bids")
     image = like(brain_image, np.asarray(brain_image.dataobj))
     image.set_sform(image.affine, 1)
@@ -371,8 +371,8 @@ def test_the_log_ends_with_the_serious_flags(tmp_path, brain_image, capsys):
     write_t1w(root, "01", image)
     assert run(root, tmp_path / "out", "participant", *QUICK) == 0
     log = capsys.readouterr().err
-    assert "serious: sub-01: The qform and sform give different voxel sizes" in log
-    assert "Scans: 1 done (1 with serious flags)" in log
+    assert "quality fail: sub-01: The qform and sform give different voxel sizes" in log
+    assert "Scans: 1 done (quality: 0 ok, 0 check, 1 fail)" in log
 
 
 @pytest.mark.parametrize("text", ["plugin: Foo\n", "plugin: MultiProc\nplugin_args: 3\n"])

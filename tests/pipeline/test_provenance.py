@@ -41,6 +41,7 @@ def made(prediction, anatomy=None, **volumes):
         registration=MEASUREMENTS.registration,
         model_grid=MEASUREMENTS.model_grid,
         image_quality={"snr_brain": 3.0},
+        not_measured={"fber": "the background is blank"},
         quality_flags=(Flag("coarse_voxels", "The voxels are coarse"),),
         anatomy=anatomy,
     )

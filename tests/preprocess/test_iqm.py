@@ -1,10 +1,14 @@
+from itertools import pairwise
+
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from neurofm_bids.geometry import as_matrix
-from neurofm_bids.preprocess.iqm import measure_quality
+from neurofm_bids.preprocess.iqm import METRIC_NAMES, measure_quality
 from neurofm_bids.records.measurement import Registration
+from tests.preprocess.quality import phantom
 
 
 def registration(**changes):
@@ -24,8 +28,23 @@ def brain(*, core=600.0, rim=400.0, zoom=2.0, radius_mm=70.0, noise=20.0):
     return image, nib.Nifti1Image(inside.astype(np.uint8), affine)
 
 
+def ball(radius_mm, zoom=2.0):
+    """The mask of a template: a ball about the origin."""
+    axis = np.arange(-90, 90.1, zoom)
+    inside = sum(g**2 for g in np.meshgrid(axis, axis, axis, indexing="ij")) < radius_mm**2
+    return nib.Nifti1Image(
+        inside.astype(np.uint8), nib.affines.from_matvec(zoom * np.eye(3), (-90, -90, -90))
+    )
+
+
+BALL = ball(70)
+
+
 def measured(image, mask, encode_space="rigid", **changes):
-    return measure_quality(image, image, mask, registration(**changes), encode_space=encode_space)
+    found = measure_quality(
+        image, image, mask, registration(**changes), template_mask=BALL, encode_space=encode_space
+    )
+    return found.metrics, found.flags
 
 
 def raised(image, mask, **changes):
@@ -98,7 +117,18 @@ def test_a_constant_brain_lacks_what_cannot_be_measured():
     image, mask = brain(core=500, rim=500, noise=0)
     metrics, _ = measured(image, mask)
     missing = {name for name, value in metrics.items() if value is None}
-    assert missing == {"snr_brain", "contrast"}
+    assert {
+        "snr_brain",
+        "contrast",
+        "snr_wm",
+        "cnr",
+        "cjv",
+        "wm2max",
+        "bright_rim",
+        "fwhm_mean_mm",
+    } <= missing
+    known = {"core_rim_ratio", "entropy_focus", "efc", "slice_jump", "mask_leak", "voxel_anisotropy"}
+    assert not known & missing
 
 
 def with_forms(qform=None, *, codes=(1, 1)):
@@ -173,3 +203,83 @@ def test_a_voxel_that_outweighs_the_brain_raises_a_flag():
     assert flags(nib.Nifti1Image(data, image.affine), mask) == {}
     data[60, 60, 60] *= 2
     assert flags(nib.Nifti1Image(data, image.affine), mask) == {"extreme_voxels": "serious"}
+
+
+NO_AIR = {"fber", "qi1", "air_ghosting"}
+
+
+def test_metrics_of_a_head_with_known_tissues():
+    found = phantom.quality(phantom.head(noise=20.0))
+    metrics = found.metrics
+    assert set(metrics) == set(METRIC_NAMES)
+    assert metrics["snr_wm"] == pytest.approx(40, rel=0.05)
+    assert metrics["snr_gm"] == pytest.approx(25, rel=0.05)
+    assert metrics["snr_csf"] == pytest.approx(10, rel=0.1)
+    assert metrics["cnr"] == pytest.approx(300 / np.sqrt(400 + 400 + 13.1**2), rel=0.05)
+    assert metrics["cjv"] == pytest.approx(40 / 300, rel=0.1)
+    assert metrics["noise"] == pytest.approx(20 / 800, rel=0.3)
+    assert (metrics["mask_components"], metrics["mask_holes_mm3"]) == (1, 0)
+    assert set(found.not_measured) == {"inu_range", "inu_median"}
+    assert set(found.not_measured.values()) == {"the bias was not corrected"}
+
+
+def test_a_stripped_brain_has_reasons_instead_of_metrics_of_air():
+    stripped = np.where(phantom.distance() < 70, phantom.head(), 0)
+    found = phantom.quality(stripped)
+    assert {*NO_AIR, "face_share", "contour_gradient"} <= set(found.not_measured)
+    assert all(found.not_measured[name].startswith("the background is blank") for name in NO_AIR)
+    assert {name for name, value in found.metrics.items() if value is None} == set(found.not_measured)
+
+
+def noisy(level):
+    return phantom.head(noise=10.0 + 20 * level)
+
+
+def blurred(level):
+    return ndimage.gaussian_filter(phantom.head(), 0.4 * level)
+
+
+def ghosted(level):
+    head = phantom.head()
+    return head + 0.03 * level * np.roll(head, head.shape[1] // 2, 1)
+
+
+def striped(level):
+    place = np.arange(88)[:, None]
+    return phantom.head() + 15 * level * np.cos(2 * np.pi * 0.3 * place)
+
+
+def clipped(level):
+    return np.minimum(phantom.head(), 820 - 20 * level)
+
+
+def darkened(level):
+    head = phantom.head()
+    head[:, :, 44] *= 1 - 0.2 * level
+    return head
+
+
+@pytest.mark.parametrize(
+    ("damage", "metric", "sign"),
+    [
+        (noisy, "snr_wm", -1),
+        (noisy, "snr_gm", -1),
+        (noisy, "cnr", -1),
+        (noisy, "cjv", 1),
+        (noisy, "noise", 1),
+        (noisy, "fber", -1),
+        (noisy, "efc", 1),
+        (blurred, "fwhm_mean_mm", 1),
+        (blurred, "contour_gradient", -1),
+        (ghosted, "air_ghosting", 1),
+        (ghosted, "efc", 1),
+        (striped, "ringing", 1),
+        (striped, "cjv", 1),
+        (clipped, "clipped_share", 1),
+        (darkened, "slice_jump", 1),
+    ],
+)
+def test_metrics_follow_their_artefact(damage, metric, sign):
+    values = [sign * phantom.measured(damage(level))[metric] for level in range(5)]
+    assert all(second >= first - 1e-9 for first, second in pairwise(values)), values
+    assert values[-1] > values[0]

@@ -20,7 +20,8 @@ from neurofm_bids.records.dictionary import centile_columns
 from neurofm_bids.records.flag import Flag
 from tests.samples import prediction, scan_record
 
-FLAGS = (Flag("low_snr", "Look"), Flag("cropped", "Look", "serious"))
+FLAGS = (Flag("low_snr", "Dark"), Flag("cropped", "Cut", "serious", "the top of the head"))
+REASONS = "Cut. Look at the top of the head. Dark."
 RECORD = scan_record(
     session="a",
     predictions={"age": prediction(40.0), "sex": prediction(0.4, "1", interval95=None, of_class="male")},
@@ -61,7 +62,11 @@ def test_cells_of_the_metrics():
 
 
 @pytest.mark.parametrize(
-    ("flags", "cells"), [(FLAGS, (1450123.0, 2, 1, "low_snr;cropped")), ((), (1450123.0, 0, 0, None))]
+    ("flags", "cells"),
+    [
+        (FLAGS, (1450123.0, 2, 1, "low_snr;cropped", "fail", REASONS)),
+        ((), (1450123.0, 0, 0, None, "ok", None)),
+    ],
 )
 def test_cells_of_the_flags(flags, cells):
     assert flag_row(scan_record(flags=flags)) == dict(zip(FLAG_COLUMNS, cells, strict=True))

@@ -60,7 +60,9 @@ def test_every_metric_is_in_the_dictionary():
     data[3:9, 3:9, 3:9] = np.random.default_rng(0).normal(500, 50, (6, 6, 6))
     t1w = nib.Nifti1Image(data, np.diag([10, 10, 10, 1]))
     mask = nib.Nifti1Image((data > 0).astype(np.uint8), t1w.affine)
-    metrics, _ = measure_quality(t1w, t1w, mask, MEASUREMENTS.registration, encode_space="rigid")
+    metrics = measure_quality(
+        t1w, t1w, mask, MEASUREMENTS.registration, template_mask=mask, encode_space="rigid"
+    ).metrics
     described = {name: dictionary.metric(name)["Description"] for name in metrics}
     assert len(described) > 5
     assert [name for name, text in described.items() if "as recorded with the scan" in text] == []

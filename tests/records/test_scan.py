@@ -25,7 +25,8 @@ def test_a_record_survives_its_file(record):
 
 def test_the_sections_of_the_file():
     sections = (
-        "Scan Acquisition Measurements ImageQuality Views Predictions Flags Provenance Anatomy Readouts"
+        "Scan Acquisition Measurements ImageQuality Views Predictions Flags Quality Provenance Anatomy "
+        "Readouts NotMeasured"
     )
     assert list(scan_record().to_dict()) == sections.split()
     assert scan_record().to_dict()["Provenance"]["Model"]["WeightsSHA256"] == "ab" * 32

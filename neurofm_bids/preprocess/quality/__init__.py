@@ -1,0 +1,1 @@
+"""Image quality metrics: what each family of them measures, on arrays; ``preprocess.iqm`` has their table."""
