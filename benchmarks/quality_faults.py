@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
@@ -183,11 +184,13 @@ def table(work: Path) -> None:
             f"| `{fault.metric}` | {_monotonicity(mine, fault)} |"
         )
     print(f"| all | | {total[0]} | {_share(total[1], total[0])} | {_share(total[2], total[0])} | | | | |\n")
+    counts = Counter(row["scan"] for row in rows)
+    print("Recorded:", ", ".join(f"{name} {count}" for name, count in counts.items()), "\n")
     print("| Clean scans | n | ok | check | fail |\n| --- | --- | --- | --- | --- |")
     for group in dict.fromkeys(row["scan"].split("_")[0] for row in as_they_are):
         found = [status(row) for row in as_they_are if row["scan"].startswith(group)]
-        counts = " | ".join(str(found.count(s)) for s in ("ok", "check", "fail"))
-        print(f"| {group} | {len(found)} | {counts} |")
+        by_status = " | ".join(str(found.count(s)) for s in ("ok", "check", "fail"))
+        print(f"| {group} | {len(found)} | {by_status} |")
     for row in as_they_are:
         for flag in raised_flags(row["values"]):
             print(f"{row['scan']}: {flag.severity}: {flag.message}")
@@ -204,9 +207,9 @@ def _monotonicity(rows: list[dict[str, Any]], fault: Fault) -> str:
         mine = [row for row in rows if row["scan"] == name and "values" in row]
         pairs = [(row["strength"], row["values"][fault.metric]) for row in mine]
         pairs = [(strength, value) for strength, value in pairs if value is not None]
-        if len(pairs) >= 5:
+        if len(pairs) >= 5 and len({value for _, value in pairs}) > 1:
             found.append(fault.sign * float(spearmanr(*zip(*pairs, strict=True)).statistic))
-    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "too few"
+    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "too few values"
 
 
 def main(command: str, work: str, *arguments: str) -> None:
