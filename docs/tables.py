@@ -92,6 +92,8 @@ def _row(default: object, option: Option) -> tuple[str, str, str]:
     takes = "{" + ",".join(map(str, option.choices)) + "}" if option.choices else option.metavar
     if option.many:
         takes += " ..."
+    if option.bare:
+        takes = f"[{takes}]"
     names = ", ".join(f"`{flag}`" for flag in option.flags)
     shown = option.show_default(default)
     cell = shown if option.default_text or not shown else f"`{shown}`"
@@ -203,6 +205,7 @@ def _columns() -> str:
             ("Columns of `_centiles.tsv` of the group, one set for each volume", of_group),
             ("Values of `centile_notes`", {name: {"Description": text} for name, text in notes.items()}),
             ("Image quality metrics", entries["quality"]),
+            ("Columns of `desc-<model>Attribution_regions.tsv` of a scan", entries["attribution"]),
             ("Acquisition parameters in `_covariates.tsv`", entries["acquisition"]),
             ("Columns of `_statistics.tsv`", statistics),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.bids.entities import scan_stem
-from neurofm_bids.config import Processing
+from neurofm_bids.config import ALL_TARGETS, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Identity
-from neurofm_bids.result import Result, SegmentedBrain
+from neurofm_bids.result import AttributedBrain, Result, SegmentedBrain
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
@@ -213,6 +213,55 @@ class NeuroFM:
         )
         made = run_in_memory(self._task(image, processing), ["segmentation"])
         return SegmentedBrain(made["segmentation"], made["anatomy"])
+
+    def attribute(
+        self,
+        image: Source,
+        targets: Sequence[str] = (ALL_TARGETS,),
+        *,
+        views: int | None = None,
+        skull_strip: str = Processing.skull_strip,
+        bias_correction: str = Processing.bias_correction,
+        encode_space: str = Processing.encode_space,
+        template: str = Processing.template,
+        no_anatomy: bool = Processing.no_anatomy,
+        anatomy_phases: int = Processing.anatomy_phases,
+    ) -> AttributedBrain:
+        """Map what the places of one brain contribute to targets of the model.
+
+        Parameters
+        ----------
+        image
+            Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
+        targets
+            Names of targets; all of the model by default. Numbers that are linear in the features can be
+            attributed with :func:`neurofm_bids.explain.integrated_gradients.attribute`.
+        views
+            Number of passes; by default that of the model.
+        skull_strip, bias_correction, encode_space, template, no_anatomy, anatomy_phases
+            As the options of the command line. Without anatomy there are no shares of regions.
+
+        Raises
+        ------
+        neurofm_bids.errors.NeuroFMError
+            The model has no such target, or the image cannot be used; the message says why and what to do.
+        """
+        from neurofm_bids.explain.readout import target_readouts
+        from neurofm_bids.pipeline.in_memory import run_in_memory
+
+        processing = replace(
+            self._processing,
+            attribution=tuple(readout.name for readout in target_readouts(self.spec, targets)),
+            views=self._views(views),
+            skull_strip=skull_strip,
+            bias_correction=bias_correction,
+            encode_space=encode_space,
+            template=template,
+            no_anatomy=no_anatomy,
+            anatomy_phases=anatomy_phases,
+        )
+        made = run_in_memory(self._task(image, processing), ["attribution_maps"])
+        return AttributedBrain(made["attribution_maps"], made["attributions"])
 
     def _task(self, image: Source, processing: Processing) -> Task:
         from neurofm_bids.bids.discovery import scan_at

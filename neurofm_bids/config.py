@@ -10,10 +10,11 @@ from typing import Any
 
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import memory_gb, option, options_of, whole_number
-from neurofm_bids.resources import available_cpus, available_memory_gb
+from neurofm_bids.option import option, options_of, whole_number
+from neurofm_bids.resource_options import Resources
 
 __all__ = [
+    "ALL_TARGETS",
     "ANATOMY_PHASES",
     "GROUPS",
     "LEVELS",
@@ -30,7 +31,7 @@ __all__ = [
     "Selection",
 ]
 
-TEMPLATE = "MNI152NLin2009cAsym"
+TEMPLATE, ALL_TARGETS = "MNI152NLin2009cAsym", "all"
 ANATOMY_PHASES = (1, 2, 8)  # numbers of lattices that a segmentation can read
 MAX_VIEWS, N_PHASES = 64, 8  # a lattice of every second voxel has eight places
 LEVELS = ("participant", "group")  # in the order in which they run
@@ -38,8 +39,8 @@ PRECISIONS = ("float32", "bfloat16")  # of the network
 
 _QUERIES, _PREPROCESSING = "Options for filtering BIDS queries", "Options for preprocessing"
 _MODEL, _ANATOMY = "Options for the model", "Options for the segmentation"
-_OUTPUTS = "Options for outputs"
-_PERFORMANCE, _OTHER = "Options to handle performance", "Other options"
+_ATTRIBUTION, _OUTPUTS = "Options for attribution", "Options for outputs"
+_OTHER = "Other options"
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,7 @@ class Selection:
         help='JSON file such as {"t1w": {"acquisition": "mprage"}}; "*" matches any value, null its absence',
     )
     skip_bids_validation: bool = option(
-        "--skip-bids-validation",
-        default=False,
-        help="do not check dataset_description.json",
+        "--skip-bids-validation", default=False, help="do not check dataset_description.json"
     )
 
 
@@ -149,7 +148,6 @@ class Processing:
         default_text="1 on a CPU, 8 on a GPU",
         help="number of passes computed together",
     )
-
     no_anatomy: bool = option(
         "--no-anatomy",
         default=False,
@@ -164,6 +162,16 @@ class Processing:
         choices=ANATOMY_PHASES,
         changes_results=True,
         help="number of 2 mm lattices of the 1 mm model grid that the segmentation reads; 8 read every voxel",
+    )
+    attribution: tuple[str, ...] = option(
+        "--attribution",
+        default=(),
+        section=_ATTRIBUTION,
+        many=True,
+        bare=(ALL_TARGETS,),
+        metavar="TARGET",
+        help="map what each place of the brain contributes to these targets of the model, such as age; "
+        "without names, to all targets",
     )
 
     def __post_init__(self) -> None:
@@ -196,62 +204,12 @@ class Outputs:
     )
     force: bool = option("--force", default=False, help="reprocess scans that are up to date")
     reports_only: bool = option(
-        "--reports-only",
-        default=False,
-        help="only regenerate the reports, from existing outputs",
+        "--reports-only", default=False, help="only regenerate the reports, from existing outputs"
     )
     include_failed: bool = option(
         "--include-failed",
         default=False,
         help="at the group level, also compute statistics from scans whose quality is judged as fail",
-    )
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Processors and memory of the run."""
-
-    nprocs: int = option(
-        "--nprocs",
-        "--n-cpus",
-        "--nthreads",
-        default=1,
-        section=_PERFORMANCE,
-        convert=whole_number(),
-        metavar="N",
-        default_text="all that the CPU affinity, control group and SLURM job allow",
-        detect=available_cpus,
-        help="number of processors to use",
-    )
-    omp_nthreads: int = option(
-        "--omp-nthreads",
-        default=1,
-        convert=whole_number(),
-        metavar="N",
-        help="number of threads per brain extraction",
-    )
-    memory_gb: float = option(
-        "--mem",
-        "--mem-mb",
-        default=4.0,
-        convert=memory_gb,
-        metavar="SIZE",
-        default_text="90% of what is available",
-        detect=available_memory_gb,
-        unit="GB",
-        help="memory to use, such as 8GB, 500MB at least; a number without unit is in MB",
-    )
-    resource_monitor: bool = option(
-        "--resource-monitor",
-        default=False,
-        help="record processor and memory use every second in logs/<run>/resources.tsv",
-    )
-    use_plugin: Path | None = option(
-        "--use-plugin",
-        default=None,
-        convert=Path,
-        metavar="FILE",
-        help="nipype plugin configuration file (YAML)",
     )
 
 

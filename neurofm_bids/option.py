@@ -39,6 +39,8 @@ class Option:
         Returns the default, where it depends on the machine or the environment.
     many
         Takes several labels.
+    bare
+        The labels that are meant if none follow; by default one at least must.
     counts
         A switch whose repetitions are counted.
     unit
@@ -58,6 +60,7 @@ class Option:
     default_text: str = ""
     detect: Callable[[], Any] | None = None
     many: bool = False
+    bare: tuple[str, ...] = ()
     counts: bool = False
     unit: str = ""
     changes_results: bool = False

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from neurofm_bids.records.anatomy import Anatomy
+    from neurofm_bids.records.attribution import Attribution
     from neurofm_bids.records.centile import Centile
     from neurofm_bids.records.flag import Flag
     from neurofm_bids.records.judgement import Judgement
     from neurofm_bids.records.prediction import Prediction
     from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["Result", "SegmentedBrain", "volume_centiles"]
+__all__ = ["AttributedBrain", "Result", "SegmentedBrain", "volume_centiles"]
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,24 @@ class SegmentedBrain:
 
     labels: nib.Nifti1Image = field(repr=False)
     anatomy: Anatomy
+
+
+@dataclass(frozen=True)
+class AttributedBrain:
+    """What the places of one brain contribute to targets of the model.
+
+    Parameters
+    ----------
+    maps
+        Units per ml on the grid of the image, float32, (x, y, z, targets).
+    attributions
+        What each map is of, in their order, by target.
+    """
+
+    maps: nib.Nifti1Image = field(repr=False)
+    attributions: Mapping[str, Attribution]
+
+    def map(self, target: str) -> nib.Nifti1Image:
+        """Return the map of one target, (x, y, z)."""
+        volume = list(self.attributions).index(target)
+        return nib.Nifti1Image(np.asarray(self.maps.dataobj[..., volume]), self.maps.affine)

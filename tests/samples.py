@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.output import ANATOMY
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import (
@@ -95,7 +96,7 @@ def write_scan(out, stem, *, seed=0, **changes):
     record = replace(record, **changes)
     names = Derivatives(out, record.provenance.model.label)
     names.folder(record.scan).mkdir(parents=True, exist_ok=True)
-    for path in names.required(record.scan, images=False, anatomy=record.anatomy is not None):
+    for path in names.required(record.scan, {ANATOMY} if record.anatomy else ()):
         path.write_text("not read here")
     features = np.random.default_rng(seed).normal(size=12).astype(np.float32)
     values = record.to_dict()

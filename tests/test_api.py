@@ -52,6 +52,12 @@ def test_no_views_are_refused_and_not_taken_for_the_default(model):
         next(model.encode([BRAIN], views=0))
 
 
+def test_a_target_that_does_not_exist_is_refused_before_the_image_is_read(model):
+    with pytest.raises(NeuroFMError, match="open-s has no target height to attribute") as error:
+        model.attribute("nowhere.nii", ["height"])
+    assert error.value.code is Exit.USAGE
+
+
 def test_encode_is_lazy(model):
     def endless():
         while True:

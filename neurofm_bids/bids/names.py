@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION, IMAGES, Output
 from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import NeuroFMError, os_error
 from neurofm_bids.storage.atomic import remove_leftovers
@@ -26,7 +28,6 @@ __all__ = [
     "SCAN_OUTPUTS",
     "Derivatives",
     "Named",
-    "Output",
     "descriptions",
     "ignored",
     "image_sidecar",
@@ -44,46 +45,15 @@ class Named(Protocol):
     def stem(self) -> str: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class Output:
-    """One file per scan.
-
-    Parameters
-    ----------
-    ending
-        What follows the stem; ``{label}`` is the model's, ``{template}`` the template's.
-    is_bids
-        BIDS has a rule for this name; others are listed in ``.bidsignore``.
-    is_image
-        Written with ``--output-images`` only.
-    is_anatomy
-        Not written with ``--no-anatomy``.
-    is_joined
-        Made with the reports, also from the tables of the dataset; a scan counts as finished without it.
-    is_figure
-        Lies in ``figures/``, for the report; a scan counts as finished without it.
-    desc
-        What the ``desc-`` entity of the name stands for.
-    """
-
-    ending: str
-    is_bids: bool = True
-    is_image: bool = False
-    is_anatomy: bool = False
-    is_figure: bool = False
-    is_joined: bool = False
-    desc: str = ""
-
-
 # The sidecar is written last: it marks the scan as finished.
 SCAN_OUTPUTS = {
     "mask": Output("desc-brain_mask.nii.gz", desc="Brain mask; for T1w images, the brain on the model grid"),
     "preproc": Output(
         "desc-preproc_T1w.nii.gz",
-        is_image=True,
+        parts=(IMAGES,),
         desc="Bias-corrected T1w on its own grid; the offset of the intensities is removed",
     ),
-    "model_grid": Output("space-{label}_desc-brain_T1w.nii.gz", is_image=True),
+    "model_grid": Output("space-{label}_desc-brain_T1w.nii.gz", parts=(IMAGES,)),
     "affine": Output("from-T1w_to-{template}_mode-image_xfm.txt", is_bids=False),
     "rigid": Output(
         "from-T1w_to-{template}_mode-image_desc-rigid_xfm.txt",
@@ -92,14 +62,26 @@ SCAN_OUTPUTS = {
     ),
     "segmentation": Output(
         "desc-anatomy_dseg.nii.gz",
-        is_anatomy=True,
+        parts=(ANATOMY,),
         desc="Segmentation of the brain (codes of FreeSurfer), and the volumes of its regions",
     ),
-    "morphometry": Output("desc-anatomy_morphometry.tsv", is_bids=False, is_anatomy=True),
+    "morphometry": Output("desc-anatomy_morphometry.tsv", is_bids=False, parts=(ANATOMY,)),
+    "attribution": Output(
+        "desc-{label}_attribution.nii.gz",
+        is_bids=False,
+        parts=(ATTRIBUTION,),
+    ),
+    "attribution_regions": Output(
+        "desc-{label}Attribution_regions.tsv",
+        is_bids=False,
+        parts=(ATTRIBUTION, ANATOMY),
+        desc="Shares of regions of the brain in the attributions of the model {model}",
+    ),
     "mask_figure": Output("desc-mask_T1w.svg", is_figure=True),
     "registration_figure": Output("desc-registration_T1w.svg", is_figure=True),
     "grid_figure": Output("desc-grid_T1w.svg", is_figure=True),
-    "anatomy_figure": Output("desc-anatomy_T1w.svg", is_figure=True),
+    "anatomy_figure": Output("desc-anatomy_T1w.svg", parts=(ANATOMY,), is_figure=True),
+    "attribution_figure": Output("desc-attribution_T1w.svg", parts=(ATTRIBUTION,), is_figure=True),
     "predictions": Output(
         "desc-{label}_predictions.json",
         is_bids=False,
@@ -120,6 +102,7 @@ GROUP_OUTPUTS = {
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
     "phenotype": "phenotype/neurofm.tsv",
+    "attribution": "group_space-{template}_desc-{label}_attribution.nii.gz",
     "report": "group_desc-{label}.html",
 }
 
@@ -209,15 +192,37 @@ class Derivatives:
         paths = {name.removesuffix("_figure"): self.path(scan, name) for name in names}
         return {name: path for name, path in paths.items() if path.is_file()}
 
-    def required(self, scan: Named, *, images: bool, anatomy: bool) -> list[Path]:
-        """Return the files without which a scan does not count as finished."""
+    def required(self, scan: Named, parts: Collection[str] = ()) -> list[Path]:
+        """Return the files without which a scan does not count as finished.
+
+        Parameters
+        ----------
+        parts
+            Optional parts of the outputs.
+        """
         return [
             self.path(scan, name)
             for name, output in SCAN_OUTPUTS.items()
-            if not (output.is_figure or output.is_joined)
-            and (images or not output.is_image)
-            and (anatomy or not output.is_anatomy)
+            if not (output.is_figure or output.is_joined) and {*output.parts} <= {*parts}
         ]
+
+    def remove_others(self, scan: Named, written: Collection[str]) -> None:
+        """Remove the optional outputs and figures of an earlier run, all but some.
+
+        Outputs that are shared with another model stay if it has outputs of the scan.
+
+        Parameters
+        ----------
+        written
+            Names in :data:`SCAN_OUTPUTS`.
+        """
+        is_shared = self.has_other_models(scan)
+        for name, output in SCAN_OUTPUTS.items():
+            may_stay = name in written or not (output.parts or output.is_figure)
+            if may_stay or (is_shared and "{label}" not in output.ending):
+                continue
+            self.path(scan, name).unlink(missing_ok=True)
+            image_sidecar(self.path(scan, name)).unlink(missing_ok=True)
 
     def has_other_models(self, scan: Named) -> bool:
         """Return whether another model has outputs of the scan: they share all names without its label."""
@@ -230,7 +235,7 @@ class Derivatives:
 
     def group(self, name: str) -> Path:
         """Return one of :data:`GROUP_OUTPUTS`."""
-        return self.out_dir / GROUP_OUTPUTS[name].format(label=self.label)
+        return self.out_dir / GROUP_OUTPUTS[name].format(label=self.label, template=self.template)
 
     def check(self) -> None:
         """Raise if the output folder that :mod:`neurofm_bids.bids.dataset` prepared does not exist any more.

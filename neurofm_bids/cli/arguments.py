@@ -104,11 +104,20 @@ def _about(name: str, default: Any, option: Option) -> dict[str, Any]:
         return about | {"action": "count"}
     if option.many:
         about["nargs"] = "+"
+    if option.bare:
+        about |= {"nargs": "*", "action": _Labels, "const": list(option.bare)}
     return about | {
         "type": _converter(option.convert),
         "metavar": option.metavar or None,
         "choices": option.choices or None,
     }
+
+
+class _Labels(argparse.Action):
+    """Stores labels, or what is meant where none are given."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, values or self.const)
 
 
 def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -88,7 +88,7 @@ def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featu
         if not isinstance(sidecar, dict) or sidecar.get("NeuroFM") != values["Provenance"]:
             raise NeuroFMError("features and predictions come from different runs")
         template = str(record.provenance.parameters.get("template", out.template))
-        required = replace(out, template=template).required(stored, images=False, anatomy=False)
+        required = replace(out, template=template).required(stored)
         others = set(required) - set(paths.values())
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error

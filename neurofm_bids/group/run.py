@@ -12,10 +12,11 @@ from urllib.parse import quote
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
-from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives
+from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives, image_sidecar
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Centiles, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
 from neurofm_bids.group.statistics import compute
@@ -192,23 +193,24 @@ def _write(
     out: Derivatives, cohort: Cohort, statistics: Statistics, tables: Mapping[str, Table], command: str
 ) -> GroupResult:
     remove_leftovers(out.group(name) for name in GROUP_OUTPUTS)
+    _remove_absent(out, tables)
     paths: list[Path] = []
     for name, table in tables.items():
         path = out.group(name)
         write_text(path, table.text())
         write_json(path.with_suffix(".json"), table.sidecar())
         paths += [path, path.with_suffix(".json")]
+    paths += write_mean_maps(out, cohort)
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
-    _remove_absent(out, tables)
     page = render_group_report(cohort, statistics, _links(out, cohort), command, written)
     write_text(out.group("report"), page)
     return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
 
 
 def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:
-    """Remove tables of an earlier run that this cohort does not have."""
+    """Remove tables and maps of an earlier run that this cohort does not have."""
     for name in GROUP_OUTPUTS.keys() - {*tables, "report"}:
-        for path in (out.group(name), out.group(name).with_suffix(".json")):
+        for path in (out.group(name), image_sidecar(out.group(name))):
             path.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from nibabel.affines import from_matvec
 from numpy.typing import NDArray
 
 from neurofm_bids.config import MAX_VIEWS
@@ -15,7 +16,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import PHASES
 from neurofm_bids.preprocess.model_grid import grid_values
 
-__all__ = ["LATTICE_SIZE", "Volume", "lattices", "read_volume"]
+__all__ = ["LATTICE_SIZE", "Volume", "lattices", "read_volume", "view_transform"]
 
 LATTICE_SIZE = 128
 _SHAPE = (2 * LATTICE_SIZE,) * 3
@@ -152,16 +153,36 @@ def lattices(volume: Volume, views: int) -> tuple[NDArray[np.float32], tuple[int
 def _jittered(volume: Volume, count: int) -> Iterator[NDArray[np.float32]]:
     """Yield turned and shifted lattices of the box widened by 8 voxels."""
     from scipy.ndimage import affine_transform
-    from scipy.spatial.transform import Rotation
 
     shape = tuple(n // 2 for n in volume.spline.shape)
-    middle = (np.array(volume.spline.shape) - 1) / 2
     for number in range(count):
-        rng = np.random.default_rng(number)
-        angles = rng.uniform(-_JITTER_DEGREES, _JITTER_DEGREES, 3)
-        shift = rng.uniform(-_JITTER_MM, _JITTER_MM, 3)
-        turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-        offset = middle - turn @ middle + shift
+        matrix, offset = _jitter(volume, number)
         yield affine_transform(
-            volume.spline, 2 * turn, offset, shape, order=3, cval=volume.background, prefilter=False
+            volume.spline, matrix, offset, shape, order=3, cval=volume.background, prefilter=False
         )
+
+
+def _jitter(volume: Volume, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return matrix and offset from voxels of a jittered lattice to those of the box widened by 8 voxels."""
+    from scipy.spatial.transform import Rotation
+
+    middle = (np.array(volume.box.shape) + 2 * _MARGIN - 1) / 2
+    rng = np.random.default_rng(number)
+    angles = rng.uniform(-_JITTER_DEGREES, _JITTER_DEGREES, 3)
+    shift = rng.uniform(-_JITTER_MM, _JITTER_MM, 3)
+    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    return 2 * turn, middle - turn @ middle + shift
+
+
+def view_transform(volume: Volume, view: int) -> NDArray[np.float64]:
+    """Return the 4x4 matrix from voxels of the lattice of 128^3 that a view reads to those of the volume.
+
+    >>> cube = Volume(np.zeros((4, 4, 4), np.float32), (0, 0, 0), 0.0, 0.0, 1.0)
+    >>> view_transform(cube, 1)[0].tolist()
+    [2.0, 0.0, 0.0, 1.0]
+    """
+    if view < len(PHASES):
+        return np.asarray(from_matvec(2 * np.eye(3), PHASES[view]))
+    matrix, offset = _jitter(volume, view - len(PHASES))
+    corner = np.array(volume.start) - _MARGIN  # of the widened box in the volume
+    return np.asarray(from_matvec(matrix, offset + corner - matrix @ (corner // 2)))

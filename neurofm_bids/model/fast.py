@@ -234,9 +234,13 @@ class FastNetwork(nn.Module):
             Value of each lattice outside of the box, shape (N,).
         """
         with torch.inference_mode(not self.differentiable):
-            *_, features = self.maps(box, start, background)
-            outputs: Outputs = self.tail.forward_features(features.values.float().movedim(-1, 1))
-            return outputs
+            return self.traced(box, start, background)
+
+    def traced(self, box: Tensor, start: Sequence[int], background: Tensor) -> Outputs:
+        """Return what :meth:`forward` does, with gradients with respect to the box in any network."""
+        *_, features = self.maps(box, start, background)
+        outputs: Outputs = self.tail.forward_features(features.values.float().movedim(-1, 1))
+        return outputs
 
     def maps(self, box: Tensor, start: Sequence[int], background: Tensor) -> Iterator[Map]:
         """Yield the map after each block; parameters as for :meth:`forward`."""

@@ -10,8 +10,11 @@ from typing import Any
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.explain.readout import target_readouts
+from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.scan import Provenance, ScanRecord
 from neurofm_bids.storage.text import read_json
@@ -75,8 +78,10 @@ def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
         return Reason(Cause.WEIGHTS, "segmented with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
-    images, anatomy = config.outputs.output_images, not processing.no_anatomy
-    if not all(path.stat().st_size for path in out.required(scan, images=images, anatomy=anatomy)):
+    wanted = [one.name for one in target_readouts(model_spec(processing.model), processing.attribution)]
+    if absent := [name for name in wanted if name not in record.attributions]:
+        return Reason(Cause.SETTINGS, f"made without the attribution of {', '.join(absent)}")
+    if not all(path.stat().st_size for path in out.required(scan, parts_of(config))):
         return Reason(Cause.DAMAGED, "an output is empty")
     return _other_image(made, scan)
 

@@ -10,7 +10,8 @@ from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError, with_fix
-from neurofm_bids.model.registry import ModelSpec
+from neurofm_bids.explain.readout import target_readouts
+from neurofm_bids.model.registry import ModelSpec, model_spec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import read_reference
@@ -129,8 +130,10 @@ def make_job(config: Config) -> Job:
     Raises
     ------
     NeuroFMError
-        There is no such model, or no weights, or the reference cannot be used with them.
+        There is no such model, or no weights, or the model has no such target to attribute, or the reference
+        cannot be used with them.
     """
+    target_readouts(model_spec(config.processing.model), config.processing.attribution)
     spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
     out = Derivatives(config.out_dir, spec.label, config.processing.template)
     return Job(config, out, spec, weights_sha256, reference=_reference(config, weights_sha256))

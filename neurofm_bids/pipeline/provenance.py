@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.network_quality import network_quality
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.flag import Flag, disagreement_flag, range_flag, suffix_flag
 from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import Measurements, Standardisation
@@ -58,6 +60,7 @@ def make_record(
     not_measured: dict[str, str],
     quality_flags: tuple[Flag, ...],
     anatomy: Anatomy | None,
+    attributions: Mapping[str, Attribution],
     **measured: Any,
 ) -> ScanRecord:
     """Return the record of an encoded scan.
@@ -68,7 +71,7 @@ def make_record(
         What the network gave.
     pipeline_version
         See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
-    input, image_quality, not_measured, quality_flags, anatomy, **measured
+    input, image_quality, not_measured, quality_flags, anatomy, attributions, **measured
         What the steps before it gave; ``measured`` are fields of :class:`Measurements`.
     """
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
@@ -96,6 +99,7 @@ def make_record(
         quality=judge(found),
         provenance=_provenance(task, input, pipeline_version),
         anatomy=anatomy,
+        attributions=attributions,
     )
 
 

@@ -6,11 +6,13 @@ new output of a step, is declared in :data:`STEPS` and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, optional, record
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, ModelGrid, Registration
 from neurofm_bids.records.scan import Input, ScanRecord
@@ -96,6 +98,16 @@ def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dic
     return {"segmentation": labels, "anatomy": measure(found, model)}
 
 
+def _attribute(
+    task: Task, t1w: Any, registration: Registration, grid: Any, segmentation: Any
+) -> dict[str, Any]:
+    from neurofm_bids.pipeline.attribution import attribute_scan
+
+    with torch_threads(1):  # as the encoder
+        maps, attributions = attribute_scan(task, t1w, registration, grid, segmentation)
+    return {"attribution_maps": maps, "attributions": attributions}
+
+
 def _draw_figures(
     task: Task,
     t1w: Any,
@@ -104,10 +116,13 @@ def _draw_figures(
     registration: Registration,
     grid: Any,
     segmentation: Any,
+    attribution_maps: Any,
+    attributions: Mapping[str, Attribution],
 ) -> dict[str, Any]:
     import numpy as np
 
     from neurofm_bids.preprocess.registration import load_template
+    from neurofm_bids.report.attribution import attribution_figure
     from neurofm_bids.report.figures import (
         anatomy_figure,
         grid_figure,
@@ -123,6 +138,9 @@ def _draw_figures(
         ),
         "grid_figure": grid_figure(grid),
         "anatomy_figure": "" if segmentation is None else anatomy_figure(corrected, segmentation),
+        "attribution_figure": ""
+        if attribution_maps is None
+        else attribution_figure(corrected, mask, attribution_maps, tuple(attributions.values())),
     }
 
 
@@ -198,16 +216,37 @@ STEPS = (
         gpu=True,
     ),
     Step(
+        "attribution",
+        _attribute,
+        inputs=("t1w", "registration", "grid", "segmentation"),
+        outputs={
+            "attribution_maps": optional(IMAGE),
+            "attributions": record(dict[str, Attribution]),
+        },
+        memory=Memory(0.9, 0.045),
+        gpu=True,
+    ),
+    Step(
         "figures",
         _draw_figures,
-        inputs=("t1w", "mask", "corrected", "registration", "grid", "segmentation"),
+        inputs=(
+            "t1w",
+            "mask",
+            "corrected",
+            "registration",
+            "grid",
+            "segmentation",
+            "attribution_maps",
+            "attributions",
+        ),
         outputs={
             "mask_figure": TEXT,
             "registration_figure": TEXT,
             "grid_figure": TEXT,
             "anatomy_figure": TEXT,
+            "attribution_figure": TEXT,
         },
-        memory=Memory(1.0, 0.005),
+        memory=Memory(0.9, 0.030),
     ),
     Step(
         "encode",
@@ -223,6 +262,7 @@ STEPS = (
             "not_measured",
             "quality_flags",
             "anatomy",
+            "attributions",
         ),
         outputs={"features": VECTOR, "record": record(ScanRecord)},
         memory=Memory(1.0, 0.005),
@@ -241,10 +281,12 @@ STEPS = (
             "registration_figure",
             "grid_figure",
             "anatomy_figure",
+            "attribution_figure",
             "segmentation",
+            "attribution_maps",
         ),
         outputs={"sidecar": TEXT},
-        memory=Memory(1.0, 0.005),
+        memory=Memory(0.7, 0.050),
     ),
 )
 

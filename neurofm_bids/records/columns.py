@@ -14,6 +14,7 @@ __all__ = [
     "AGE",
     "AGE_GAP",
     "AGE_REMARKS",
+    "ATTRIBUTION_COLUMNS",
     "CENTILE_COLUMNS",
     "CENTILE_NOTES",
     "FLAG_COLUMNS",
@@ -58,6 +59,7 @@ CENTILE_COLUMNS = (
     CENTILE_NOTES,
 )
 _CENTILE_PARTS = ("z", "centile", "centile_lower95", "centile_upper95")
+ATTRIBUTION_COLUMNS = ("target", "region", "share", "sum", "per_ml", "units")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Entry",
     "acquisition",
     "asymmetry_column",
+    "attribution",
     "centile_columns",
     "column",
     "confidence_column",
@@ -164,6 +165,15 @@ def region_title(name: str) -> str:
     """
     words = _safe(name).replace("_", " ")
     return "CSF" if words == "csf" else words[:1].upper() + words[1:]
+
+
+def attribution(name: str) -> Entry:
+    """Return the entry of a column of the table of attributions by region.
+
+    >>> attribution("share")["Units"]
+    '1'
+    """
+    return dict(_dictionary()["attribution"][name])
 
 
 def prediction_column(name: str, units: str, of_class: str | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.anatomy import Anatomy
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.measurement import Measurements
@@ -130,6 +131,8 @@ class ScanRecord:
         Scores of linear readouts by name.
     not_measured
         Why an image quality metric is None, by name.
+    attributions
+        By name of the target; empty without attribution.
     """
 
     scan: Identity
@@ -144,6 +147,7 @@ class ScanRecord:
     anatomy: Anatomy | None = None
     readouts: Mapping[str, float] = field(default_factory=dict)
     not_measured: Mapping[str, str] = field(default_factory=dict)
+    attributions: Mapping[str, Attribution] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values, as in its JSON file: seven significant digits."""

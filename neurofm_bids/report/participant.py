@@ -39,6 +39,12 @@ _CAPTIONS = {
         "The regions whose volumes are reported, in the colours of FreeSurfer, on the image. "
         "Borders should follow cortex, ventricles and deep structures; left and right have the same colours.",
     ),
+    "attribution": (
+        "Attribution",
+        "What each place of the brain contributes to the predictions: orange raises, blue lowers them, "
+        "relative to the same brain without its structures (smoothed within its outline). The map shows what "
+        "the network reads, not a cause or a disease.",
+    ),
     "grid": (
         "What the network reads",
         "Left: the model grid, 256^3 voxels of 1 mm. Right: every second voxel, the lattice of one pass.",

@@ -42,13 +42,15 @@ _SHORTEST = 12  # contours of fewer points are specks
 class Tile:
     """One slice: pixels of 1 mm, the top row first, and contours as (colour, points in pixels).
 
-    Pixels are grey, (h, w), or RGB, (h, w, 3).
+    Pixels are grey, (h, w), or RGB, (h, w, 3). ``notes`` are further texts, each
+    with x and y of its left end in pixels.
     """
 
     pixels: NDArray[np.uint8]
     contours: tuple[tuple[str, NDArray[np.float64]], ...]
     label: str
     ends: str
+    notes: tuple[tuple[str, int, int], ...] = ()
 
 
 def intensity_window(image: nib.Nifti1Image, brain: NDArray[np.bool_]) -> tuple[float, float]:
@@ -172,6 +174,7 @@ def svg_of(rows: Sequence[Sequence[Tile]], title: str) -> str:
             canvas[y : y + h, x : x + w] = tile.pixels
             paths += [_path(colour, line, x, y) for colour, line in tile.contours]
             texts += _texts(tile, column * (width + _GAP), top, width, height)
+            texts += [f'<text x="{x + left}" y="{y + down}">{text}</text>' for text, left, down in tile.notes]
         top += height + _GAP
     picture = f'<image width="{full[1]}" height="{full[0]}" href="data:image/jpeg;base64,{_jpeg(canvas)}"/>'
     return (

@@ -36,10 +36,12 @@ def test_own_dataset_is_accepted(tmp_path):
     assert model_spec("open-s").notice in (out / "README.md").read_text()
     ignored = (out / ".bidsignore").read_text().split()
     assert ignored == [
+        "*_attribution.*",
         "*_centiles.*",
         "*_features.*",
         "*_morphometry.*",
         "*_predictions.*",
+        "*_regions.*",
         "*_xfm.*",
         "*.html",
         "figures",
@@ -54,6 +56,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "desc-preproc",
         "desc-rigid",
         "desc-anatomy",
+        "desc-openSAttribution",
         "desc-openS",
     ]
 

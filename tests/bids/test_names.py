@@ -6,6 +6,7 @@ import pytest
 
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives, image_sidecar
+from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION, IMAGES
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import write_text
@@ -37,6 +38,9 @@ def test_every_name():
         "rigid": anat / f"{transform}_desc-rigid_xfm.txt",
         "segmentation": anat / f"{stem}_desc-anatomy_dseg.nii.gz",
         "morphometry": anat / f"{stem}_desc-anatomy_morphometry.tsv",
+        "attribution": anat / f"{stem}_desc-openS_attribution.nii.gz",
+        "attribution_regions": anat / f"{stem}_desc-openSAttribution_regions.tsv",
+        "attribution_figure": Path("/out/sub-01/figures") / f"{stem}_desc-attribution_T1w.svg",
         "anatomy_figure": Path("/out/sub-01/figures") / f"{stem}_desc-anatomy_T1w.svg",
         "mask_figure": Path("/out/sub-01/figures") / f"{stem}_desc-mask_T1w.svg",
         "registration_figure": Path("/out/sub-01/figures") / f"{stem}_desc-registration_T1w.svg",
@@ -80,7 +84,7 @@ def test_vanished_output_folder_is_noticed(tmp_path):
 
 def test_images_are_required_only_where_they_are_written():
     out = Derivatives(Path("/out"), "openS")
-    few, many = (out.required(scan(), images=images, anatomy=True) for images in (False, True))
+    few, many = (out.required(scan(), parts) for parts in ((ANATOMY,), (ANATOMY, IMAGES)))
     assert {path.name.split("_", 2)[2] for path in set(many) - set(few)} == {
         "desc-preproc_T1w.nii.gz",
         "space-openS_desc-brain_T1w.nii.gz",
@@ -100,6 +104,20 @@ def test_labels_never_lead_out_of_the_folder(subject):
 
 def test_outputs_of_the_segmentation_are_required_only_where_they_are_written():
     out = Derivatives(Path("/out"), "openS")
-    few, many = (out.required(scan(), images=True, anatomy=anatomy) for anatomy in (False, True))
+    few, many = (out.required(scan(), parts) for parts in ((IMAGES,), (IMAGES, ANATOMY)))
     endings = {path.name.rsplit("desc-", 1)[1] for path in set(many) - set(few)}
     assert endings == {"anatomy_dseg.nii.gz", "anatomy_morphometry.tsv"}
+
+
+def test_an_output_of_two_parts_is_required_where_both_are_made():
+    out = Derivatives(Path("/out"), "openS")
+    names = {parts: {path.name for path in out.required(scan(), parts)} for parts in PARTS}
+    maps, table = (out.path(scan(), name).name for name in ("attribution", "attribution_regions"))
+    assert [(maps in names[parts], table in names[parts]) for parts in PARTS] == [
+        (False, False),
+        (True, False),
+        (True, True),
+    ]
+
+
+PARTS = ((ANATOMY,), (ATTRIBUTION,), (ANATOMY, ATTRIBUTION))

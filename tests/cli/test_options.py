@@ -166,6 +166,8 @@ REACHED = [
         "reference_participants",
         ("01", "group=x"),
     ),
+    (["--attribution"], "attribution", ("all",)),
+    (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
 ]
 
 

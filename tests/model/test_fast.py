@@ -33,7 +33,10 @@ def close(found, expected):
 def random_network(variant, seed=0):
     """Return a network of which every statistic matters and the background is far from zero."""
     torch.manual_seed(seed)
-    network = NeuroFMNet(ARCHITECTURES[variant])
+    return with_random_statistics(NeuroFMNet(ARCHITECTURES[variant]))
+
+
+def with_random_statistics(network):
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm3d | torch.nn.BatchNorm1d):
             layer.running_mean.normal_(0, 0.3)

@@ -8,6 +8,7 @@ import pytest
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.output import ANATOMY
 from neurofm_bids.config import Config, Outputs, Processing
 from neurofm_bids.participant.freshness import Cause, why_process
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -25,7 +26,7 @@ def finished(bids_dataset):
     config = Config(root, root.parent / "out")
     (scan,) = find_scans(config).scans
     out = Derivatives(config.out_dir, "openS")
-    for path in out.required(scan, images=False, anatomy=True):
+    for path in out.required(scan, {ANATOMY}):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     status, made = scan.path.stat(), scan_record().provenance
@@ -91,6 +92,11 @@ def test_another_version_of_the_pipeline_does(finished):
         ),
         ({"processing": Processing(device="cpu", batch_size=4)}, None, ""),
         ({"outputs": Outputs(output_images=True)}, Cause.DAMAGED, "an output is missing"),
+        (
+            {"processing": Processing(attribution=("sex", "age"))},
+            Cause.SETTINGS,
+            "made without the attribution of age, sex",
+        ),
     ],
 )
 def test_settings(finished, changes, cause, text):

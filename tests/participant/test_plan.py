@@ -65,6 +65,12 @@ def test_a_participant_that_was_named_and_has_no_scan_has_failed(bids_dataset):
     assert plan.subjects == {"01", "02"}
 
 
+def test_a_target_that_does_not_exist_is_refused_before_any_scan_is_found(bids_dataset):
+    with pytest.raises(NeuroFMError, match="open-s has no target height to attribute") as error:
+        job(bids_dataset(IMAGE), processing=Processing(attribution=("age", "height")))
+    assert error.value.code is Exit.USAGE
+
+
 def test_force_is_a_reason(bids_dataset):
     plan = make_plan(job(bids_dataset(IMAGE), outputs=Outputs(force=True)))
     assert [reason.cause for reason in plan.todo.values()] == [Cause.FORCED]

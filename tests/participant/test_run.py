@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from neurofm_bids.api import NeuroFM
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.cli.main import main
 from neurofm_bids.cli.options import parse
@@ -590,3 +591,30 @@ def test_an_image_replaced_meanwhile_is_done_again(dataset, tmp_path, monkeypatc
 
 def plan_of(root, out, *options):
     return make_plan(make_job(parse([str(root), str(out), *options]))).table()
+
+
+def test_attribution_adds_the_maps_and_what_the_python_interface_gives(dataset, out):
+    options = ("participant", "--participant-label", "sub-good", *QUICK)
+    assert run(dataset, out, *options, "--attribution", "age") == 0
+    stem = out / "sub-good/anat/sub-good_desc-openS"
+    maps = nib.load(f"{stem}_attribution.nii.gz")
+    image = dataset / "sub-good/anat/sub-good_T1w.nii.gz"
+    found = NeuroFM("open-s", device="cpu", views=2).attribute(image, ["age"])
+    assert np.array_equal(np.asarray(maps.dataobj), np.asarray(found.maps.dataobj))
+    assert np.array_equal(np.asarray(found.map("age").dataobj), np.asarray(maps.dataobj)[..., 0])
+    record = ScanRecord.from_dict(json.loads(Path(f"{stem}_predictions.json").read_text()))
+    assert list(record.attributions) == ["age"]
+    assert record.attributions["age"].regions.keys() == found.attributions["age"].regions.keys()
+    rows = read_rows(Path(f"{stem}Attribution_regions.tsv"))
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=1e-5)
+    assert "Attribution" in (out / "sub-good.html").read_text()
+    before = Path(f"{stem}_features.json").stat().st_mtime_ns
+    for same in ((), ("--attribution", "age")):
+        assert run(dataset, out, *options, *same) == 0
+    assert Path(f"{stem}_features.json").stat().st_mtime_ns == before
+
+
+def test_a_target_that_does_not_exist_ends_the_run_before_any_scan(dataset, tmp_path, capsys):
+    assert run(dataset, tmp_path / "out", "participant", "--attribution", "height") == 64
+    assert "open-s has no target height to attribute" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("sub-*"))

@@ -12,11 +12,27 @@ from neurofm_bids.pipeline.in_memory import steps_for
         (["registration"], ["brain_extraction", "bias_correction", "registration"]),
         (
             ["record"],
-            ["brain_extraction", "bias_correction", "registration", "model_grid", "anatomy", "encode"],
+            [
+                "brain_extraction",
+                "bias_correction",
+                "registration",
+                "model_grid",
+                "anatomy",
+                "attribution",
+                "encode",
+            ],
         ),
         (
             ["grid_figure", "mask"],
-            ["brain_extraction", "bias_correction", "registration", "model_grid", "anatomy", "figures"],
+            [
+                "brain_extraction",
+                "bias_correction",
+                "registration",
+                "model_grid",
+                "anatomy",
+                "attribution",
+                "figures",
+            ],
         ),
     ],
 )

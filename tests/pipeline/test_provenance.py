@@ -44,6 +44,7 @@ def made(prediction, anatomy=None, **volumes):
         not_measured={"fber": "the background is blank"},
         quality_flags=(Flag("coarse_voxels", "The voxels are coarse"),),
         anatomy=anatomy,
+        attributions={},
     )
 
 

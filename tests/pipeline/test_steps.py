@@ -30,7 +30,7 @@ def test_every_output_but_the_last_is_used():
 
 
 def test_only_the_network_runs_on_a_gpu_and_only_brain_extraction_takes_more_threads():
-    assert [step.name for step in STEPS if step.gpu] == ["anatomy", "encode"]
+    assert [step.name for step in STEPS if step.gpu] == ["anatomy", "attribution", "encode"]
     assert [step.name for step in STEPS if step.parallel] == ["brain_extraction"]
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +10,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.pipeline.write import features_table, write_outputs
 from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.records.scan import ScanRecord
 from tests.samples import scan_record
 
@@ -17,7 +19,7 @@ IMAGE = nib.Nifti1Image(np.ones((4, 4, 4), dtype=np.float32), np.eye(4))
 FIGURES = {f"{name}_figure": f"<svg>{name}</svg>" for name in ("mask", "registration", "grid")}
 
 
-def write(out, record=RECORD, images=False, segmentation=None):
+def write(out, record=RECORD, images=False, segmentation=None, attribution_maps=None):
     task = Task("x", record.scan, {}, Processing(), "", out, output_images=images)
     features = np.array([1 / 3, 2], dtype=np.float32)
     return write_outputs(
@@ -28,6 +30,7 @@ def write(out, record=RECORD, images=False, segmentation=None):
         corrected=IMAGE,
         grid=IMAGE,
         segmentation=segmentation,
+        attribution_maps=attribution_maps,
         **FIGURES,
     )
 
@@ -59,12 +62,15 @@ def test_images_are_written_when_asked_for(out):
     write(out)
     assert not list(out.rglob("*desc-preproc*"))
     write(out, images=True)
+    assert len(list(out.rglob("*desc-preproc*"))) == 2
     sidecar = json.loads((out / "sub-01/anat/sub-01_desc-preproc_T1w.json").read_text())
     assert sidecar["SkullStripped"] is False
     assert "The offset of the intensities is removed" in sidecar["Description"]
     grid = json.loads((out / "sub-01/anat/sub-01_space-openS_desc-brain_T1w.json").read_text())
     assert "rigid space" in grid["SpatialReference"]
     assert grid["Sources"] == ["bids::sub-01/anat/sub-01_desc-preproc_T1w.nii.gz"]
+    write(out)
+    assert not list(out.rglob("*desc-preproc*"))
 
 
 def test_a_vanished_output_folder_is_not_made_again(tmp_path):
@@ -101,6 +107,54 @@ def test_labels_and_volumes_are_written_and_later_removed(out):
     assert not list(out.rglob("*desc-anatomy*"))
 
 
+ATTRIBUTED = scan_record(
+    anatomy=Anatomy(SIDES, 2, "ab" * 32),
+    attributions={
+        "age": Attribution(
+            "Predicted age",
+            "year",
+            40.0,
+            35.0,
+            0.01,
+            8,
+            {"Left-Hippocampus": RegionAttribution(0.25, -1.5, 3)},
+        )
+    },
+)
+MAPS = nib.Nifti1Image(np.full((4, 4, 4, 1), 0.5, dtype=np.float32), np.eye(4))
+
+
+def test_maps_and_shares_of_regions_are_written_and_later_removed(out):
+    folder = out / "sub-01/anat"
+    write(out, ATTRIBUTED, segmentation=LABELS, attribution_maps=MAPS)
+    image = nib.load(folder / "sub-01_desc-openS_attribution.nii.gz")
+    assert (image.shape, image.get_data_dtype()) == ((4, 4, 4, 1), np.float32)
+    made = json.loads((folder / "sub-01_desc-openS_attribution.json").read_text())["Attribution"]
+    assert (made["SmoothingFWHM"], "4 mm" in made["Baseline"]) == (4.0, True)
+    assert [volume["Target"] for volume in made["Volumes"]] == ["age"]
+    assert made["Volumes"][0]["Units"] == "year/ml"
+    assert made["Volumes"][0]["CompletenessError"] == 0.01
+    table = (folder / "sub-01_desc-openSAttribution_regions.tsv").read_text().splitlines()
+    assert table == [
+        "target\tregion\tshare\tsum\tper_ml\tunits",
+        "age\tLeft-Hippocampus\t0.25\t-1.5\t3\tyear",
+    ]
+    about = json.loads((folder / "sub-01_desc-openSAttribution_regions.json").read_text())
+    assert about["share"]["Units"] == "1"
+    assert about["Sources"][0] == "bids::sub-01/anat/sub-01_desc-openS_attribution.nii.gz"
+    (out / "sub-01/anat/sub-01_desc-openM_features.json").write_text("{}")
+    write(out)
+    assert not list(out.rglob("*ttribution*"))  # they are those of one model
+
+
+def test_without_segmentation_there_is_no_table_of_regions(out):
+    write(out, replace(ATTRIBUTED, anatomy=None), attribution_maps=MAPS)
+    assert {path.name for path in out.rglob("*ttribution*")} == {
+        "sub-01_desc-openS_attribution.nii.gz",
+        "sub-01_desc-openS_attribution.json",
+    }
+
+
 def test_labels_and_volumes_of_another_model_stay(out):
     write(out, SEGMENTED, segmentation=LABELS)
     other = out / "sub-01/anat/sub-01_desc-openM_features.json"
@@ -117,16 +171,5 @@ def test_a_figure_that_is_not_to_be_is_removed(out):
     figure.parent.mkdir(parents=True)
     figure.write_text("<svg/>")
     write(out)
-    assert figure.exists()  # no word of it
-    write_outputs(
-        Task("x", RECORD.scan, {}, Processing(), "", out),
-        record=RECORD,
-        features=np.zeros(2, np.float32),
-        mask=IMAGE,
-        corrected=IMAGE,
-        grid=IMAGE,
-        segmentation=None,
-        **FIGURES,
-        anatomy_figure="",
-    )
     assert not figure.exists()
+    assert (out / "sub-01/figures/sub-01_desc-mask_T1w.svg").exists()

@@ -1,0 +1,1 @@
+"""Where in the brain a number comes from: attributions of the outputs of the network to its voxels."""

@@ -1,0 +1,120 @@
+"""Figure of the maps of attribution of one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from html import escape
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from neurofm_bids.records.attribution import Attribution
+from neurofm_bids.report.slices import PLANES, Tile, Volume, crop_around, intensity_window, slice_tile, svg_of
+
+__all__ = ["attribution_figure"]
+
+# Orange and sky blue of the palette of Okabe and Ito, which people with any colour vision tell apart
+_RAISES, _LOWERS = np.array([230.0, 159.0, 0.0]), np.array([86.0, 180.0, 233.0])
+_PLACES = {2: (0.3, 0.45, 0.6), 1: (0.4, 0.6), 0: (0.3, 0.55)}  # of the extent of the brain, by axis
+_FULL = 99.8  # percentile of the absolute values at which the colour is full
+_CLEAR = 0.1  # share of that value below which the image is not coloured
+_OPACITY = 0.9
+_BAR = (120, 12)  # height and width in pixels
+_MID_GREY = 90  # below the colours of the bar
+_UNITS = {"1": "logit", "mm^3": "mm\u00b3"}
+
+
+def attribution_figure(
+    corrected: nib.Nifti1Image,
+    mask: nib.Nifti1Image,
+    maps: nib.Nifti1Image,
+    attributions: Sequence[Attribution],
+) -> str:
+    """Return an SVG of the maps on slices of the T1w, one row for each, with a colour bar.
+
+    Parameters
+    ----------
+    corrected, mask
+        Bias-corrected T1w and brain mask.
+    maps
+        Units per ml, on the same grid, (x, y, z, maps).
+    attributions
+        What they are maps of.
+    """
+    image, inside, values = (nib.as_closest_canonical(one) for one in (corrected, mask, maps))
+    brain = np.asarray(inside.dataobj) > 0
+    window = intensity_window(image, brain)
+    first, end = crop_around(inside, 5)
+    cut = tuple(map(slice, first, end))
+    grey = np.asarray(image.dataobj, dtype=np.float32)[cut]
+    zooms = nib.affines.voxel_sizes(image.affine)
+    rows = []
+    for number, attribution in enumerate(attributions):
+        overlay = np.asarray(values.dataobj[..., number], dtype=np.float32)
+        full = float(np.percentile(np.abs(overlay[brain]), _FULL)) or 1.0
+        tiles = [
+            _tile(grey, overlay[cut] / full, axis, place, window, label, ends, zooms)
+            for axis, place, label, ends in _places(image.affine, first, grey.shape)
+        ]
+        rows.append([*tiles, _colour_bar(attribution, full)])
+    return svg_of(rows, "Attribution: orange raises the prediction, blue lowers it")
+
+
+def _places(
+    affine: NDArray[np.float64], first: NDArray[np.int64], shape: tuple[int, ...]
+) -> Iterable[tuple[int, int, str, str]]:
+    """Yield axis, voxel, label and ends of the slices."""
+    for axis, name, ends in PLANES:
+        for share in _PLACES[axis]:
+            place = round(share * (shape[axis] - 1))
+            corner = first.copy()
+            corner[axis] += place
+            world = nib.affines.apply_affine(affine, corner)[axis]
+            yield axis, place, f"{name} = {world:.0f} mm", ends
+
+
+def _tile(
+    grey: Volume,
+    overlay: Volume,
+    axis: int,
+    place: int,
+    window: tuple[float, float],
+    label: str,
+    ends: str,
+    zooms: NDArray[np.float64],
+) -> Tile:
+    """Return a slice whose pixels are coloured by an overlay from -1 to 1."""
+    below = slice_tile(grey, axis, place, window, (), label, ends, zooms)
+    above = [
+        slice_tile(sign * overlay, axis, place, (_CLEAR, 1.0), (), label, ends, zooms).pixels
+        for sign in (1, -1)
+    ]
+    return replace(below, pixels=_coloured(below.pixels, *above))
+
+
+def _coloured(
+    grey: NDArray[np.uint8], raises: NDArray[np.uint8], lowers: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    pixels = grey[..., None].astype(np.float64)
+    for strength, colour in ((raises, _RAISES), (lowers, _LOWERS)):
+        share = (strength[..., None] / 255) ** 0.5 * _OPACITY
+        pixels = pixels * (1 - share) + colour * share
+    return pixels.astype(np.uint8)
+
+
+def _colour_bar(attribution: Attribution, full: float) -> Tile:
+    """Return the colours from the highest value to the lowest, with the name of the number and its units."""
+    height, width = _BAR
+    ramp = np.linspace(1, -1, height)[:, None].repeat(width, axis=1)
+    up, down = (
+        (255 * np.clip((sign * ramp - _CLEAR) / (1 - _CLEAR), 0, 1)).astype(np.uint8) for sign in (1, -1)
+    )
+    pixels = np.zeros((height + 40, 180, 3), dtype=np.uint8)
+    pixels[30:-10, 4 : 4 + width] = _coloured(np.full((height, width), _MID_GREY, np.uint8), up, down)
+    unit = _UNITS.get(attribution.units, attribution.units)
+    number = f"{full:,.0f}" if full >= 100 else f"{full:.3g}"
+    marks = [(f"{sign}{number} {unit}/ml", 30 + down) for sign, down in (("+", 8), ("\u2212", height))]
+    notes = [(escape(attribution.long_name), 4, 20), ("0", 22, 30 + height // 2 + 4)]
+    return Tile(pixels, (), "", "  ", (*notes, *((text, 22, down) for text, down in marks)))

@@ -1,0 +1,98 @@
+import json
+import logging
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.geometry import as_matrix
+from neurofm_bids.group.attribution import write_mean_maps
+from neurofm_bids.group.run import read_cohort, write_group
+from neurofm_bids.preprocess.registration import load_template
+from neurofm_bids.records.attribution import Attribution
+from tests.samples import MEASUREMENTS, scan_record, write_scan
+
+NAME = "group_space-MNI152NLin2009cAsym_desc-openS_attribution"
+POINT = (10.0, -20.0, 15.0)  # of the template
+
+
+def one(units="year"):
+    return Attribution("Predicted", units, 40.0, 35.0, 0.01, 8)
+
+
+def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("age",)):
+    """Write a scan whose maps hold a block around the point, and which lies elsewhere by ``moved`` mm."""
+    affine = nib.affines.from_matvec(np.eye(3), moved)
+    registration = replace(MEASUREMENTS.registration, affine=as_matrix(affine))
+    made = scan_record().provenance
+    write_scan(
+        out,
+        stem,
+        attributions={target: one() for target in targets},
+        measurements=replace(MEASUREMENTS, registration=registration),
+        provenance=replace(made, parameters={"template": template}),
+    )
+    for kind in ("_desc-rigid", ""):  # the transforms to another template have another name
+        name = f"{stem}_from-T1w_to-{template}_mode-image{kind}_xfm.txt"
+        (out / stem / "anat" / name).write_text("not read here")
+    grid = nib.affines.from_matvec(np.diag([2.0, 2, 2]), (-40, -60, -40))
+    voxel = np.rint(nib.affines.apply_affine(np.linalg.inv(affine @ grid), POINT)).astype(int)
+    values = np.zeros((60, 60, 60, len(targets)), np.float32)
+    values[tuple(slice(v - 2, v + 3) for v in voxel)] = amount
+    path = out / f"{stem}/anat/{stem}_desc-openS_attribution.nii.gz"
+    nib.save(nib.Nifti1Image(values, grid), path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for subject in ("sub-01", "sub-02"):
+        (tmp_path / "bids" / subject).mkdir(parents=True)
+    return tmp_path / "out", tmp_path / "bids"
+
+
+def mean_of(folders):
+    out, bids = folders
+    cohort = read_cohort(out, "openS", bids_dir=bids)
+    return write_mean_maps(Derivatives(out, "openS"), cohort)
+
+
+def test_maps_are_averaged_in_the_space_of_the_template(folders):
+    out, _ = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    write(out, "sub-02", (8, -6, 4), 4.0, targets=("age", "sex"))
+    assert [path.name for path in mean_of(folders)] == [f"{NAME}.nii.gz", f"{NAME}.json"]
+    image, about = nib.load(out / f"{NAME}.nii.gz"), json.loads((out / f"{NAME}.json").read_text())
+    template = load_template().image
+    assert image.shape == (*template.shape, 2)
+    voxel = np.rint(nib.affines.apply_affine(np.linalg.inv(image.affine), POINT)).astype(int)
+    assert image.dataobj[(*voxel, 0)] == pytest.approx(3.0)
+    assert image.dataobj[(*voxel, 1)] == pytest.approx(4.0)  # of the only scan that has it
+    assert [volume["Target"] for volume in about["Volumes"]] == ["age", "sex"]
+    assert [len(volume["Scans"]) for volume in about["Volumes"]] == [2, 1]
+
+
+def test_a_scan_of_another_template_is_left_out(folders, caplog):
+    out, _ = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    write(out, "sub-02", (0, 0, 0), 4.0, template="Other")
+    with caplog.at_level(logging.WARNING):
+        mean_of(folders)
+    assert "another template than MNI152NLin2009cAsym: 1." in caplog.text
+    about = json.loads((out / f"{NAME}.json").read_text())
+    assert [volume["Scans"] for volume in about["Volumes"]] == [["sub-01/anat/sub-01_T1w.nii.gz"]]
+
+
+def test_the_group_level_writes_them_and_removes_those_of_an_earlier_run(folders):
+    out, bids = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    result = write_group(out, "openS", bids_dir=bids)
+    assert out / f"{NAME}.nii.gz" in result.paths
+    first = (out / f"{NAME}.nii.gz").read_bytes()
+    write_group(out, "openS", bids_dir=bids)
+    assert (out / f"{NAME}.nii.gz").read_bytes() == first
+    (out / "sub-01/anat/sub-01_desc-openS_attribution.nii.gz").unlink()
+    result = write_group(out, "openS", bids_dir=bids)
+    assert not list(out.glob("*attribution*"))
+    assert not any("attribution" in path.name for path in result.paths)
