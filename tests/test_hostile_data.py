@@ -18,18 +18,23 @@ from neurofm_bids.group.run import write_group
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
 from neurofm_bids.pretrain.evaluation.summary import TARGETS, EvaluatedScan
+from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import Identity, Input, Model
+from neurofm_bids.report.assets import script_policy
 from neurofm_bids.report.charts import new_figure
+from neurofm_bids.report.contents import Curve, Readout, ScanReport
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
-from neurofm_bids.report.participant import ScanReport, write_participant_report
+from neurofm_bids.report.participant import write_participant_report
 from neurofm_bids.storage.tables import cell
 from tests.samples import MEASUREMENTS, prediction, scan_record, write_scan
 
-BASE = Path(neurofm_bids.__file__).parent / "report" / "templates" / "base.html.j2"
+REPORT = Path(neurofm_bids.__file__).parent / "report"
+BASE, SCRIPTS = REPORT / "templates" / "base.html.j2", REPORT / "assets"
 
 # ----------------------------------------------------------------------------------------------- pages
 
@@ -58,6 +63,7 @@ class Page(HTMLParser):
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
         self.tags, self.attributes, self.words, self.styles, self.titles = [], [], [], [], []
+        self.scripts = []
         self.feed(html)
         self.close()
 
@@ -69,7 +75,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         last = self.tags[-1] if self.tags else ""
-        (self.styles if last == "style" else self.words).append(data)
+        {"style": self.styles, "script": self.scripts}.get(last, self.words).append(data)
         if last == "title":
             self.titles.append(data)
 
@@ -85,15 +91,29 @@ class Page(HTMLParser):
     def title(self):
         return self.titles[0]
 
+    @property
+    def policy(self):
+        policies = (value for tag, name, value in self.attributes if tag == "meta" and "default-src" in value)
+        return next(policies, "")
 
-KEPT = re.compile(r"#|data:image/(svg\+xml|png|jpeg);base64,|sub-[^:]*\.html$")
+
+KEPT = re.compile(r"#|data:image/(svg\+xml,|(svg\+xml|png|jpeg);base64,)|sub-[^:]*\.html$")
+
+
+def is_own(script):
+    """Tell whether a script is that of the reports, byte for byte."""
+    return script.strip() == (SCRIPTS / "report.js").read_text().strip()
 
 
 def faults(html):
     """Yield what a page could run or fetch."""
     page = Page(html)
-    acting = {"script", "iframe", "frame", "object", "embed", "base", "form", "link", "audio", "video"}
+    acting = {"iframe", "frame", "object", "embed", "base", "form", "link", "audio", "video"}
     yield from sorted(acting & set(page.tags))
+    if "script" in page.tags and not (page.tags.count("script") == 1 and is_own("".join(page.scripts))):
+        yield "script"
+    if set(re.findall(r"script-src([^;]*)", page.policy)) - {script_policy().removeprefix("script-src")}:
+        yield "a policy that admits other scripts"
     for tag, name, value in page.attributes:
         if name.startswith("on") or name in {"srcdoc", "srcset", "ping"}:
             yield f"{tag} has {name}"
@@ -144,6 +164,7 @@ def participant_page(folder):
         parameters=parameters,
         software=versions,
     )
+    regions = {HOSTILE: RegionAttribution(1.0, 1.0, 1.0)}
     record = replace(
         made,
         scan=Identity(f"bids:raw:{HOSTILE}", HOSTILE, HOSTILE),
@@ -153,6 +174,8 @@ def participant_page(folder):
         predictions={HOSTILE: hostile},
         image_quality={HOSTILE: 1.0},
         flags=(Flag(HOSTILE, HOSTILE, "serious"),),
+        quality=Judgement("fail", (HOSTILE,)),
+        attributions={HOSTILE: Attribution(HOSTILE, HOSTILE, 1.0, 0.0, 0.0, 1, regions)},
         provenance=provenance,
     )
     (folder / "mask.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"{RUN}\"/>")
@@ -160,7 +183,17 @@ def participant_page(folder):
     write_participant_report(
         path,
         HOSTILE,
-        [ScanReport(record, Person(30.0, HOSTILE, HOSTILE), {"mask": folder / "mask.svg"})],
+        [
+            ScanReport(
+                record,
+                Person(30.0, HOSTILE, HOSTILE),
+                dict.fromkeys(("mask", "attribution"), folder / "mask.svg"),
+                curves={HOSTILE: Curve((20.0, 80.0), {50: (1.0, 2.0)}, HOSTILE)},
+                measured={HOSTILE: 1.0},
+                readouts=(Readout(HOSTILE, HOSTILE, 1.0, HOSTILE, note=HOSTILE),),
+                reference=HOSTILE,
+            )
+        ],
         [Failure(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
         command=HOSTILE,
         software={HOSTILE: HOSTILE},

@@ -79,9 +79,12 @@ SCAN_OUTPUTS = {
     ),
     "mask_figure": Output("desc-mask_T1w.svg", is_figure=True),
     "registration_figure": Output("desc-registration_T1w.svg", is_figure=True),
+    "template_figure": Output("desc-template_T1w.svg", is_figure=True),
+    "bias_figure": Output("desc-bias_T1w.svg", is_figure=True),
     "grid_figure": Output("desc-grid_T1w.svg", is_figure=True),
     "anatomy_figure": Output("desc-anatomy_T1w.svg", parts=(ANATOMY,), is_figure=True),
     "attribution_figure": Output("desc-attribution_T1w.svg", parts=(ATTRIBUTION,), is_figure=True),
+    "viewer": Output("desc-viewer_T1w.nii.gz", is_figure=True),
     "predictions": Output(
         "desc-{label}_predictions.json",
         is_bids=False,
@@ -127,7 +130,13 @@ def ignored() -> list[str]:
     ``figures`` has no slash: the validator does not honour ``figures/``.
     """
     endings = {output.ending.rsplit("_", 1)[1] for output in SCAN_OUTPUTS.values() if not output.is_bids}
-    return [*sorted({f"*_{ending.split('.')[0]}.*" for ending in endings}), "*.html", "figures", "group_*"]
+    return [
+        *sorted({f"*_{ending.split('.')[0]}.*" for ending in endings}),
+        "*.html",
+        "*.pdf",
+        "figures",
+        "group_*",
+    ]
 
 
 def descriptions(label: str, template: str, model: str) -> dict[str, str]:
@@ -230,7 +239,7 @@ class Derivatives:
         return any(path != self.path(scan, "sidecar") for path in self.folder(scan).glob(names))
 
     def report(self, subject: str) -> Path:
-        """Return the report of one participant."""
+        """Return the report of one participant; its PDF has the same name with another extension."""
         return self._inside(self.out_dir / REPORT.format(subject))
 
     def group(self, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from neurofm_bids.bids.demographics import Person
@@ -11,28 +12,37 @@ from neurofm_bids.norms.centiles import centiles
 from neurofm_bids.norms.head_size import head_size
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.records.anatomy import NOTICE
+from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.columns import CENTILE_COLUMNS, centile_rows
 from neurofm_bids.records.dictionary import centile_columns
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.tables import table_text
 
-__all__ = ["write_centiles"]
+__all__ = ["allowed_centiles", "write_centiles"]
 
 _DIGITS = 7
 
 
-def write_centiles(out: Derivatives, record: ScanRecord, person: Person, reference: Reference) -> None:
-    """Write the centiles of a scan and their data dictionary; remove both where no model card allows any.
+def allowed_centiles(record: ScanRecord, person: Person, reference: Reference) -> tuple[Centile, ...]:
+    """Return the volumes of a scan with their centiles, or nothing where no model card allows any."""
+    items = centiles(record, person, reference)
+    return () if all("not_allowed" in item.notes for item in items) else items
+
+
+def write_centiles(
+    out: Derivatives, record: ScanRecord, person: Person, items: Sequence[Centile], reference: Reference
+) -> None:
+    """Write the centiles of a scan and their data dictionary; remove both where there are none.
 
     Raises
     ------
     NeuroFMError
         They cannot be written: the disk is full, for example.
     """
-    path, items = out.path(record.scan, "centiles"), centiles(record, person, reference)
+    path = out.path(record.scan, "centiles")
     remove_leftovers([path, image_sidecar(path)])
-    if all("not_allowed" in item.notes for item in items):
+    if not items:
         out.remove_joined(record.scan)
         return
     write_text(path, table_text(CENTILE_COLUMNS, centile_rows(items), _DIGITS))

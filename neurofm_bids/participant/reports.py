@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.names import DATASET_OUTPUTS, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
@@ -21,19 +20,23 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import write_centiles
+from neurofm_bids.participant.scan_reports import hash_of, scan_report
 from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.methods import bibliography, methods_text
-from neurofm_bids.report.participant import ScanReport, contents_comment, write_participant_report
-from neurofm_bids.storage.atomic import remove_leftovers, write_text
+from neurofm_bids.report.participant import contents_comment, write_participant_report
+from neurofm_bids.report.pdf import print_pdf
+from neurofm_bids.storage.atomic import file_version, remove_leftovers, write_text
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
 
 __all__ = ["Reports", "write_citation"]
 
 _log = logging.getLogger(__name__)
+
+_Finished = tuple[ScanRecord, Person, Mapping[str, Path]]
 
 _ENDING = 200  # bytes at the end of a report that hold the hash of what it shows
 _OURS = re.compile(contents_comment("0").replace("0", "[0-9a-f]{64}").encode() + rb"\Z")
@@ -55,6 +58,8 @@ class Reports:
         Of the output folder: several runs may write reports.
     reference
         With whose volumes those of the scans are compared.
+    browser
+        Path of the browser that prints the reports to PDF; empty for no PDF.
 
     Attributes
     ----------
@@ -69,6 +74,7 @@ class Reports:
     command: str
     locks: Locks
     reference: Reference = PUBLISHED
+    browser: str = ""
     judged: dict[str, Judgement] = field(default_factory=dict)
     unwritten: set[str] = field(default_factory=set)
 
@@ -120,14 +126,15 @@ class Reports:
         finished = self._readable(subject)
         if finished is None:
             return set()
-        for scan in finished:
-            write_centiles(self.out, scan.record, scan.person, self.reference)
-        scans = [scan for scan in finished if scan.record.scan.stem not in failed]
-        contents = _hash(scans, failures)
+        shown = [scan_report(*one, self.reference) for one in finished]
+        for scan in shown:
+            write_centiles(self.out, scan.record, scan.person, scan.centiles, self.reference)
+        scans = [scan for scan in shown if scan.record.scan.stem not in failed]
+        contents = hash_of(scans, failures)
         if not (scans or failures) or (only_stale and self._is_current(subject, contents)):
             return set()
         path = self.out.report(subject)
-        remove_leftovers([path])
+        remove_leftovers([path, path.with_suffix(".pdf")])
         try:
             write_participant_report(
                 path,
@@ -141,7 +148,19 @@ class Reports:
         except OSError as error:  # a figure; what cannot be written is a NeuroFMError
             self._not_written(subject, error)
             return set()
+        self._print(subject, path)
         return {path}
+
+    def _print(self, subject: str, report: Path) -> None:
+        """Print a report to PDF where that was asked for, or log that its PDF is of an older report."""
+        try:
+            if self.browser:
+                print_pdf(report, self.browser)
+            elif report.with_suffix(".pdf").is_file():
+                _log.warning("sub-%s.pdf is older than the report: print it again with --pdf.", subject)
+        except NeuroFMError as error:
+            _log.error("sub-%s.pdf is not written: %s", subject, error)
+            self.unwritten.add(subject)
 
     def check_images(self, subjects: Iterable[str]) -> None:
         """Log of which finished scans the dataset has another image: no covariates are joined to these.
@@ -156,7 +175,7 @@ class Reports:
         if warning := self.covariates.images.warning():
             _log.warning("%s", warning)
 
-    def _readable(self, subject: str) -> list[ScanReport] | None:
+    def _readable(self, subject: str) -> list[_Finished] | None:
         """Return the finished scans of a participant, or None if its outputs cannot be read."""
         try:
             return list(self._finished(subject))
@@ -174,8 +193,8 @@ class Reports:
             _log.error("The report of sub-%s is not written: %s", subject, reason)
         self.unwritten.add(subject)
 
-    def _finished(self, subject: str) -> Iterator[ScanReport]:
-        """Yield the finished scans of a participant: those that have a sidecar and a readable record."""
+    def _finished(self, subject: str) -> Iterator[_Finished]:
+        """Yield record, person and figures of the finished scans: with a sidecar and a readable record."""
         for scan in stored_scans(self.out, subject):
             path = self.out.path(scan, "predictions")
             if not self.out.path(scan, "sidecar").is_file():
@@ -186,11 +205,14 @@ class Reports:
                 _log.warning("The record of %s cannot be read: the report does not show it.", scan.stem)
                 continue
             self.judged[record.scan.stem] = record.quality
-            yield ScanReport(record, self.covariates.person_of(record), self.out.figures(scan))
+            yield record, self.covariates.person_of(record), self.out.figures(scan)
 
     def _is_current(self, subject: str, contents: str) -> bool:
         """Tell whether the report of a participant shows contents of this hash."""
-        return contents_comment(contents).encode() in _end(self.out.report(subject))
+        report = self.out.report(subject)
+        return contents_comment(contents).encode() in _end(report) and (
+            not self.browser or file_version(report.with_suffix(".pdf"))[1:2] >= file_version(report)[1:2]
+        )
 
 
 def _remove(report: Path) -> None:
@@ -227,13 +249,6 @@ def _end(report: Path) -> bytes:
             return stream.read()
     except OSError:
         return b""
-
-
-def _hash(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:
-    """Return a hash of what the report of a participant shows."""
-    shown: list[object] = [(scan.record.to_dict(), repr(scan.person)) for scan in scans]
-    shown += [failure.row() for failure in failures]
-    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 def write_citation(out: Derivatives, processing: Processing, model: ModelSpec) -> None:

@@ -28,6 +28,7 @@ from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.judgement import STATUSES, Judgement
+from neurofm_bids.report.pdf import find_browser
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import some_of
 
@@ -55,9 +56,11 @@ def run_participant(config: Config) -> RunResult:
     Raises
     ------
     NeuroFMError
-        Nothing could be started (no dataset, no selection, no output folder, no weights), or the output or
-        work folder is full or gone, or the outputs were made from another dataset.
+        Nothing could be started (no dataset, no selection, no output folder, no weights, no browser for
+        ``--pdf``), or the output or work folder is full or gone, or the outputs were made from another
+        dataset.
     """
+    browser = find_browser() if config.outputs.pdf else ""
     job = make_job(config)
     plan = make_plan(job)
     check_output(config.out_dir)
@@ -70,6 +73,7 @@ def run_participant(config: Config) -> RunResult:
             config.command,
             locks,
             job.reference,
+            browser,
             unwritten=result.unreported,
         )
         if is_linked and not options_in_use(config.selection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,15 @@ _PACKAGES = ("deepbet", "nibabel", "nipype", "numpy", "scipy", "torch")
 
 def software() -> dict[str, str]:
     """Return the versions of the packages that shape the results."""
-    versions = {"neurofm-bids": __version__}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return {"neurofm-bids": __version__, **{name: _version(name) for name in _PACKAGES}}
+
+
+@cache
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def identify_input(source: Any) -> Input | None:

@@ -122,25 +122,25 @@ def _draw_figures(
     import numpy as np
 
     from neurofm_bids.preprocess.registration import load_template
+    from neurofm_bids.report import figures
     from neurofm_bids.report.attribution import attribution_figure
-    from neurofm_bids.report.figures import (
-        anatomy_figure,
-        grid_figure,
-        mask_figure,
-        registration_figure,
-    )
+    from neurofm_bids.report.viewer_volume import viewer_image
 
     template = load_template(task.processing.template)
+    moved, fixed = figures.registration_figures(
+        corrected, mask, template.image, template.mask, np.array(registration.affine)
+    )
     return {
-        "mask_figure": mask_figure(t1w, mask),
-        "registration_figure": registration_figure(
-            corrected, mask, template.image, template.mask, np.array(registration.affine)
-        ),
-        "grid_figure": grid_figure(grid),
-        "anatomy_figure": "" if segmentation is None else anatomy_figure(corrected, segmentation),
+        "mask_figure": figures.mask_figure(t1w, mask),
+        "registration_figure": moved,
+        "template_figure": fixed,
+        "bias_figure": figures.bias_figure(t1w, corrected, mask),
+        "grid_figure": figures.grid_figure(grid),
+        "anatomy_figure": "" if segmentation is None else figures.anatomy_figure(corrected, segmentation),
         "attribution_figure": ""
         if attribution_maps is None
         else attribution_figure(corrected, mask, attribution_maps, tuple(attributions.values())),
+        "viewer": viewer_image(corrected, mask, segmentation),
     }
 
 
@@ -164,6 +164,16 @@ def _write(task: Task, **outputs: Any) -> dict[str, Any]:
 
     return {"sidecar": str(write_outputs(task, **outputs))}
 
+
+_FIGURES = (
+    "mask_figure",
+    "registration_figure",
+    "template_figure",
+    "bias_figure",
+    "grid_figure",
+    "anatomy_figure",
+    "attribution_figure",
+)
 
 # Memory was measured with benchmarks/memory.py and rounded up.
 STEPS = (
@@ -239,13 +249,7 @@ STEPS = (
             "attribution_maps",
             "attributions",
         ),
-        outputs={
-            "mask_figure": TEXT,
-            "registration_figure": TEXT,
-            "grid_figure": TEXT,
-            "anatomy_figure": TEXT,
-            "attribution_figure": TEXT,
-        },
+        outputs={**dict.fromkeys(_FIGURES, TEXT), "viewer": IMAGE},
         memory=Memory(0.9, 0.030),
     ),
     Step(
@@ -277,11 +281,8 @@ STEPS = (
             "grid",
             "features",
             "record",
-            "mask_figure",
-            "registration_figure",
-            "grid_figure",
-            "anatomy_figure",
-            "attribution_figure",
+            *_FIGURES,
+            "viewer",
             "segmentation",
             "attribution_maps",
         ),

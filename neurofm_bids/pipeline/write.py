@@ -42,6 +42,7 @@ def write_outputs(
     grid: nib.Nifti1Image,
     segmentation: nib.Nifti1Image | None,
     attribution_maps: nib.Nifti1Image | None,
+    viewer: nib.Nifti1Image,
     **figures: str,
 ) -> Path:
     """Write every output of one scan and return the path of its sidecar.
@@ -60,6 +61,8 @@ def write_outputs(
         Labels on the grid of the T1w; None without segmentation.
     attribution_maps
         Maps of the record's attributions on the grid of the T1w; None without attribution.
+    viewer
+        What the viewer of the report shows.
     figures
         SVG text by name: ``mask_figure`` and others; empty for one that is not to be.
 
@@ -83,7 +86,8 @@ def write_outputs(
         written |= _write_segmentation(out, record, record.anatomy, segmentation)
     if attribution_maps is not None:
         written |= _write_attribution(out, record, attribution_maps)
-    out.remove_others(scan, written)
+    write_nifti(out.path(scan, "viewer"), viewer)
+    out.remove_others(scan, {*written, "viewer"})
     write_json(out.path(scan, "predictions"), record.to_dict(), sort_keys=False)
     write_text(out.path(scan, "features"), features_table(features))
     write_json(out.path(scan, "sidecar"), _features_sidecar(out, record))

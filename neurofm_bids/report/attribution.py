@@ -21,7 +21,7 @@ _PLACES = {2: (0.3, 0.45, 0.6), 1: (0.4, 0.6), 0: (0.3, 0.55)}  # of the extent 
 _FULL = 99.8  # percentile of the absolute values at which the colour is full
 _CLEAR = 0.1  # share of that value below which the image is not coloured
 _OPACITY = 0.9
-_BAR = (120, 12)  # height and width in pixels
+_BAR = (180, 18)  # height and width in pixels
 _MID_GREY = 90  # below the colours of the bar
 _UNITS = {"1": "logit", "mm^3": "mm\u00b3"}
 
@@ -111,10 +111,10 @@ def _colour_bar(attribution: Attribution, full: float) -> Tile:
     up, down = (
         (255 * np.clip((sign * ramp - _CLEAR) / (1 - _CLEAR), 0, 1)).astype(np.uint8) for sign in (1, -1)
     )
-    pixels = np.zeros((height + 40, 180, 3), dtype=np.uint8)
-    pixels[30:-10, 4 : 4 + width] = _coloured(np.full((height, width), _MID_GREY, np.uint8), up, down)
+    pixels = np.zeros((height + 60, 270, 3), dtype=np.uint8)
+    pixels[45:-15, 6 : 6 + width] = _coloured(np.full((height, width), _MID_GREY, np.uint8), up, down)
     unit = _UNITS.get(attribution.units, attribution.units)
     number = f"{full:,.0f}" if full >= 100 else f"{full:.3g}"
-    marks = [(f"{sign}{number} {unit}/ml", 30 + down) for sign, down in (("+", 8), ("\u2212", height))]
-    notes = [(escape(attribution.long_name), 4, 20), ("0", 22, 30 + height // 2 + 4)]
-    return Tile(pixels, (), "", "  ", (*notes, *((text, 22, down) for text, down in marks)))
+    marks = [(f"{sign}{number} {unit}/ml", 45 + down) for sign, down in (("+", 12), ("\u2212", height))]
+    notes = [(escape(attribution.long_name), 6, 30), ("0", 33, 45 + height // 2 + 6)]
+    return Tile(pixels, (), "", "  ", (*notes, *((text, 33, down) for text, down in marks)))

@@ -11,7 +11,7 @@ from typing import Any
 from neurofm_bids.config import N_PHASES
 from neurofm_bids.records.scan import Provenance
 
-__all__ = ["bibliography", "methods_of", "methods_text", "plain_citations"]
+__all__ = ["bibliography", "methods_of", "methods_text", "plain_citations", "references_of"]
 
 _TEMPLATES = {
     "MNI152NLin2009cAsym": "mni2009c",
@@ -22,6 +22,7 @@ _TEMPLATES = {
 _KEY = re.compile(r"@\w+\{(\w+),")
 _AUTHOR = re.compile(r"author = \{(\w+)")
 _YEAR = re.compile(r"year = \{(\d+)\}")
+_FIELD = re.compile(r"(\w+) = \{((?:[^{}]|\{[^{}]*\})*)\}")
 
 
 def methods_text(
@@ -148,3 +149,22 @@ def _named(keys: str) -> str:
 def _author_and_year(key: str) -> str:
     entry = _references().get(key.removeprefix("@"))
     return f"{_AUTHOR.findall(entry)[0]} {_YEAR.findall(entry)[0]}" if entry else key
+
+
+def references_of(bibtex: str) -> list[str]:
+    """Return the entries of a bibliography as people read them, each once.
+
+    >>> references_of("@book{x, author = {Roche, A. and others}, title = {{T}1}, year = {98}, journal = {J}}")
+    ['Roche, A. et al. (98). T1. J.']
+    """
+    entries = (dict(_FIELD.findall(entry)) for entry in bibtex.split("\n\n"))
+    return list(dict.fromkeys(_reference(entry) for entry in entries if "title" in entry))
+
+
+def _reference(entry: Mapping[str, str]) -> str:
+    fields = {name: " ".join(re.sub("[{}]", "", value).split()) for name, value in entry.items()}
+    authors = fields["author"].replace(" and others", " et al.").split(" and ")
+    names = authors[0] + (" et al." if len(authors) > 1 else "")
+    place = ", ".join(fields[name] for name in ("journal", "booktitle", "volume", "pages") if name in fields)
+    doi = f" doi:{fields['doi']}" if "doi" in fields else ""
+    return f"{names} ({fields['year']}). {fields['title']}. {place.replace('--', '-')}.{doi}"

@@ -44,6 +44,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "*_regions.*",
         "*_xfm.*",
         "*.html",
+        "*.pdf",
         "figures",
         "group_*",
     ]

@@ -44,7 +44,10 @@ def test_every_name():
         "anatomy_figure": Path("/out/sub-01/figures") / f"{stem}_desc-anatomy_T1w.svg",
         "mask_figure": Path("/out/sub-01/figures") / f"{stem}_desc-mask_T1w.svg",
         "registration_figure": Path("/out/sub-01/figures") / f"{stem}_desc-registration_T1w.svg",
+        "template_figure": Path("/out/sub-01/figures") / f"{stem}_desc-template_T1w.svg",
+        "bias_figure": Path("/out/sub-01/figures") / f"{stem}_desc-bias_T1w.svg",
         "grid_figure": Path("/out/sub-01/figures") / f"{stem}_desc-grid_T1w.svg",
+        "viewer": Path("/out/sub-01/figures") / f"{stem}_desc-viewer_T1w.nii.gz",
     }
     assert {name: out.path(s, name) for name in SCAN_OUTPUTS} == expected
     assert out.group("statistics") == Path("/out/group_desc-openS_statistics.tsv")

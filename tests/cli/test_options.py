@@ -145,6 +145,7 @@ REACHED = [
     (["--force"], "force", True),
     (["--reports-only"], "reports_only", True),
     (["--include-failed"], "include_failed", True),
+    (["--pdf"], "pdf", True),
     (["--stop-on-first-crash"], "stop_on_first_crash", True),
     (["--mem", "8GB"], "memory_gb", 8.0),
     (["--mem-mb", "8000"], "memory_gb", 8.0),

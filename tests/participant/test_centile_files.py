@@ -6,7 +6,7 @@ from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference
-from neurofm_bids.participant.centile_files import write_centiles
+from neurofm_bids.participant.centile_files import allowed_centiles, write_centiles
 from tests.norms.people import record_of, simulated, volumes_of
 from tests.tables import read_rows
 
@@ -19,7 +19,7 @@ def out(tmp_path):
 
 
 def written(out, record, person=WOMAN, reference=PUBLISHED):
-    write_centiles(out, record, person, reference)
+    write_centiles(out, record, person, allowed_centiles(record, person, reference), reference)
     path = out.path(record.scan, "centiles")
     rows = {(row["source"], row["name"]): row for row in read_rows(path)}
     return rows, json.loads(path.with_suffix(".json").read_text())
@@ -52,7 +52,8 @@ def test_what_no_card_allows_is_not_written_and_does_not_stay(out):
     record = record_of(volumes_of())
     written(out, record)
     other = record_of(volumes_of(), weights="0" * 64, predictions={})
-    write_centiles(out, other, WOMAN, PUBLISHED)
+    assert allowed_centiles(other, WOMAN, PUBLISHED) == ()
+    write_centiles(out, other, WOMAN, (), PUBLISHED)
     assert list(out.folder(record.scan).iterdir()) == []
 
 

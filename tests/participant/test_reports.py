@@ -245,3 +245,49 @@ def test_centiles_of_a_scan_that_is_processed_again_do_not_stay(reports):
     reports.out.forget(made.scan)
     assert not path.exists()
     assert not path.with_suffix(".json").exists()
+
+
+@pytest.fixture
+def printing(reports, tmp_path):
+    """Reports that a program prints which notes how often it was called."""
+    script = (
+        'for a in "$@"; do case $a in --print-to-pdf=*) echo "%PDF" > "${a#*=}"; echo x >> NOTE;; esac; done'
+    )
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\n{script.replace('NOTE', str(tmp_path / 'note'))}\n")
+    browser.chmod(0o755)
+    return replace(reports, browser=str(browser))
+
+
+def test_reports_are_printed_when_they_are_written(printing, tmp_path):
+    pdf = printing.out.report("01").with_suffix(".pdf")
+    assert printing.refresh(["01"])
+    assert pdf.read_bytes() == b"%PDF\n"
+    assert printing.refresh(["01"]) == set()
+    pdf.unlink()
+    assert printing.refresh(["01"])
+    assert pdf.exists()
+    assert (tmp_path / "note").read_text() == "x\nx\n"
+
+
+def test_a_report_without_its_pdf_is_kept_and_counts_as_unwritten(printing, tmp_path, caplog):
+    (tmp_path / "browser").write_text("#!/bin/sh\nexit 3\n")
+    assert printing.refresh(["01"]) == {printing.out.report("01")}
+    assert printing.out.report("01").exists()
+    assert printing.unwritten == {"01"}
+    assert "sub-01.pdf is not written" in caplog.text
+    assert "wrote no PDF (exit code 3)" in caplog.text
+
+
+def test_a_pdf_of_an_older_report_is_named(printing, reports, caplog):
+    printing.refresh(["01"])
+    reports.out.path(record().scan, "predictions").write_text(json.dumps(record(views=4).to_dict()))
+    assert reports.refresh(["01"])
+    assert warnings(caplog) == ["sub-01.pdf is older than the report: print it again with --pdf."]
+
+
+def test_a_new_figure_makes_a_report_stale(reports):
+    reports.refresh(["01"])
+    figure_of(reports.out)
+    assert reports.refresh(["01"])
+    assert "Brain mask" in reports.out.report("01").read_text()

@@ -257,6 +257,13 @@ def test_work_folder_that_cannot_be_made(dataset, tmp_path, capsys):
     assert "the work folder cannot be created" in capsys.readouterr().err
 
 
+def test_without_a_browser_pdf_is_refused_before_anything_is_written(dataset, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(dataset, tmp_path / "out", "participant", "--pdf") == 64
+    assert "no Chromium or Chrome was found on the PATH: --pdf" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_reports_only_computes_nothing(dataset, out, monkeypatch):
     page = (out / "sub-good.html").read_text()
     (out / "sub-good.html").unlink()

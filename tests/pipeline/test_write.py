@@ -31,6 +31,7 @@ def write(out, record=RECORD, images=False, segmentation=None, attribution_maps=
         grid=IMAGE,
         segmentation=segmentation,
         attribution_maps=attribution_maps,
+        viewer=IMAGE,
         **FIGURES,
     )
 

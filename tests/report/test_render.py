@@ -12,7 +12,15 @@ CONTEXT = {
     "versions": [],
     "command": "neurofm a b",
     "methods": [],
-    "references": "",
+    "references": [],
+    "bibtex": "",
+    "courses": [],
+    "policy": "script-src 'none'",
+    "script": "",
+    "viewer": "",
+    "viewer_code": "",
+    "viewer_licence": "",
+    "labels": [],
 }
 
 

@@ -1,0 +1,83 @@
+"""What the report of a participant shows of a scan: its record, the person and its figures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.norms.centiles import curves
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.participant.centile_files import allowed_centiles
+from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.report.centiles import notes_text
+from neurofm_bids.report.contents import Curve, ScanReport
+
+__all__ = ["hash_of", "scan_report"]
+
+
+def scan_report(
+    record: ScanRecord, person: Person, figures: Mapping[str, Path], reference: Reference = PUBLISHED
+) -> ScanReport:
+    """Return what the report shows of a finished scan, among the people of a reference."""
+    return ScanReport(
+        record,
+        person,
+        figures,
+        centiles=allowed_centiles(record, person, reference),
+        curves=_curves(record, person, reference),
+        measured=_measured(record),
+        reference=_about(reference),
+    )
+
+
+def _curves(record: ScanRecord, person: Person, reference: Reference) -> dict[str, Curve]:
+    people = {"F": "women", "M": "men"}.get(person.sex or "", "people")
+    text = f"Median, middle half and 5th to 95th centile of healthy {people} with the head size of this scan"
+    return {
+        name: Curve(
+            tuple(curve.ages.tolist()),
+            {level: tuple(values.tolist()) for level, values in curve.mm3.items()},
+            f"{text}. {notes_text(curve.notes)}",
+        )
+        for name, curve in curves(record, person, reference).items()
+    }
+
+
+def _about(reference: Reference) -> str:
+    """Return which people a reference is made of."""
+    about = reference.about
+    people = sum(about["People"].values()) if "People" in about else ""
+    low, high = about["AgeRange"]
+    who = f"{about.get('Source', f'{people} people')}; {low:g} to {high:g} years"
+    return f"Reference: {about['Name']} ({who}), at the age, sex and head size of this scan"
+
+
+def hash_of(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:
+    """Return a hash of what the report of a participant shows."""
+    shown: list[object] = [
+        (scan.record.to_dict(), repr((scan.person, scan.centiles, scan.reference)), _names(scan))
+        for scan in scans
+    ]
+    shown += [failure.row() for failure in failures]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+
+def _names(scan: ScanReport) -> list[str]:
+    return sorted(path.name for path in scan.figures.values())
+
+
+def _measured(record: ScanRecord) -> dict[str, float]:
+    """Return the volumes in mm3 that the segmentation measured of what the model predicts."""
+    if record.anatomy is None:
+        return {}
+    volumes = record.anatomy.volumes
+    return {
+        head.name: volumes[head.measured].mm3
+        for head in model_spec(record.provenance.model.name).heads
+        if head.name in record.predictions and head.measured in volumes
+    }

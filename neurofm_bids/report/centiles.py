@@ -1,0 +1,74 @@
+"""Centiles of volumes as people read them: numbers, bars, and what limits them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_lowercase
+
+from neurofm_bids.records.centile import Centile
+from neurofm_bids.records.columns import CENTILE_NOTES
+from neurofm_bids.records.dictionary import centile_columns
+from neurofm_bids.report.plots import Bar, plot_bar
+
+__all__ = ["CentileNotes", "centile_bar", "centile_text", "notes_of", "notes_text"]
+
+
+@dataclass(frozen=True)
+class CentileNotes:
+    """What limits centiles: sentences that hold for all, and marks of notes that hold for some."""
+
+    common: tuple[str, ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """Mark and sentence of each note that holds for some."""
+        return [(mark, notes_text([note])) for note, mark in self.marks.items()]
+
+    def marks_of(self, centile: Centile) -> str:
+        """Return the marks of one centile."""
+        return "".join(self.marks[note] for note in centile.notes if note in self.marks)
+
+
+def notes_of(centiles: Sequence[Centile]) -> CentileNotes:
+    """Return what limits some centiles."""
+    found = list(dict.fromkeys(note for centile in centiles for note in centile.notes))
+    common = [note for note in found if all(note in centile.notes for centile in centiles)]
+    others = [note for note in found if note not in common]
+    sentences = tuple(notes_text([note]) for note in common)
+    return CentileNotes(sentences, dict(zip(others, ascii_lowercase, strict=False)))
+
+
+def notes_text(notes: Sequence[str]) -> str:
+    """Return the meaning of notes.
+
+    >>> notes_text(["sex_unknown"])
+    'No centile: the sex is not known, or neither F nor M'
+    """
+    levels = centile_columns()[CENTILE_NOTES]["Levels"]
+    return ". ".join(levels[note] for note in notes)
+
+
+def centile_text(centile: Centile) -> str:
+    """Return a centile as people write it; empty for none.
+
+    >>> [centile_text(Centile("brain", "measured", 1.0, None, centile=c)) for c in (0.4, 42.0, 99.7, None)]
+    ['<1', '42', '>99', '']
+    """
+    return "" if centile.centile is None else _whole(centile.centile)
+
+
+def _whole(centile: float) -> str:
+    if centile < 1:
+        return "<1"
+    return ">99" if centile > 99 else f"{centile:.0f}"
+
+
+def centile_bar(centile: Centile) -> Bar | None:
+    """Return where a centile lies from 0 to 100, with its interval; None for none."""
+    if centile.centile is None:
+        return None
+    low, high = centile.centile_interval95 or (None, None)
+    ends = ("", "") if low is None or high is None else (_whole(low), _whole(high))
+    return plot_bar(centile.centile, (0.0, 100.0), centile.centile_interval95, ends=ends)

@@ -1,0 +1,79 @@
+"""What the report of a participant shows, as plain data that is read and computed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.centile import Centile
+from neurofm_bids.records.scan import ScanRecord
+
+__all__ = ["Curve", "Readout", "ScanReport"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A measure over age in a reference, for the sex and head size of one person.
+
+    Parameters
+    ----------
+    ages
+        In years, ascending.
+    lines
+        Values by centile, such as 5, 25, 50, 75 and 95, each as long as ``ages``.
+    about
+        Which reference, and for whom.
+    """
+
+    ages: tuple[float, ...]
+    lines: Mapping[float, tuple[float, ...]]
+    about: str
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The score of a linear readout of the features."""
+
+    domain: str
+    name: str
+    value: float
+    unit: str = ""
+    interval: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What the report shows of one finished scan.
+
+    Parameters
+    ----------
+    record
+        Everything that was measured and predicted.
+    person
+        Recorded age and sex.
+    figures
+        Files by name: SVG (``mask``, ``registration``, ``template``, ``anatomy``, ``bias``, ``grid``,
+        ``attribution``), and the image of the viewer (``viewer``).
+    centiles
+        Of measured and predicted volumes; empty where no model card allows any.
+    curves
+        By name of the prediction, in the unit of the prediction.
+    measured
+        Volumes in mm3 that the segmentation measured of what is also predicted, by name of the prediction.
+    readouts
+        Empty where there are none.
+    reference
+        The reference of centiles and curves, and how it is read.
+    """
+
+    record: ScanRecord
+    person: Person
+    figures: Mapping[str, Path]
+    centiles: tuple[Centile, ...] = ()
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    readouts: tuple[Readout, ...] = ()
+    reference: str = ""

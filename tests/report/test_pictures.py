@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import pytest
+
+from neurofm_bids.anatomy.labels import label_names
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.attribution import Attribution, RegionAttribution
+from neurofm_bids.report.contents import ScanReport
+from neurofm_bids.report.pictures import label_colours, pictures_of
+from tests.samples import scan_record
+
+NAMES = ("mask", "registration", "template", "bias", "anatomy", "grid")
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """Return a function that makes a scan with figures of so many bytes."""
+
+    def make(session, size=100, viewer=100):
+        paths = {name: tmp_path / f"{session}_{name}.svg" for name in NAMES}
+        for path in paths.values():
+            path.write_text("x" * size)
+        paths["viewer"] = tmp_path / f"{session}_viewer.nii.gz"
+        paths["viewer"].write_bytes(bytes(viewer))
+        return ScanReport(scan_record(session=session), Person(), paths)
+
+    return make
+
+
+def test_every_figure_is_described(scan):
+    (shown,) = pictures_of([scan("a")])
+    images = [image for picture in shown.pictures for image in picture.images]
+    assert len(images) == len(NAMES)
+    assert len({image.alt for image in images}) == len(NAMES)
+    assert all(image.alt.endswith(", sub-01_ses-a") for image in images)
+    assert [p.flicker for p in shown.pictures] == ["contours", "pair", "", "", ""]
+    assert shown.viewer
+    assert shown.left_out == ()
+
+
+def test_one_half_of_a_pair_does_not_flicker(scan):
+    made = scan("a")
+    figures = {name: path for name, path in made.figures.items() if name != "template"}
+    (shown,) = pictures_of([replace(made, figures=figures)])
+    assert [p.flicker for p in shown.pictures] == ["contours", "", "", "", ""]
+
+
+def test_where_room_is_short_every_scan_keeps_its_checks(scan):
+    shown = pictures_of([scan(name, 300_000, 700_000) for name in "abc"])
+    assert [one.pictures[0].title for one in shown] == ["Brain mask"] * 3
+    size = sum(len(i.uri) for one in shown for p in one.pictures for i in p.images)
+    assert size + sum(len(one.viewer) for one in shown) < 4_000_000
+    for one, name in zip(shown, "abc", strict=True):
+        shown_or_not = len(one.pictures) + bool(one.viewer) + sum("template" not in f for f in one.left_out)
+        assert shown_or_not == 6
+        assert one.left_out
+        assert all(file.startswith(name) for file in one.left_out)
+
+
+def test_attributions_show_their_shares(scan, tmp_path):
+    (tmp_path / "a.svg").write_text("x")
+    regions = {"Left-Insula": RegionAttribution(0.256, 1.0, 1.0), "CSF": RegionAttribution(0.6, 1.0, 1.0)}
+    made = scan("a")
+    record = replace(
+        made.record, attributions={"age": Attribution("Age", "year", 40.0, 20.0, 0.01, 8, regions)}
+    )
+    figures = {**made.figures, "attribution": tmp_path / "a.svg"}
+    (shown,) = pictures_of([replace(made, record=record, figures=figures)])
+    (picture,) = shown.attributed
+    assert picture.shares == (("Age", "CSF 60%, Left Insula 26%; completeness error 1.0%"),)
+    assert len(shown.pictures) == 5
+
+
+def test_labels_have_one_colour_on_both_sides():
+    colours = {name: colour for _, name, colour in label_colours()}
+    assert colours["Left Hippocampus"] == colours["Right Hippocampus"] == (220, 216, 20)
+    assert len(colours) == len(label_names()) - 1  # all but the background

@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+from neurofm_bids.bids.demographics import Person
+from neurofm_bids.records.centile import Centile
+from neurofm_bids.report.contents import Curve, ScanReport
+from neurofm_bids.report.predictions import cards_of, courses_of
+from tests.samples import prediction, scan_record
+
+CURVE = Curve((20.0, 90.0), {5: (1e4, 2e4), 50: (2e4, 3e4), 95: (3e4, 5e4)}, "about")
+PREDICTIONS = {
+    "age": prediction(41.0, long_name="Predicted age"),
+    "sex": prediction(0.4, "1", of_class="male", range=(0.0, 1.0)),
+    "ventricular_volume": prediction(15200.0, "mm^3", range=(5000.0, 150000.0), long_name="Predicted volume"),
+}
+
+
+def scan(person=Person(30.0), session=None, **changes):  # noqa: B008 -- frozen
+    return ScanReport(scan_record(session=session, predictions=PREDICTIONS), person, {}, **changes)
+
+
+def test_a_prediction_stands_on_its_reference_where_there_is_one():
+    known = scan(curves={"ventricular_volume": CURVE}, measured={"ventricular_volume": 16000.0})
+    age, sex, volume = cards_of(known)
+    assert (age.chart, sex.chart, volume.bar) == (None, None, None)
+    assert [mark.kind for mark in volume.chart.marks] == ["predicted", "measured"]
+    assert [text for _, text in volume.chart.y_ticks] == ["10", "20", "30", "40", "50"]  # in ml
+    assert volume.measured == "16.0 ml"
+    assert volume.centile == ""
+    assert age.bar.other is not None
+    assert sex.bar.ends == ("not male", "male")
+
+
+def test_a_predicted_volume_has_its_own_centile():
+    items = [
+        Centile("ventricular_volume", source, 1.0, None, centile=value, centile_interval95=limits)
+        for source, value, limits in (("measured", 10.0, None), ("predicted", 64.0, (56.0, 99.9)))
+    ]
+    known = scan(curves={"ventricular_volume": CURVE}, centiles=tuple(items))
+    assert [card.centile for card in cards_of(known)] == ["", "", "Centile 64 (56 to >99)"]
+
+
+def test_without_age_it_stands_on_the_range_of_the_model():
+    card = cards_of(scan(Person(), curves={"ventricular_volume": CURVE}))[2]
+    assert card.chart is None
+    assert card.bar.ends == ("5", "150")
+    assert "on the range of the model from 5 to 150" in card.alt
+
+
+def test_scans_are_ordered_by_age_where_ages_differ():
+    scans = [scan(Person(age), str(age)) for age in (40.0, 30.0)]
+    course = courses_of(scans)[0]
+    assert course.chart.x_label == "age (years)"
+    first, second = course.chart.marks
+    assert first.x < second.x
+    assert len(courses_of(scans)) == 3
+    assert courses_of(scans[:1]) == []
+
+
+def test_scans_of_one_age_are_named_by_session():
+    course = courses_of([scan(session="a"), scan(session="b")])[0]
+    assert [text for _, text in course.chart.x_ticks] == ["a", "b"]
+    unknown = [scan(Person(), "a"), scan(Person(50.0), "b")]
+    assert [text for _, text in courses_of(unknown)[0].chart.x_ticks] == ["a", "b"]
+
+
+def test_a_prediction_that_a_scan_lacks_has_no_course():
+    one, two = scan(session="a"), scan(session="b")
+    fewer = replace(two, record=replace(two.record, predictions={"age": PREDICTIONS["age"]}))
+    assert [course.name for course in courses_of([one, fewer])] == ["Predicted age"]
