@@ -22,7 +22,7 @@ from neurofm_bids.storage.locks import Locks
 __all__ = ["default_work_dir", "disk_errno", "run_prefix", "work_folder"]
 
 _log = logging.getLogger(__name__)
-_KEPT = "neurofm-kept-"
+_KEPT, _LOCK = "neurofm-kept-", "lock"
 _MAX_BYTES = 107 - len("/pymp-12345678/listener-12345678")  # the path of a socket has at most 107
 _PROBE = 2**16  # bytes: more than a step writes when it fails
 
@@ -56,7 +56,7 @@ def work_folder(work_dir: Path, *, out_dir: Path | None = None, keep: bool = Fal
             code=Exit.CANT_CREATE,
         ) from error
     _clear(work_dir)
-    with Locks(new / "lock") as lock, _temporary_files():
+    with Locks(new / _LOCK) as lock, _temporary_files():
         lock.try_acquire("run")
         new.rename(folder)  # only now, locked: another run would remove it otherwise
         try:
@@ -141,7 +141,7 @@ def _clear(work_dir: Path, *, but: Path | None = None) -> None:
             status = folder.lstat()
             if folder == but or not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
                 continue
-            with Locks(folder / "lock", create=False) as lock:
+            with Locks(folder / _LOCK, create=False) as lock:
                 if lock.try_acquire("run") and lock.works:
                     _log.info("Removing the work folder of a killed run: %s", folder)
                     shutil.rmtree(folder, ignore_errors=True)
@@ -175,12 +175,15 @@ def disk_errno(error: BaseException | None, folder: Path) -> int | None:
     error
         What a step raised. nipype passes on only the text of an exception, so that the cause may be lost.
     folder
-        Where steps work: a file is written to it if ``error`` does not carry the cause.
+        Where steps work: a file is written to it if ``error`` does not carry the cause. In the folder of
+        a run, its lock must be there too: a step may have created an empty folder of that name.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in ENDS_THE_RUN:
             return error.errno
         error = error.__cause__ or error.__context__
+    if any(place.name.startswith(run_prefix()) and not (place / _LOCK).exists() for place in folder.parents):
+        return errno.ENOENT
     probe = folder / f"probe-{os.getpid()}"
     try:
         probe.write_bytes(bytes(_PROBE))

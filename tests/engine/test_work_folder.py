@@ -1,6 +1,7 @@
 """The work folder, and what other runs left in it."""
 
 import errno
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -161,6 +162,15 @@ def chained(error, context):
 def test_errors_carry_the_number_of_their_cause(tmp_path, error, number):
     assert disk_errno(error, tmp_path) == number
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_a_run_that_was_created_again_counts_as_gone(tmp_path):
+    with work_folder(tmp_path / "work") as folder:
+        (folder / "0").mkdir()
+        assert disk_errno(ValueError("x"), folder / "0") is None
+        shutil.rmtree(folder)
+        (folder / "0").mkdir(parents=True)
+        assert disk_errno(ValueError("x"), folder / "0") == errno.ENOENT
 
 
 def test_a_folder_is_written_to_if_the_error_does_not_tell(tmp_path, monkeypatch):
