@@ -27,8 +27,8 @@ class CentileNotes:
         return [(mark, notes_text([note])) for note, mark in self.marks.items()]
 
     def marks_of(self, centile: Centile) -> str:
-        """Return the marks of one centile."""
-        return "".join(self.marks[note] for note in centile.notes if note in self.marks)
+        """Return the marks of one centile, such as ``a, b``."""
+        return ", ".join(sorted(self.marks[note] for note in centile.notes if note in self.marks))
 
 
 def notes_of(centiles: Sequence[Centile]) -> CentileNotes:
