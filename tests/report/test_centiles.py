@@ -13,7 +13,7 @@ def test_notes_of_all_are_said_once_and_others_are_marked():
     items = [centile("preview"), centile("preview", "shifted"), centile("preview", "unreliable", "shifted")]
     notes = notes_of(items)
     assert notes.common == (notes_text(["preview"]),)
-    assert [notes.marks_of(item) for item in items] == ["", "a", "ba"]
+    assert [notes.marks_of(item) for item in items] == ["", "a", "a, b"]
     assert [mark for mark, _ in notes.legend] == ["a", "b"]
     assert notes.legend[0][1] == notes_text(["shifted"])
     assert notes_of([]).common == ()
