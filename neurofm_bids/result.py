@@ -92,7 +92,7 @@ def volume_centiles(
     Raises
     ------
     neurofm_bids.errors.NeuroFMError
-        The sex is neither F nor M, or the reference cannot be read or was made with other weights.
+        The sex is neither F nor M, or the reference cannot be read or was made otherwise than the record.
     """
     from pathlib import Path
 
@@ -100,17 +100,16 @@ def volume_centiles(
     from neurofm_bids.norms.centiles import centiles
     from neurofm_bids.norms.reference import PUBLISHED
     from neurofm_bids.norms.user_reference import read_reference
+    from neurofm_bids.records.origin import origin_of
 
     if sex not in {"F", "M"}:
         raise NeuroFMError(f"the sex is {sex!r}", fix="Use F or M.", code=Exit.USAGE)
     chosen = PUBLISHED if reference is None else read_reference(Path(reference))
-    made, anatomy = record.provenance, record.anatomy
-    used = made.model.weights_sha256, anatomy.weights_sha256 if anatomy else None
-    if why := chosen.refuses(*used, made.pipeline_version):
+    if why := chosen.refuses(origin_of(record)):
         raise NeuroFMError(
             f"the reference cannot be used for this scan: it was {why}",
             where=reference,
-            fix="Use a reference of the weights that made the record.",
+            fix="Use a reference of scans that were made like this one.",
         )
     return centiles(record, Person(age_years, sex=sex), chosen)
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.norms.user_reference import make_reference, write_reference
+from neurofm_bids.records.origin import origin_of
 from neurofm_bids.result import Result, volume_centiles
 from tests.norms.people import record_of, simulated, volumes_of
 from tests.samples import AGE, scan_record
@@ -32,18 +35,15 @@ def test_what_centiles_of_a_record_refuse(tmp_path):
     with pytest.raises(NeuroFMError, match=r"the sex is 'female'\. Use F or M") as error:
         volume_centiles(record, 40, "female")
     assert error.value.code is Exit.USAGE
-    made = {"version": "1", "pipeline_version": record.provenance.pipeline_version}
-    used = {
-        "weights_sha256": record.provenance.model.weights_sha256,
-        "anatomy_weights_sha256": record.anatomy.weights_sha256,
-    }
-    path = tmp_path / "r.json"
-    write_reference(path, make_reference(simulated(1, 60), **made, **used))
+    origin, path = origin_of(record), tmp_path / "r.json"
+    write_reference(path, make_reference(simulated(1, 60), version="1", origin=origin))
     assert {item.key for item in volume_centiles(record, 40, "F", reference=path)} == {
         "brain",
         "lateral_ventricles",
     }
-    write_reference(path, make_reference(simulated(1, 60), **made, **{**used, "weights_sha256": "0"}))
+    write_reference(
+        path, make_reference(simulated(1, 60), version="1", origin=replace(origin, weights_sha256="0"))
+    )
     with pytest.raises(NeuroFMError, match="made with other weights of the model") as error:
         volume_centiles(record, 40, "F", reference=str(path))
     assert error.value.code is Exit.DATA

@@ -35,6 +35,7 @@ from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.columns import RECORDED_COLUMNS, entries
 from neurofm_bids.records.dictionary import Entry
+from neurofm_bids.records.origin import Origin, origin_of
 from neurofm_bids.records.scan import Identity, ScanRecord
 
 __all__ = ["EVERYTHING", "collect"]
@@ -55,6 +56,7 @@ class _Alike:
     segmentation: Counter[str] = field(default_factory=Counter)
     settings: Counter[str] = field(default_factory=Counter)
     versions: Counter[int] = field(default_factory=Counter)
+    origins: list[Origin] = field(default_factory=list)  # distinct ones
     entries: dict[str, Entry] = field(default_factory=dict)
     predicted: dict[str, None] = field(default_factory=dict)  # in order
 
@@ -69,6 +71,8 @@ class _Alike:
             self.segmentation[record.anatomy.weights_sha256] += 1
         self.settings[made.parameters_hash] += 1
         self.versions[made.pipeline_version] += 1
+        if (origin := origin_of(record)) not in self.origins:
+            self.origins.append(origin)
 
     def differences(self) -> tuple[str, ...]:
         """Return a sentence for everything that is not the same for all scans."""
@@ -184,8 +188,7 @@ def _cohort(
         entries=alike.entries,
         predicted=tuple(alike.predicted),
         weights_sha256=tuple(sorted(alike.weights)),
-        segmentation_sha256=tuple(sorted(alike.segmentation)),
-        pipeline_versions=tuple(sorted(alike.versions)),
+        origins=tuple(alike.origins),
         warnings=warnings,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
@@ -33,8 +34,8 @@ def reference_of(centiles: Centiles) -> Reference:
     return PUBLISHED if centiles.reference is None else read_reference(centiles.reference)
 
 
-def check_reference(cohort: Cohort, centiles: Centiles) -> None:
-    """Raise if scans were made with other weights than the reference, or by another pipeline version.
+def check_reference(cohort: Cohort, reference: Reference, path: Path | None) -> None:
+    """Raise if scans were made otherwise than the reference, which ``path`` holds.
 
     Raises
     ------
@@ -44,13 +45,14 @@ def check_reference(cohort: Cohort, centiles: Centiles) -> None:
     stems = [
         member.scan.stem
         for member in cohort.members
-        if any("other_weights" in item.notes for item in member.centiles)
+        if any("made_otherwise" in item.notes for item in member.centiles)
     ]
     if stems:
+        why = next(filter(None, map(reference.refuses, cohort.origins)))
         raise NeuroFMError(
-            f"the reference was made with other weights, or by another pipeline version, than "
-            f"{len(stems)} of {len(cohort.members)} scans ({some_of(stems, printable)})",
-            where=centiles.reference,
+            f"the reference cannot be used for {len(stems)} of {len(cohort.members)} scans "
+            f"({some_of(stems, printable)}): it was {why}",
+            where=path,
             fix="Make it again with --make-reference, or omit --reference.",
         )
 
@@ -68,14 +70,11 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     NeuroFMError
         A participant or column does not exist, scans were not made alike, or there are too few participants.
     """
-    model, segmentation, versions = (
-        cohort.weights_sha256,
-        cohort.segmentation_sha256,
-        cohort.pipeline_versions,
-    )
-    if max(len(model), len(segmentation), len(versions)) > 1:
+    # A scan without segmentation agrees with any segmentation, so one with it stands for all.
+    origin = max(cohort.origins, key=lambda origin: origin.anatomy_weights_sha256 is not None)
+    if why := next(filter(None, map(origin.difference, cohort.origins)), ""):
         raise NeuroFMError(
-            "a reference cannot be made from scans of different weights or pipeline versions",
+            f"a reference cannot be made from scans that were made differently: some were {why}",
             fix="Run the participant level again for all of them.",
         )
     wanted = _wanted(cohort.members, covariates, named)
@@ -90,9 +89,7 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     return make_reference(
         list(people.values()),
         version=__version__,
-        pipeline_version=versions[0],
-        weights_sha256=model[0],
-        anatomy_weights_sha256=segmentation[0] if segmentation else None,
+        origin=origin,
     )
 
 

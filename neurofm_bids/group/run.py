@@ -98,7 +98,7 @@ def write_group(
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
         _check_members(out_dir, cohort, selection)
-        check_reference(cohort, centiles)
+        check_reference(cohort, reference, centiles.reference)
         if centiles.make_reference is not None:
             made = reference_of_cohort(cohort, covariates, centiles.reference_participants)
             write_reference(centiles.make_reference, made)
@@ -118,10 +118,10 @@ def read_cohort(
 ) -> Cohort:
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
-    covariates = Covariates(bids_dir)
-    cohort = _collected(out_dir, label, covariates, selection, reference_of(centiles))
+    covariates, reference = Covariates(bids_dir), reference_of(centiles)
+    cohort = _collected(out_dir, label, covariates, selection, reference)
     _check_members(out_dir, cohort, selection)
-    check_reference(cohort, centiles)
+    check_reference(cohort, reference, centiles.reference)
     if centiles.make_reference is not None:
         reference_of_cohort(cohort, covariates, centiles.reference_participants)
     return cohort

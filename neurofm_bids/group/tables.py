@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.group.standing import GROUP_CHECK, group_checks
+from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records import dictionary
 from neurofm_bids.records.cohort import Cohort
@@ -126,11 +127,18 @@ def _centiles(cohort: Cohort, reference: Reference) -> Table:
         for known, member in zip(recorded, cohort.members, strict=True)
     ]
     columns = {name: dictionary.column(name) for name in _OF_PERSON}
-    for member in cohort.members:
-        columns |= centile_entries(member.centiles)
+    columns |= centile_entries(item for member in cohort.members for item in member.centiles)
     flags = [member.flag_cells for member in cohort.members]
     table = _scans(cohort, "Centiles of volumes", _rows(of_scans, flags), {**cohort.columns, **columns})
-    return replace(table, about={**table.about, "Reference": dict(reference.about)})
+    about = {"Reference": dict(reference.about), "Segmentation": _cards(cohort)}
+    return replace(table, about={**table.about, **about})
+
+
+def _cards(cohort: Cohort) -> Any:
+    """Return the card of the segmentation as the files of scans have it; a list where scans differ."""
+    weights = sorted({sha256 for origin in cohort.origins if (sha256 := origin.anatomy_weights_sha256)})
+    cards = [card.about if (card := segmentation_spec(sha256)) else None for sha256 in weights]
+    return cards if len(cards) > 1 else next(iter(cards), None)
 
 
 def _about(cohort: Cohort, description: str) -> dict[str, object]:

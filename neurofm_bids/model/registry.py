@@ -146,6 +146,18 @@ class SegmentationSpec:
     shifted: tuple[str, ...]
     source: str
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """The card, ready for JSON."""
+        return {
+            "Name": self.name,
+            "WeightsSHA256": self.sha256,
+            "Centiles": self.centiles,
+            "Unreliable": list(self.unreliable),
+            "Shifted": list(self.shifted),
+            "Source": self.source,
+        }
+
 
 def model_names() -> tuple[str, ...]:
     """Return the names of all models."""

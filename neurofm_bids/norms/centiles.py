@@ -15,6 +15,7 @@ from neurofm_bids.norms.head_size import HeadSize, head_size
 from neurofm_bids.norms.observed import definition, observed, reason_of
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records.centile import REASONS, Centile
+from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.scan import ScanRecord
 
 __all__ = ["CURVES", "Curve", "centiles", "curves"]
@@ -74,7 +75,7 @@ def curves(
     """
     found: dict[str, Curve] = {}
     head = head_size(record)
-    if person.sex is None or _reason(record, person, reference) == "other_weights":
+    if person.sex is None or reference.refuses(origin_of(record)):
         return {}
     for item in observed(record):
         defined = definition(record, item)
@@ -87,11 +88,7 @@ def curves(
 
 
 def _reason(record: ScanRecord, person: Person, reference: Reference) -> str:
-    made, anatomy = record.provenance, record.anatomy
-    sha256 = anatomy.weights_sha256 if anatomy else None
-    if reference.refuses(made.model.weights_sha256, sha256, made.pipeline_version):
-        return "other_weights"
-    return reason_of(person)
+    return "made_otherwise" if reference.refuses(origin_of(record)) else reason_of(person)
 
 
 def _placed(
@@ -131,10 +128,9 @@ def _placed(
 def _curve(
     item: Centile, defined: str, sex: str, head: HeadSize | None, reference: Reference, points: int
 ) -> Curve | None:
-    ages = np.linspace(*reference.ages, points)
-    expected = [
-        reference.expect(item.key, defined, float(age), sex, head.ml if head else None) for age in ages
-    ]
+    head_ml = head.ml if head else None
+    ages = np.linspace(*reference.ages(item.key, head_ml), points)
+    expected = [reference.expect(item.key, defined, float(age), sex, head_ml) for age in ages]
     known = [e.distribution for e in expected if e.distribution is not None]
     if len(known) < points:
         return None

@@ -7,7 +7,6 @@ from neurofm_bids.model.registry import model_spec, segmentation_spec
 from neurofm_bids.norms.head_size import head_size
 from neurofm_bids.records.anatomy import structure_and_side
 from neurofm_bids.records.centile import REASONS, Centile, Observation
-from neurofm_bids.records.flag import impossible_predictions
 from neurofm_bids.records.scan import ScanRecord
 
 __all__ = ["HEAD_SIZE", "definition", "observation", "observed", "reason_of"]
@@ -54,10 +53,8 @@ def observation(record: ScanRecord, person: Person) -> Observation:
 
 
 def _failed(record: ScanRecord) -> tuple[str, ...]:
-    """Return the note of a scan with a serious flag that is not only about a prediction."""
-    impossible = {f"{name}_impossible" for name in impossible_predictions(record.flags)}
-    serious = {flag.name for flag in record.flags if flag.severity == "serious"}
-    return ("quality_failed",) if serious - impossible else ()
+    """Return the note of a scan whose quality is judged as fail."""
+    return ("quality_failed",) if record.quality.status == "fail" else ()
 
 
 def _measured(record: ScanRecord, *, among_freesurfer: bool) -> list[Centile]:
@@ -68,22 +65,19 @@ def _measured(record: ScanRecord, *, among_freesurfer: bool) -> list[Centile]:
     marked = (
         {"unreliable": spec.unreliable, "shifted": spec.shifted if among_freesurfer else ()} if spec else {}
     )
-    return [
-        Centile(
-            name,
-            "measured",
-            volume.mm3,
-            volume.interval95,
-            notes=(status, *failed, *(n for n, own in marked.items() if structure_and_side(name)[0] in own)),
-        )
-        for name, volume in record.anatomy.volumes.items()
-        if name != HEAD_SIZE
-    ]
+    items = []
+    for name, volume in record.anatomy.volumes.items():
+        if name == HEAD_SIZE:
+            continue
+        notes = [status, *failed, *(() if volume.mm3 > 0 else ("not_found",))]
+        notes += [note for note, own in marked.items() if structure_and_side(name)[0] in own]
+        items.append(Centile(name, "measured", volume.mm3, volume.interval95, notes=tuple(notes)))
+    return items
 
 
 def _predicted(record: ScanRecord) -> list[Centile]:
     model, failed, items = record.provenance.model, _failed(record), []
-    spec, impossible = model_spec(model.name), impossible_predictions(record.flags)
+    spec = model_spec(model.name)
     allowed = spec.centiles and spec.sha256 == model.weights_sha256
     for head in spec.heads:
         prediction = record.predictions.get(head.name)
@@ -92,8 +86,6 @@ def _predicted(record: ScanRecord) -> list[Centile]:
         notes = [spec.centiles if allowed else "not_allowed", *failed]
         if prediction.interval95 is not None:
             notes.append("repeatability")
-        if head.name in impossible and not failed:
-            notes.append("quality_failed")
         if not prediction.in_range:
             notes.append("outside_training_range")
         items.append(

@@ -15,6 +15,7 @@ from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.norms.distribution import Distribution
 from neurofm_bids.norms.head_size import ETIV_SD_ML, etiv_ml
 from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, Norms, read_norms
+from neurofm_bids.records.origin import Origin
 
 __all__ = ["PUBLISHED", "Expectation", "PublishedReference", "Reference"]
 
@@ -33,9 +34,8 @@ class Expectation:
 class Reference(Protocol):
     """People with whose volumes those of a scan are compared."""
 
-    @property
-    def ages(self) -> tuple[float, float]:
-        """The lowest and the highest age with an expectation, in years."""
+    def ages(self, key: str, head_ml: float | None) -> tuple[float, float]:
+        """Return the lowest and the highest age with an expectation of a volume, in years."""
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -48,7 +48,7 @@ class Reference(Protocol):
     def covers(self, key: str, definition: str) -> bool:
         """Tell whether it has a volume: by its key, or by that of the segmentation defined like it."""
 
-    def refuses(self, model_sha256: str, anatomy_sha256: str | None, pipeline_version: int) -> str:
+    def refuses(self, origin: Origin) -> str:
         """Return why volumes made so cannot be compared with it; empty if they can."""
 
     def expect(
@@ -66,9 +66,8 @@ class PublishedReference:
     which is exact for small ones.
     """
 
-    @property
-    def ages(self) -> tuple[float, float]:
-        """18 to 95 years."""
+    def ages(self, key: str, head_ml: float | None) -> tuple[float, float]:
+        """Return 18 to 95 years."""
         return _AGES
 
     @property
@@ -89,7 +88,7 @@ class PublishedReference:
         """Tell whether all regions of a volume have norms: CSF outside the ventricles has none."""
         return definition in MEASURED and max(MEASURED[definition]) < len(REGIONS)
 
-    def refuses(self, model_sha256: str, anatomy_sha256: str | None, pipeline_version: int) -> str:
+    def refuses(self, origin: Origin) -> str:
         """Return an empty text: the norms come from other software in any case."""
         return ""
 

@@ -19,7 +19,7 @@ _DECADE, _HEADS_ML = 10.0, 100.0  # units of the coefficients
 
 @dataclass(frozen=True, config=RECORD)
 class Terms:
-    """What a volume depends on.
+    """What a volume depends on, and over which people.
 
     Parameters
     ----------
@@ -27,8 +27,10 @@ class Terms:
         Years; coefficients are per decade from it.
     is_age_linear, is_age_quadratic
         Whether age counts, and its square.
-    is_sex
-        Whether men differ from women.
+    sexes
+        Of the people, ``F`` before ``M``: where there are both, men differ from women.
+    age_range
+        Of the people, in years.
     head_centre
         Intracranial volume in ml; coefficients are per 100 ml from it. None if head size does not count.
     """
@@ -36,8 +38,16 @@ class Terms:
     age_centre: float
     is_age_linear: bool
     is_age_quadratic: bool
-    is_sex: bool
+    sexes: tuple[str, ...]
+    age_range: tuple[float, float]
     head_centre: float | None
+
+    def outside(self, age_years: float, sex: str) -> tuple[str, ...]:
+        """Return the note for which these people say nothing of a person, none where they do."""
+        if sex not in self.sexes:
+            return ("sex_outside",)
+        low, high = self.age_range
+        return () if low <= age_years <= high else ("age_outside",)
 
     def row(self, age_years: float, sex: str, head_ml: float | None) -> list[float]:
         """Return the predictors of one person, the intercept first."""
@@ -45,7 +55,7 @@ class Terms:
         values = [1.0]
         values += [age] if self.is_age_linear else []
         values += [age**2] if self.is_age_quadratic else []
-        values += [float(sex == "M")] if self.is_sex else []
+        values += [float(sex == "M")] if len(self.sexes) > 1 else []
         if self.head_centre is not None:
             assert head_ml is not None
             values.append((head_ml - self.head_centre) / _HEADS_ML)

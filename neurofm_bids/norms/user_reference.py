@@ -18,6 +18,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.norms.reference import Expectation
 from neurofm_bids.norms.regression import Regression, Terms, fit
 from neurofm_bids.records.centile import Observation
+from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import RECORD, from_json, to_json
 from neurofm_bids.storage.atomic import write_json
 from neurofm_bids.storage.text import read_json
@@ -39,10 +40,10 @@ class UserReference:
     ----------
     version
         Of NeuroFM-BIDS.
-    pipeline_version, weights_sha256, anatomy_weights_sha256
+    origin
         How the volumes were made; only volumes made so can be compared.
     people
-        Number of people by sex, ``F`` and ``M``.
+        Number of people by sex, ``F`` and ``M``; volumes that not all of them have keep their own.
     age_range
         Of these people, in years.
     at_head_size, without_head_size
@@ -52,19 +53,16 @@ class UserReference:
     """
 
     version: str
-    pipeline_version: int
-    weights_sha256: str
-    anatomy_weights_sha256: str | None
+    origin: Origin
     people: Mapping[str, int]
     age_range: tuple[float, float]
     at_head_size: Mapping[str, Regression]
     without_head_size: Mapping[str, Regression]
     digest: str = field(default="")
 
-    @property
-    def ages(self) -> tuple[float, float]:
-        """Range of the ages of its people."""
-        return self.age_range
+    def ages(self, key: str, head_ml: float | None) -> tuple[float, float]:
+        """Return the range of the ages of its people with a volume."""
+        return self._regression(key, head_ml).terms.age_range
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -81,41 +79,31 @@ class UserReference:
         """Tell whether it has a volume."""
         return key in self.without_head_size
 
-    def refuses(self, model_sha256: str, anatomy_sha256: str | None, pipeline_version: int) -> str:
+    def refuses(self, origin: Origin) -> str:
         """Return why volumes made so cannot be compared with it; empty if they can."""
-        if pipeline_version != self.pipeline_version:
-            return f"made by pipeline version {self.pipeline_version}, and the scans by {pipeline_version}"
-        if model_sha256 != self.weights_sha256:
-            return "made with other weights of the model"
-        if anatomy_sha256 not in (None, self.anatomy_weights_sha256):
-            return "made with other weights of the segmentation"
-        return ""
+        return self.origin.difference(origin)
 
     def expect(
         self, key: str, definition: str, age_years: float, sex: str, head_ml: float | None
     ) -> Expectation:
-        """Return the distribution of a volume; none outside its ages, or of a sex that it does not have."""
-        if not self.age_range[0] <= age_years <= self.age_range[1]:
-            return Expectation(None, ("age_outside",))
-        if sex not in self.people:
-            return Expectation(None, ("sex_outside",))
-        if head_ml is not None and key in self.at_head_size:
-            return Expectation(self.at_head_size[key].expect(age_years, sex, head_ml))
-        return Expectation(self.without_head_size[key].expect(age_years, sex, None), ("no_head_size",))
+        """Return the distribution of a volume; none for an age or sex of which no one has this volume."""
+        regression = self._regression(key, head_ml)
+        if outside := regression.terms.outside(age_years, sex):
+            return Expectation(None, outside)
+        if regression.terms.head_centre is None:
+            return Expectation(regression.expect(age_years, sex, None), ("no_head_size",))
+        return Expectation(regression.expect(age_years, sex, head_ml))
+
+    def _regression(self, key: str, head_ml: float | None) -> Regression:
+        is_sized = head_ml is not None and key in self.at_head_size
+        return self.at_head_size[key] if is_sized else self.without_head_size[key]
 
 
-def make_reference(
-    people: Sequence[Observation],
-    *,
-    version: str,
-    pipeline_version: int,
-    weights_sha256: str,
-    anatomy_weights_sha256: str | None,
-) -> UserReference:
+def make_reference(people: Sequence[Observation], *, version: str, origin: Origin) -> UserReference:
     """Fit a reference.
 
     Volumes are linear in age, sex and head size, and quadratic in age with 60 people over 20 years or more.
-    Ventricles are log-normal. A sex of fewer than five people is left out.
+    Ventricles are log-normal. A sex of fewer than five people, or of whom fewer have a volume, is left out.
 
     Raises
     ------
@@ -123,9 +111,8 @@ def make_reference(
         There are fewer than 20 people with age, sex and volumes.
     """
     usable = [person for person in people if not person.reason and person.sex is not None]
-    counts = Counter(person.sex or "" for person in usable)
-    sexes = {sex: n for sex, n in sorted(counts.items()) if n >= _LEAST_OF_A_SEX}
-    usable = [person for person in usable if person.sex in sexes]
+    counts = Counter(person.sex for person in usable)
+    usable = _of_usual_sexes(usable)
     if len(usable) < LEAST:
         raise NeuroFMError(
             f"a reference needs at least {LEAST} participants with age, sex and volumes, at least "
@@ -138,10 +125,8 @@ def make_reference(
     keys = dict.fromkeys(key for person in usable for key in person.mm3)
     made = UserReference(
         version,
-        pipeline_version,
-        weights_sha256,
-        anatomy_weights_sha256,
-        sexes,
+        origin,
+        {sex: counts[sex] for sex in _sexes(usable)},
         (min(ages), max(ages)),
         _regressions(sized, list(keys), with_head=True),
         _regressions(usable, list(keys), with_head=False),
@@ -201,7 +186,7 @@ def _regressions(
 ) -> dict[str, Regression]:
     found: dict[str, Regression] = {}
     for key in keys:
-        having = [person for person in people if person.mm3.get(key, 0) > 0]
+        having = _of_usual_sexes([person for person in people if person.mm3.get(key, 0) > 0])
         if len(having) < LEAST:
             continue
         terms = _terms(having, with_head=with_head)
@@ -212,6 +197,16 @@ def _regressions(
     return found
 
 
+def _of_usual_sexes(people: Sequence[Observation]) -> list[Observation]:
+    """Return the people of a sex of which there are enough."""
+    counts = Counter(person.sex for person in people)
+    return [person for person in people if counts[person.sex] >= _LEAST_OF_A_SEX]
+
+
+def _sexes(people: Sequence[Observation]) -> tuple[str, ...]:
+    return tuple(sorted({person.sex for person in people if person.sex is not None}))
+
+
 def _terms(people: Sequence[Observation], *, with_head: bool) -> Terms:
     ages = np.array([person.age_years for person in people])
     years = float(np.ptp(ages))
@@ -220,6 +215,7 @@ def _terms(people: Sequence[Observation], *, with_head: bool) -> Terms:
         age_centre=float(ages.mean()),
         is_age_linear=years >= _LEAST_YEARS,
         is_age_quadratic=len(people) >= _QUADRATIC and years >= _QUADRATIC_YEARS,
-        is_sex=len({person.sex for person in people}) > 1,
+        sexes=_sexes(people),
+        age_range=(float(ages.min()), float(ages.max())),
         head_centre=float(np.mean(heads)) if with_head else None,
     )

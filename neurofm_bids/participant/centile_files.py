@@ -7,7 +7,7 @@ from typing import Any
 
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.names import Derivatives, image_sidecar
-from neurofm_bids.model.registry import SegmentationSpec, segmentation_spec
+from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.norms.centiles import centiles
 from neurofm_bids.norms.head_size import head_size
 from neurofm_bids.norms.reference import Reference
@@ -58,18 +58,7 @@ def _about(record: ScanRecord, person: Person, reference: Reference) -> dict[str
         "Sex": person.sex,
         "IntracranialVolumeMl": None if head is None else round(head.ml, 4),
         "Notice": NOTICE,
-        "Segmentation": None if card is None else _of_card(card),
+        "Segmentation": None if card is None else card.about,
     }
     text = "Centiles of volumes among healthy people of the same age, sex and head size; not a diagnosis"
     return {"Description": text, "Sources": [record.scan.uri], "NeuroFM": made}
-
-
-def _of_card(card: SegmentationSpec) -> dict[str, Any]:
-    return {
-        "Name": card.name,
-        "WeightsSHA256": card.sha256,
-        "Centiles": card.centiles,
-        "Unreliable": list(card.unreliable),
-        "Shifted": list(card.shifted),
-        "Source": card.source,
-    }

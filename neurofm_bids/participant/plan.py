@@ -19,6 +19,7 @@ from neurofm_bids.participant.freshness import Cause, Reason, why_process
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.pipeline.task import Task, acquisition, identity
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.records.origin import make_origin
 from neurofm_bids.storage.atomic import file_version
 
 __all__ = ["Job", "Plan", "make_job", "make_plan"]
@@ -145,7 +146,8 @@ def _reference(config: Config, weights_sha256: str) -> Reference:
         return PUBLISHED
     reference = read_reference(path)
     anatomy = None if config.processing.no_anatomy else bundled_sha256()
-    if why := reference.refuses(weights_sha256, anatomy, PIPELINE_VERSION):
+    origin = make_origin(PIPELINE_VERSION, weights_sha256, anatomy, config.processing.parameters)
+    if why := reference.refuses(origin):
         raise NeuroFMError(
             f"the reference cannot be used in this run: it was {why}",
             where=path,

@@ -17,8 +17,9 @@ REASONS = frozenset(
         "sex_unknown",
         "sex_outside",
         "quality_failed",
+        "not_found",
         "not_allowed",
-        "other_weights",
+        "made_otherwise",
     }
 )
 

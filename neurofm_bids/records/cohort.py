@@ -19,6 +19,7 @@ from neurofm_bids.records.columns import (
 )
 from neurofm_bids.records.dictionary import Entry, column
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.scan import Identity, Provenance
 from neurofm_bids.records.statistics import Ages
 
@@ -102,8 +103,8 @@ class Cohort:
         Columns of the predicted values that any scan has.
     weights_sha256
         SHA-256 of all weights in use: more than one where scans differ.
-    segmentation_sha256, pipeline_versions
-        Of all segmentations, and of all scans.
+    origins
+        How the volumes of the scans were made: more than one where scans differ.
     warnings
         Sentences about what differs between scans that should be alike.
     """
@@ -116,8 +117,7 @@ class Cohort:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     predicted: tuple[str, ...] = ()
     weights_sha256: tuple[str, ...] = ()
-    segmentation_sha256: tuple[str, ...] = ()
-    pipeline_versions: tuple[int, ...] = ()
+    origins: tuple[Origin, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

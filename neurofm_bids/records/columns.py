@@ -59,6 +59,7 @@ CENTILE_COLUMNS = (
     CENTILE_NOTES,
 )
 _CENTILE_PARTS = ("z", "centile", "centile_lower95", "centile_upper95")
+_CARD_MARKS = ("unreliable", "shifted")
 ATTRIBUTION_COLUMNS = ("target", "region", "share", "sum", "per_ml", "units")
 _PARTS = ("", "_sd", "_lower95", "_upper95", "_in_range")
 
@@ -135,15 +136,30 @@ def centile_row(items: Sequence[Centile]) -> Row:
 
 
 def centile_entries(items: Iterable[Centile]) -> dict[str, Entry]:
-    """Return the data dictionary of the columns of :func:`centile_row`."""
-    meanings = dictionary.centile_columns()
-    columns = {}
+    """Return the data dictionary of the columns of :func:`centile_row`, for the items of any scans.
+
+    The columns of a volume that the card of its network marks say so.
+    """
+    titles: dict[str, str] = {}
+    marks: dict[str, dict[str, None]] = {}
     for item in items:
-        title = f"{dictionary.region_title(item.name)}, {item.source}"
-        for part in _CENTILE_PARTS:
-            entry = meanings[part]
-            columns[f"{item.key}_{part}"] = {**entry, "LongName": f"{title}, {entry['LongName']}"}
+        if item.key not in titles:
+            titles[item.key] = f"{dictionary.region_title(item.name)}, {item.source}"
+        marks.setdefault(item.key, {}).update((note, None) for note in item.notes if note in _CARD_MARKS)
+    meanings = dictionary.centile_columns()
+    columns = {
+        f"{key}_{part}": _marked(
+            meanings[part], title, [meanings[CENTILE_NOTES]["Levels"][m] for m in marks[key]]
+        )
+        for key, title in titles.items()
+        for part in _CENTILE_PARTS
+    }
     return {**columns, CENTILE_NOTES: meanings[CENTILE_NOTES]}
+
+
+def _marked(entry: Entry, title: str, marks: Sequence[str]) -> Entry:
+    text = ". ".join((entry["Description"], *(f"Not to be read as a centile: {mark}" for mark in marks)))
+    return {**entry, "LongName": f"{title}, {entry['LongName']}", "Description": text}
 
 
 def quality_row(record: ScanRecord) -> Row:

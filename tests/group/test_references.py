@@ -60,6 +60,11 @@ def test_published_centiles_are_in_the_table_of_the_group(cohort):
     assert set(rows[0]) <= set(about)
     assert about["Reference"]["Name"] == "NOMIS"
     assert about["left_hippocampus_centile"]["LongName"] == "Left hippocampus, measured, centile"
+    assert "hippocampus" in about["Segmentation"]["Unreliable"]
+    assert "putamen" in about["Segmentation"]["Shifted"]
+    marked = {name for name in rows[0] if "Not to be read as a centile" in about[name]["Description"]}
+    assert {"left_hippocampus_z", "right_putamen_centile_lower95"} < marked
+    assert not {"brain_z", "predicted_brain_volume_z", "left_thalamus_centile"} & marked
     scores = np.array([float(row["brain_z"]) for row in rows])
     assert abs(scores.mean()) < 0.6
     assert 0.6 < scores.std() < 1.4
@@ -108,9 +113,17 @@ def test_participants_that_cannot_make_a_reference(cohort, named, message, code)
 
 def test_scans_of_different_weights_make_none(cohort):
     people, covariates = collected(cohort)
-    mixed = replace(people, weights_sha256=("a", "b"))
-    with pytest.raises(NeuroFMError, match="different weights or pipeline versions"):
-        reference_of_cohort(mixed, covariates, ["group=control"])
+    (origin,) = people.origins
+    for change, message in (
+        ({"weights_sha256": "0" * 64}, "some were made with other weights of the model"),
+        ({"parameters": {"views": 1}}, "some were made with --views 8, not 1"),
+    ):
+        mixed = replace(people, origins=(origin, replace(origin, **change)))
+        with pytest.raises(NeuroFMError, match=f"made differently: {message}"):
+            reference_of_cohort(mixed, covariates, ["group=control"])
+    without = replace(origin, anatomy_weights_sha256=None)
+    made = reference_of_cohort(replace(people, origins=(without, origin)), covariates, ["group=control"])
+    assert made.origin == origin
 
 
 def test_a_reference_of_other_weights_is_refused_by_name(cohort, tmp_path):
@@ -120,17 +133,18 @@ def test_a_reference_of_other_weights_is_refused_by_name(cohort, tmp_path):
     other = make_reference(
         [member.observation for member in people.members],
         version="1",
-        pipeline_version=people.pipeline_versions[0],
-        weights_sha256="0" * 64,
-        anatomy_weights_sha256=people.segmentation_sha256[0],
+        origin=replace(people.origins[0], weights_sha256="0" * 64),
     )
     write_reference(path, other)
     options = Centiles(reference=path)
     found, _ = collected(cohort, reference_of(options))
-    with pytest.raises(NeuroFMError, match=f"than {PEOPLE + 1} of {PEOPLE + 1} scans") as error:
-        check_reference(found, options)
+    with pytest.raises(
+        NeuroFMError, match=f"{PEOPLE + 1} of {PEOPLE + 1} scans .*other weights of the model"
+    ) as error:
+        check_reference(found, other, path)
     assert error.value.code is Exit.DATA
-    check_reference(replace(found, members=()), options)
+    assert str(path) in str(error.value)
+    check_reference(replace(found, members=()), other, path)
     command = [str(cohort / "bids"), str(cohort / "out"), "group", "--reference", str(path)]
     assert main(command) == Exit.DATA
     assert main([*command, "--dry-run"]) == Exit.DATA

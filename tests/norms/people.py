@@ -12,6 +12,7 @@ from neurofm_bids.norms.head_size import CRANIUM_PER_ETIV
 from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.centile import Observation
+from neurofm_bids.records.judgement import judge
 from tests.samples import prediction, scan_record
 
 
@@ -37,6 +38,7 @@ def record_of(volumes, *, interval=0.0, stripped=False, weights=None, **changes)
         "anatomy": Anatomy(measured, 2, weights or bundled_sha256()),
         "provenance": replace(made.provenance, model=model),
         "measurements": replace(made.measurements, brain_extraction=extraction),
+        "quality": judge(changes.get("flags", ())),
         "predictions": {
             "brain_volume": prediction(volumes["brain"], "mm^3", range=wide, interval95=None),
             "ventricular_volume": prediction(volumes["lateral_ventricles"], "mm^3", range=wide),

@@ -12,8 +12,10 @@ from neurofm_bids.norms import centiles as module
 from neurofm_bids.norms.centiles import CURVES, curves
 from neurofm_bids.norms.distribution import centile_of
 from neurofm_bids.norms.reference import PUBLISHED
+from neurofm_bids.norms.user_reference import make_reference
 from neurofm_bids.records.flag import Flag
-from tests.norms.people import record_of, volumes_of
+from neurofm_bids.records.origin import origin_of
+from tests.norms.people import record_of, simulated, volumes_of
 
 WOMAN = Person(50.0, sex="F")
 
@@ -92,6 +94,14 @@ def test_scans_of_failed_quality_have_none():
     assert {item.centile for item in found.values()} == {None}
 
 
+def test_a_region_that_was_not_found_has_none_and_says_so():
+    found = centiles(record_of({**volumes_of(), "left_amygdala": 0.0}))
+    absent, present = found["left_amygdala"], found["right_amygdala"]
+    assert (absent.mm3, absent.z, absent.centile, absent.expected_mm3) == (0, None, None, None)
+    assert absent.notes == ("preview", "not_found", "unreliable", "shifted")
+    assert present.centile == pytest.approx(50)
+
+
 def test_extrapolated_ages_say_so():
     found = centiles(record_of(volumes_of(93.0)), Person(93.0, sex="F"))
     assert found["brain"].notes == ("preview", "extrapolated")
@@ -101,12 +111,15 @@ def test_extrapolated_ages_say_so():
 class Foreign:
     """A reference of other weights."""
 
-    is_freesurfer, ages, about = False, (20.0, 30.0), {}
+    is_freesurfer, about = False, {}
+
+    def ages(self, *_):
+        raise AssertionError
 
     def covers(self, key, definition):
         return key == "brain"
 
-    def refuses(self, *made):
+    def refuses(self, origin):
         return "made elsewhere"
 
     def expect(self, *_):
@@ -117,7 +130,7 @@ def test_another_reference_decides_what_is_covered_and_compared():
     record = record_of(volumes_of())
     found = centiles(record, reference=Foreign())
     assert list(found) == ["brain"]
-    assert found["brain"].notes == ("preview", "other_weights")
+    assert found["brain"].notes == ("preview", "made_otherwise")
     assert curves(record, WOMAN, Foreign()) == {}
 
 
@@ -134,6 +147,24 @@ def test_curves_are_those_of_the_reference():
     assert (np.diff(found["ventricular_volume"].mm3[50][10:]) > 0).all()
     absent = curves(record_of(volumes_of(), stripped=True), WOMAN)["brain_volume"]
     assert absent.notes == ("preview", "no_head_size")
+
+
+def test_the_curve_of_a_volume_spans_the_ages_of_those_who_have_it():
+    record = record_of(volumes_of())
+    people = [
+        replace(person, mm3={**person.mm3, "predicted_brain_volume": person.mm3["brain"]})
+        if 30 <= person.age_years <= 50
+        else person
+        for person in simulated(1, 200)
+    ]
+    having = [person for person in people if "predicted_brain_volume" in person.mm3]
+    reference = make_reference(people, version="1", origin=origin_of(record))
+    curve = curves(record, WOMAN, reference)["brain_volume"]
+    ages = [person.age_years for person in having]
+    assert curve.ages[[0, -1]] == pytest.approx([min(ages), max(ages)])
+    assert reference.age_range[0] < 30
+    item = centiles(record, Person(60.0, sex="F"), reference=reference)["predicted_brain_volume"]
+    assert (item.centile, item.notes[-1]) == (None, "age_outside")
 
 
 def test_curves_need_a_sex_and_no_age():

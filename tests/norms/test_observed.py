@@ -43,14 +43,24 @@ def test_published_models_have_no_volume_of_a_known_definition():
     assert found["brain"] == ("preview",)
 
 
-def test_a_serious_flag_fails_all_volumes_and_an_impossible_prediction_itself():
-    flags = (Flag("low_overlap", "", "serious"),)
+@pytest.mark.parametrize("name", ["low_overlap", "brain_volume_impossible"])
+def test_a_scan_that_is_judged_as_fail_fails_all_volumes(name):
+    flags = (Flag(name, "", "serious"), Flag("coarse_voxels", ""))
     found = notes(record_of(volumes_of(), flags=flags))
     assert all("quality_failed" in own for own in found.values())
-    flags = (Flag("brain_volume_impossible", "", "serious"), Flag("coarse_voxels", ""))
-    found = notes(record_of(volumes_of(), flags=flags))
-    failed = [key for key, own in found.items() if "quality_failed" in own]
-    assert failed == ["predicted_brain_volume"]
+
+
+def test_a_scan_to_check_fails_no_volume():
+    found = notes(record_of(volumes_of(), flags=(Flag("coarse_voxels", ""),)))
+    assert not any("quality_failed" in own for own in found.values())
+
+
+def test_a_region_that_was_not_found_is_no_observation():
+    record = record_of({**volumes_of(), "left_amygdala": 0.0})
+    assert notes(record)["left_amygdala"] == ("preview", "not_found", "unreliable")
+    seen = observation(record, WOMAN)
+    assert "left_amygdala" not in seen.mm3
+    assert (seen.reason, "right_amygdala" in seen.mm3) == ("", True)
 
 
 def test_a_prediction_outside_the_range_of_training_says_so():
@@ -88,5 +98,6 @@ def test_observations():
     assert (found.age_years, found.sex) == (50.0, "F")
     assert found.head_ml == pytest.approx(volumes["intracranial"] / 1000)
     assert found.mm3["predicted_brain_volume"] == found.mm3["brain"] == volumes["brain"]
-    failed = observation(record_of(volumes, flags=(Flag("x", "", "serious"),)), WOMAN)
-    assert (failed.reason, failed.mm3) == ("quality_failed", {})
+    for name in ("low_overlap", "age_impossible"):
+        failed = observation(record_of(volumes, flags=(Flag(name, "", "serious"),)), WOMAN)
+        assert (failed.reason, failed.mm3) == ("quality_failed", {})

@@ -10,6 +10,7 @@ from neurofm_bids.norms.distribution import centile_of
 from neurofm_bids.norms.head_size import CRANIUM_PER_ETIV, ETIV_SD_ML
 from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, read_norms
 from neurofm_bids.norms.reference import PUBLISHED
+from neurofm_bids.records.origin import make_origin
 from tests.norms.people import typical, volumes_of
 
 REGIONAL = [region.name for region in REGIONS]
@@ -89,7 +90,7 @@ def test_what_has_norms():
     assert not PUBLISHED.covers("intracranial", "intracranial")
     assert PUBLISHED.covers("predicted_brain_volume", "brain")
     assert not PUBLISHED.covers("predicted_x", "")
-    assert PUBLISHED.refuses("a", "b", 1) == ""
-    assert PUBLISHED.ages == (18, 95)
+    assert PUBLISHED.refuses(make_origin(1, "a", "b", {})) == ""
+    assert PUBLISHED.ages("brain", None) == (18, 95)
     assert "Potvin" in PUBLISHED.about["Source"]
     assert read_norms().ages[-1] == 90

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from neurofm_bids.norms.regression import Terms, fit
 from tests.norms.people import BRAIN, simulated
 
-TERMS = Terms(50.0, True, True, True, 1400.0)
+TERMS = Terms(50.0, True, True, ("F", "M"), (20.0, 80.0), 1400.0)
 
 
 def rows_of(people, terms=TERMS):
@@ -17,7 +19,7 @@ def brains(people):
 
 def test_predictors():
     assert TERMS.row(60.0, "M", 1500.0) == [1.0, 1.0, 1.0, 1.0, 1.0]
-    assert Terms(50.0, True, False, False, None).row(30.0, "M", None) == [1.0, -2.0]
+    assert Terms(50.0, True, False, ("M",), (20.0, 80.0), None).row(30.0, "M", None) == [1.0, -2.0]
 
 
 def test_known_coefficients_are_recovered():
@@ -37,7 +39,7 @@ def test_the_expectation_of_a_new_person_has_the_error_of_the_coefficients():
     inside, outside = found.expect(50.0, "F", 1350.0), found.expect(120.0, "F", 1350.0)
     assert inside.degrees == 25
     assert outside.scale > 2 * inside.scale > 2 * found.residual_sd
-    terms = Terms(50.0, False, False, False, None)
+    terms = Terms(50.0, False, False, ("M",), (20.0, 80.0), None)
     mean = fit([[1.0]] * 30, brains(people), terms, logarithmic=False).expect(1.0, "F", None)
     assert mean.location == pytest.approx(brains(people).mean())
     assert mean.scale == pytest.approx(brains(people).std(ddof=1) * np.sqrt(1 + 1 / 30))
@@ -54,3 +56,17 @@ def test_what_does_not_determine_the_coefficients_has_no_regression():
 
 def replace_sex(person):
     return type(person)(person.age_years, "F", person.head_ml, person.mm3)
+
+
+@pytest.mark.parametrize(
+    ("sexes", "age", "sex", "note"),
+    [
+        (("F", "M"), 20.0, "M", ()),
+        (("F", "M"), 80.0, "F", ()),
+        (("F",), 50.0, "M", ("sex_outside",)),
+        (("F", "M"), 19.9, "F", ("age_outside",)),
+        (("F", "M"), 80.1, "M", ("age_outside",)),
+    ],
+)
+def test_people_of_whom_the_terms_say_nothing(sexes, age, sex, note):
+    assert replace(TERMS, sexes=sexes).outside(age, sex) == note

@@ -7,6 +7,7 @@ from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference
 from neurofm_bids.participant.centile_files import allowed_centiles, write_centiles
+from neurofm_bids.records.origin import origin_of
 from tests.norms.people import record_of, simulated, volumes_of
 from tests.tables import read_rows
 
@@ -59,14 +60,7 @@ def test_what_no_card_allows_is_not_written_and_does_not_stay(out):
 
 def test_a_reference_of_the_user_is_named(out):
     record = record_of(volumes_of())
-    made = record.provenance
-    reference = make_reference(
-        simulated(1, 60),
-        version="1",
-        pipeline_version=made.pipeline_version,
-        weights_sha256=made.model.weights_sha256,
-        anatomy_weights_sha256=record.anatomy.weights_sha256,
-    )
+    reference = make_reference(simulated(1, 60), version="1", origin=origin_of(record))
     rows, about = written(out, record, reference=reference)
     assert set(rows) == {("measured", "brain"), ("measured", "lateral_ventricles")}
     assert rows["measured", "brain"]["centile"] != "n/a"

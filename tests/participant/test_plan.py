@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from neurofm_bids.norms.user_reference import make_reference, write_reference
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.plan import Job, make_job, make_plan
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.records.origin import make_origin
 from tests.norms.people import simulated
 
 IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
@@ -116,25 +118,26 @@ def test_forgetting_a_scan_removes_what_says_that_it_is_finished(tmp_path, bids_
     assert made.out.out_dir == Path(tmp_path / "out")
 
 
+def origin_of_defaults(anatomy_sha256):
+    parameters = Processing().parameters
+    return make_origin(PIPELINE_VERSION, model_spec("open-s").sha256, anatomy_sha256, parameters)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({}, None),
         ({"weights_sha256": "0" * 64}, "other weights of the model"),
         ({"anatomy_weights_sha256": "0" * 64}, "other weights of the segmentation"),
-        ({"pipeline_version": PIPELINE_VERSION - 1}, f"by pipeline version {PIPELINE_VERSION - 1}, and"),
+        ({"pipeline_version": PIPELINE_VERSION - 1}, f"by pipeline version {PIPELINE_VERSION - 1}, not"),
+        ({"parameters": {"anatomy_phases": 8}}, "made with --anatomy-phases 8, not 2"),
     ],
 )
 def test_a_reference_made_otherwise_is_refused_before_any_scan(bids_dataset, changes, message):
     root = bids_dataset(IMAGE)
-    made = {
-        "version": "1",
-        "pipeline_version": PIPELINE_VERSION,
-        "weights_sha256": model_spec("open-s").sha256,
-        "anatomy_weights_sha256": bundled_sha256(),
-    }
+    origin = replace(origin_of_defaults(bundled_sha256()), **changes)
     path = root.parent / "reference.json"
-    write_reference(path, make_reference(simulated(1, 30), **{**made, **changes}))
+    write_reference(path, make_reference(simulated(1, 30), version="1", origin=origin))
     options = {"centiles": Centiles(reference=path)}
     if message is None:
         assert job(root, **options).reference.about["SHA256"]
@@ -145,17 +148,13 @@ def test_a_reference_made_otherwise_is_refused_before_any_scan(bids_dataset, cha
     assert str(path) in str(error.value)
 
 
-def test_a_segmentation_that_is_left_out_needs_no_reference(bids_dataset):
+@pytest.mark.parametrize("sha256", [None, bundled_sha256()])
+def test_a_reference_or_a_run_without_segmentation_still_has_predicted_volumes(bids_dataset, sha256):
     root = bids_dataset(IMAGE)
-    reference = make_reference(
-        simulated(1, 30),
-        version="1",
-        pipeline_version=PIPELINE_VERSION,
-        weights_sha256=model_spec("open-s").sha256,
-        anatomy_weights_sha256=None,
-    )
+    reference = make_reference(simulated(1, 30), version="1", origin=origin_of_defaults(sha256))
     path = root.parent / "reference.json"
     write_reference(path, reference)
     without = job(root, centiles=Centiles(reference=path), processing=Processing(no_anatomy=True))
     assert without.reference == reference
+    assert job(root, centiles=Centiles(reference=path)).reference == reference
     assert job(root).reference is PUBLISHED

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from neurofm_bids.records.anatomy import Anatomy, Volume
@@ -125,4 +127,11 @@ def test_cells_of_the_centiles_in_a_table_of_scans():
     assert row["centile_notes"] == "preview;extrapolated"
     assert set(centile_entries(CENTILES)) == set(row)
     assert centile_entries(CENTILES)["brain_z"]["LongName"] == "Brain, measured, z-score"
+    assert "Not to be read" not in centile_entries(CENTILES)["brain_z"]["Description"]
+    marked = replace(CENTILES[0], notes=("preview", "unreliable", "shifted"))
+    for items in ((marked, CENTILES[0]), (CENTILES[0], marked)):
+        text = centile_entries(items)["brain_z"]["Description"]
+        levels = centile_columns()["centile_notes"]["Levels"]
+        marks = [f"Not to be read as a centile: {levels[note]}" for note in ("unreliable", "shifted")]
+        assert text.endswith(". ".join(marks))
     assert centile_row(()) == {}
