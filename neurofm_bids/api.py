@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-import nibabel as nib
-import numpy as np
-from numpy.typing import NDArray
-
-from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import ALL_TARGETS, Processing
-from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.records.scan import Identity
+from neurofm_bids.preprocess.brain_source import Source, check_sequence, named_errors, read_brain
 from neurofm_bids.result import AttributedBrain, Result, SegmentedBrain
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
     from neurofm_bids.model.network import NeuroFMNet
     from neurofm_bids.model.registry import ModelSpec
-    from neurofm_bids.pipeline.task import Task
 
 __all__ = ["NeuroFM", "Source", "read_brain"]
-
-Source: TypeAlias = str | Path | nib.spatialimages.SpatialImage | NDArray[Any]
 
 
 class NeuroFM:
@@ -129,12 +120,9 @@ class NeuroFM:
         neurofm_bids.errors.NeuroFMError
             A brain cannot be used; the message says which, why and what to do.
         """
-        if isinstance(brains, str | Path | np.ndarray) or hasattr(brains, "dataobj"):
-            raise NeuroFMError(
-                "encode takes a sequence of brains", fix="Use a list: [brain].", code=Exit.USAGE
-            )
-        results = self._encoder.encode_many(brains, read_brain, self._views(views))
-        return (_checked(number, item, errors) for number, item in enumerate(results))
+        check_sequence(brains)
+        passes = self.views if views is None else views
+        return named_errors(self._encoder.encode_many(brains, read_brain, passes), errors)
 
     def predict(
         self,
@@ -164,11 +152,10 @@ class NeuroFM:
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        from neurofm_bids.pipeline.in_memory import run_in_memory
-
-        processing = replace(
-            self._processing,
-            views=self._views(views),
+        made = self._run(
+            image,
+            "record",
+            views=views,
             skull_strip=skull_strip,
             bias_correction=bias_correction,
             encode_space=encode_space,
@@ -176,7 +163,6 @@ class NeuroFM:
             no_anatomy=no_anatomy,
             anatomy_phases=anatomy_phases,
         )
-        made = run_in_memory(self._task(image, processing), ["record"])
         return Result(made["record"], made["features"], made["grid"])
 
     def segment(
@@ -202,16 +188,14 @@ class NeuroFM:
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        from neurofm_bids.pipeline.in_memory import run_in_memory
-
-        processing = replace(
-            self._processing,
+        made = self._run(
+            image,
+            "segmentation",
             skull_strip=skull_strip,
             bias_correction=bias_correction,
             template=template,
             anatomy_phases=anatomy_phases,
         )
-        made = run_in_memory(self._task(image, processing), ["segmentation"])
         return SegmentedBrain(made["segmentation"], made["anatomy"])
 
     def attribute(
@@ -247,12 +231,12 @@ class NeuroFM:
             The model has no such target, or the image cannot be used; the message says why and what to do.
         """
         from neurofm_bids.explain.readout import target_readouts
-        from neurofm_bids.pipeline.in_memory import run_in_memory
 
-        processing = replace(
-            self._processing,
+        made = self._run(
+            image,
+            "attribution_maps",
             attribution=tuple(readout.name for readout in target_readouts(self.spec, targets)),
-            views=self._views(views),
+            views=views,
             skull_strip=skull_strip,
             bias_correction=bias_correction,
             encode_space=encode_space,
@@ -260,45 +244,15 @@ class NeuroFM:
             no_anatomy=no_anatomy,
             anatomy_phases=anatomy_phases,
         )
-        made = run_in_memory(self._task(image, processing), ["attribution_maps"])
         return AttributedBrain(made["attribution_maps"], made["attributions"])
 
-    def _task(self, image: Source, processing: Processing) -> Task:
-        from neurofm_bids.bids.discovery import scan_at
-        from neurofm_bids.pipeline.task import Task, acquisition, identity
+    def _run(
+        self, image: Source, output: str, *, views: int | None = None, **settings: Any
+    ) -> dict[str, Any]:
+        """Run the steps that an output needs, and return everything that they made, by name."""
+        from neurofm_bids.pipeline.in_memory import run_in_memory
+        from neurofm_bids.pipeline.task import image_task
 
-        scan = scan_at(Path(image)) if isinstance(image, str | Path) else None
-        if scan is not None:
-            named, metadata = identity(scan), acquisition(scan)
-        else:
-            named, metadata = Identity(stem=_stem(image)), {}
-        return Task(image, named, metadata, processing, self._loaded.sha256, encoder=self._encoder)
-
-    def _views(self, views: int | None) -> int:
-        return self.views if views is None else views
-
-
-def _stem(image: Source) -> str:
-    return scan_stem(Path(image).name) if isinstance(image, str | Path) else "image"
-
-
-def read_brain(source: Source) -> NDArray[Any]:
-    """Return the model-grid volume of a brain."""
-    from neurofm_bids.preprocess.load import load_t1w
-    from neurofm_bids.preprocess.model_grid import model_grid
-
-    if isinstance(source, np.ndarray):
-        return source
-    brain = load_t1w(source)
-    mask = nib.Nifti1Image((np.asarray(brain.dataobj) != 0).astype(np.uint8), brain.affine)
-    grid, _ = model_grid(brain, mask, space="native", t1w_to_template=None)
-    return np.asarray(grid.dataobj)
-
-
-def _checked(number: int, result: Encoding | Exception, errors: str) -> Encoding | Exception:
-    """Name the brain in an error, and raise the error if requested."""
-    if isinstance(result, NeuroFMError) and result.where is None:
-        result = NeuroFMError(result.what, where=f"brain {number}", fix=result.fix, code=result.code)
-    if isinstance(result, Exception) and errors == "raise":
-        raise result
-    return result
+        passes = self.views if views is None else views
+        processing = replace(self._processing, views=passes, **settings)
+        return run_in_memory(image_task(image, processing, self._loaded.sha256, self._encoder), [output])

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurofm_bids.bids.discovery import Scan
+from neurofm_bids.bids.discovery import Scan, scan_at
+from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import Processing
 from neurofm_bids.records.scan import Identity
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoder
 
-__all__ = ["Task", "acquisition", "identity"]
+__all__ = ["Task", "acquisition", "identity", "image_task"]
 
 _ACQUISITION = (
     "Manufacturer",
@@ -71,3 +72,20 @@ def identity(scan: Scan) -> Identity:
 def acquisition(scan: Scan) -> dict[str, Any]:
     """Return the acquisition parameters among the metadata of a scan."""
     return {key: scan.metadata[key] for key in _ACQUISITION if key in scan.metadata}
+
+
+def image_task(source: Any, processing: Processing, weights_sha256: str, encoder: Encoder) -> Task:
+    """Return the task of an image that is processed in memory.
+
+    Parameters
+    ----------
+    source
+        Path of the T1w, which is named as in a dataset if it is in one, or an image.
+    """
+    scan = scan_at(Path(source)) if isinstance(source, str | Path) else None
+    if scan is not None:
+        named, metadata = identity(scan), acquisition(scan)
+    else:
+        stem = scan_stem(Path(source).name) if isinstance(source, str | Path) else "image"
+        named, metadata = Identity(stem=stem), {}
+    return Task(source, named, metadata, processing, weights_sha256, encoder=encoder)
