@@ -1,8 +1,8 @@
 """Attribution maps of open-s on real scans with labels: completeness, specificity and place.
 
-    python benchmarks/attribution.py DATA WORK [--only NAME ...] [--choices]
+    python benchmarks/attribution.py DATA WORK [--only NAME ...] [--choices | --steps N ...]
 
-DATA holds aomic, ds000247 (labels of FreeSurfer) and oasis-manual (manual labels). Scans are preprocessed
+DATA holds aomic, ds000247 (labels of FreeSurfer), oasis-manual (manual labels) and ds000011. Scans are preprocessed
 once, into WORK/volumes; the result of each is kept in WORK/scans. For each scan, in one thread:
 
 - CPU seconds of all targets, and completeness error of each;
@@ -14,7 +14,8 @@ once, into WORK/volumes; the result of each is kept in WORK/scans. For each scan
   of smoothed noise; how far the number moved, over its distance from the baseline, mean over the curve;
 - correlation of the maps of both halves of the views, by smoothing.
 
-With ``--choices`` instead: completeness error and share near the ventricles by baseline and by steps.
+With ``--choices`` instead: completeness error and share near the ventricles by baseline and by steps. With
+``--steps``: CPU seconds and completeness error of all targets by steps, also of ds000011, which has no labels.
 """
 
 from __future__ import annotations
@@ -199,14 +200,51 @@ def choices(name: str, scan: Labelled) -> list[dict[str, object]]:
     return rows
 
 
+def by_steps(name: str, t1w: Path, options: argparse.Namespace) -> list[pd.DataFrame]:
+    """Return completeness errors of all targets, relative and absolute, for each number of steps."""
+    tables = []
+    for steps in options.steps:
+        kept = options.work / "scans" / f"{name}_{steps}.csv"
+        if not kept.is_file():
+            volume = read_volume(prepare(t1w, options.work / "volumes" / name, stability=False).volume())
+            model = load_model("open-s")
+            network, readouts = FastNetwork(model.network), target_readouts(model.spec)
+            started = time.process_time()
+            found = attribute(network, volume, readouts, views=VIEWS, steps=steps)
+            rows = [
+                {
+                    "scan": name,
+                    "steps": steps,
+                    "cpu_seconds": time.process_time() - started,
+                    "target": one.name,
+                    "difference": one.output - one.baseline_output,
+                    "absolute_error": one.absolute_completeness_error,
+                    "error": one.completeness_error,
+                    "sum_of_sizes": float(np.abs(one.values).sum(dtype=np.float64)),
+                }
+                for one in found
+            ]
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(rows).to_csv(kept, index=False)
+        tables.append(pd.read_csv(kept))
+    return tables
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--choices", action="store_true")
+    parser.add_argument("--steps", nargs="+", type=int, default=[])
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.steps:
+        whole_set = {name: t1w for name, (t1w, _) in scans(options.data).items()}
+        whole_set["ds000011_01"] = options.data / "ds000011/sub-01/anat/sub-01_T1w.nii.gz"
+        chosen = {name: t1w for name, t1w in whole_set.items() if not options.only or name in options.only}
+        print_table(pd.concat([one for item in chosen.items() for one in by_steps(*item, options)]))
+        return
     tables = []
     for name, (t1w, labels) in scans(options.data).items():
         kept = options.work / "scans" / f"{name}{'_choices' if options.choices else ''}.csv"

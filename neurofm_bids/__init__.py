@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurofm_bids.api import NeuroFM
-    from neurofm_bids.result import Result, SegmentedBrain, volume_centiles
+    from neurofm_bids.result import AttributedBrain, Result, SegmentedBrain, volume_centiles
     from neurofm_bids.transformer import NeuroFMFeatures
 
-__all__ = ["NeuroFM", "NeuroFMFeatures", "Result", "SegmentedBrain", "__version__", "volume_centiles"]
+__all__ = [
+    "AttributedBrain",
+    "NeuroFM",
+    "NeuroFMFeatures",
+    "Result",
+    "SegmentedBrain",
+    "__version__",
+    "volume_centiles",
+]
 
 # nipype and huggingface_hub would otherwise report their use over the network
 os.environ.setdefault("NO_ET", "1")
@@ -25,6 +33,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 
 
 _HOMES = {
+    "AttributedBrain": "result",
     "NeuroFM": "api",
     "NeuroFMFeatures": "transformer",
     "Result": "result",

@@ -131,6 +131,7 @@ def region_amounts(classes: Tensor, left: Tensor) -> NDArray[np.float64]:
     """
     import torch
 
+    classes, left = classes.cpu(), left.cpu()  # not every device has float64
     sides = {"left": left, "right": 1 - left}
     parts = [(classes[2 + region.structure], sides.get(region.side)) for region in REGIONS]
     amounts = []

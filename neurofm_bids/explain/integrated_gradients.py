@@ -51,10 +51,18 @@ class GridAttribution:
     baseline_output: float
 
     @property
-    def completeness_error(self) -> float:
-        """Distance of the sum over voxels from the difference of both outputs, over that difference."""
-        difference = self.output - self.baseline_output
-        return abs(float(self.values.sum(dtype=np.float64)) - difference) / abs(difference)
+    def absolute_completeness_error(self) -> float:
+        """Distance of the sum over voxels from the difference of both outputs, in units of the number."""
+        return abs(float(self.values.sum(dtype=np.float64)) - self._difference)
+
+    @property
+    def completeness_error(self) -> float | None:
+        """That distance over the difference of both outputs; None where these are equal."""
+        return self.absolute_completeness_error / abs(self._difference) if self._difference else None
+
+    @property
+    def _difference(self) -> float:
+        return self.output - self.baseline_output
 
 
 @dataclass(frozen=True)
@@ -147,8 +155,8 @@ def _ends(network: FastNetwork, path: _Path, view: int, readouts: Sequence[Reado
     values = []
     for end in (path.volume[view], path.baseline[view]):
         outputs = network(end[None], path.start, end.new_tensor([path.background]))
-        heads = {name: head.double().cpu() for name, head in outputs.heads.items()}
-        exact = Outputs(outputs.latent.double().cpu(), heads)
+        heads = {name: head.cpu().double() for name, head in outputs.heads.items()}
+        exact = Outputs(outputs.latent.cpu().double(), heads)
         values.append([float(readout.values(exact)[0]) for readout in readouts])
     return torch.tensor(values, dtype=torch.float64)
 
@@ -166,7 +174,7 @@ def _integrated(
 
     baseline, difference = path.baseline[view], path.volume[view] - path.baseline[view]
     nodes, weights = _quadrature(steps)
-    total = difference.new_zeros((len(readouts), *difference.shape), dtype=torch.float64)
+    total = torch.zeros((len(readouts), *difference.shape), dtype=torch.float64)
     for first in range(0, steps, batch_size):
         share = difference.new_tensor(nodes[first : first + batch_size])[:, None, None, None]
         weight = total.new_tensor(weights[first : first + batch_size])[:, None, None, None]
@@ -177,8 +185,8 @@ def _integrated(
             for row, readout in enumerate(readouts):
                 number, again = readout.values(outputs).sum(), row + 1 < len(readouts)
                 (gradient,) = torch.autograd.grad(number, points, retain_graph=again)
-                total[row] += (weight * gradient).sum(dim=0)
-    result: NDArray[np.float64] = (total * difference).cpu().numpy()
+                total[row] += (weight * gradient.cpu()).sum(dim=0)
+    result: NDArray[np.float64] = (total * difference.cpu()).numpy()
     return result
 
 

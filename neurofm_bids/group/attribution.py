@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -16,13 +17,14 @@ from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import resample_onto
 from neurofm_bids.group.reading import read_scan
+from neurofm_bids.preprocess.image_file import named_damage
 from neurofm_bids.preprocess.registration import Template, load_template
 from neurofm_bids.records.cohort import Cohort
 from neurofm_bids.records.scan import Identity, ScanRecord
 from neurofm_bids.storage.atomic import write_json, write_nifti
 from neurofm_bids.storage.text import some_of
 
-__all__ = ["write_mean_maps"]
+__all__ = ["MeanMaps", "write_mean_maps"]
 
 _log = logging.getLogger(__name__)
 _TEXT = (
@@ -31,77 +33,155 @@ _TEXT = (
 )
 
 
-def write_mean_maps(out: Derivatives, cohort: Cohort) -> tuple[Path, ...]:
-    """Write the mean map of each target over the scans that have one, and return the paths.
+@dataclass(frozen=True)
+class MeanMaps:
+    """The files written, and sentences about what was left out."""
 
-    The values are those of the scans, per ml of native space. Without maps there is no file. Scans that were
-    registered to another template than the first are left out.
+    paths: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Mean:
+    """The sum of the maps of one target on the grid of the template, and the scans that it is over."""
+
+    units: str
+    total: NDArray[np.float64]
+    scans: list[str] = field(default_factory=list)
+
+
+def write_mean_maps(out: Derivatives, cohort: Cohort) -> MeanMaps:
+    """Write the mean map of each target over the scans that have one.
+
+    The values are those of the scans, per ml of native space. Without maps there is no file. Left out are
+    scans that take no part in statistics as they failed, and, with a warning, those whose maps cannot be
+    used or that were registered to another template than the first. Without the template there is a warning
+    and no file.
     """
+    _remove_earlier(out)
+    left_out: dict[str, str] = {}
+    records = _with_maps(out, cohort, left_out)
+    if not records:
+        return MeanMaps((), _told(left_out))
+    name = _template_of(records[0], out)
+    try:
+        with named_damage():
+            template = load_template(name)
+    except NeuroFMError as error:
+        return MeanMaps((), (*_told(left_out), _logged(f"There is no mean map of attribution: {error}")))
+    means = _means(out, records, template, left_out)
+    return MeanMaps(_write(out, template, means) if means else (), _told(left_out))
+
+
+def _remove_earlier(out: Derivatives) -> None:
     for old in out.out_dir.glob(replace(out, template="*").group("attribution").name):
         old.unlink()
         image_sidecar(old).unlink(missing_ok=True)
-    records = list(_with_maps(out, cohort))
-    if not records:
-        return ()
-    template = load_template(_template_of(records[0], out))
-    fits = [record for record in records if _template_of(record, out) == template.name]
-    if len(fits) < len(records):
-        _log.warning(
-            "Scans left out of the mean map of attribution, as they are registered to another template "
-            "than %s: %d.",
-            template.name,
-            len(records) - len(fits),
-        )
-    units = {target: one.units for record in fits for target, one in record.attributions.items()}
-    sums = {target: np.zeros(template.image.shape) for target in units}
-    scans: dict[str, list[str]] = {target: [] for target in units}
-    for record in fits:
-        for target, moved in _moved(out, record, template):
-            sums[target] += moved
-            scans[target].append(record.scan.path)
-    means = [sums[target] / len(scans[target]) for target in units]
-    path = replace(out, template=template.name).group("attribution")
-    image = nib.Nifti1Image(np.stack(means, axis=-1).astype(np.float32), template.image.affine)
-    image.header.set_xyzt_units("mm")
-    write_nifti(path, image)
-    volumes = [{"Target": t, "Units": f"{units[t]}/ml", "Scans": scans[t]} for t in units]
-    about = {"Description": f"{_TEXT}: {', '.join(units)}", "SpatialReference": template.name}
-    write_json(image_sidecar(path), {**about, "Volumes": volumes})
-    return path, image_sidecar(path)
 
 
-def _template_of(record: ScanRecord, out: Derivatives) -> str:
-    return str(record.provenance.parameters.get("template", out.template))
-
-
-def _with_maps(out: Derivatives, cohort: Cohort) -> Iterator[ScanRecord]:
-    """Yield the records of the scans that have maps; log which cannot be read."""
-    unread = []
-    for member in cohort.members:
-        if not out.path(member.scan, "attribution").is_file():
+def _with_maps(out: Derivatives, cohort: Cohort, left_out: dict[str, str]) -> list[ScanRecord]:
+    """Return the records of the scans that have maps and did not fail; log how many failed."""
+    having = [member for member in cohort.members if out.path(member.scan, "attribution").is_file()]
+    records = []
+    for member in having:
+        if not member.is_included:
             continue
         try:
             record, _ = read_scan(out, _stored(member.scan))
-        except NeuroFMError:
-            unread.append(member.scan.stem)
+        except NeuroFMError as error:
+            left_out[member.scan.stem] = error.what
             continue
         if record.attributions:
-            yield record
-    if unread:
-        _log.warning("Scans left out of the mean map of attribution: %s.", some_of(unread))
+            records.append(record)
+    if failed := sum(not member.is_included for member in having):
+        _log.info(
+            "Scans whose quality is judged as fail are left out of the mean map of attribution: %d.", failed
+        )
+    return records
 
 
 def _stored(scan: Identity) -> StoredScan:
     return StoredScan(scan.subject or "", scan.session, scan.stem)
 
 
-def _moved(
-    out: Derivatives, record: ScanRecord, template: Template
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yield the map of each target of a scan on the grid of the template."""
-    maps = nib.Nifti1Image.from_filename(out.path(record.scan, "attribution"))
-    values = np.asarray(maps.dataobj, dtype=np.float32)
+def _template_of(record: ScanRecord, out: Derivatives) -> str:
+    return str(record.provenance.parameters.get("template", out.template))
+
+
+def _means(
+    out: Derivatives, records: list[ScanRecord], template: Template, left_out: dict[str, str]
+) -> dict[str, _Mean]:
+    """Return the mean of each target over the scans whose maps can be used."""
+    means: dict[str, _Mean] = {}
+    for record in records:
+        if (other := _template_of(record, out)) != template.name:
+            left_out[record.scan.stem] = f"it is registered to {other}, not to {template.name}"
+            continue
+        try:
+            moved = _moved(out, record, template)
+        except NeuroFMError as error:
+            left_out[record.scan.stem] = error.what
+            continue
+        for target, values in moved.items():
+            units = record.attributions[target].units
+            mean = means.setdefault(target, _Mean(units, np.zeros(template.image.shape)))
+            mean.total += values
+            mean.scans.append(record.scan.path)
+    return means
+
+
+def _moved(out: Derivatives, record: ScanRecord, template: Template) -> dict[str, NDArray[np.float32]]:
+    """Return the map of each target of a scan on the grid of the template.
+
+    Raises
+    ------
+    NeuroFMError
+        The file is damaged, has not one volume for each target, or a value that is not finite.
+    """
     affine = np.array(record.measurements.registration.affine)
-    for row, target in enumerate(record.attributions):
-        one = nib.Nifti1Image(values[..., row], maps.affine)
-        yield target, np.asarray(resample_onto(one, template.image, affine, order=1).dataobj)
+    moved = {}
+    with named_damage():
+        maps, values = _read(out.path(record.scan, "attribution"))
+        if values.shape[3:] != (len(record.attributions),):
+            found = " x ".join(map(str, values.shape))
+            raise NeuroFMError(f"the image has {found} values for {len(record.attributions)} target(s)")
+        for row, target in enumerate(record.attributions):
+            if not np.isfinite(values[..., row]).all():
+                raise NeuroFMError(f"the map of {target} has values that are not finite")
+            one = nib.Nifti1Image(values[..., row], maps.affine)
+            moved[target] = np.asarray(resample_onto(one, template.image, affine, order=1).dataobj)
+    return moved
+
+
+def _read(path: Path) -> tuple[nib.Nifti1Image, NDArray[np.float32]]:
+    """Return an image and its values, read to the check sum at the end of the file."""
+    with gzip.open(path) as stream:
+        image = nib.Nifti1Image.from_stream(stream)
+        values = np.asarray(image.dataobj, dtype=np.float32)
+        stream.read()
+    return image, values
+
+
+def _write(out: Derivatives, template: Template, means: Mapping[str, _Mean]) -> tuple[Path, ...]:
+    path = replace(out, template=template.name).group("attribution")
+    values = np.stack([mean.total / len(mean.scans) for mean in means.values()], axis=-1)
+    image = nib.Nifti1Image(values.astype(np.float32), template.image.affine)
+    image.header.set_xyzt_units("mm")
+    write_nifti(path, image)
+    volumes = [{"Target": t, "Units": f"{mean.units}/ml", "Scans": mean.scans} for t, mean in means.items()]
+    about = {"Description": f"{_TEXT}: {', '.join(means)}", "SpatialReference": template.name}
+    write_json(image_sidecar(path), {**about, "Volumes": volumes})
+    return path, image_sidecar(path)
+
+
+def _told(left_out: Mapping[str, str]) -> tuple[str, ...]:
+    """Return, and log, a sentence on the scans that are left out."""
+    if not left_out:
+        return ()
+    which = some_of([f"{stem}: {why}" for stem, why in left_out.items()])
+    return (_logged(f"Scans left out of the mean map of attribution: {len(left_out)} ({which})."),)
+
+
+def _logged(sentence: str) -> str:
+    _log.warning("%s", sentence)
+    return sentence

@@ -200,7 +200,9 @@ def _write(
         write_text(path, table.text())
         write_json(path.with_suffix(".json"), table.sidecar())
         paths += [path, path.with_suffix(".json")]
-    paths += write_mean_maps(out, cohort)
+    means = write_mean_maps(out, cohort)
+    paths += means.paths
+    cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
     page = render_group_report(cohort, statistics, _links(out, cohort), command, written)
     write_text(out.group("report"), page)

@@ -173,7 +173,7 @@ class Encoder:
             self._halve()
             return
         tensors = {_LATENT: outputs.latent, **outputs.heads}
-        values = {name: tensor.double().cpu().numpy() for name, tensor in tensors.items()}
+        values = {name: tensor.cpu().double().numpy() for name, tensor in tensors.items()}
         for row, (scan, _) in enumerate(batch):
             scan.outputs.append({name: value[row] for name, value in values.items()})
             todo.popleft()

@@ -254,6 +254,10 @@ def _end(report: Path) -> bytes:
 def write_citation(out: Derivatives, processing: Processing, model: ModelSpec) -> None:
     """Write ``logs/CITATION.md`` and ``.bib`` for what is actually run."""
     parameters = processing.parameters
-    text = methods_text(parameters, model=model.name, notice=model.notice, versions=software())
+    attributed = bool(processing.attribution)
+    text = methods_text(
+        parameters, model=model.name, notice=model.notice, versions=software(), is_attributed=attributed
+    )
     write_text(out.out_dir / DATASET_OUTPUTS["citation"], text)
-    write_text(out.out_dir / DATASET_OUTPUTS["bibliography"], bibliography(parameters))
+    bibtex = bibliography(parameters, model=model.name, is_attributed=attributed)
+    write_text(out.out_dir / DATASET_OUTPUTS["bibliography"], bibtex)

@@ -67,6 +67,7 @@ def attribute_scan(
             output=one.output,
             baseline_output=one.baseline_output,
             completeness_error=one.completeness_error,
+            absolute_completeness_error=one.absolute_completeness_error,
             steps=STEPS,
             regions={} if segmentation is None else region_attributions(values[..., row], segmentation),
         )

@@ -166,6 +166,7 @@ def _write_attribution(out: Derivatives, record: ScanRecord, maps: nib.Nifti1Ima
                 "Output": one.output,
                 "BaselineOutput": one.baseline_output,
                 "CompletenessError": one.completeness_error,
+                "AbsoluteCompletenessError": one.absolute_completeness_error,
             }
             for target, one in record.attributions.items()
         ],

@@ -42,7 +42,9 @@ class Attribution:
     output, baseline_output
         The number for the scan and for the baseline, mean over the views.
     completeness_error
-        Distance of the sum over voxels from the difference of both outputs, relative to that difference.
+        ``absolute_completeness_error`` relative to the difference of both outputs; None where these are equal.
+    absolute_completeness_error
+        Distance of the sum over voxels from the difference of both outputs, in units of the number.
     steps
         Nodes of the integral.
     regions
@@ -53,6 +55,7 @@ class Attribution:
     units: str
     output: float
     baseline_output: float
-    completeness_error: float
+    completeness_error: float | None
+    absolute_completeness_error: float
     steps: int
     regions: Mapping[str, RegionAttribution] = field(default_factory=dict)

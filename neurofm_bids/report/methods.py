@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from neurofm_bids.config import N_PHASES
-from neurofm_bids.records.scan import Provenance
+from neurofm_bids.model.registry import model_spec
+from neurofm_bids.records.scan import ScanRecord
 
 __all__ = ["bibliography", "methods_of", "methods_text", "plain_citations", "references_of"]
 
@@ -21,12 +22,21 @@ _TEMPLATES = {
 }
 _KEY = re.compile(r"@\w+\{(\w+),")
 _AUTHOR = re.compile(r"author = \{(\w+)")
+_ATTRIBUTION = (
+    "What each place of the brain contributes to predictions was mapped by integrated gradients"
+    " [@sundararajan], from a baseline that is smoothed within the outline of the brain to the scan."
+)
 _YEAR = re.compile(r"year = \{(\d+)\}")
 _FIELD = re.compile(r"(\w+) = \{((?:[^{}]|\{[^{}]*\})*)\}")
 
 
 def methods_text(
-    parameters: Mapping[str, Any], *, model: str, notice: str, versions: Mapping[str, str]
+    parameters: Mapping[str, Any],
+    *,
+    model: str,
+    notice: str,
+    versions: Mapping[str, str],
+    is_attributed: bool = False,
 ) -> str:
     """Return the methods section, in Markdown, of a run with these parameters.
 
@@ -38,6 +48,8 @@ def methods_text(
         Name of the model, and its notice.
     versions
         Versions by package name.
+    is_attributed
+        Whether predictions were attributed to the places of the brain.
     """
     parts = [
         f"T1-weighted images were processed with NeuroFM-BIDS {versions['neurofm-bids']} [@bids; @nipype].",
@@ -49,6 +61,8 @@ def methods_text(
         f"The NeuroFM model {model} [@neurofm] (PyTorch {versions['torch']}) computed features and"
         f" predictions from {_views(parameters['views'])}, in {parameters['precision']}.",
         _segmentation(parameters),
+        _centiles(parameters, model),
+        _ATTRIBUTION if is_attributed else "",
         notice,
     ]
     return "# Methods\n\n" + "\n".join(part for part in parts if part) + "\n"
@@ -77,16 +91,37 @@ def _grid(space: str) -> str:
 
 
 def _segmentation(parameters: Mapping[str, Any]) -> str:
-    if parameters.get("no_anatomy", True):  # records of earlier pipeline versions have none
+    if not _is_segmented(parameters):
         return ""
     count = parameters["anatomy_phases"]
     lattices = "one lattice" if count == 1 else f"{count} lattices"
     return (
         "Regions of the brain were segmented on the model grid with a residual U-Net that was trained on"
         f" synthetic brains only [@synthseg], in {lattices} of 2 mm; volumes are"
-        " sums of its posteriors. Where age and sex are known, volumes are compared with the norms of NOMIS"
-        " [@nomis] at the measured head size, unless another reference was given."
+        " sums of its posteriors."
     )
+
+
+def _is_segmented(parameters: Mapping[str, Any]) -> bool:
+    return not parameters.get("no_anatomy", True)  # records of earlier pipeline versions have none
+
+
+def _centiles(parameters: Mapping[str, Any], model: str) -> str:
+    if not _has_centiles(parameters, model):
+        return ""
+    volumes, size = "volumes", "the measured head size"
+    if not _is_segmented(parameters):
+        volumes, size = "predicted volumes", "all head sizes"
+    return (
+        f"Where age and sex are known, {volumes} are compared with the norms of NOMIS [@nomis] at {size},"
+        " unless another reference was given."
+    )
+
+
+def _has_centiles(parameters: Mapping[str, Any], model: str) -> bool:
+    """Tell whether a run measures volumes, or predicts some whose centiles the card of the model allows."""
+    spec = model_spec(model)
+    return _is_segmented(parameters) or bool(spec.centiles and any(head.measured for head in spec.heads))
 
 
 def _views(count: int) -> str:
@@ -109,27 +144,38 @@ def _references() -> dict[str, str]:
     return {_KEY.findall(entry)[0]: entry for entry in text.strip().split("\n\n")}
 
 
-def bibliography(parameters: Mapping[str, Any]) -> str:
-    """Return the BibTeX entries that :func:`methods_text` cites."""
+def bibliography(parameters: Mapping[str, Any], *, model: str, is_attributed: bool = False) -> str:
+    """Return the BibTeX entries that :func:`methods_text` cites with the same arguments."""
     unused = {"templateflow", *_TEMPLATES.values()} - {_template(parameters)}
     if parameters["skull_strip"] == "skip":
         unused.add("deepbet")
     if parameters["bias_correction"] == "none":
         unused.add("n4")
-    if parameters.get("no_anatomy", True):
-        unused |= {"synthseg", "nomis"}
+    if not _is_segmented(parameters):
+        unused.add("synthseg")
+    if not _has_centiles(parameters, model):
+        unused.add("nomis")
+    if not is_attributed:
+        unused.add("sundararajan")
     return "\n\n".join(entry for key, entry in _references().items() if key not in unused) + "\n"
 
 
-def methods_of(made: Iterable[Provenance]) -> tuple[str, str]:
+def methods_of(records: Sequence[ScanRecord]) -> tuple[str, str]:
     """Return methods and references of the settings and versions that made some scans, each once."""
+    attributed = any(record.attributions for record in records)
     texts: dict[str, None] = {}
     references: dict[str, None] = {}
-    for how in made:
+    for how in (record.provenance for record in records):
         model, versions = how.model, how.software
-        text = methods_text(how.parameters, model=model.name, notice=model.notice, versions=versions)
+        text = methods_text(
+            how.parameters,
+            model=model.name,
+            notice=model.notice,
+            versions=versions,
+            is_attributed=attributed,
+        )
         texts[text] = None
-        references[bibliography(how.parameters)] = None
+        references[bibliography(how.parameters, model=model.name, is_attributed=attributed)] = None
     return "\n".join(texts), "\n".join(references)
 
 

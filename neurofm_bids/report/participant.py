@@ -63,7 +63,7 @@ def write_participant_report(
     OSError
         A figure cannot be read.
     """
-    methods, bibtex = methods_of([scan.record.provenance for scan in scans])
+    methods, bibtex = methods_of([scan.record for scan in scans])
     ordered = sorted(scans, key=lambda scan: scan.record.scan.stem)
     pictures = pictures_of(ordered)
     has_viewer = any(shown.viewer for shown in pictures)

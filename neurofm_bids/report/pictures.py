@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neurofm_bids.anatomy.labels import label_names
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.embedding import Room, base64_of, data_uri
 from neurofm_bids.report.figures import LABEL_COLOURS
@@ -15,6 +16,7 @@ __all__ = ["Image", "Picture", "Pictures", "label_colours", "pictures_of"]
 
 
 _LARGEST = 6  # regions of a map that are named
+_UNITS = {"1": (1.0, ""), "mm^3": (1e-3, "ml"), "year": (1.0, "years")}
 
 
 @dataclass(frozen=True)
@@ -163,10 +165,19 @@ def _shares(scan: ScanReport) -> tuple[tuple[str, str], ...]:
     for one in scan.record.attributions.values():
         largest = sorted(one.regions.items(), key=lambda item: -item[1].share)[:_LARGEST]
         text = ", ".join(f"{region.replace('-', ' ')} {100 * part.share:.0f}%" for region, part in largest)
-        shares.append(
-            (one.long_name, f"{text or 'not segmented'}; completeness error {one.completeness_error:.1%}")
-        )
+        shares.append((one.long_name, f"{text or 'not segmented'}; {_completeness(one)}"))
     return tuple(shares)
+
+
+def _completeness(one: Attribution) -> str:
+    """Return the completeness error as text, and relative to the difference from the baseline."""
+    factor, unit = _UNITS.get(one.units, (1.0, one.units))
+    error, difference = (
+        f"{value * factor:.2g} {unit}".rstrip()
+        for value in (one.absolute_completeness_error, abs(one.output - one.baseline_output))
+    )
+    relative = "" if one.completeness_error is None else f"{one.completeness_error:.1%}, "
+    return f"completeness error {relative}{error} of {difference}"
 
 
 def _with(found: Pictures, candidate: _Candidate, room: Room) -> Pictures:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from neurofm_bids.explain.baseline import blurred
-from neurofm_bids.explain.integrated_gradients import MARGIN, attribute
+from neurofm_bids.explain.integrated_gradients import MARGIN, GridAttribution, attribute
 from neurofm_bids.explain.readout import LinearReadout, target_readouts
 from neurofm_bids.model.architecture import Architecture
 from neurofm_bids.model.augmentation import lattices, read_volume
@@ -45,7 +45,15 @@ def test_the_sum_over_voxels_is_the_difference_of_the_outputs(network, given, vi
     (found,) = attribute(FastNetwork(network), given, AGE, views=views, steps=16)
     difference, total = found.output - found.baseline_output, found.values.sum(dtype=np.float64)
     assert abs(total - difference) < 0.005 * np.abs(found.values).sum()
+    assert found.absolute_completeness_error == pytest.approx(abs(total - difference))
     assert found.completeness_error == pytest.approx(abs(total - difference) / abs(difference))
+
+
+def test_equal_outputs_have_no_relative_error():
+    values = np.array([[[2.0, -1.5]]], dtype=np.float32)
+    found = GridAttribution("age", "Predicted age", "year", values, (0, 0, 0), 40.0, 40.0)
+    assert (found.absolute_completeness_error, found.completeness_error) == (0.5, None)
+    assert replace(found, output=42.0).completeness_error == 0.75
 
 
 def test_all_targets_come_from_one_call_in_their_order(network, given):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import as_matrix
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.run import read_cohort, write_group
 from neurofm_bids.preprocess.registration import load_template
 from neurofm_bids.records.attribution import Attribution
+from neurofm_bids.records.judgement import Judgement
 from tests.samples import MEASUREMENTS, scan_record, write_scan
 
 NAME = "group_space-MNI152NLin2009cAsym_desc-openS_attribution"
@@ -19,10 +21,10 @@ POINT = (10.0, -20.0, 15.0)  # of the template
 
 
 def one(units="year"):
-    return Attribution("Predicted", units, 40.0, 35.0, 0.01, 8)
+    return Attribution("Predicted", units, 40.0, 35.0, 0.01, 0.05, 8)
 
 
-def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("age",)):
+def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("age",), **changes):
     """Write a scan whose maps hold a block around the point, and which lies elsewhere by ``moved`` mm."""
     affine = nib.affines.from_matvec(np.eye(3), moved)
     registration = replace(MEASUREMENTS.registration, affine=as_matrix(affine))
@@ -33,6 +35,7 @@ def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("ag
         attributions={target: one() for target in targets},
         measurements=replace(MEASUREMENTS, registration=registration),
         provenance=replace(made, parameters={"template": template}),
+        **changes,
     )
     for kind in ("_desc-rigid", ""):  # the transforms to another template have another name
         name = f"{stem}_from-T1w_to-{template}_mode-image{kind}_xfm.txt"
@@ -55,7 +58,7 @@ def folders(tmp_path):
 def mean_of(folders):
     out, bids = folders
     cohort = read_cohort(out, "openS", bids_dir=bids)
-    return write_mean_maps(Derivatives(out, "openS"), cohort)
+    return write_mean_maps(Derivatives(out, "openS"), cohort).paths
 
 
 def test_maps_are_averaged_in_the_space_of_the_template(folders):
@@ -79,9 +82,102 @@ def test_a_scan_of_another_template_is_left_out(folders, caplog):
     write(out, "sub-02", (0, 0, 0), 4.0, template="Other")
     with caplog.at_level(logging.WARNING):
         mean_of(folders)
-    assert "another template than MNI152NLin2009cAsym: 1." in caplog.text
+    assert "1 (sub-02: it is registered to Other, not to MNI152NLin2009cAsym)." in caplog.text
     about = json.loads((out / f"{NAME}.json").read_text())
     assert [volume["Scans"] for volume in about["Volumes"]] == [["sub-01/anat/sub-01_T1w.nii.gz"]]
+
+
+def value_at(path, volume=0):
+    image = nib.load(path)
+    voxel = np.rint(nib.affines.apply_affine(np.linalg.inv(image.affine), POINT)).astype(int)
+    return float(image.dataobj[(*voxel, volume)])
+
+
+@pytest.mark.parametrize(("include_failed", "expected"), [(False, 2.0), (True, 3.0)])
+def test_scans_that_failed_are_left_out_unless_included(folders, caplog, include_failed, expected):
+    out, bids = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    write(out, "sub-02", (0, 0, 0), 4.0, quality=Judgement("fail", ("Motion.",)))
+    with caplog.at_level(logging.INFO):
+        write_group(out, "openS", bids_dir=bids, include_failed=include_failed)
+    assert value_at(out / f"{NAME}.nii.gz") == pytest.approx(expected)
+    told = "judged as fail are left out of the mean map of attribution: 1."
+    assert (told in caplog.text) is not include_failed
+
+
+def maps_of(out, stem):
+    return out / f"{stem}/anat/{stem}_desc-openS_attribution.nii.gz"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def damage_check_sum(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + b"0000" + content[-4:])
+
+
+def one_volume(path):
+    nib.save(nib.Nifti1Image(np.zeros((60, 60, 60, 1), np.float32), np.eye(4)), path)
+
+
+def no_axis_of_targets(path):
+    nib.save(nib.Nifti1Image(np.zeros((60, 60, 60), np.float32), np.eye(4)), path)
+
+
+def not_finite(path):
+    nib.save(nib.Nifti1Image(np.full((60, 60, 60, 2), np.nan, np.float32), np.eye(4)), path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (truncate, "the image cannot be read (Compressed file ended"),
+        (damage_check_sum, "the image cannot be read (CRC check failed"),
+        (lambda path: path.write_bytes(b""), "the image cannot be read"),
+        (lambda path: path.write_text("text"), "the image cannot be read (Not a gzipped file"),
+        (one_volume, "the image has 60 x 60 x 60 x 1 values for 2 target(s)"),
+        (no_axis_of_targets, "the image has 60 x 60 x 60 values for 2 target(s)"),
+        (not_finite, "the map of age has values that are not finite"),
+    ],
+)
+def test_maps_that_cannot_be_used_are_left_out_with_a_warning(folders, damage, why):
+    out, bids = folders
+    write(out, "sub-01", (0, 0, 0), 2.0, targets=("age", "sex"))
+    write(out, "sub-02", (0, 0, 0), 4.0, targets=("age", "sex"))
+    damage(maps_of(out, "sub-01"))
+    result = write_group(out, "openS", bids_dir=bids)
+    assert [value_at(out / f"{NAME}.nii.gz", volume) for volume in (0, 1)] == pytest.approx([4.0, 4.0])
+    (warning,) = (text for text in result.warnings if "mean map" in text)
+    assert warning.startswith(f"Scans left out of the mean map of attribution: 1 (sub-01: {why}")
+    assert "left out of the mean map of attribution" in Derivatives(out, "openS").group("report").read_text()
+
+
+def test_without_maps_that_can_be_used_there_is_no_mean_map_but_a_report(folders):
+    out, bids = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    write_group(out, "openS", bids_dir=bids)
+    truncate(maps_of(out, "sub-01"))
+    result = write_group(out, "openS", bids_dir=bids)
+    assert not list(out.glob("*attribution*"))
+    assert Derivatives(out, "openS").group("report") in result.paths
+
+
+@pytest.mark.parametrize("error", [NeuroFMError("template T1w not found"), EOFError("it ended")])
+def test_without_the_template_there_is_no_mean_map_but_a_report(folders, monkeypatch, error):
+    def fail(name):
+        raise error
+
+    out, bids = folders
+    write(out, "sub-01", (0, 0, 0), 2.0)
+    monkeypatch.setattr("neurofm_bids.group.attribution.load_template", fail)
+    result = write_group(out, "openS", bids_dir=bids)
+    assert not list(out.glob("*attribution*"))
+    assert Derivatives(out, "openS").group("report").is_file()
+    (warning,) = (text for text in result.warnings if "mean map" in text)
+    assert warning.startswith("There is no mean map of attribution: ")
+    assert str(error) in warning
 
 
 def test_the_group_level_writes_them_and_removes_those_of_an_earlier_run(folders):

@@ -117,6 +117,7 @@ ATTRIBUTED = scan_record(
             40.0,
             35.0,
             0.01,
+            0.05,
             8,
             {"Left-Hippocampus": RegionAttribution(0.25, -1.5, 3)},
         )
@@ -135,6 +136,7 @@ def test_maps_and_shares_of_regions_are_written_and_later_removed(out):
     assert [volume["Target"] for volume in made["Volumes"]] == ["age"]
     assert made["Volumes"][0]["Units"] == "year/ml"
     assert made["Volumes"][0]["CompletenessError"] == 0.01
+    assert made["Volumes"][0]["AbsoluteCompletenessError"] == 0.05
     table = (folder / "sub-01_desc-openSAttribution_regions.tsv").read_text().splitlines()
     assert table == [
         "target\tregion\tshare\tsum\tper_ml\tunits",

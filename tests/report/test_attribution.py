@@ -11,8 +11,8 @@ from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.attribution import attribution_figure
 from tests.report.drawing import texts
 
-AGE = Attribution("Predicted age", "year", 40.0, 35.0, 0.01, 8)
-VOLUME = Attribution("Predicted <volume>", "mm^3", 4e6, 3e6, 0.01, 8)
+AGE = Attribution("Predicted age", "year", 40.0, 35.0, 0.01, 0.05, 8)
+VOLUME = Attribution("Predicted <volume>", "mm^3", 4e6, 3e6, 0.01, 1e4, 8)
 
 
 def drawn(brain_and_mask, axes="RAS", attributions=(AGE,), sign=1):

@@ -62,13 +62,34 @@ def test_attributions_show_their_shares(scan, tmp_path):
     regions = {"Left-Insula": RegionAttribution(0.256, 1.0, 1.0), "CSF": RegionAttribution(0.6, 1.0, 1.0)}
     made = scan("a")
     record = replace(
-        made.record, attributions={"age": Attribution("Age", "year", 40.0, 20.0, 0.01, 8, regions)}
+        made.record, attributions={"age": Attribution("Age", "year", 40.0, 20.0, 0.002, 0.05, 8, regions)}
     )
     figures = {**made.figures, "attribution": tmp_path / "a.svg"}
     (shown,) = pictures_of([replace(made, record=record, figures=figures)])
     (picture,) = shown.attributed
-    assert picture.shares == (("Age", "CSF 60%, Left Insula 26%; completeness error 1.0%"),)
+    text = "CSF 60%, Left Insula 26%; completeness error 0.2%, 0.05 years of 20 years"
+    assert picture.shares == (("Age", text),)
     assert len(shown.pictures) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"units": "mm^3", "output": 3540.0, "absolute_completeness_error": 700.0},
+            "completeness error 0.2%, 0.7 ml of 3.5 ml",
+        ),
+        ({"units": "1"}, "completeness error 0.2%, 0.05 of 20"),
+        ({"baseline_output": 40.0, "completeness_error": None}, "completeness error 0.05 years of 0 years"),
+    ],
+)
+def test_the_error_of_a_map_is_shown_in_its_units(scan, tmp_path, changes, text):
+    (tmp_path / "a.svg").write_text("x")
+    one = replace(Attribution("Age", "year", 40.0, 20.0, 0.002, 0.05, 8), **changes)
+    made = scan("a")
+    record = replace(made.record, attributions={"age": one})
+    (shown,) = pictures_of([replace(made, record=record, figures={"attribution": tmp_path / "a.svg"})])
+    assert shown.attributed[0].shares == (("Age", f"not segmented; {text}"),)
 
 
 def test_labels_have_one_colour_on_both_sides():
