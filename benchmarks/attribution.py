@@ -2,8 +2,8 @@
 
     python benchmarks/attribution.py DATA WORK [--only NAME ...] [--choices | --steps N ...]
 
-DATA holds aomic, ds000247 (labels of FreeSurfer), oasis-manual (manual labels) and ds000011. Scans are preprocessed
-once, into WORK/volumes; the result of each is kept in WORK/scans. For each scan, in one thread:
+DATA holds aomic, ds000247 (labels of FreeSurfer), oasis-manual (manual labels) and ds000011. Scans are
+preprocessed once, into WORK/volumes; the result of each is kept in WORK/scans. For each scan, in one thread:
 
 - CPU seconds of all targets, and completeness error of each;
 - share of the absolute map of ventricular volume within 4 mm of the labelled lateral ventricles, beside the
@@ -14,8 +14,8 @@ once, into WORK/volumes; the result of each is kept in WORK/scans. For each scan
   of smoothed noise; how far the number moved, over its distance from the baseline, mean over the curve;
 - correlation of the maps of both halves of the views, by smoothing.
 
-With ``--choices`` instead: completeness error and share near the ventricles by baseline and by steps. With
-``--steps``: CPU seconds and completeness error of all targets by steps, also of ds000011, which has no labels.
+With ``--choices`` instead: completeness error and share near the ventricles by baseline and by steps.
+With ``--steps``: CPU seconds and completeness errors of all targets by steps, also of ds000011 (no labels).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["attribute_scan"]
 
 _log = logging.getLogger(__name__)
+_GPU_BATCH = 8  # nodes of the quadrature
 
 
 def attribute_scan(
@@ -53,7 +54,7 @@ def attribute_scan(
         read_volume(np.asarray(grid.dataobj, dtype=np.float32), spec.zscore),
         target_readouts(spec, processing.attribution),
         views=processing.views,
-        batch_size=1 if encoder.device.type == "cpu" else STEPS,
+        batch_size=1 if encoder.device.type == "cpu" else _GPU_BATCH,
     )
     moved = np.linalg.inv(np.array(registration.rigid)) if processing.encode_space == "rigid" else np.eye(4)
     maps = t1w_maps(found, grid.affine, t1w, moved)

@@ -42,7 +42,7 @@ class Attribution:
     output, baseline_output
         The number for the scan and for the baseline, mean over the views.
     completeness_error
-        ``absolute_completeness_error`` relative to the difference of both outputs; None where these are equal.
+        The next, relative to the difference of both outputs; None where these are equal.
     absolute_completeness_error
         Distance of the sum over voxels from the difference of both outputs, in units of the number.
     steps

@@ -39,7 +39,9 @@ REGIONS = ("caudate", "putamen", "hippocampus", "amygdala", "thalamus", "insula"
 PREDICTED = {"age": (45.0, "year"), "ventricular_volume": (2e4, "mm^3"), "brain_volume": (1.1e6, "mm^3")}
 
 
-ATTRIBUTED = Attribution("Age", "year", 40.0, 20.0, 0.01, 0.05, 8, {"Insula": RegionAttribution(0.3, 1.0, 1.0)})
+ATTRIBUTED = Attribution(
+    "Age", "year", 40.0, 20.0, 0.01, 0.05, 8, {"Insula": RegionAttribution(0.3, 1.0, 1.0)}
+)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,11 @@ VERSIONS = dict.fromkeys(("neurofm-bids", "deepbet", "torch"), "9.9")
             ("mean of 16 passes", "rotations and shifts", "in bfloat16"),
             (),
         ),
-        ({}, ("volumes are compared with the norms of NOMIS [@nomis] at the measured",), ("predicted volumes",)),
+        (
+            {},
+            ("volumes are compared with the norms of NOMIS [@nomis] at the measured",),
+            ("predicted volumes",),
+        ),
         (
             {"no_anatomy": True},
             ("predicted volumes are compared with the norms of NOMIS [@nomis] at all head sizes",),
