@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.filters import Selector, selector
-from neurofm_bids.bids.labels import check_sessions, unknown_participants
+from neurofm_bids.bids.labels import check_sessions
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.group.member import left_out_scans, make_member, prediction_columns
+from neurofm_bids.group.alike import Alike, most_common
+from neurofm_bids.group.member import left_out_scans, make_member
 from neurofm_bids.group.presence import (
     abandoned_outputs,
     absent_images,
@@ -28,61 +25,19 @@ from neurofm_bids.group.presence import (
     excluded_images,
     ignored_images,
     incomplete_outputs,
+    participants_without_scan,
 )
 from neurofm_bids.group.reading import read_failures, read_scan
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
-from neurofm_bids.records.columns import RECORDED_COLUMNS, entries
-from neurofm_bids.records.dictionary import Entry
-from neurofm_bids.records.origin import Origin, origin_of
-from neurofm_bids.records.scan import Identity, ScanRecord
+from neurofm_bids.records.scan import Identity
 
 __all__ = ["EVERYTHING", "collect"]
 
 _log = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
-_Features = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Alike:
-    """The scans with one number of features, and what they were made with."""
-
-    example: ScanRecord
-    members: list[tuple[Member, _Features]] = field(default_factory=list)
-    weights: Counter[str] = field(default_factory=Counter)
-    segmentation: Counter[str] = field(default_factory=Counter)
-    settings: Counter[str] = field(default_factory=Counter)
-    versions: Counter[int] = field(default_factory=Counter)
-    origins: list[Origin] = field(default_factory=list)  # distinct ones
-    entries: dict[str, Entry] = field(default_factory=dict)
-    predicted: dict[str, None] = field(default_factory=dict)  # in order
-
-    def add(self, member: Member, features: _Features, record: ScanRecord) -> None:
-        made = record.provenance
-        self.members.append((member, features))
-        if {*member.predictions, *member.morphometry, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
-            self.entries.update(entries(record))
-        self.predicted.update(dict.fromkeys(prediction_columns(record.predictions)))
-        self.weights[made.model.weights_sha256] += 1
-        if record.anatomy is not None:
-            self.segmentation[record.anatomy.weights_sha256] += 1
-        self.settings[made.parameters_hash] += 1
-        self.versions[made.pipeline_version] += 1
-        if (origin := origin_of(record)) not in self.origins:
-            self.origins.append(origin)
-
-    def differences(self) -> tuple[str, ...]:
-        """Return a sentence for everything that is not the same for all scans."""
-        counters = {
-            "weights": self.weights,
-            "weights of the segmentation": self.segmentation,
-            "settings": self.settings,
-            "pipeline version of NeuroFM-BIDS": Counter({str(v): n for v, n in self.versions.items()}),
-        }
-        return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)
 
 
 def collect(
@@ -124,42 +79,57 @@ def collect(
         the output folder.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
-    stored = list(stored_scans(out))
-    subjects = {scan.subject for scan in stored}
-    check_participants(covariates.bids_dir, subjects)
-    if stored:
-        having = {scan.session for scan in stored if scan.session}
-        check_sessions(covariates.bids_dir, selection.session_label, having)
-    in_all = sum(out.path(scan, "sidecar").is_file() for scan in stored)
-    stored = [scan for scan in stored if is_selected(scan.subject, scan.stem)]
+    every = list(stored_scans(out))
+    _check(every, covariates.bids_dir, selection)
+    stored = [scan for scan in every if is_selected(scan.subject, scan.stem)]
     by_size, unusable, ignored = _read(
         out, stored, covariates, is_selected, reference, include_failed=include_failed
     )
     members = [member for alike in by_size.values() for member, _ in alike.members]
-    scans = [member.scan for member in members]
-    abandoned = abandoned_outputs(unusable, scans, covariates.bids_dir, is_selected)
-    unusable = {stem: why for stem, why in unusable.items() if stem not in abandoned}
-    sentences = (
+    abandoned = abandoned_outputs(unusable, [m.scan for m in members], covariates.bids_dir, is_selected)
+    alike, odd = most_common(by_size)
+    reasons = odd | {stem: why for stem, why in unusable.items() if stem not in abandoned}
+    left = [scan for scan in stored if scan.stem in abandoned]
+    finished, n_finished = _finished(stored, out), len(_finished(every, out))
+    warnings = [text for text in _warnings(out, covariates, members, left, ignored) if text]
+    if alike and len(alike.members) + len((reasons | ignored).keys() & finished) < n_finished:
+        warnings.insert(0, _partial(len(alike.members), n_finished, selection))
+    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
+    reasons |= {stem: failed[stem] for stem in failed.keys() - finished}
+    labels, having = selection.participant_label, {scan.subject for scan in every}
+    reasons |= participants_without_scan(covariates.bids_dir, labels, having, {*reasons, *finished})
+    missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
+    return _cohort(label, alike, missing, tuple(warnings))
+
+
+def _warnings(
+    out: Derivatives,
+    covariates: Covariates,
+    members: Sequence[Member],
+    abandoned: Sequence[StoredScan],
+    ignored: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Return sentences about the images and the scans; some are empty."""
+    return (
         covariates.images.warning(),
-        absent_images(scans, out, covariates.bids_dir),
-        incomplete_outputs([scan for scan in stored if scan.stem in abandoned], out),
+        absent_images([member.scan for member in members], out, covariates.bids_dir),
+        incomplete_outputs(abandoned, out),
         excluded_images(ignored),
         *left_out_scans(members),
     )
-    warnings = list(filter(None, sentences))
-    alike, odd = _most(by_size)
-    finished = {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}  # a failure removes it
-    if alike and len(alike.members) + len((unusable | odd | ignored).keys() & finished) < in_all:
-        warnings.insert(0, _partial(len(alike.members), in_all, selection))
-    failed = read_failures(out_dir, covariates.bids_dir, is_selected)
-    reasons = unusable | odd | {stem: failed[stem] for stem in failed.keys() - finished}
-    named = {f"sub-{label}" for label in selection.participant_label}
-    having = {re.split("[_/]", stem)[0] for stem in (*reasons, *finished)}
-    reasons |= dict.fromkeys(named - having, "no scan of this participant is selected")
-    unknown = unknown_participants(covariates.bids_dir, selection.participant_label, subjects)
-    reasons |= {f"sub-{label}": why for label, why in unknown.items() if f"sub-{label}" not in having}
-    missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
-    return _cohort(label, alike, missing, tuple(warnings))
+
+
+def _check(stored: Sequence[StoredScan], bids_dir: Path, selection: Selection) -> None:
+    """Refuse a dataset of other participants, and sessions that do not exist, as :func:`collect` says."""
+    check_participants(bids_dir, {scan.subject for scan in stored})
+    if stored:
+        having = {scan.session for scan in stored if scan.session}
+        check_sessions(bids_dir, selection.session_label, having)
+
+
+def _finished(stored: Iterable[StoredScan], out: Derivatives) -> set[str]:
+    """Return the stems of the scans with a sidecar, which a failure removes."""
+    return {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
@@ -171,7 +141,7 @@ def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
 
 
 def _cohort(
-    label: str, alike: _Alike | None, missing: tuple[Missing, ...], warnings: tuple[str, ...]
+    label: str, alike: Alike | None, missing: tuple[Missing, ...], warnings: tuple[str, ...]
 ) -> Cohort:
     warnings += alike.differences() if alike else ()
     for warning in warnings:
@@ -201,12 +171,12 @@ def _read(
     reference: Reference,
     *,
     include_failed: bool,
-) -> tuple[dict[int, _Alike], dict[str, str], dict[str, str]]:
+) -> tuple[dict[int, Alike], dict[str, str], dict[str, str]]:
     """Return the scans by number of features, the reasons of those that cannot be used, those in .bidsignore.
 
     The reasons and the paths of the images that are in ``.bidsignore`` are by stem.
     """
-    by_size: dict[int, _Alike] = {}
+    by_size: dict[int, Alike] = {}
     missing: dict[str, str] = {}
     ignored: dict[str, str] = {}
     is_ignored = read_bidsignore(covariates.bids_dir)
@@ -221,29 +191,12 @@ def _read(
         if is_ignored(record.scan.path):
             ignored[scan.stem] = record.scan.path
             continue
-        alike = by_size.setdefault(features.size, _Alike(record))
+        alike = by_size.setdefault(features.size, Alike(record))
         person = covariates.person_of(record)
         alike.add(make_member(record, person, reference, include_failed=include_failed), features, record)
     ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
 
 
-def _most(by_size: Mapping[int, _Alike]) -> tuple[_Alike | None, dict[str, str]]:
-    """Return the scans with the most common number of features, and the reasons of all others by stem."""
-    usual = max(by_size, key=lambda size: (len(by_size[size].members), size), default=0)
-    odd = {
-        member.scan.stem: f"{size} features where the other scans have {usual}"
-        for size, alike in by_size.items()
-        for member, _ in alike.members
-        if size != usual
-    }
-    return by_size.get(usual), odd
-
-
 def _order(scan: Identity) -> tuple[str, str, str]:
     return scan.subject or "", scan.session or "", scan.stem
-
-
-def _difference(what: str, counts: Counter[str]) -> str:
-    parts = ", ".join(f"{n} with {value[:12]}" for value, n in sorted(counts.items()))
-    return f"The scans were not all made with the same {what} ({parts}): they are not comparable."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,7 @@ from neurofm_bids.bids.discovery import choose
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.labels import unknown_participants
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import REPORT, Derivatives
 from neurofm_bids.bids.stored import StoredScan
@@ -24,6 +26,7 @@ __all__ = [
     "excluded_images",
     "ignored_images",
     "incomplete_outputs",
+    "participants_without_scan",
     "selected_images",
 ]
 
@@ -43,6 +46,31 @@ def check_participants(bids_dir: Path, subjects: Set[str]) -> None:
             fix="Use the dataset that was processed.",
             code=Exit.NO_INPUT,
         )
+
+
+def participants_without_scan(
+    bids_dir: Path, labels: Sequence[str], having: Set[str], stems: Set[str]
+) -> dict[str, str]:
+    """Return why named participants have no scan among ``stems``, by participant (``sub-01``).
+
+    Parameters
+    ----------
+    labels
+        Of the participants, without ``sub-``.
+    having
+        Labels that have outputs.
+    stems
+        Of scans, or paths of folders in a participant.
+
+    Raises
+    ------
+    NeuroFMError
+        None of the participants exists.
+    """
+    reasons = dict.fromkeys(labels, "no scan of this participant is selected")
+    reasons |= unknown_participants(bids_dir, labels, having)
+    present = {re.split("[_/]", stem)[0] for stem in stems}
+    return {f"sub-{label}": why for label, why in reasons.items() if f"sub-{label}" not in present}
 
 
 def absent_images(scans: Sequence[Identity], out: Derivatives, bids_dir: Path) -> str:

@@ -19,6 +19,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
+from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import Table, make_tables
 from neurofm_bids.norms.reference import Reference
@@ -204,7 +205,8 @@ def _write(
     paths += means.paths
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
-    page = render_group_report(cohort, statistics, _links(out, cohort), command, written)
+    links, checks = _links(out, cohort), group_checks(cohort)
+    page = render_group_report(cohort, statistics, links, command, written, checks)
     write_text(out.group("report"), page)
     return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
 

@@ -7,7 +7,7 @@ A metric is one row of ``_METRICS``, a function of ``preprocess.quality``, and a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,11 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.geometry import (
-    axis_angle_degrees,
-    box,
-    mask_volume_mm3,
-    voxel_volume_mm3,
-)
+from neurofm_bids.geometry import box, mask_volume_mm3, voxel_volume_mm3
 from neurofm_bids.preprocess.quality import background, contour, sharpness, tissues
-from neurofm_bids.preprocess.quality.scan import NotMeasuredError, Scan
+from neurofm_bids.preprocess.quality.flag_values import flag_values
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+from neurofm_bids.preprocess.quality.scan import Scan, ratio
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Registration
 from neurofm_bids.records.rules import raised_flags
@@ -87,20 +84,8 @@ def measure_quality(
         metrics[name] = value if math.isfinite(value) else None
         if metrics[name] is None:
             not_measured[name] = reason
-    values = {**metrics, **_further_values(scan, encode_space)}
+    values = {**metrics, **flag_values(scan, encode_space)}
     return Quality(metrics, raised_flags(values), not_measured, values)
-
-
-def _further_values(scan: Scan, encode_space: str) -> dict[str, Any]:
-    """Return values that raise flags without being metrics."""
-    values = {**_header_values(scan.t1w), "peak_ratio": _peak_ratio(scan), "background": _background(scan)}
-    values["encoded_rotation"] = scan.registration.rotation_degrees if encode_space == "native" else 0.0
-    values["mask_volume_ml"] = mask_volume_mm3(scan.mask) / 1000
-    return values
-
-
-def _ratio(a: float, b: float) -> float:
-    return float(a / b) if b else math.nan
 
 
 def _mean(values: NDArray[np.float64]) -> float:
@@ -109,29 +94,36 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 def _snr_brain(scan: Scan) -> float:
     _, bright = scan.thirds
-    return _ratio(_mean(bright), float(bright.std()))
+    return ratio(_mean(bright), float(bright.std()))
 
 
 def _contrast(scan: Scan) -> float:
     middle, bright = scan.thirds
-    return _ratio(_mean(bright), _mean(middle))
+    return ratio(_mean(bright), _mean(middle))
 
 
 def _core_rim_ratio(scan: Scan) -> float:
     from scipy.ndimage import distance_transform_edt
 
     half = scan.inside[::2, ::2, ::2]
+    if not half.any():
+        raise NotMeasuredError("no voxel of the brain lies on the lattice of every second voxel")
     crop = tuple(map(slice, *box(np.argwhere(half), 1, half.shape)))  # with the nearest voxels outside
     depth = distance_transform_edt(half[crop], sampling=2 * scan.sizes_mm)
     values = np.asarray(scan.corrected.dataobj)[::2, ::2, ::2][crop].astype(np.float64)
     core = values[(depth > 15) & (depth < 30)]
     rim = values[(depth > 0) & (depth <= 8)]
-    return _ratio(_mean(core), _mean(rim))
+    return ratio(_mean(core), _mean(rim))
 
 
 def _entropy_focus(scan: Scan) -> float:
     """Return the Shannon entropy of the intensities over its maximum (Atkinson 1997)."""
-    share = np.abs(scan.uncorrected) / np.sqrt(np.sum(scan.uncorrected**2))
+    energy = np.sum(scan.uncorrected**2)
+    if len(scan.uncorrected) < 2:
+        return math.nan
+    if not energy:
+        raise NotMeasuredError("the brain is blank before bias correction")
+    share = np.abs(scan.uncorrected) / np.sqrt(energy)
     root = np.sqrt(len(share))
     share = share[share > 0]
     return float(-np.sum(share * np.log(share)) / (root * np.log(root)))
@@ -148,9 +140,19 @@ def _ghosting(scan: Scan) -> float:
     return background.ghosting(scan.air, scan.inside[every], sizes, scan.white)
 
 
+def _fber(scan: Scan) -> float:
+    return background.fber(scan.air.image, scan.air.head, scan.air.outside, scan.white)
+
+
 def _inu_range(scan: Scan) -> float:
     low, high = np.percentile(scan.bias_field, [5, 95])
-    return _ratio(float(abs(high - low)), float(np.median(scan.bias_field)))
+    return ratio(float(abs(high - low)), float(np.median(scan.bias_field)))
+
+
+def _widths(scan: Scan) -> tuple[float, float, float]:
+    if any(map(math.isnan, scan.fwhm)):
+        raise NotMeasuredError("the smoothness along one or more axes could not be measured")
+    return scan.fwhm
 
 
 def _clipped_share(scan: Scan) -> float:
@@ -203,7 +205,7 @@ _METRICS: dict[str, Callable[[Scan], float]] = {
     "cjv": lambda scan: tissues.cjv(scan.tissue("wm"), scan.tissue("gm")),
     "wm2max": lambda scan: tissues.wm2max(np.asarray(scan.corrected.dataobj), scan.tissue("wm").median),
     "efc": lambda scan: background.efc(np.asarray(scan.corrected.dataobj)),
-    "fber": lambda scan: background.fber(scan.air.image, scan.air.head, scan.air.outside),
+    "fber": _fber,
     "qi1": _qi1,
     "air_ghosting": _ghosting,
     "inu_range": _inu_range,
@@ -211,13 +213,13 @@ _METRICS: dict[str, Callable[[Scan], float]] = {
     "fwhm_x_mm": lambda scan: scan.fwhm[0],
     "fwhm_y_mm": lambda scan: scan.fwhm[1],
     "fwhm_z_mm": lambda scan: scan.fwhm[2],
-    "fwhm_mean_mm": lambda scan: float(np.mean(scan.fwhm)),
-    "fwhm_anisotropy": lambda scan: _ratio(max(scan.fwhm), min(scan.fwhm)),
+    "fwhm_mean_mm": lambda scan: float(np.mean(_widths(scan))),
+    "fwhm_anisotropy": lambda scan: ratio(max(_widths(scan)), min(_widths(scan))),
     "noise": lambda scan: sharpness.noise(scan.cropped, scan.brain) / scan.white,
     "ringing": lambda scan: sharpness.ringing(scan.cropped, scan.brain),
     "slice_jump": lambda scan: sharpness.slice_jump(scan.cropped, scan.brain),
     "clipped_share": _clipped_share,
-    "voxel_anisotropy": lambda scan: _ratio(float(scan.sizes_mm.max()), float(scan.sizes_mm.min())),
+    "voxel_anisotropy": lambda scan: ratio(float(scan.sizes_mm.max()), float(scan.sizes_mm.min())),
     "template_scale": lambda scan: scan.registration.scale,
     "cut_fraction": lambda scan: contour.cut_fraction(scan.brain),
     "mask_components": lambda scan: contour.pieces(scan.brain),
@@ -231,33 +233,3 @@ _METRICS: dict[str, Callable[[Scan], float]] = {
     "face_share": _face_share,
 }
 METRIC_NAMES = tuple(_METRICS)
-
-
-def _peak_ratio(scan: Scan) -> float:
-    """Return the largest absolute intensity of the brain over the 99th percentile."""
-    sizes = np.abs(scan.values)
-    return _ratio(float(sizes.max()), float(np.quantile(sizes, 0.99)))
-
-
-def _background(scan: Scan) -> float:
-    """Return the lower quartile of the intensities outside the brain over the median of the brain."""
-    outside = np.asarray(scan.t1w.dataobj).T[~scan.inside.T]  # faster in Fortran order, as of NIfTI files
-    return _ratio(float(np.quantile(outside, 0.25)) if outside.size else 0.0, float(np.median(scan.values)))
-
-
-def _header_values(t1w: nib.Nifti1Image) -> Mapping[str, Any]:
-    """Return how far the qform differs from the affine, and how many forms have a code."""
-    codes = [int(t1w.header[f"{form}_code"]) for form in ("qform", "sform")]
-    qform = t1w.header.get_qform() if codes[0] else t1w.affine
-    sizes, others = nib.affines.voxel_sizes(t1w.affine), nib.affines.voxel_sizes(qform)
-    return {
-        "orientations": sum(code != 0 for code in codes),
-        "qform_sizes": _mm(others),
-        "sform_sizes": _mm(sizes),
-        "size_difference": float(np.abs(others / sizes - 1).max()),
-        "axis_angle": axis_angle_degrees(t1w.affine, qform),
-    }
-
-
-def _mm(sizes: NDArray[np.float64]) -> str:
-    return " x ".join(f"{size:.3g}" for size in sizes) + " mm"

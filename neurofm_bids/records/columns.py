@@ -22,6 +22,8 @@ __all__ = [
     "KNOWN_AGE",
     "MASK_VOLUME",
     "MORPHOMETRY_COLUMNS",
+    "QUALITY_REASONS",
+    "QUALITY_STATUS",
     "RECORDED_COLUMNS",
     "Row",
     "centile_entries",
@@ -42,7 +44,8 @@ IDENTITY_COLUMNS = ("participant_id", "session_id", "scan")
 AGE, MASK_VOLUME = dictionary.prediction_column("age", "year"), "mask_volume_mm3"
 KNOWN_AGE, AGE_GAP, AGE_REMARKS = "chronological_age_years", "age_gap_years", "chronological_age_remarks"
 RECORDED_COLUMNS = (KNOWN_AGE, AGE_GAP, AGE_REMARKS, "recorded_sex")
-FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags", "quality", "quality_reasons")
+QUALITY_STATUS, QUALITY_REASONS = "quality", "quality_reasons"
+FLAG_COLUMNS = (MASK_VOLUME, "n_flags", "n_serious_flags", "flags", QUALITY_STATUS, QUALITY_REASONS)
 MORPHOMETRY_COLUMNS = ("region", "volume_mm3", "lower95_mm3", "upper95_mm3", "asymmetry", "confidence")
 CENTILE_NOTES = "centile_notes"
 CENTILE_COLUMNS = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from neurofm_bids.records.dictionary import column as dictionary_column
 from neurofm_bids.records.statistics import Ages, Agreement, Statistics
 from neurofm_bids.report.charts import plot_agreement
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
+from neurofm_bids.report.group_quality import count_flags, count_statuses, scans_to_check
 from neurofm_bids.report.render import render
 
 __all__ = ["render_group_report"]
@@ -30,6 +30,7 @@ def render_group_report(
     links: Mapping[str, str],
     command: str = "",
     tables: Sequence[str] = (),
+    checks: Sequence[str | None] = (),
 ) -> str:
     """Return the report as HTML, one page that needs no other file; equal cohorts give equal pages.
 
@@ -45,8 +46,11 @@ def render_group_report(
         The command line, if known.
     tables
         Names of the files beside the report.
+    checks
+        Why each scan stands out in the cohort, None where it does not; in the order of the scans.
     """
     about = {"cohort": cohort, "links": links, "command": command, "tables": tables}
+    about |= {"judged": count_statuses(cohort), "to_check": scans_to_check(cohort, checks)}
     return render("group.html.j2", about | _context(cohort) | _figures(cohort, statistics))
 
 
@@ -63,7 +67,7 @@ def _context(cohort: Cohort) -> dict[str, Any]:
         "n_flagged": len(flagged),
         "n_serious": sum(any(flag.severity == "serious" for flag in scan.flags) for scan in flagged),
         "n_left_out": int((~cohort.included).sum()),
-        "flag_counts": _flag_counts(flagged),
+        "flag_counts": count_flags(flagged),
         "heads": [_head(cohort, name) for name in _table_columns(cohort)],
         "lines": [(cohort.members[place], cells) for place, *cells in zip(places, *columns, strict=True)],
         "max_rows": _MAX_ROWS,
@@ -230,10 +234,3 @@ def _cell(value: float, limits: tuple[float, float], form: str, outside: bool) -
     low, high = (f"{limit:{form}}" for limit in limits)
     title = "" if np.isnan(limits).any() else f"95% interval over passes: {low} to {high}"
     return f"{value:{form}}", title, outside
-
-
-def _flag_counts(members: Iterable[Member]) -> list[tuple[str, str, int]]:
-    counts = Counter(
-        key for member in members for key in {(flag.name, flag.severity) for flag in member.flags}
-    )
-    return sorted(((*key, count) for key, count in counts.items()), key=lambda item: (-item[2], item[:2]))

@@ -13,6 +13,7 @@ from neurofm_bids.group.presence import (
     check_participants,
     excluded_images,
     ignored_images,
+    participants_without_scan,
 )
 from neurofm_bids.group.run import write_group
 from tests.samples import scan_record, write_scan
@@ -129,3 +130,15 @@ def test_nothing_is_said_of_images_that_are_there(folders):
     with pytest.raises(NeuroFMError, match="none of the participants") as caught:
         check_participants(bids, {"99"})
     assert caught.value.code is Exit.NO_INPUT
+
+
+def test_participants_without_a_scan_have_a_reason(folders):
+    bids, _ = folders
+    labels, stems = ("01", "02", "3"), {"sub-01_ses-a", "sub-04/anat"}
+    assert participants_without_scan(bids, labels, {"04"}, stems) == {
+        "sub-02": "no scan of this participant is selected",
+        "sub-3": "no such participant",
+    }
+    assert participants_without_scan(bids, ("04",), {"04"}, stems) == {}
+    with pytest.raises(NeuroFMError):
+        participants_without_scan(bids, ("77",), {"04"}, stems)

@@ -6,6 +6,7 @@ import pytest
 
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.flag import Flag
+from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary
 from neurofm_bids.report.group import render_group_report
@@ -33,7 +34,11 @@ def scan(number, *flags, known=True, quality=None, **changes):
         Identity(stem=f"sub-{number:02d}", subject=f"{number:02d}"),
         predictions,
         quality or {},
-        {"mask_volume_mm3": 1.5e6},
+        {
+            "mask_volume_mm3": 1.5e6,
+            "quality": judge(flags).status,
+            "quality_reasons": " ".join(judge(flags).reasons) or None,
+        },
         acquisition={},
         flags=flags,
         out_of_range=(),
@@ -41,7 +46,9 @@ def scan(number, *flags, known=True, quality=None, **changes):
     return replace(member, **changes)
 
 
-def page_of(*scans, agreement=None, components=None, summaries=None, links=None, tables=(), **changes):
+def page_of(
+    *scans, agreement=None, components=None, summaries=None, links=None, tables=(), checks=(), **changes
+):
     cohort = Cohort(
         "openS",
         scans,
@@ -54,7 +61,7 @@ def page_of(*scans, agreement=None, components=None, summaries=None, links=None,
     )
     cohort = replace(cohort, **changes)
     statistics = Statistics(summaries or {}, cohort.ages, agreement, components)
-    return render_group_report(cohort, statistics, links or {}, tables=tables)
+    return render_group_report(cohort, statistics, links or {}, tables=tables, checks=checks)
 
 
 def text(page):
@@ -186,6 +193,28 @@ def test_flags_are_counted_by_name_and_severity():
     rows = re.findall(r'<tr><td>([^<]*)</td><td[^>]*>(\w+)</td><td class="number">(\d+)</td></tr>', page)
     assert rows == [("low snr", "serious", "2"), ("odd", "warning", "1")]
     assert "2 with flags, 2 serious" in text(page)
+
+
+def to_look_at(page):
+    """Return the rows of the table of scans to look at."""
+    table = page.split("<h3>Scans to look at</h3>")[1].split("<h3>")[0]
+    rows = re.findall(r"<tr>(<td>.*?)</tr>", table, re.DOTALL)
+    return [[text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
+
+
+def test_failed_scans_and_those_that_stand_out_are_named():
+    low, odd = Flag("low_snr", "Noise", "serious", "grain"), Flag("odd", "b")
+    scans = scan(1), scan(2, odd), scan(3, low, odd), scan(4, odd), scan(5, low)
+    checks = None, "snr of 3 is low", "snr of 2 is low", None, None
+    page = page_of(*scans, checks=checks, links={"03": "sub-03.html"})
+    assert "1 / 2 / 2 ok / check / fail by quality" in text(page)
+    assert to_look_at(page) == [
+        ["sub-03", "fail", "Noise. Look at grain. b. In the cohort: snr of 2 is low."],
+        ["sub-05", "fail", "Noise. Look at grain."],
+        ["sub-02", "check", "In the cohort: snr of 3 is low."],
+    ]
+    assert '<a href="sub-03.html">sub-03</a></td><td class="serious">fail' in page
+    assert "No scan failed, and none stands out" in text(page_of(scan(1), scan(2, odd)))
 
 
 def test_all_weights_in_use_are_stated():

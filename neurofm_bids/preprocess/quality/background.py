@@ -12,6 +12,8 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+
 __all__ = ["Air", "efc", "fber", "find_air", "ghosting", "qi1", "thinned"]
 
 _STEP_MM = 2.0
@@ -21,6 +23,7 @@ _BESIDE_MM = 30.0  # from the brain: beyond skull and skin
 _LEAST_VOXELS = 500  # of air with noise, on the lattice
 _BLANK = 0.8  # share of equal voxels above which air holds no noise
 _ARTEFACT = 10.0  # MADs above which a voxel of air is one; as in MRIQC
+_DARK = 3e-5  # of white matter: the median of air below which air is blank but for rounding
 _FAR = 0.10  # of the largest distance to the head, below which none is counted; as in MRIQC
 _Bool = NDArray[np.bool_]
 
@@ -156,11 +159,22 @@ def qi1(air: _Bool, artefacts: _Bool) -> float:
     return float(artefacts.sum() / total) if total else math.nan
 
 
-def fber(image: NDArray[np.floating], head: _Bool, outside: _Bool) -> float:
-    """Return the median squared intensity in the head over that in air (Shehzad 2015; as in MRIQC)."""
-    energies = (float(np.median(np.square(image[where], dtype=np.float64))) for where in (head, outside))
-    foreground, background = energies
-    return foreground / background if background > 1e-3 else math.nan
+def fber(image: NDArray[np.floating], head: _Bool, outside: _Bool, wm_median: float) -> float:
+    """Return the median squared intensity in the head over that in air (Shehzad 2015; as in MRIQC).
+
+    Raises
+    ------
+    NotMeasuredError
+        There is no head or no air, or air is dark to rounding: a ratio to it would mean nothing.
+    """
+    if not head.any() or not outside.any():
+        raise NotMeasuredError("the image has no head, or no air around it but for padding")
+    foreground, background = (
+        float(np.median(np.square(image[where], dtype=np.float64))) for where in (head, outside)
+    )
+    if not background > (_DARK * wm_median) ** 2:
+        raise NotMeasuredError(f"the median intensity in air is not above {_DARK:g} of that of white matter")
+    return foreground / background
 
 
 def efc(image: NDArray[np.floating]) -> float:
@@ -173,7 +187,7 @@ def efc(image: NDArray[np.floating]) -> float:
         x = plane[plane > 0].astype(np.float64)
         sums += x.sum(), x @ x, x @ np.log(x)
     energy, root = math.sqrt(sums[1]), math.sqrt(image.size)
-    if not energy:
+    if not energy or image.size < 2:
         return math.nan
     return float((sums[0] * math.log(energy) - sums[2]) / energy / (root * math.log(root)))
 

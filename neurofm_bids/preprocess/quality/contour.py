@@ -36,7 +36,7 @@ class Overlap:
     Parameters
     ----------
     leak
-        Share of the mask outside the template's.
+        Share of the mask outside the template's; NaN if every second voxel of the image misses the mask.
     missing
         Share of the template's mask outside the mask.
     below_mm3
@@ -74,8 +74,9 @@ def overlap(
     there = _looked_up(
         np.asarray(mask.dataobj) > 0, apply_affine(np.linalg.inv(to_template @ mask.affine), core)
     )
+    on_template = _looked_up(wide, apply_affine(np.linalg.inv(template_mask.affine), points))
     return Overlap(
-        leak=1 - float(_looked_up(wide, apply_affine(np.linalg.inv(template_mask.affine), points)).mean()),
+        leak=1 - float(on_template.mean()) if len(points) else math.nan,
         missing=1 - float(there.mean()),
         below_mm3=below,
     )

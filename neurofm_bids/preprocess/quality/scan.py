@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,17 +13,23 @@ from numpy.typing import NDArray
 from neurofm_bids.geometry import box
 from neurofm_bids.preprocess.quality.background import Air, find_air, thinned
 from neurofm_bids.preprocess.quality.contour import Overlap, overlap
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
 from neurofm_bids.preprocess.quality.sharpness import fwhm
 from neurofm_bids.preprocess.quality.tissues import IntensityModel, Tissue, fit_intensities
 from neurofm_bids.records.measurement import Registration
 
-__all__ = ["NotMeasuredError", "Scan"]
+__all__ = ["Scan", "ratio"]
 
 _MARGIN = 4
 
 
-class NotMeasuredError(Exception):
-    """The image does not allow a metric; the message says why."""
+def ratio(a: float, b: float) -> float:
+    """Return ``a / b``, NaN where ``b`` is 0.
+
+    >>> ratio(1, 2), ratio(1, 0)
+    (0.5, nan)
+    """
+    return float(a / b) if b else math.nan
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,18 @@ class Scan:
 
     @property
     def white(self) -> float:
-        """Median of white matter, or of the brightest third where there are no three classes."""
-        return float(np.median(self.thirds[1])) if self._model is None else self._model.tissues["wm"].median
+        """Median of white matter, or of the brightest third where there are no three classes.
+
+        Raises
+        ------
+        NotMeasuredError
+            It is not above 0: nothing can be measured relative to it.
+        """
+        median = float(np.median(self.thirds[1])) if self._model is None else self._model.tissues["wm"].median
+        if not median > 0:
+            part = "the brightest third of the brain" if self._model is None else "white matter"
+            raise NotMeasuredError(f"the median intensity of {part} is not above 0")
+        return median
 
     @cached_property
     def _air(self) -> Air | str:
@@ -150,11 +167,13 @@ class Scan:
         Raises
         ------
         NotMeasuredError
-            The bias was not corrected.
+            The bias was not corrected, or no corrected intensity of the brain is above 0.
         """
         if self.corrected is self.t1w or np.array_equal(self.values, self.uncorrected):
             raise NotMeasuredError("the bias was not corrected")
         known = self.values > 0
+        if not known.any():
+            raise NotMeasuredError("no intensity of the brain is above 0 after bias correction")
         return np.asarray(self.uncorrected[known] / self.values[known])
 
     @cached_property

@@ -7,11 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+
 __all__ = ["fwhm", "noise", "ringing", "slice_jump"]
 
 _LEAST_VOXELS = 1000
 _SMOOTHED = 7  # neighbouring frequencies of which a peak is compared with the median
 _LOWEST = 0.06  # cycles per voxel: below it the anatomy itself has peaks
+_LEAST_LINE = 2 * _SMOOTHED - 1  # voxels of a line with as many frequencies as are compared
 _WIDE = 0.25  # of the widest cross-section: slices of the brain that are compared with their neighbours
 _Volume = NDArray[np.float32]
 _Bool = NDArray[np.bool_]
@@ -31,7 +34,7 @@ def fwhm(image: _Volume, inside: _Bool, sizes_mm: NDArray[np.float64]) -> tuple[
         first, second = _neighbours(axis)
         pairs = inside[first] & inside[second]
         change = (
-            float((image[second][pairs] - image[first][pairs]).var(dtype=np.float64)) if variance else 0.0
+            float((image[second][pairs] - image[first][pairs]).var(dtype=np.float64)) if pairs.any() else 0.0
         )
         alike = 1 - change / (2 * variance) if variance else math.nan
         widths.append(
@@ -72,7 +75,14 @@ def ringing(image: _Volume, inside: _Bool) -> float:
     Along each axis, the power spectra of the lines through the brain are averaged after differences along the
     line, which flatten the spectrum of anatomy. Ghosts and spikes of k-space are ripples of one frequency: a
     peak over the median of the seven frequencies around it. 0 is a smooth spectrum.
+
+    Raises
+    ------
+    NotMeasuredError
+        The image is too thin along an axis.
     """
+    if min(inside.shape) < _LEAST_LINE:
+        raise NotMeasuredError(f"the box around the brain has fewer than {_LEAST_LINE} voxels along an axis")
     highest = 0.0
     for axis in range(3):
         first, second = _neighbours(axis)
@@ -99,9 +109,10 @@ def slice_jump(image: _Volume, inside: _Bool) -> float:
     """Return the largest relative difference of the mean of a slice of the brain to its two neighbours.
 
     Over the larger of both means, so that a blank slice has 1; over all slices of the three axes that hold
-    more than a quarter of the widest cross-section.
+    more than a quarter of the widest cross-section. NaN where no such slice has two such neighbours, or all
+    that do have no mean above 0.
     """
-    largest = 0.0
+    largest = math.nan
     brain = np.where(inside, image, np.float32(0))
     for axis in range(3):
         others = tuple(i for i in range(3) if i != axis)
@@ -110,6 +121,8 @@ def slice_jump(image: _Volume, inside: _Bool) -> float:
         wide = counts > _WIDE * counts.max()
         wide = wide[1:-1] & wide[2:] & wide[:-2]
         around = (means[2:] + means[:-2]) / 2
-        jumps = np.abs(means[1:-1] - around) / np.maximum(np.maximum(means[1:-1], around), 1e-12)
-        largest = max(largest, float(jumps[wide].max(initial=0.0)))
+        larger = np.maximum(means[1:-1], around)
+        compared = wide & (larger > 0)
+        jumps = np.abs(means[1:-1] - around)[compared] / larger[compared]
+        largest = float(np.fmax(largest, jumps.max())) if jumps.size else largest
     return largest

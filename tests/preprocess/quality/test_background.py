@@ -12,6 +12,7 @@ from neurofm_bids.preprocess.quality.background import (
     qi1,
     thinned,
 )
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
 from tests.preprocess.quality import phantom
 
 
@@ -78,10 +79,20 @@ def test_artefacts_are_found_in_air():
 def test_shares_and_energies():
     image = np.array([[4.0, 4.0], [2.0, 2.0]])
     head = image > 3
-    assert fber(image, head, ~head) == 4
-    assert math.isnan(fber(image, head, head & False))
+    assert fber(image, head, ~head, 4.0) == 4
     assert qi1(np.array([True] * 3), np.array([True])) == 0.25
     assert math.isnan(qi1(np.zeros(3, bool), np.zeros(3, bool)))
+
+
+def test_the_energy_of_air_is_compared_with_white_matter():
+    image = np.array([[800.0, 800.0], [0.01, 0.01]])
+    head = image > 3
+    with pytest.raises(NotMeasuredError, match="no air around it"):
+        fber(image, head, head & False, 800.0)
+    for unit in (1e-6, 1.0, 1e6):
+        with pytest.raises(NotMeasuredError, match="in air is not above 3e-05 of that of white matter"):
+            fber(unit * image, head, ~head, unit * 800.0)
+        assert fber(unit * image, head, ~head, unit * 200.0) == pytest.approx(6.4e9)
 
 
 def test_the_entropy_of_a_flat_image_is_highest():

@@ -2,7 +2,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.preprocess.quality.scan import NotMeasuredError, Scan
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+from neurofm_bids.preprocess.quality.scan import Scan
 from tests.preprocess.quality import phantom
 
 
@@ -39,3 +40,17 @@ def test_what_cannot_be_measured_says_why():
     assert found.air_sd == 0
     with pytest.raises(NotMeasuredError, match="do not form three classes"):
         scan(np.full_like(stripped, 5)).tissue("wm")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (np.zeros_like(phantom.head()), "the brightest third of the brain is not above 0"),
+        (phantom.head() - 2000, "white matter is not above 0"),
+    ],
+)
+def test_a_dark_brain_has_no_white_matter_to_compare_with(data, reason):
+    with pytest.raises(NotMeasuredError, match=reason):
+        _ = scan(data).white
+    with pytest.raises(NotMeasuredError, match="no intensity of the brain is above 0 after bias correction"):
+        _ = scan(phantom.head(), np.minimum(data, 0)).bias_field

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
 from neurofm_bids.preprocess.quality.sharpness import fwhm, noise, ringing, slice_jump
 from tests.preprocess.quality import phantom
 
@@ -45,6 +46,8 @@ def test_a_ripple_is_a_peak():
     assert values[0] < values[1] < values[2]
     assert values[2] > 1
     assert math.isnan(ringing(image, INSIDE & False))
+    with pytest.raises(NotMeasuredError, match="fewer than 13 voxels along an axis"):
+        ringing(image[:, :, 30:42], INSIDE[:, :, 30:42])
 
 
 @pytest.mark.parametrize(("left", "jump"), [(1.0, 0.0), (0.7, 0.3), (0.0, 1.0)])
@@ -52,3 +55,9 @@ def test_a_darker_slice_jumps(left, jump):
     image = np.full(INSIDE.shape, 500, np.float32)
     image[:, :, 44] *= left
     assert slice_jump(image, INSIDE) == pytest.approx(max(jump, 0.0), abs=0.02)
+
+
+def test_slices_without_neighbours_or_without_signal_do_not_jump():
+    image = np.full(INSIDE.shape, 500, np.float32)
+    assert math.isnan(slice_jump(-image, INSIDE))
+    assert math.isnan(slice_jump(image[:2, :2, :2], np.ones((2, 2, 2), bool)))

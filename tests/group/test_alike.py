@@ -1,0 +1,34 @@
+import numpy as np
+
+from neurofm_bids.group.alike import Alike, most_common
+from neurofm_bids.records.cohort import Member
+from tests.samples import scan_record
+
+
+def alike(size, *subjects):
+    """Scans with one number of features."""
+    made = Alike(scan_record())
+    for subject in subjects:
+        record = scan_record(subject)
+        member = Member(record.scan, {}, {}, {}, acquisition={}, flags=(), out_of_range=())
+        made.add(member, np.zeros(size, np.float32), record)
+    return made
+
+
+def test_the_most_common_number_of_features_counts():
+    usual, odd = most_common({4: alike(4, "01", "02"), 6: alike(6, "03")})
+    assert [member.scan.stem for member, _ in usual.members] == ["sub-01", "sub-02"]
+    assert odd == {"sub-03": "6 features where the other scans have 4"}
+    assert most_common({}) == (None, {})
+
+
+def test_differences_name_what_differs():
+    made = alike(4, "01", "02")
+    assert made.differences() == ()
+    made.weights["cd" * 32] += 1
+    made.versions[7] += 1
+    weights, versions = made.differences()
+    assert weights.startswith(
+        "The scans were not all made with the same weights (2 with abababababab, 1 with cdcd"
+    )
+    assert "pipeline version of NeuroFM-BIDS (2 with 1, 1 with 7)" in versions
