@@ -36,7 +36,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import mask_image, resample_onto
 from neurofm_bids.preprocess.bias_correction import correct_bias
 from neurofm_bids.preprocess.brain_extraction import extract_brain
-from neurofm_bids.preprocess.iqm import measure_quality
+from neurofm_bids.preprocess.iqm import METRIC_NAMES, measure_quality
 from neurofm_bids.preprocess.load import load_t1w
 from neurofm_bids.preprocess.registration import load_template, register
 from neurofm_bids.records.judgement import judge
@@ -184,6 +184,8 @@ def table(work: Path) -> None:
             f"| `{fault.metric}` | {_monotonicity(mine, fault)} |"
         )
     print(f"| all | | {total[0]} | {_share(total[1], total[0])} | {_share(total[2], total[0])} | | | | |\n")
+    followed = {fault.metric for fault in FAULTS.values()}
+    print("Not followed:", ", ".join(f"`{name}`" for name in METRIC_NAMES if name not in followed), "\n")
     counts = Counter(row["scan"] for row in rows)
     print("Recorded:", ", ".join(f"{name} {count}" for name, count in counts.items()), "\n")
     print("| Clean scans | n | ok | check | fail |\n| --- | --- | --- | --- | --- |")
@@ -202,14 +204,17 @@ def _share(part: int, whole: int) -> str:
 
 def _monotonicity(rows: list[dict[str, Any]], fault: Fault) -> str:
     """Return the median over scans of Spearman's rank correlation of a metric with the strength."""
-    found = []
+    found, counts = [], []
     for name in {row["scan"] for row in rows}:
         mine = [row for row in rows if row["scan"] == name and "values" in row]
         pairs = [(row["strength"], row["values"][fault.metric]) for row in mine]
         pairs = [(strength, value) for strength, value in pairs if value is not None]
         if len(pairs) >= 5 and len({value for _, value in pairs}) > 1:
             found.append(fault.sign * float(spearmanr(*zip(*pairs, strict=True)).statistic))
-    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "too few values"
+            counts.append(len(pairs))
+    if len(found) < 2:
+        return f"{found[0]:.2f} (1 scan, {counts[0]} strengths)" if found else "n/a"
+    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f}, {len(found)} scans)"
 
 
 def main(command: str, work: str, *arguments: str) -> None:

@@ -229,7 +229,7 @@ def even(low: float, high: float) -> tuple[float, ...]:
 FAULTS = {
     "noise": Fault("of white matter", steps(0.01, 0.5), 0.2, noise, "snr_wm", -1),
     "blur": Fault("mm FWHM", steps(1, 16), 8, blur, "fwhm_mean_mm", 1),
-    "ghosting": Fault("of the image", steps(0.01, 0.6), 0.3, ghost, "cjv", 1),
+    "ghosting": Fault("of the image", steps(0.01, 0.6), 0.3, ghost, "air_ghosting", 1),
     "ringing": Fault("of k-space left out", even(0.05, 0.9), 0.75, truncated, "fwhm_mean_mm", 1),
     "motion": Fault("mm sd", steps(0.1, 10), 3, motion, "cjv", 1),
     "spikes": Fault("of white matter", steps(0.01, 0.5), 0.2, spike, "ringing", 1),

@@ -1,7 +1,7 @@
 """Image quality metrics (IQMs) and the flags that they raise.
 
 A metric is one row of ``_METRICS``, a function of ``preprocess.quality``, and an entry in
-``data/dictionary.json``; a flag is one entry of ``data/quality.toml``.
+``data/dictionary.json``; a flag of image quality is one entry of ``data/quality.toml``.
 """
 
 from __future__ import annotations
