@@ -216,7 +216,7 @@ def group_page(folder):
                 f"{NAME}_upper95": value + 1,
             },
             quality={"q": value},
-            flag_cells={"mask_volume_mm3": 1e6 + 1e4 * value},
+            flag_cells={"mask_volume_mm3": 1e6 + 1e4 * value, "quality": "fail", "quality_reasons": HOSTILE},
             acquisition={},
             flags=(Flag(HOSTILE, HOSTILE, "serious"), Flag(NAME, HOSTILE, "warning")),
             out_of_range=(),
@@ -235,7 +235,7 @@ def group_page(folder):
         warnings=(HOSTILE,),
     )
     statistics = compute({"q": (NAME, cohort.values("q"))}, cohort.ages, cohort.features)
-    html = render_group_report(cohort, statistics, {}, HOSTILE, (HOSTILE,))
+    html = render_group_report(cohort, statistics, {}, HOSTILE, (HOSTILE,), [HOSTILE] * 10)
     path = folder / "group.html"
     path.write_text(html)
     return path
