@@ -211,7 +211,11 @@ class Outputs:
         default=False,
         help="at the group level, also compute statistics from scans whose quality is judged as fail",
     )
-    pdf: bool = option("--pdf", default=False, help="also print reports to PDF, with Chromium or Chrome")
+    pdf: bool = option(
+        "--pdf",
+        default=False,
+        help="at the participant level, also print reports to PDF, with Chromium or Chrome",
+    )
 
 
 @dataclass(frozen=True)

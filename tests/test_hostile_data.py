@@ -26,7 +26,7 @@ from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import Identity, Input, Model
 from neurofm_bids.report.assets import script_policy
 from neurofm_bids.report.charts import new_figure
-from neurofm_bids.report.contents import Curve, Readout, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, Readout, ScanReport
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
 from neurofm_bids.report.participant import write_participant_report
@@ -159,7 +159,7 @@ def participant_page(folder):
     versions = dict.fromkeys(("neurofm-bids", "deepbet", "torch"), HOSTILE)
     provenance = replace(
         made.provenance,
-        model=Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        model=replace(Model(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE), name="open-s"),
         input=Input(HOSTILE, 1, 1),
         parameters=parameters,
         software=versions,
@@ -175,7 +175,7 @@ def participant_page(folder):
         image_quality={HOSTILE: 1.0},
         flags=(Flag(HOSTILE, HOSTILE, "serious"),),
         quality=Judgement("fail", (HOSTILE,)),
-        attributions={HOSTILE: Attribution(HOSTILE, HOSTILE, 1.0, 0.0, 0.0, 1, regions)},
+        attributions={HOSTILE: Attribution(HOSTILE, HOSTILE, 1.0, 0.0, 0.0, 0.0, 1, regions)},
         provenance=provenance,
     )
     (folder / "mask.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"{RUN}\"/>")
@@ -189,7 +189,7 @@ def participant_page(folder):
                 Person(30.0, HOSTILE, HOSTILE),
                 dict.fromkeys(("mask", "attribution"), folder / "mask.svg"),
                 curves={HOSTILE: Curve((20.0, 80.0), {50: (1.0, 2.0)}, HOSTILE)},
-                measured={HOSTILE: 1.0},
+                measured={HOSTILE: Measured(1.0)},
                 readouts=(Readout(HOSTILE, HOSTILE, 1.0, HOSTILE, note=HOSTILE),),
                 reference=HOSTILE,
             )

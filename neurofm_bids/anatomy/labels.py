@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neurofm_bids.anatomy.regions import STRUCTURES
 
-__all__ = ["LABELS", "Label", "label_names"]
+__all__ = ["LABELS", "Label", "label_names", "volume_names"]
 
 # FreeSurferColorLUT.txt, without sides
 _NAMES = {
@@ -31,6 +31,7 @@ _NAMES = {
     28: "VentralDC",
     192: "Corpus_Callosum",
 }
+_SUMS = {3: "cerebral_cortex", 24: "csf"}  # labels that are not of one structure
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,19 @@ def label_names() -> dict[int, str]:
     names |= {label.left: f"Left-{_NAMES[label.left]}" for label in sided}
     names |= {label.right: f"Right-{_NAMES[label.left]}" for label in sided}
     return dict(sorted(names.items()))
+
+
+def volume_names() -> dict[str, tuple[str, str]]:
+    """Return structure, as volumes are named, and side (or nothing) of each name in :func:`label_names`.
+
+    >>> volume_names()["Right-VentralDC"], volume_names()["Left-Cerebral-Cortex"], volume_names()["CSF"]
+    (('ventral_diencephalon', 'right'), ('cerebral_cortex', 'left'), ('csf', ''))
+    """
+    names, found = label_names(), {}
+    for label in LABELS[1:]:
+        one = len(label.structures) == 1
+        structure = STRUCTURES[label.structures[0]].name if one else _SUMS[label.left]
+        for code in dict.fromkeys((label.left, label.right)):
+            side = "" if label.left == label.right else "left" if code == label.left else "right"
+            found[names[code]] = (structure, side)
+    return found

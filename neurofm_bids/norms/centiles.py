@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.norms.distribution import Distribution, centile_of
 from neurofm_bids.norms.head_size import HeadSize, head_size
-from neurofm_bids.norms.observed import definition, observed, reason_of
+from neurofm_bids.norms.observed import definition, observed, reasons_of
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records.centile import REASONS, Centile
 from neurofm_bids.records.origin import origin_of
@@ -57,11 +57,11 @@ def centiles(record: ScanRecord, person: Person, reference: Reference = PUBLISHE
     reference
         The published norms, or one of the user.
     """
-    head, items = head_size(record), []
+    head, reasons, items = head_size(record), _reasons(record, person, reference), []
     for item in observed(record, among_freesurfer=reference.is_freesurfer):
         defined = definition(record, item)
         if reference.covers(item.key, defined):
-            items.append(_placed(item, defined, person, head, reference, _reason(record, person, reference)))
+            items.append(_placed(item, defined, person, head, reference, reasons))
     return tuple(items)
 
 
@@ -87,14 +87,19 @@ def curves(
     return found
 
 
-def _reason(record: ScanRecord, person: Person, reference: Reference) -> str:
-    return "made_otherwise" if reference.refuses(origin_of(record)) else reason_of(person)
+def _reasons(record: ScanRecord, person: Person, reference: Reference) -> tuple[str, ...]:
+    return ("made_otherwise",) if reference.refuses(origin_of(record)) else reasons_of(person)
 
 
 def _placed(
-    item: Centile, defined: str, person: Person, head: HeadSize | None, reference: Reference, reason: str
+    item: Centile,
+    defined: str,
+    person: Person,
+    head: HeadSize | None,
+    reference: Reference,
+    reasons: tuple[str, ...],
 ) -> Centile:
-    notes = (*item.notes, *((reason,) if reason else ()))
+    notes = (*item.notes, *reasons)
     age, sex = person.age_years, person.sex
     if REASONS.intersection(notes) or age is None or sex is None:
         return replace(item, notes=notes)

@@ -9,7 +9,7 @@ from neurofm_bids.records.anatomy import structure_and_side
 from neurofm_bids.records.centile import REASONS, Centile, Observation
 from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["HEAD_SIZE", "definition", "observation", "observed", "reason_of"]
+__all__ = ["HEAD_SIZE", "definition", "observation", "observed", "reasons_of"]
 
 HEAD_SIZE = "intracranial"  # what the others are compared at
 
@@ -34,20 +34,21 @@ def definition(record: ScanRecord, item: Centile) -> str:
     return model_spec(record.provenance.model.name).head(item.name).measured
 
 
-def reason_of(person: Person) -> str:
-    """Return the note for which nothing of a person has a centile, empty for none."""
+def reasons_of(person: Person) -> tuple[str, ...]:
+    """Return the notes for which nothing of a person has a centile: on age, and on sex."""
     if person.age_years is None:
-        return "age_unknown"
-    if "lower_bound" in person.remarks:
-        return "age_lower_bound"
-    return "" if person.sex else "sex_unknown"
+        age = "age_unknown"
+    else:
+        age = "age_lower_bound" if "lower_bound" in person.remarks else ""
+    return tuple(reason for reason in (age, "" if person.sex else "sex_unknown") if reason)
 
 
 def observation(record: ScanRecord, person: Person) -> Observation:
     """Return what a reference takes from a scan."""
     items = [item for item in observed(record) if not REASONS.intersection(item.notes)]
     head = head_size(record)
-    reason = reason_of(person) or ("" if items else next(iter(_failed(record)), "not_allowed"))
+    reasons = (*reasons_of(person), *(() if items else (*_failed(record), "not_allowed")))
+    reason = next(iter(reasons), "")
     volumes = {item.key: item.mm3 for item in items}
     return Observation(person.age_years, person.sex, head.ml if head else None, volumes, reason)
 

@@ -114,9 +114,10 @@ def make_reference(people: Sequence[Observation], *, version: str, origin: Origi
     counts = Counter(person.sex for person in usable)
     usable = _of_usual_sexes(usable)
     if len(usable) < LEAST:
+        women, men = _count(counts["F"], "woman", "women"), _count(counts["M"], "man", "men")
         raise NeuroFMError(
             f"a reference needs at least {LEAST} participants with age, sex and volumes, at least "
-            f"{_LEAST_OF_A_SEX} of a sex, and there are {counts['F']} women and {counts['M']} men",
+            f"{_LEAST_OF_A_SEX} of a sex, and there are {women} and {men}",
             where="--reference-participants",
             fix="Name more participants.",
         )
@@ -132,6 +133,10 @@ def make_reference(people: Sequence[Observation], *, version: str, origin: Origi
         _regressions(usable, list(keys), with_head=False),
     )
     return _signed(made)
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n} {one if n == 1 else several}"
 
 
 def write_reference(path: Path, reference: UserReference) -> None:

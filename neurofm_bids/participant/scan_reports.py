@@ -15,7 +15,7 @@ from neurofm_bids.participant.centile_files import allowed_centiles
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.report.centiles import notes_text
-from neurofm_bids.report.contents import Curve, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, ScanReport
 
 __all__ = ["hash_of", "scan_report"]
 
@@ -71,13 +71,13 @@ def _names(scan: ScanReport) -> list[str]:
     return sorted(path.name for path in scan.figures.values())
 
 
-def _measured(record: ScanRecord) -> dict[str, float]:
-    """Return the volumes in mm3 that the segmentation measured of what the model predicts."""
+def _measured(record: ScanRecord) -> dict[str, Measured]:
+    """Return the volumes that the segmentation measured of what the model predicts."""
     if record.anatomy is None:
         return {}
     volumes = record.anatomy.volumes
     return {
-        head.name: volumes[head.measured].mm3
+        head.name: Measured(volumes[head.measured].mm3, volumes[head.measured].interval95, head.measured)
         for head in model_spec(record.provenance.model.name).heads
         if head.name in record.predictions and head.measured in volumes
     }

@@ -139,7 +139,7 @@ def _draw_figures(
         "anatomy_figure": "" if segmentation is None else figures.anatomy_figure(corrected, segmentation),
         "attribution_figure": ""
         if attribution_maps is None
-        else attribution_figure(corrected, mask, attribution_maps, tuple(attributions.values())),
+        else attribution_figure(corrected, mask, attribution_maps, attributions),
         "viewer": viewer_image(corrected, mask, segmentation),
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from neurofm_bids.records.flag import Flag
 
-__all__ = ["CohortRules", "Rule", "cohort_rules", "raised_flags", "rules"]
+__all__ = ["CohortRules", "Rule", "cohort_rules", "raised_flags", "rules", "rules_of"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,15 @@ def rules() -> Mapping[str, Rule]:
     'serious'
     """
     return {name: Rule(**fields) for name, fields in _read()["flag"].items()}
+
+
+def rules_of(value: str) -> list[Rule]:
+    """Return the rules of one value, the serious ones first.
+
+    >>> [rule.highest for rule in rules_of("noise")]
+    [0.15, 0.1]
+    """
+    return [rule for rule in rules().values() if rule.value == value]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.slices import PLANES, Tile, Volume, crop_around, intensity_window, slice_tile, svg_of
 
-__all__ = ["attribution_figure"]
+__all__ = ["CLEAR", "FULL", "attribution_figure", "target_title"]
 
 # Orange and sky blue of the palette of Okabe and Ito, which people with any colour vision tell apart
 _RAISES, _LOWERS = np.array([230.0, 159.0, 0.0]), np.array([86.0, 180.0, 233.0])
 _PLACES = {2: (0.3, 0.45, 0.6), 1: (0.4, 0.6), 0: (0.3, 0.55)}  # of the extent of the brain, by axis
-_FULL = 99.8  # percentile of the absolute values at which the colour is full
-_CLEAR = 0.1  # share of that value below which the image is not coloured
+FULL = 99.8  # percentile of the absolute values at which the colour is full
+CLEAR = 0.1  # share of that value below which the image is not coloured
 _OPACITY = 0.9
 _BAR = (180, 18)  # height and width in pixels
 _MID_GREY = 90  # below the colours of the bar
@@ -30,7 +30,7 @@ def attribution_figure(
     corrected: nib.Nifti1Image,
     mask: nib.Nifti1Image,
     maps: nib.Nifti1Image,
-    attributions: Sequence[Attribution],
+    attributions: Mapping[str, Attribution],
 ) -> str:
     """Return an SVG of the maps on slices of the T1w, one row for each, with a colour bar.
 
@@ -41,7 +41,7 @@ def attribution_figure(
     maps
         Units per ml, on the same grid, (x, y, z, maps).
     attributions
-        What they are maps of.
+        What they are maps of, by target.
     """
     image, inside, values = (nib.as_closest_canonical(one) for one in (corrected, mask, maps))
     brain = np.asarray(inside.dataobj) > 0
@@ -51,15 +51,25 @@ def attribution_figure(
     grey = np.asarray(image.dataobj, dtype=np.float32)[cut]
     zooms = nib.affines.voxel_sizes(image.affine)
     rows = []
-    for number, attribution in enumerate(attributions):
+    for number, (target, attribution) in enumerate(attributions.items()):
         overlay = np.asarray(values.dataobj[..., number], dtype=np.float32)
-        full = float(np.percentile(np.abs(overlay[brain]), _FULL)) or 1.0
+        full = float(np.percentile(np.abs(overlay[brain]), FULL)) or 1.0
         tiles = [
             _tile(grey, overlay[cut] / full, axis, place, window, label, ends, zooms)
             for axis, place, label, ends in _places(image.affine, first, grey.shape)
         ]
-        rows.append([*tiles, _colour_bar(attribution, full)])
+        rows.append([*tiles, _colour_bar(target, attribution, full)])
     return svg_of(rows, "Attribution: orange raises the prediction, blue lowers it")
+
+
+def target_title(target: str, attribution: Attribution) -> str:
+    """Return what a map is of, as people read it.
+
+    >>> target_title("sex", Attribution("Predicted logit of male", "1", 0.6, -0.2, 0.01, 0.008, 8))
+    'sex (logit of male)'
+    """
+    title = attribution.long_name.removeprefix("Predicted ")
+    return f"{target} ({title})" if attribution.units == "1" else title
 
 
 def _places(
@@ -88,7 +98,7 @@ def _tile(
     """Return a slice whose pixels are coloured by an overlay from -1 to 1."""
     below = slice_tile(grey, axis, place, window, (), label, ends, zooms)
     above = [
-        slice_tile(sign * overlay, axis, place, (_CLEAR, 1.0), (), label, ends, zooms).pixels
+        slice_tile(sign * overlay, axis, place, (CLEAR, 1.0), (), label, ends, zooms).pixels
         for sign in (1, -1)
     ]
     return replace(below, pixels=_coloured(below.pixels, *above))
@@ -104,17 +114,17 @@ def _coloured(
     return pixels.astype(np.uint8)
 
 
-def _colour_bar(attribution: Attribution, full: float) -> Tile:
-    """Return the colours from the highest value to the lowest, with the name of the number and its units."""
+def _colour_bar(target: str, attribution: Attribution, full: float) -> Tile:
+    """Return the colours from the highest value to the lowest, with the target and its units."""
     height, width = _BAR
     ramp = np.linspace(1, -1, height)[:, None].repeat(width, axis=1)
     up, down = (
-        (255 * np.clip((sign * ramp - _CLEAR) / (1 - _CLEAR), 0, 1)).astype(np.uint8) for sign in (1, -1)
+        (255 * np.clip((sign * ramp - CLEAR) / (1 - CLEAR), 0, 1)).astype(np.uint8) for sign in (1, -1)
     )
     pixels = np.zeros((height + 60, 270, 3), dtype=np.uint8)
     pixels[45:-15, 6 : 6 + width] = _coloured(np.full((height, width), _MID_GREY, np.uint8), up, down)
     unit = _UNITS.get(attribution.units, attribution.units)
     number = f"{full:,.0f}" if full >= 100 else f"{full:.3g}"
     marks = [(f"{sign}{number} {unit}/ml", 45 + down) for sign, down in (("+", 12), ("\u2212", height))]
-    notes = [(escape(attribution.long_name), 6, 30), ("0", 33, 45 + height // 2 + 6)]
+    notes = [(escape(target_title(target, attribution)), 6, 30), ("0", 33, 45 + height // 2 + 6)]
     return Tile(pixels, (), "", "  ", (*notes, *((text, 33, down) for text, down in marks)))

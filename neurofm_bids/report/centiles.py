@@ -11,7 +11,18 @@ from neurofm_bids.records.columns import CENTILE_NOTES
 from neurofm_bids.records.dictionary import centile_columns
 from neurofm_bids.report.plots import Bar, plot_bar
 
-__all__ = ["CentileNotes", "centile_bar", "centile_text", "notes_of", "notes_text"]
+__all__ = [
+    "NOT_SHOWN",
+    "CentileNotes",
+    "centile_bar",
+    "centile_text",
+    "centile_with_interval",
+    "is_muted",
+    "notes_of",
+    "notes_text",
+]
+
+NOT_SHOWN = "not shown"
 
 
 @dataclass(frozen=True)
@@ -53,10 +64,34 @@ def notes_text(notes: Sequence[str]) -> str:
 def centile_text(centile: Centile) -> str:
     """Return a centile as people write it; empty for none.
 
+    That of a volume that does not follow those of individuals is withheld.
+
     >>> [centile_text(Centile("brain", "measured", 1.0, None, centile=c)) for c in (0.4, 42.0, 99.7, None)]
     ['<1', '42', '>99', '']
     """
-    return "" if centile.centile is None else _whole(centile.centile)
+    if centile.centile is None:
+        return ""
+    return NOT_SHOWN if _is_withheld(centile) else _whole(centile.centile)
+
+
+def centile_with_interval(centile: Centile) -> str:
+    """Return a centile with its 95% interval, as far as there are any.
+
+    >>> limits = (4.0, 99.9)
+    >>> centile_with_interval(Centile("x", "measured", 1.0, None, centile=69.0, centile_interval95=limits))
+    '69 (4 to >99)'
+    """
+    text, bar = centile_text(centile), centile_bar(centile)
+    return f"{text} ({bar.ends[0]} to {bar.ends[1]})" if bar and bar.ends[0] else text
+
+
+def is_muted(centile: Centile) -> bool:
+    """Tell whether a centile is shown and shifted with the volumes of its structure."""
+    return "shifted" in centile.notes and centile_bar(centile) is not None
+
+
+def _is_withheld(centile: Centile) -> bool:
+    return "unreliable" in centile.notes
 
 
 def _whole(centile: float) -> str:
@@ -66,8 +101,8 @@ def _whole(centile: float) -> str:
 
 
 def centile_bar(centile: Centile) -> Bar | None:
-    """Return where a centile lies from 0 to 100, with its interval; None for none."""
-    if centile.centile is None:
+    """Return where a centile lies from 0 to 100, with its interval; None where none is shown."""
+    if centile.centile is None or _is_withheld(centile):
         return None
     low, high = centile.centile_interval95 or (None, None)
     ends = ("", "") if low is None or high is None else (_whole(low), _whole(high))

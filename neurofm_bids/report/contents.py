@@ -10,7 +10,7 @@ from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["Curve", "Readout", "ScanReport"]
+__all__ = ["Curve", "Measured", "Readout", "ScanReport"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,15 @@ class Curve:
     ages: tuple[float, ...]
     lines: Mapping[float, tuple[float, ...]]
     about: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A volume in mm3 that the segmentation measured, with its 95% interval and the name of its region."""
+
+    mm3: float
+    interval95: tuple[float, float] | None = None
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class ScanReport:
     curves
         By name of the prediction, in the unit of the prediction.
     measured
-        Volumes in mm3 that the segmentation measured of what is also predicted, by name of the prediction.
+        Volumes that the segmentation measured of what is also predicted, by name of the prediction.
     readouts
         Empty where there are none.
     reference
@@ -74,6 +83,6 @@ class ScanReport:
     figures: Mapping[str, Path]
     centiles: tuple[Centile, ...] = ()
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    measured: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
     readouts: tuple[Readout, ...] = ()
     reference: str = ""

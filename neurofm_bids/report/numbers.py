@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,8 @@ from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.columns import AGE_REMARKS
 from neurofm_bids.records.dictionary import column, metric, region_title
 from neurofm_bids.records.prediction import Prediction
-from neurofm_bids.report.centiles import CentileNotes, centile_bar, centile_text
+from neurofm_bids.records.rules import rules_of
+from neurofm_bids.report.centiles import CentileNotes, centile_bar, centile_text, is_muted
 from neurofm_bids.report.plots import Bar
 from neurofm_bids.storage.tables import cell
 
@@ -30,13 +32,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Number:
-    """A quantity: name, value, interval or unit, remark, explanation."""
+    """A quantity: name, value, interval or unit, remark, explanation, values that raise a flag."""
 
     name: str
     value: str
     interval: str
     remark: str
     about: str
+    limits: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Line:
     key: str
     centile: str = ""
     marks: str = ""
+    is_muted: bool = False
     bar: Bar | None = None
 
 
@@ -108,7 +112,24 @@ def metric_number(name: str, value: float | None, reason: str = "") -> Number:
     entry = metric(name)
     units = entry.get("Units", "")
     text = "n/a" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
-    return Number(entry["LongName"], text, "" if units == "1" else units, reason, entry["Description"])
+    unit = "" if units == "1" else units
+    return Number(entry["LongName"], text, unit, reason, entry["Description"], _flagged(name))
+
+
+def _flagged(name: str) -> str:
+    """Return which values of a metric raise a flag, and what that makes of a scan; empty for none.
+
+    >>> _flagged("noise"), _flagged("mask_volume_mm3"), _flagged("entropy_focus")
+    ('fail > 0.15, check > 0.1', 'check < 1,000 ml, check > 2,000 ml', '')
+    """
+    value, unit = ("mask_volume_ml", " ml") if name == "mask_volume_mm3" else (name, "")
+    limits = [
+        f"{'fail' if rule.severity == 'serious' else 'check'} {sign} {limit:,g}{unit}"
+        for rule in rules_of(value)
+        for sign, limit in (("<", rule.lowest), (">", rule.highest))
+        if math.isfinite(limit)
+    ]
+    return ", ".join(limits)
 
 
 def lines_of(anatomy: Anatomy, centiles: Mapping[str, Centile], notes: CentileNotes) -> list[Line]:
@@ -126,8 +147,9 @@ def lines_of(anatomy: Anatomy, centiles: Mapping[str, Centile], notes: CentileNo
 
 
 def _placed(line: Line, centile: Centile, notes: CentileNotes) -> Line:
-    text, bar = centile_text(centile), centile_bar(centile)
-    return replace(line, centile=text, marks=notes.marks_of(centile) if text else "", bar=bar)
+    text = centile_text(centile)
+    marks = notes.marks_of(centile) if text else ""
+    return replace(line, centile=text, marks=marks, is_muted=is_muted(centile), bar=centile_bar(centile))
 
 
 def _total(sides: Mapping[str, Volume]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.records.anatomy import NOTICE
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.report.assets import (
@@ -27,7 +28,11 @@ from neurofm_bids.storage.atomic import write_text
 __all__ = ["contents_comment", "write_participant_report"]
 
 _LIGHTS = {
-    "ok": ("OK", "No flag was raised."),
+    "ok": (
+        "OK",
+        "No flag was raised. Thresholds are provisional, and a scan without flags may still be poor: "
+        "look at the images.",
+    ),
     "check": ("Check", "Look at this scan before you use its numbers."),
     "fail": ("Fail", "Do not use the numbers of this scan unless the cause is understood."),
 }
@@ -121,12 +126,15 @@ def _profile(scan: ScanReport) -> dict[str, Any]:
     measured = [centile for centile in scan.centiles if centile.source == "measured"]
     notes, anatomy = notes_of(measured), scan.record.anatomy
     by_name = {centile.name: centile for centile in measured}
+    spec = None if anatomy is None else segmentation_spec(anatomy.weights_sha256)
     lines = [] if anatomy is None else lines_of(anatomy, by_name, notes)
     begins = [place for place, line in enumerate(lines) if line.count and place >= len(lines) / 2]
     cut = begins[0] if begins else len(lines)
     return {
         "lines": [half for half in (lines[:cut], lines[cut:]) if half],
-        "has_centiles": any(line.bar for line in lines),
+        "has_centiles": any(line.centile for line in lines),
+        "has_muted": any(line.is_muted for line in lines),
+        "card": "" if spec is None else f"docs/{spec.name}.md",
         "notes": notes,
         "reference": scan.reference,
     }

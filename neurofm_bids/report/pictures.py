@@ -7,16 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neurofm_bids.anatomy.labels import label_names
-from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.embedding import Room, base64_of, data_uri
 from neurofm_bids.report.figures import LABEL_COLOURS
+from neurofm_bids.report.map_texts import MapText, maps_caption, texts_of
 
 __all__ = ["Image", "Picture", "Pictures", "label_colours", "pictures_of"]
-
-
-_LARGEST = 6  # regions of a map that are named
-_UNITS = {"1": (1.0, ""), "mm^3": (1e-3, "ml"), "year": (1.0, "years")}
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Picture:
     caption: str
     images: tuple[Image, ...]
     flicker: str = ""
-    shares: tuple[tuple[str, str], ...] = ()
+    maps: tuple[MapText, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,7 @@ _FIGURES = (
     _Kind(
         ("attribution",),
         "Attribution",
-        "What each place of the brain contributes to the predictions: orange raises, blue lowers them, "
-        "relative to the same brain without its structures (smoothed within its outline). The map shows what "
-        "the network reads, not a cause or a disease.",
+        "",  # depends on the maps
         ("Slices of the brain with the places that raise (orange) and lower (blue) each prediction",),
     ),
     _Kind(
@@ -148,7 +142,8 @@ def _candidates(scan: ScanReport) -> Iterator[_Candidate]:
         shown = Picture(kind.title, kind.caption, (), kind.flicker if len(paths) == len(kind.files) else "")
         alts = tuple(f"{alt}, {stem}" for alt in kind.alts[: len(paths)])
         if kind.files == ("attribution",):
-            shown = replace(shown, shares=_shares(scan))
+            made = scan.record.attributions
+            shown = replace(shown, caption=maps_caption(made), maps=texts_of(made))
             yield _Candidate(paths, shown, alts, "attributed")
         else:
             yield _Candidate(paths, shown, alts)
@@ -157,27 +152,6 @@ def _candidates(scan: ScanReport) -> Iterator[_Candidate]:
         Picture("Viewer", "", ()),
         kind="viewer",
     )
-
-
-def _shares(scan: ScanReport) -> tuple[tuple[str, str], ...]:
-    """Return the regions with the largest shares of each map."""
-    shares = []
-    for one in scan.record.attributions.values():
-        largest = sorted(one.regions.items(), key=lambda item: -item[1].share)[:_LARGEST]
-        text = ", ".join(f"{region.replace('-', ' ')} {100 * part.share:.0f}%" for region, part in largest)
-        shares.append((one.long_name, f"{text or 'not segmented'}; {_completeness(one)}"))
-    return tuple(shares)
-
-
-def _completeness(one: Attribution) -> str:
-    """Return the completeness error as text, and relative to the difference from the baseline."""
-    factor, unit = _UNITS.get(one.units, (1.0, one.units))
-    error, difference = (
-        f"{value * factor:.2g} {unit}".rstrip()
-        for value in (one.absolute_completeness_error, abs(one.output - one.baseline_output))
-    )
-    relative = "" if one.completeness_error is None else f"{one.completeness_error:.1%}, "
-    return f"completeness error {relative}{error} of {difference}"
 
 
 def _with(found: Pictures, candidate: _Candidate, room: Room) -> Pictures:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurofm_bids.records.prediction import Prediction
-from neurofm_bids.report.centiles import centile_bar, centile_text
-from neurofm_bids.report.contents import Curve, ScanReport
-from neurofm_bids.report.numbers import Number, prediction_number, scale_of
+from neurofm_bids.report.centiles import centile_with_interval
+from neurofm_bids.report.contents import Curve, Measured, ScanReport
+from neurofm_bids.report.numbers import Number, Scale, prediction_number, scale_of
 from neurofm_bids.report.plots import Bar, Chart, Point, plot_bar, plot_curve
 
 __all__ = ["Card", "Course", "cards_of", "courses_of"]
+
+
+# On the three heads with labels of FreeSurfer, their brain volumes are about equally far from the labels
+# (docs/validation.md, docs/open-anatomy.md); no other scan has both.
+_NEITHER = "Neither is known to be right: see their model cards."
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Card:
     bar: Bar | None
     alt: str
     centile: str = ""
+    measured_centile: str = ""
+    disagreement: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,19 +44,47 @@ class Course:
 
 def cards_of(scan: ScanReport) -> list[Card]:
     """Return the predictions of a scan as they stand on its first screen."""
-    return [_card(name, prediction, scan) for name, prediction in scan.record.predictions.items()]
+    return [
+        _compared(_card(name, prediction, scan), name, prediction, scan)
+        for name, prediction in scan.record.predictions.items()
+    ]
+
+
+def _compared(card: Card, name: str, prediction: Prediction, scan: ScanReport) -> Card:
+    """Return a card with the centile of what the segmentation measured, and whether both volumes agree."""
+    measured = scan.measured.get(name)
+    if measured is None:
+        return card
+    return replace(
+        card,
+        measured_centile=_centile(measured.region, "measured", scan),
+        disagreement=_disagreement(prediction, measured),
+    )
+
+
+def _disagreement(prediction: Prediction, measured: Measured) -> str:
+    """Return by how much two volumes differ, if one lies outside the interval of the other."""
+    if prediction.interval95 is None or measured.interval95 is None:
+        return ""
+    (low, high), (least, most) = prediction.interval95, measured.interval95
+    if low <= measured.mm3 <= high and least <= prediction.value <= most:
+        return ""
+    share = abs(prediction.value - measured.mm3) / ((prediction.value + measured.mm3) / 2)
+    overlap = "overlap" if low <= most and least <= high else "do not overlap"
+    return f"The two methods differ by {share:.0%}; their intervals {overlap}. {_NEITHER}"
 
 
 def _card(name: str, prediction: Prediction, scan: ScanReport) -> Card:
     number, scale = prediction_number(name, prediction, scan.person), scale_of(prediction)
-    measured, curve = scan.measured.get(name), scan.curves.get(name)
+    volume, curve = scan.measured.get(name), scan.curves.get(name)
+    measured = None if volume is None else volume.mm3
     shown = f"{number.name}: {number.value}" + (f", interval {number.interval}" if number.interval else "")
-    measured_text = "" if measured is None else scale.text(measured)
+    measured_text = "" if volume is None else _measured_text(volume, scale)
     if curve is not None and scan.person.age_years is not None:
         points = _points(scan.person.age_years, prediction, measured)
         chart = plot_curve(points, ("age (years)", scale.unit), _scaled(curve, scale.factor))
         alt = f"{shown}, on the centiles of the reference over age"
-        return Card(number, measured_text, chart, None, alt, _centile(name, scan))
+        return Card(number, measured_text, chart, None, alt, _labelled(_centile(name, "predicted", scan)))
     other = scan.person.age_years if name == "age" else measured
     ends = tuple(format(end * scale.factor, ",.0f") for end in prediction.range)
     if prediction.of_class:
@@ -59,13 +94,21 @@ def _card(name: str, prediction: Prediction, scan: ScanReport) -> Card:
     return Card(number, measured_text, None, bar, alt)
 
 
-def _centile(name: str, scan: ScanReport) -> str:
-    """Return the centile of a predicted volume, with its interval."""
+def _centile(name: str, source: str, scan: ScanReport) -> str:
+    """Return the centile of a volume, with its interval; empty for none."""
     for centile in scan.centiles:
-        if centile.source == "predicted" and centile.name == name and (bar := centile_bar(centile)):
-            interval = f" ({bar.ends[0]} to {bar.ends[1]})" if bar.ends[0] else ""
-            return f"Centile {centile_text(centile)}{interval}"
+        if (centile.name, centile.source) == (name, source):
+            return centile_with_interval(centile)
     return ""
+
+
+def _measured_text(volume: Measured, scale: Scale) -> str:
+    interval = scale.interval(volume.interval95)
+    return scale.text(volume.mm3) + (f" ({interval})" if interval else "")
+
+
+def _labelled(centile: str) -> str:
+    return centile and f"Centile {centile}"
 
 
 def _points(
@@ -104,7 +147,10 @@ def _course(name: str, scans: Sequence[ScanReport], places: Sequence[float], nam
     first = scans[0].record.predictions[name]
     scale, points, measured = scale_of(first), [], []
     for scan, place in sorted(zip(scans, places, strict=True), key=lambda item: item[1]):
-        predicted, *others = _points(place, scan.record.predictions[name], scan.measured.get(name))
+        volume = scan.measured.get(name)
+        predicted, *others = _points(
+            place, scan.record.predictions[name], None if volume is None else volume.mm3
+        )
         points.append(predicted)
         measured += others
     curve = None if names else scans[-1].curves.get(name)

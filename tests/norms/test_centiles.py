@@ -77,6 +77,7 @@ def test_without_a_head_size_the_interval_is_that_of_the_volume():
     [
         (Person(sex="F"), "age_unknown"),
         (Person(50.0), "sex_unknown"),
+        (Person(), "sex_unknown"),
         (Person(17.0, sex="F"), "age_outside"),
         (Person(96.0, sex="F"), "age_outside"),
         (Person(89.0, sex="F", remarks=("lower_bound",)), "age_lower_bound"),

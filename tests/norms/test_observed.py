@@ -5,7 +5,7 @@ import pytest
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.norms import observed as module
-from neurofm_bids.norms.observed import definition, observation, reason_of
+from neurofm_bids.norms.observed import definition, observation, reasons_of
 from neurofm_bids.records.flag import Flag
 from tests.norms.people import record_of, volumes_of
 
@@ -78,18 +78,20 @@ def test_definitions():
 
 
 @pytest.mark.parametrize(
-    ("person", "reason"),
+    ("person", "reasons"),
     [
-        (WOMAN, ""),
-        (Person(sex="F"), "age_unknown"),
-        (Person(89.0, sex="F", remarks=("lower_bound",)), "age_lower_bound"),
-        (Person(50.0, sex="F", remarks=("not_of_session",)), ""),
-        (Person(50.0, sex_text="O"), "sex_unknown"),
+        (WOMAN, ()),
+        (Person(sex="F"), ("age_unknown",)),
+        (Person(89.0, sex="F", remarks=("lower_bound",)), ("age_lower_bound",)),
+        (Person(89.0, remarks=("lower_bound",)), ("age_lower_bound", "sex_unknown")),
+        (Person(), ("age_unknown", "sex_unknown")),
+        (Person(50.0, sex="F", remarks=("not_of_session",)), ()),
+        (Person(50.0, sex_text="O"), ("sex_unknown",)),
     ],
 )
-def test_reasons_of_people(person, reason):
-    assert reason_of(person) == reason
-    assert observation(record_of(volumes_of()), person).reason == reason
+def test_reasons_of_people(person, reasons):
+    assert reasons_of(person) == reasons
+    assert observation(record_of(volumes_of()), person).reason == (*reasons, "")[0]
 
 
 def test_observations():

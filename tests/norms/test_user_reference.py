@@ -108,6 +108,7 @@ def with_sex(people, sex):
         ),
         (with_sex(simulated(1, 18), "F") + with_sex(simulated(2, 4), "M"), "18 women and 4 men"),
         ([], "0 women and 0 men"),
+        (with_sex(simulated(1, 1), "F") + with_sex(simulated(2, 1), "M"), "1 woman and 1 man"),
     ],
 )
 def test_too_few_people_are_refused(people, counts):

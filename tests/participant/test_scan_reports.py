@@ -6,6 +6,7 @@ from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.participant.scan_reports import hash_of, scan_report
 from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.report.contents import Measured
 from tests.samples import prediction, scan_record
 
 ANATOMY = Anatomy({"brain": Volume(1.2e6, None, 0.9), "lateral_ventricles": Volume(2e4, None, 0.9)}, 2, "")
@@ -14,7 +15,7 @@ PREDICTIONS = {"age": prediction(40.0), "brain_volume": prediction(1.1e6, "mm^3"
 
 def test_what_is_predicted_is_shown_beside_what_was_measured():
     made = scan_record(predictions=PREDICTIONS, anatomy=ANATOMY)
-    assert scan_report(made, Person(), {}).measured == {"brain_volume": 1.2e6}
+    assert scan_report(made, Person(), {}).measured == {"brain_volume": Measured(1.2e6, None, "brain")}
     assert scan_report(scan_record(predictions=PREDICTIONS), Person(), {}).measured == {}
 
 

@@ -23,8 +23,9 @@ def drawn(brain_and_mask, axes="RAS", attributions=(AGE,), sign=1):
     values = np.where(inside, np.float32(sign), np.float32(0))
     values[half:] *= -1
     maps = nib.Nifti1Image(np.stack([values] * len(attributions), axis=-1), image.affine)
+    named = {f"target_{number}": one for number, one in enumerate(attributions)}
     turn = nib.orientations.axcodes2ornt(axes)
-    return attribution_figure(*(one.as_reoriented(turn) for one in (image, mask, maps)), attributions)
+    return attribution_figure(*(one.as_reoriented(turn) for one in (image, mask, maps)), named)
 
 
 def pixels(svg):
@@ -48,10 +49,10 @@ def test_each_map_has_a_colour_bar_with_its_name_and_units(brain_and_mask):
     svg = drawn(brain_and_mask, attributions=(AGE, VOLUME))
     shown = texts(svg)
     assert {
-        "Predicted age",
+        "age",
         "+1 year/ml",
         "\u22121 year/ml",
-        "Predicted &lt;volume&gt;",
+        "&lt;volume&gt;",
         "+1 mm³/ml",
         "0",
     } <= set(shown)

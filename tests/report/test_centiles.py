@@ -1,7 +1,14 @@
 import pytest
 
 from neurofm_bids.records.centile import Centile
-from neurofm_bids.report.centiles import centile_bar, centile_text, notes_of, notes_text
+from neurofm_bids.report.centiles import (
+    centile_bar,
+    centile_text,
+    centile_with_interval,
+    is_muted,
+    notes_of,
+    notes_text,
+)
 from neurofm_bids.report.plots import BAR
 
 
@@ -24,6 +31,25 @@ def test_bars_run_from_0_to_100():
     bar = centile_bar(centile(value=25.0, interval=(0.2, 75.0)))
     assert (bar.value, bar.high, bar.ends) == (BAR / 4, 0.75 * BAR, ("<1", "75"))
     assert centile_bar(centile(value=25.0)).low is None
+
+
+def test_the_centile_of_an_unreliable_volume_is_withheld():
+    unreliable = centile("unreliable", "shifted", interval=(20.0, 60.0))
+    assert centile_text(unreliable) == centile_with_interval(unreliable) == "not shown"
+    assert centile_bar(unreliable) is None
+    assert not is_muted(unreliable)
+    assert centile_text(centile("unreliable", value=None)) == ""
+
+
+def test_that_of_a_shifted_volume_is_muted():
+    assert is_muted(centile("shifted"))
+    assert not is_muted(centile("preview"))
+    assert not is_muted(centile("shifted", value=None))
+
+
+def test_intervals_stand_beside_the_centile():
+    assert centile_with_interval(centile(interval=(0.2, 75.0))) == "40 (<1 to 75)"
+    assert centile_with_interval(centile()) == "40"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.judgement import Judgement
-from neurofm_bids.report.contents import Curve, Readout, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, Readout, ScanReport
 from neurofm_bids.report.embedding import LIMIT_BYTES
 from neurofm_bids.report.figures import (
     anatomy_figure,
@@ -91,7 +91,7 @@ def full_scan(figures, session=None, age=42.0):
         {**figures, "attribution": figures["grid"]},
         tuple(centile(name, volume.mm3) for name, volume in volumes.items()),
         {"ventricular_volume": Curve((20.0, 90.0), lines, "Norms of women.")},
-        {"brain_volume": 1.09e6},
+        {"brain_volume": Measured(1.09e6, (1.05e6, 1.13e6), "brain")},
         (Readout("Cognitive", "Score", 0.4, "z"),),
         "Share of healthy women with a smaller volume.",
     )

@@ -44,6 +44,19 @@ def test_metrics(value, text):
     assert metric_number("snr_brain", value).value == text
 
 
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("snr_wm", "check < 9"),
+        ("template_scale", "check < 0.9, check > 1.35"),
+        ("mask_volume_mm3", "check < 1,000 ml, check > 2,000 ml"),
+        ("snr_brain", ""),
+    ],
+)
+def test_metrics_have_the_limits_of_their_flags(name, limits):
+    assert metric_number(name, 1.0).limits == limits
+
+
 def test_why_a_metric_is_not_measured_is_kept():
     assert metric_number("snr_brain", None, "there is no air").remark == "there is no air"
 

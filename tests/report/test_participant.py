@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.anatomy import NOTICE, Anatomy, Volume
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
@@ -133,6 +135,7 @@ def test_the_light_says_more_than_its_colour(tmp_path):
     assert text.count('class="light"') == text.count('class="fail"') == 1
     text = page(tmp_path, scan(quality=Judgement("ok")))
     assert "<b>Quality: OK.</b>" in text
+    assert "a scan without flags may still be poor" in text
     text = page(tmp_path, scan(quality=Judgement("check", ("The voxels are coarse.",))))
     assert "<b>Quality: Check.</b>" in text
     assert "<li>The voxels are coarse.</li>" in text
@@ -154,7 +157,7 @@ def test_centiles_and_readouts_stand_where_there_are_any(tmp_path):
     )
     text = page(tmp_path, full)
     assert 'aria-label="Caudate left: centile 12, interval 4 to 30"' in text
-    assert '<td class="number">12<sup>a</sup></td>' in text
+    assert '<td class="number muted">12 (4 to 30)<sup>a</sup></td>' in text
     assert "<sup>a</sup> Volumes of this structure differ systematically" in text
     assert "The network that gave the volume is a preview" in text
     assert "not a diagnosis" in text
@@ -163,6 +166,34 @@ def test_centiles_and_readouts_stand_where_there_are_any(tmp_path):
 
 
 NOTES = ("preview", "shifted")
+
+
+def test_the_centile_of_an_unreliable_volume_is_not_shown(tmp_path):
+    items = tuple(
+        Centile(name, "measured", 3000.0, None, 3100.0, -1.2, value, (4.0, 30.0), notes)
+        for name, value, notes in (("brain", 12.3, ()), ("csf", 45.6, ("unreliable",)))
+    )
+    volumes = {name: Volume(3000.0, None, 0.9) for name in ("brain", "csf")}
+    text = page(tmp_path, replace(scan(anatomy=Anatomy(volumes, 2, "ab" * 32)), centiles=items))
+    assert '<td class="number">not shown<sup>a</sup></td>' in text
+    assert '<td class="number">12 (4 to 30)</td>' in text
+    assert text.count('class="centile"') == 1
+
+
+def test_the_card_of_the_segmentation_is_named(tmp_path):
+    volumes = {"csf": Volume(1.2e6, None, 0.95)}
+    items = (Centile("csf", "measured", 3000.0, None, notes=("sex_unknown",)),)
+    made = scan(anatomy=Anatomy(volumes, 2, bundled_sha256()))
+    assert "<code>docs/open-anatomy.md</code>" in page(tmp_path, replace(made, centiles=items))
+
+
+def test_about_shows_the_recorded_settings(tmp_path):
+    maps = {"age": Attribution("Predicted age", "year", 40.0, 20.0, 0.01, 0.2, 8)}
+    text = page(tmp_path, scan(attributions=maps)).split('id="about"')[1]
+    assert "The command that wrote this report: <code>neurofm a b</code>" in text
+    assert "<code>views = " in text
+    assert '<th scope="row">Attribution of</th><td>age</td>' in text
+    assert "Attribution of" not in page(tmp_path, scan())
 
 
 def test_why_there_are_no_centiles_is_said(tmp_path):

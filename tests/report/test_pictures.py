@@ -62,13 +62,14 @@ def test_attributions_show_their_shares(scan, tmp_path):
     regions = {"Left-Insula": RegionAttribution(0.256, 1.0, 1.0), "CSF": RegionAttribution(0.6, 1.0, 1.0)}
     made = scan("a")
     record = replace(
-        made.record, attributions={"age": Attribution("Age", "year", 40.0, 20.0, 0.002, 0.05, 8, regions)}
+        made.record,
+        attributions={"age": Attribution("Predicted age", "year", 40.0, 20.0, 0.002, 0.05, 8, regions)},
     )
     figures = {**made.figures, "attribution": tmp_path / "a.svg"}
     (shown,) = pictures_of([replace(made, record=record, figures=figures)])
     (picture,) = shown.attributed
-    text = "CSF 60%, Left Insula 26%; completeness error 0.2%, 0.05 years of 20 years"
-    assert picture.shares == (("Age", text),)
+    assert [text.title for text in picture.maps] == ["age"]
+    assert picture.caption.startswith("Rows from the top: age.")
     assert len(shown.pictures) == 5
 
 
@@ -89,7 +90,7 @@ def test_the_error_of_a_map_is_shown_in_its_units(scan, tmp_path, changes, text)
     made = scan("a")
     record = replace(made.record, attributions={"age": one})
     (shown,) = pictures_of([replace(made, record=record, figures={"attribution": tmp_path / "a.svg"})])
-    assert shown.attributed[0].shares == (("Age", f"not segmented; {text}"),)
+    assert [one.shares for one in shown.attributed[0].maps] == [f"not segmented; {text}"]
 
 
 def test_labels_have_one_colour_on_both_sides():

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pytest
+
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.centile import Centile
-from neurofm_bids.report.contents import Curve, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, ScanReport
 from neurofm_bids.report.predictions import cards_of, courses_of
 from tests.samples import prediction, scan_record
 
@@ -19,7 +21,7 @@ def scan(person=Person(30.0), session=None, **changes):  # noqa: B008 -- frozen
 
 
 def test_a_prediction_stands_on_its_reference_where_there_is_one():
-    known = scan(curves={"ventricular_volume": CURVE}, measured={"ventricular_volume": 16000.0})
+    known = scan(curves={"ventricular_volume": CURVE}, measured={"ventricular_volume": Measured(16000.0)})
     age, sex, volume = cards_of(known)
     assert (age.chart, sex.chart, volume.bar) == (None, None, None)
     assert [mark.kind for mark in volume.chart.marks] == ["predicted", "measured"]
@@ -37,6 +39,42 @@ def test_a_predicted_volume_has_its_own_centile():
     ]
     known = scan(curves={"ventricular_volume": CURVE}, centiles=tuple(items))
     assert [card.centile for card in cards_of(known)] == ["", "", "Centile 64 (56 to >99)"]
+
+
+def test_a_measured_volume_has_its_own_centile_too():
+    items = [
+        Centile("lateral_ventricles", "measured", 1.0, None, centile=10.0, centile_interval95=(2.0, 30.0)),
+        Centile("ventricular_volume", "measured", 1.0, None, centile=50.0),
+    ]
+    measured = {"ventricular_volume": Measured(16000.0, region="lateral_ventricles")}
+    cards = cards_of(scan(measured=measured, centiles=tuple(items)))
+    assert [card.measured_centile for card in cards] == ["", "", "10 (2 to 30)"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((17001.0, 18000.0), "The two methods differ by 14%; their intervals do not overlap. Neither"),
+        ((15500.0, 18000.0), "The two methods differ by 14%; their intervals overlap. Neither"),
+        ((15000.0, 18000.0), "The two methods differ by 14%; their intervals overlap. Neither"),
+        (None, ""),
+    ],
+)
+def test_methods_that_disagree_are_named(interval, text):
+    volume = prediction(15200.0, "mm^3", range=(5000.0, 150000.0), interval95=(14000.0, 16000.0))
+    known = scan(measured={"x": Measured(17500.0, interval)})
+    known = replace(known, record=replace(known.record, predictions={"x": volume}))
+    (card,) = cards_of(known)
+    assert card.disagreement.startswith(text)
+    assert bool(card.disagreement) is bool(text)
+
+
+def test_methods_that_agree_within_both_intervals_need_no_sentence():
+    volume = prediction(15200.0, "mm^3", range=(5000.0, 150000.0), interval95=(14000.0, 16000.0))
+    known = scan(measured={"x": Measured(15500.0, (15000.0, 16000.0))})
+    (card,) = cards_of(replace(known, record=replace(known.record, predictions={"x": volume})))
+    assert card.disagreement == ""
+    assert card.measured == "15.5 ml (15.0 to 16.0 ml)"
 
 
 def test_without_age_it_stands_on_the_range_of_the_model():
