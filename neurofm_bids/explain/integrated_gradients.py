@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MARGIN", "STEPS", "GridAttribution", "attribute"]
 
-STEPS = 16  # nodes of the quadrature
+STEPS = 12  # nodes of the quadrature
 MARGIN = 8  # voxels around the box of the brain
 
 
