@@ -15,7 +15,7 @@ from tests.tables import failed_rows
 CASES = (*DAMAGED, *GEOMETRY, *CONTENT, *FILES, *SIDECARS)
 RUNS = ["quick", pytest.param("slow", marks=pytest.mark.slow)]
 
-DONE = {"features.tsv", "features.json", "predictions.json"}
+DONE = {"centiles.json", "centiles.tsv", "features.tsv", "features.json", "predictions.json"}
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]  # one run of many scans
 
