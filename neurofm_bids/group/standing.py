@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from neurofm_bids.records.cohort import Cohort
 from neurofm_bids.records.rules import cohort_rules
+from neurofm_bids.records.statistics import robust_sd
 
 __all__ = ["GROUP_CHECK", "group_checks"]
 
@@ -39,7 +40,7 @@ def group_checks(cohort: Cohort) -> list[str | None]:
 def _distance(values: npt.NDArray[np.float64], known: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the distance of values from the median, in robust standard deviations; 0 where these are 0."""
     middle = float(np.median(known))
-    spread = 1.4826 * float(np.median(np.abs(known - middle)))
+    spread = robust_sd(known)
     known_or_middle = np.where(np.isfinite(values), values, middle)
     return np.zeros(len(values)) if spread == 0 else (known_or_middle - middle) / spread
 

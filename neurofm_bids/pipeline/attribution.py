@@ -14,6 +14,7 @@ from neurofm_bids.model.augmentation import read_volume
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.network import load_encoder
 from neurofm_bids.pipeline.task import Task
+from neurofm_bids.preprocess.model_grid import grid_to_t1w
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.measurement import Registration
 
@@ -56,7 +57,7 @@ def attribute_scan(
         views=processing.views,
         batch_size=1 if encoder.device.type == "cpu" else _GPU_BATCH,
     )
-    moved = np.linalg.inv(np.array(registration.rigid)) if processing.encode_space == "rigid" else np.eye(4)
+    moved = grid_to_t1w(np.array(registration.rigid), processing.encode_space)
     maps = t1w_maps(found, grid.affine, t1w, moved)
     if segmentation is None:
         _log.info("%s: there is no table of attributions by region without the segmentation.", task.scan.stem)

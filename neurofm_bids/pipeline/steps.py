@@ -86,6 +86,7 @@ def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dic
     from neurofm_bids.anatomy.segmentation import segment
     from neurofm_bids.geometry import resample_onto
     from neurofm_bids.pipeline.network import load_segmenter
+    from neurofm_bids.preprocess.model_grid import grid_to_t1w
 
     processing = task.processing
     if processing.no_anatomy:
@@ -93,7 +94,7 @@ def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dic
     model = load_segmenter(processing.device)
     with torch_threads(1):  # as the encoder
         found = segment(np.asarray(grid.dataobj), model.network, processing.anatomy_phases)
-    moved = np.linalg.inv(np.array(registration.rigid)) if processing.encode_space == "rigid" else np.eye(4)
+    moved = grid_to_t1w(np.array(registration.rigid), processing.encode_space)
     labels = resample_onto(nib.Nifti1Image(found.labels, grid.affine), t1w, moved, order=0)
     return {"segmentation": labels, "anatomy": measure(found, model)}
 

@@ -20,11 +20,24 @@ from neurofm_bids.geometry import (
 )
 from neurofm_bids.records.measurement import ModelGrid
 
-__all__ = ["grid_values", "model_grid"]
+__all__ = ["grid_to_t1w", "grid_values", "model_grid"]
 
 _OBLIQUE_DEGREES = 0.5
 _SPLINE_SUPPORT = 12  # voxels around the brain that determine the spline
 _RINGING = 6  # voxels around the brain in which the ringing of the spline is kept
+
+
+def grid_to_t1w(rigid: NDArray[np.float64], space: str) -> NDArray[np.float64]:
+    """Return the matrix from points of the model grid to those of the T1w, 4x4, world RAS+ mm.
+
+    Parameters
+    ----------
+    rigid
+        From T1w to template points.
+    space
+        As for :func:`model_grid`: ``native`` keeps the points of the T1w.
+    """
+    return np.asarray(np.linalg.inv(rigid) if space == "rigid" else np.eye(4))
 
 
 def model_grid(

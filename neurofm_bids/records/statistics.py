@@ -8,7 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ages", "Agreement", "Components", "Statistics", "Summary", "outliers", "standard_deviation"]
+__all__ = [
+    "SD_PER_MAD",
+    "Ages",
+    "Agreement",
+    "Components",
+    "Statistics",
+    "Summary",
+    "outliers",
+    "robust_sd",
+    "standard_deviation",
+]
+
+SD_PER_MAD = 1.4826  # standard deviation of normal values over their median absolute deviation
 
 _Array = npt.NDArray[np.float64]
 _ENOUGH_FOR_OUTLIERS = 8
@@ -189,6 +201,15 @@ def standard_deviation(values: _Array) -> float | None:
     return float(values.std(ddof=1))
 
 
+def robust_sd(values: npt.NDArray[np.floating]) -> float:
+    """Return the standard deviation of normal values as their median absolute deviation gives it; 0 for none.
+
+    >>> robust_sd(np.array([1.0, 2, 3, 4, 90]))
+    1.4826
+    """
+    return SD_PER_MAD * float(np.median(np.abs(values - np.median(values)))) if values.size else 0.0
+
+
 def outliers(values: _Array) -> list[int]:
     """Return the places of values far from the rest, farthest first.
 
@@ -200,8 +221,7 @@ def outliers(values: _Array) -> list[int]:
     """
     if values.size < _ENOUGH_FOR_OUTLIERS:
         return []
-    distance = np.abs(values - np.median(values))
-    spread = 1.4826 * float(np.median(distance))
+    distance, spread = np.abs(values - np.median(values)), robust_sd(values)
     if spread == 0:
         return []
     far = np.flatnonzero(distance > 3.5 * spread)

@@ -13,6 +13,7 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+from neurofm_bids.records.statistics import robust_sd
 
 __all__ = ["Air", "efc", "fber", "find_air", "ghosting", "qi1", "thinned"]
 
@@ -64,7 +65,7 @@ class Air:
 
         values = self.image[self.hat]
         positive = values[values > 0]
-        spread = 1.4826 * float(np.median(np.abs(positive - np.median(positive)))) if positive.size else 0.0
+        spread = robust_sd(positive)
         if not spread:
             return np.zeros(self.hat.shape, dtype=bool)
         distance = distance_transform_edt(~self.head)

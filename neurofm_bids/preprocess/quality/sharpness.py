@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.preprocess.quality.not_measured import NotMeasuredError
+from neurofm_bids.records.statistics import SD_PER_MAD
 
 __all__ = ["fwhm", "noise", "ringing", "slice_jump"]
 
@@ -66,7 +67,7 @@ def noise(image: _Volume, inside: _Bool) -> float:
         blocks = (blocks[first] - blocks[second]) / np.float32(math.sqrt(2))
         kept = kept[first] & kept[second]
     coefficients = blocks[kept]
-    return 1.4826 * float(np.median(np.abs(coefficients))) if coefficients.size else math.nan
+    return SD_PER_MAD * float(np.median(np.abs(coefficients))) if coefficients.size else math.nan
 
 
 def ringing(image: _Volume, inside: _Bool) -> float:

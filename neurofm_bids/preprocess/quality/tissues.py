@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.records.statistics import SD_PER_MAD
+
 __all__ = [
     "TISSUES",
     "IntensityModel",
@@ -28,7 +30,6 @@ _ITERATIONS = 200
 _CONVERGED = 1e-7
 _STARTS = (0.08, 0.4, 0.8)  # quantiles of the brain at which the classes start
 _LEAST_SD = 0.005  # of the range: a class does not shrink onto one bin
-_MAD_OF_SD = 1.4826
 _Array = NDArray[np.float64]
 
 
@@ -151,7 +152,7 @@ def weighted_tissue(values: _Array, counts: _Array, posteriors: _Array) -> Tissu
     distance = np.abs(values - median)
     order = np.argsort(distance, kind="stable")
     likely = np.where(posteriors > posteriors.max() / 2, counts, 0)
-    mad = _MAD_OF_SD * _weighted_median(distance[order], likely[order])
+    mad = SD_PER_MAD * _weighted_median(distance[order], likely[order])
     return Tissue(median, math.sqrt(float((values - mean) ** 2 @ weights) / total), mad, total)
 
 
