@@ -23,7 +23,7 @@ LAYERS = (
     ("bids",),
     ("preprocess",),
     ("model", "anatomy"),
-    ("norms", "explain"),
+    ("norms", "explain", "readouts"),
     ("report",),
     ("pipeline", "result"),
     ("engine", "pretrain", "api"),

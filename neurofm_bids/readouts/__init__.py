@@ -1,0 +1,1 @@
+"""Readouts: linear models on the features of scans, fitted with cross-validation and kept in JSON files."""
