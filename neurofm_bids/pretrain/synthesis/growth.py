@@ -11,7 +11,9 @@ from torch.nn.functional import grid_sample
 
 __all__ = ["fit_density", "growth_flow", "read_at"]
 
-_STEP = 0.5  # of the logarithm of the volume ratio; larger steps could fold
+# Of the logarithm of the volume ratio. Against steps a tenth as large, places differ by up to .2 cells (30
+# people) and volumes of regions by nothing; the smallest determinant is the same.
+_STEP = 0.7
 _FITS = 6
 # On a real head, regions grown by 1.4 or 0.7 get 0.6 to 0.97 of the wanted logarithm without it, 0.77 to 1.17
 # with it (root mean square error .22 and .10), and up to 1.34 if it is 4.
@@ -73,8 +75,7 @@ def growth_flow(density: Tensor) -> tuple[Tensor, Tensor]:
     present = density
     for _ in range(steps):
         # To second order in time: what grows during a step pushes more at its end than at its start.
-        half = _advanced(displacement, places, _velocity(present, waves) / (2 * steps))
-        halfway = read_at(density[None], places + half)[0]
+        halfway = read_at(present[None], places - _velocity(present, waves) / (2 * steps))[0]
         displacement = _advanced(displacement, places, _velocity(halfway, waves) / steps)
         present = read_at(density[None], places + displacement)[0]
     return displacement, present

@@ -30,14 +30,15 @@ class Interpolator:
         low = flat.floor()
         after = flat - low  # weight of the next voxel along each axis
         before = 1 - after
-        weights = torch.empty((8, after.shape[1]), device=points.device)
-        for row, (a, b, c) in zip(weights, product(*zip(before, after, strict=True)), strict=True):
-            torch.mul(a * b, c, out=row)
+        sides = [(before[axis], after[axis]) for axis in range(3)]
+        pairs = torch.stack([a * b for a, b in product(*sides[:2])], dim=1)
+        self._weights = torch.empty((pairs.shape[0], 8), device=points.device)
+        for last_corner, weight in enumerate(sides[2]):
+            torch.mul(pairs, weight[:, None], out=self._weights[:, last_corner::2])
         x, y, z = low.int()
-        first = (x * shape[1] + y) * shape[2] + z
+        corner = (x * shape[1] + y) * shape[2] + z
         steps = [(i * shape[1] + j) * shape[2] + k for i, j, k in product((0, 1), repeat=3)]
-        self._weights = weights.T.contiguous()
-        self._corners = first[:, None] + torch.tensor(steps, dtype=torch.int32, device=points.device)
+        self._corners = corner[:, None] + torch.tensor(steps, dtype=torch.int32, device=points.device)
 
     def interpolate(self, volume: Tensor) -> Tensor:
         """Return a volume (D, H, W, C) at the points, (C, d, h, w)."""

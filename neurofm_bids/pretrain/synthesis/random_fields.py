@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,4 +64,15 @@ class RandomFields:
 
 def resize(fields: Tensor, size: Sequence[int]) -> Tensor:
     """Return fields (channels, d, h, w) interpolated linearly to another grid with the same corners."""
-    return interpolate(fields[None], size=tuple(size), mode="trilinear", align_corners=True)[0]
+    rows, columns, last = (
+        _interpolation(old, new, fields.device) for old, new in zip(fields.shape[1:], size, strict=True)
+    )
+    planes = columns @ (fields @ last.T)
+    return (rows @ planes.flatten(2)).view(-1, *size)
+
+
+@functools.lru_cache(maxsize=256)
+def _interpolation(old: int, new: int, device: torch.device) -> Tensor:
+    """Return the weights of the old points at the new ones, (new, old)."""
+    lines = torch.eye(old, device=device)[None]
+    return interpolate(lines, size=new, mode="linear", align_corners=True)[0].T.contiguous()
