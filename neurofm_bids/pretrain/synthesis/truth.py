@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,10 +39,10 @@ def region_sums(shape: Shape, groupings: Sequence[tuple[Tensor, int]]) -> list[T
     columns = len(REGIONS) + 1
     totals = [torch.zeros((count + 1) * columns, dtype=torch.float64) for _, count in groupings]
     totals = [total.to(shape.brain.device) for total in totals]
-    for labels, weights in _parts(shape):
+    for voxels, labels, weights in _parts(shape):
         values = weights.flatten().double()
         for total, (groups, count) in zip(totals, groupings, strict=True):
-            places = groups.flatten().clamp(max=count)[:, None] * columns + labels
+            places = groups.flatten()[voxels].clamp(max=count)[:, None] * columns + labels
             total += torch.bincount(places.flatten(), values, minlength=total.numel())
     order = torch.from_numpy(mirrored() if shape.is_mirrored else np.arange(len(REGIONS)))
     return [total.view(-1, columns)[:-1, 1:].T[order.to(total.device)] for total in totals]
@@ -59,10 +59,11 @@ def structure_fractions(shape: Shape, box: tuple[slice, slice, slice]) -> Tensor
     device = shape.brain.device
     table = torch.tensor([0, *(region.structure + 2 for region in REGIONS)], device=device)
     size = shape.brain[box].shape
-    fractions = torch.zeros((int(np.prod(size)), len(STRUCTURES) + 2), device=device)
-    for labels, weights in _parts(shape, box):
-        fractions.scatter_add_(1, table[labels.long()], weights)
-    fractions = fractions.T.reshape(-1, *size)
+    classes, voxels = len(STRUCTURES) + 2, int(np.prod(size))
+    sums = torch.zeros(classes * voxels, device=device)
+    for places, labels, weights in _parts(shape, box):
+        sums.scatter_add_(0, (table[labels.long()] * voxels + places[:, None]).flatten(), weights.flatten())
+    fractions = sums.view(-1, *size)
     inside = occupancy(shape.cranium[box], shape.step_mm)
     brain = fractions[2:].sum(dim=0)
     fractions[1] = (inside - brain).clamp(min=0)
@@ -76,28 +77,33 @@ def left_side(shape: Shape, box: tuple[slice, slice, slice]) -> Tensor:
     table = torch.tensor([0.5, *(_SIDES[region.side] for region in REGIONS)], device=device)
     best = torch.zeros(shape.brain[box].numel(), device=device)
     side = torch.full_like(best, 0.5)
-    for labels, weights in _parts(shape, box):
+    for places, labels, weights in _parts(shape, box):
         weight, corner = weights.max(dim=1)
         here = table[labels.gather(1, corner[:, None])[:, 0].long()]
-        side = torch.where(weight > best, here, side)
-        best = torch.maximum(best, weight)
+        before = best[places]
+        side[places] = torch.where(weight > before, here, side[places])
+        best[places] = torch.maximum(before, weight)
     return (1 - side if shape.is_mirrored else side).reshape(shape.brain[box].shape)
 
 
-def _parts(shape: Shape, box: tuple[slice, slice, slice] = (slice(None),) * 3) -> list[tuple[Tensor, Tensor]]:
-    """Return pairs of region numbers and fractions, (n, m) each: of core, cortex, and ventricles."""
+def _parts(
+    shape: Shape, box: tuple[slice, slice, slice] = (slice(None),) * 3
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield voxels of the part of the box (n,), and their region numbers and fractions (n, m) each.
+
+    First of the core, then of the cortex, then of the ventricles: only voxels with a fraction of them.
+    """
     arrays = shape.anatomy.tensors(shape.brain.device)
-    voxels = torch.arange(shape.brain.numel(), device=shape.brain.device).view(shape.size)[box].flatten()
+    numbers = torch.arange(shape.brain.numel(), device=shape.brain.device).view(shape.size)[box].flatten()
     step = shape.step_mm
     core = occupancy(shape.core[box], step).flatten()
     brain, lateral = shape.brain[box].flatten(), shape.ventricles[box].flatten()
     others = (occupancy(shape.others[box], step) * (1 - shape.ventricles[box])).flatten()
-    labels, weights = shape.interpolator.label_weights(arrays["core"], voxels)
-    cortex, ventricles = (
-        shape.interpolator.nearest_labels(arrays[name], voxels)[:, None] for name in ("cortex", "ventricles")
-    )
-    return [
-        (labels, weights * (core * brain)[:, None]),
-        (cortex, ((1 - core) * brain)[:, None]),
-        (ventricles, (lateral + others)[:, None]),
-    ]
+    inner = core * brain
+    voxels = inner.nonzero()[:, 0]
+    labels, weights = shape.interpolator.label_weights(arrays["core"], numbers[voxels])
+    yield voxels, labels, weights * inner[voxels, None]
+    for name, fraction in (("cortex", (1 - core) * brain), ("ventricles", lateral + others)):
+        voxels = fraction.nonzero()[:, 0]
+        labels = shape.interpolator.nearest_labels(arrays[name], numbers[voxels])
+        yield voxels, labels[:, None], fraction[voxels, None]
