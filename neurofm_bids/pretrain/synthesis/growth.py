@@ -12,7 +12,7 @@ from torch.nn.functional import grid_sample
 
 __all__ = ["fit_density", "growth_flow", "read_at"]
 
-# Of the logarithm of the volume ratio. Against steps a sixteenth as large (30 people), places differ by .04 to
+# Of the logarithm of the volume ratio. Against steps a sixteenth as large (30 people), places differ by up to
 # .25 cells, errors of the volumes of regions by less than .1 %, and the smallest determinant is no smaller.
 _STEP = 1.0
 _FITS = 6
