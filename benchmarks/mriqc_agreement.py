@@ -82,7 +82,7 @@ def compare(name: str, work: Path, python: str) -> dict[str, tuple[float, float]
     t1w, corrected = images
     scan = replace(first, t1w=t1w, corrected=corrected)
     ours = measure_quality(
-        t1w, corrected, found.mask, found.registration, template_mask=template_mask, encode_space="rigid"
+        t1w, corrected, found.mask, found.registration, template_mask=template_mask
     ).metrics
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "arrays.npz"

@@ -64,9 +64,7 @@ def metrics_of(
 ) -> dict[str, Any]:
     """Return the values that the rules are applied to."""
     template_mask = load_template().mask
-    return measure_quality(
-        t1w, corrected, mask, registration, template_mask=template_mask, encode_space="rigid"
-    ).values
+    return measure_quality(t1w, corrected, mask, registration, template_mask=template_mask).values
 
 
 def image_only(scan: Prepared, image: nib.Nifti1Image) -> dict[str, Any]:

@@ -66,9 +66,7 @@ def _bring_to_model_grid(
     brain, space, rigid = mask_image(corrected, mask), task.processing.encode_space, registration.rigid
     grid, measured = model_grid(brain, mask, space=space, t1w_to_template=np.array(rigid))
     template_mask = load_template(task.processing.template).mask
-    quality = measure_quality(
-        t1w, corrected, mask, registration, template_mask=template_mask, encode_space=space
-    )
+    quality = measure_quality(t1w, corrected, mask, registration, template_mask=template_mask)
     return {
         "grid": grid,
         "model_grid": measured,

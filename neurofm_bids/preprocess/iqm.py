@@ -58,7 +58,6 @@ def measure_quality(
     registration: Registration,
     *,
     template_mask: nib.Nifti1Image,
-    encode_space: str,
 ) -> Quality:
     """Return the image quality metrics of one scan and the flags they raise.
 
@@ -70,8 +69,6 @@ def measure_quality(
         Its registration to the template.
     template_mask
         Mask of the template.
-    encode_space
-        Pose in which the network reads the brain: of the template (``rigid``) or as scanned (``native``).
     """
     scan = Scan(t1w, corrected, mask, registration, template_mask)
     metrics: dict[str, float | None] = {}
@@ -84,7 +81,7 @@ def measure_quality(
         metrics[name] = value if math.isfinite(value) else None
         if metrics[name] is None:
             not_measured[name] = reason
-    values = {**metrics, **flag_values(scan, encode_space)}
+    values = {**metrics, **flag_values(scan)}
     return Quality(metrics, raised_flags(values), not_measured, values)
 
 

@@ -171,14 +171,14 @@ GEOMETRY = (
         "upside down, but the header says upright",
         images.placed(images.over(honest=False)),
         "flagged",
-        "large_rotation",
+        "implausible_rotation",
     ),
     Case(
         "swapped",
         "slice axis first, but the header says last",
         images.placed(images.axes_swapped),
         "flagged",
-        "large_rotation",
+        "implausible_rotation",
         slow=True,
     ),
     Case(

@@ -60,9 +60,7 @@ def test_every_metric_is_in_the_dictionary():
     data[3:9, 3:9, 3:9] = np.random.default_rng(0).normal(500, 50, (6, 6, 6))
     t1w = nib.Nifti1Image(data, np.diag([10, 10, 10, 1]))
     mask = nib.Nifti1Image((data > 0).astype(np.uint8), t1w.affine)
-    metrics = measure_quality(
-        t1w, t1w, mask, MEASUREMENTS.registration, template_mask=mask, encode_space="rigid"
-    ).metrics
+    metrics = measure_quality(t1w, t1w, mask, MEASUREMENTS.registration, template_mask=mask).metrics
     described = {name: dictionary.metric(name)["Description"] for name in metrics}
     assert len(described) > 5
     assert [name for name, text in described.items() if "as recorded with the scan" in text] == []

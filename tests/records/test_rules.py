@@ -6,7 +6,7 @@ from neurofm_bids.preprocess.iqm import METRIC_NAMES
 from neurofm_bids.records.dictionary import metric
 from neurofm_bids.records.rules import Rule, cohort_rules, raised_flags, rules
 
-FURTHER = {"mask_volume_ml", "encoded_rotation", "peak_ratio", "background", "orientations"}
+FURTHER = {"mask_volume_ml", "fwhm_largest_mm", "peak_ratio", "background", "orientations"}
 FURTHER |= {"size_difference", "axis_angle"}
 
 

@@ -15,19 +15,13 @@ from neurofm_bids.preprocess.quality.scan import Scan, ratio
 __all__ = ["flag_values"]
 
 
-def flag_values(scan: Scan, encode_space: str) -> dict[str, Any]:
-    """Return by name what rules of ``data/quality.toml`` are applied to beside the metrics.
-
-    Parameters
-    ----------
-    encode_space
-        Pose in which the network reads the brain: of the template (``rigid``) or as scanned (``native``).
-    """
+def flag_values(scan: Scan) -> dict[str, Any]:
+    """Return by name what rules of ``data/quality.toml`` are applied to beside the metrics."""
     return {
         **_header_values(scan.t1w),
         "peak_ratio": _peak_ratio(scan),
         "background": _background(scan),
-        "encoded_rotation": scan.registration.rotation_degrees if encode_space == "native" else 0.0,
+        "fwhm_largest_mm": float(np.max(scan.fwhm)),
         "mask_volume_ml": mask_volume_mm3(scan.mask) / 1000,
     }
 

@@ -53,7 +53,6 @@ def quality(data, inside=None, template_mask=None):
         inside,
         registration(),
         template_mask=mask() if template_mask is None else template_mask,
-        encode_space="rigid",
     )
 
 

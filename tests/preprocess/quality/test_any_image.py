@@ -23,9 +23,7 @@ def quality(data, corrected=None, inside=INSIDE, affine=MASK.affine):
     mask = nib.Nifti1Image(inside.astype(np.uint8), affine)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        return measure_quality(
-            *images, mask, phantom.registration(), template_mask=MASK, encode_space="rigid"
-        )
+        return measure_quality(*images, mask, phantom.registration(), template_mask=MASK)
 
 
 def nearly_blank():
