@@ -139,7 +139,7 @@ def _draw_figures(
         "attribution_figure": ""
         if attribution_maps is None
         else attribution_figure(corrected, mask, attribution_maps, attributions),
-        "viewer": viewer_image(corrected, mask, segmentation),
+        "viewer": viewer_image(corrected, mask, segmentation, attribution_maps, attributions),
     }
 
 

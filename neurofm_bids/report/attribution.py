@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.slices import PLANES, Tile, Volume, crop_around, intensity_window, slice_tile, svg_of
 
-__all__ = ["CLEAR", "FULL", "attribution_figure", "target_title"]
+__all__ = ["CLEAR", "FULL", "attribution_figure", "full_value", "target_title", "unit_per_ml"]
 
 # Orange and sky blue of the palette of Okabe and Ito, which people with any colour vision tell apart
 _RAISES, _LOWERS = np.array([230.0, 159.0, 0.0]), np.array([86.0, 180.0, 233.0])
@@ -53,13 +53,27 @@ def attribution_figure(
     rows = []
     for number, (target, attribution) in enumerate(attributions.items()):
         overlay = np.asarray(values.dataobj[..., number], dtype=np.float32)
-        full = float(np.percentile(np.abs(overlay[brain]), FULL)) or 1.0
+        full = full_value(overlay, brain)
         tiles = [
             _tile(grey, overlay[cut] / full, axis, place, window, label, ends, zooms)
             for axis, place, label, ends in _places(image.affine, first, grey.shape)
         ]
         rows.append([*tiles, _colour_bar(target, attribution, full)])
     return svg_of(rows, "Attribution: orange raises the prediction, blue lowers it")
+
+
+def full_value(values: NDArray[np.floating], brain: NDArray[np.bool_]) -> float:
+    """Return the value of a map, (x, y, z), at which its colour is full."""
+    return float(np.percentile(np.abs(values[brain]), FULL)) or 1.0
+
+
+def unit_per_ml(attribution: Attribution) -> str:
+    """Return the unit of the values of a map, as people read it.
+
+    >>> unit_per_ml(Attribution("Predicted logit of male", "1", 0.6, -0.2, 0.01, 0.008, 8))
+    'logit/ml'
+    """
+    return f"{_UNITS.get(attribution.units, attribution.units)}/ml"
 
 
 def target_title(target: str, attribution: Attribution) -> str:
@@ -123,8 +137,8 @@ def _colour_bar(target: str, attribution: Attribution, full: float) -> Tile:
     )
     pixels = np.zeros((height + 60, 270, 3), dtype=np.uint8)
     pixels[45:-15, 6 : 6 + width] = _coloured(np.full((height, width), _MID_GREY, np.uint8), up, down)
-    unit = _UNITS.get(attribution.units, attribution.units)
+    unit = unit_per_ml(attribution)
     number = f"{full:,.0f}" if full >= 100 else f"{full:.3g}"
-    marks = [(f"{sign}{number} {unit}/ml", 45 + down) for sign, down in (("+", 12), ("\u2212", height))]
+    marks = [(f"{sign}{number} {unit}", 45 + down) for sign, down in (("+", 12), ("\u2212", height))]
     notes = [(escape(target_title(target, attribution)), 6, 30), ("0", 33, 45 + height // 2 + 6)]
     return Tile(pixels, (), "", "  ", (*notes, *((text, 33, down) for text, down in marks)))

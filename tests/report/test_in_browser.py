@@ -16,6 +16,7 @@ from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.judgement import Judgement
+from neurofm_bids.report.attribution import attribution_figure
 from neurofm_bids.report.contents import Curve, Measured, Readout, ScanReport
 from neurofm_bids.report.embedding import LIMIT_BYTES
 from neurofm_bids.report.figures import (
@@ -52,17 +53,21 @@ def figures(brain_and_mask, tmp_path_factory):
     codes = inside * np.where(np.arange(inside.shape[0]) < inside.shape[0] // 2, 17, 53)[:, None, None]
     segmentation = nib.Nifti1Image(codes.astype(np.uint8), image.affine)
     moved, template = registration_figures(image, mask, image, mask, np.eye(4))
+    signs = np.where(np.arange(inside.shape[2]) < inside.shape[2] // 2, -0.25, 0.25)
+    maps = nib.Nifti1Image((inside * signs)[..., None].astype(np.float32), image.affine)
     drawn = {
         "mask": mask_figure(image, mask),
         "registration": moved,
         "template": template,
         "bias": bias_figure(image, image, mask),
         "anatomy": anatomy_figure(image, segmentation),
+        "attribution": attribution_figure(image, mask, maps, {"age": ATTRIBUTED}),
         "grid": grid_figure(image),
     }
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg)
-    write_nifti(folder / "viewer.nii.gz", viewer_image(image, mask, segmentation))
+    viewer = viewer_image(image, mask, segmentation, maps, {"age": ATTRIBUTED})
+    write_nifti(folder / "viewer.nii.gz", viewer)
     return {name: folder / f"{name}.svg" for name in drawn} | {"viewer": folder / "viewer.nii.gz"}
 
 
@@ -205,13 +210,17 @@ def open_viewer(tab, overlay):
     tab.wait("document.querySelector('.viewer').dataset.ready")
     chosen = "document.querySelector('.overlay')"
     tab.run(f"{chosen}.value = '{overlay}'; {chosen}.dispatchEvent(new Event('change'))")
-    tab.run("document.querySelector('.stage').scrollIntoView({block: 'center'})")
+    return drawn(tab, "canvas", 6)
+
+
+def drawn(tab, selector, border=2):
+    """Return the pixels of an element as they are on the screen, without a border."""
+    element = f"document.querySelector('{selector}')"
+    tab.run(f"{element}.scrollIntoView({{block: 'center'}})")
     tab.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    corners = (
-        "(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('canvas').getBoundingClientRect())"
-    )
+    corners = f"(r => [r.left, r.top, r.right, r.bottom])({element}.getBoundingClientRect())"
     left, top, right, bottom = (round(place) for place in tab.run(corners))
-    return pixels(tab.picture())[top + 6 : bottom - 6, left + 6 : right - 6]
+    return pixels(tab.picture())[top + border : bottom - border, left + border : right - border]
 
 
 def test_the_viewer_shows_a_brain_and_is_operated_by_keyboard(opened, tmp_path):
@@ -239,6 +248,34 @@ def test_the_viewer_shows_a_brain_and_is_operated_by_keyboard(opened, tmp_path):
 )
 def test_overlays_of_the_viewer_cover_the_brain(opened, overlay, is_coloured):
     assert is_coloured(open_viewer(opened(), overlay)).mean() > 0.05
+
+
+def test_a_map_of_attribution_is_chosen_in_the_viewer_and_has_a_colour_bar(opened, tmp_path):
+    tab = opened()
+    bar = "document.querySelector('.viewer .bar')"
+    assert open_viewer(tab, "mask").size
+    assert tab.run(f"{bar}.hidden")
+    tab.run("document.querySelector('.overlay').focus()")
+    tab.key("End")  # the last option
+    tab.wait(f"!{bar}.hidden")
+    assert tab.run("document.querySelector('.overlay').selectedOptions[0].text") == "attribution: Age"
+    canvas = drawn(tab, "canvas")
+    (tmp_path / "map.png").write_bytes(tab.picture())
+    warm = canvas[..., 0] - canvas[..., 2]
+    assert (warm > 40).mean() > 0.02
+    assert (warm < -40).mean() > 0.02
+    assert (np.abs(warm) < 4).mean() > 0.2  # the space around the brain is not coloured
+    texts = tab.run(f"{bar}.innerText")
+    assert "\u22120.25" in texts
+    assert "+0.25 year/ml" in texts
+    assert "blue lowers, orange raises" in texts
+    tab.run("document.querySelector('canvas').focus()")
+    tab.key("ArrowUp")
+    place = tab.run("document.querySelector('.place').innerText")
+    assert re.search(r"attribution about -?0\.25 year/ml", place)
+    left, *_, right = drawn(tab, ".ramp").mean(axis=0)
+    assert left[2] - left[0] > 100  # blue
+    assert right[0] - right[2] > 100  # orange
 
 
 def test_figures_flicker(opened):

@@ -1,9 +1,11 @@
 import gzip
+import json
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.report.viewer_volume import viewer_image
 
 
@@ -55,3 +57,33 @@ def test_equal_input_gives_equal_bytes_and_is_small(head):
     one, two = (viewer_image(*head).to_bytes() for _ in range(2))
     assert one == two
     assert len(gzip.compress(one)) < 900_000
+
+
+def test_maps_follow_from_lowering_over_nothing_to_raising_the_prediction(head):
+    mask, labels = head[1:]
+    inside, left = np.asarray(mask.dataobj) > 0, np.asarray(labels.dataobj) == 17
+    values = np.where(left, 0.5, np.where(inside, -0.25, 0)).astype(np.float32)
+    faint = np.where(left, 0.5, np.where(inside, 0.04, 0)).astype(np.float32)
+    maps = nib.Nifti1Image(np.stack([values, faint], axis=-1), mask.affine)
+    attributions = {
+        "age": Attribution("Predicted age", "year", 40.0, 20.0, 0.01, 0.05, 8),
+        "sex": Attribution("Predicted logit of male", "1", 0.6, -0.2, 0.01, 0.008, 8),
+    }
+    made = viewer_image(*head, maps, attributions)
+    shown = np.asarray(made.dataobj)
+    assert shown.shape[3] == 5
+    assert set(np.unique(shown[..., 3][shown[..., 1] == 0])) == {128}
+    assert np.median(shown[..., 3][shown[..., 2] == 17]) == 254
+    assert np.median(shown[..., 3][shown[..., 2] == 53]) == 128 - 6 * 10  # half of 21 levels, rounded to even
+    assert np.median(shown[..., 4][shown[..., 2] == 53]) == 128  # below a tenth of the full value
+    (text,) = nib.Nifti1Image.from_bytes(made.to_bytes()).header.extensions
+    assert json.loads(text.get_content()) == [
+        {"title": "age", "unit": "year/ml", "full": 0.5},
+        {"title": "sex (logit of male)", "unit": "logit/ml", "full": 0.5},
+    ]
+
+
+def test_more_maps_than_have_room_are_left_out(head):
+    many = {f"score{i}": Attribution(f"Score {i}", "z", 1.0, 0.0, 0.01, 0.01, 8) for i in range(10)}
+    maps = nib.Nifti1Image(np.ones((*head[1].shape, 10), np.float32), head[1].affine)
+    assert viewer_image(*head, maps, many).shape[3] == 3 + 8

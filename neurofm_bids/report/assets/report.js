@@ -1,7 +1,8 @@
 "use strict";
 // Flicker of figures, and the viewer. The report is complete without this script.
 (() => {
-  const HEADER = 352; // bytes of NIfTI-1 before the data
+  const HEADER = 352; // bytes of NIfTI-1 before the data, or before its extension
+  const ZERO = 128, FULL = 254, CLEAR = 0.1; // of a map: its 0, its full colour, the share that has none
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   document.documentElement.classList.add("scripted");
 
@@ -57,15 +58,52 @@
   // One NIfTI file of three dimensions for each image of a file of four.
   function frames(buffer) {
     const view = new DataView(buffer);
+    const start = view.getFloat32(108, true);
     const size = [42, 44, 46].reduce((product, at) => product * view.getInt16(at, true), 1);
     return Array.from({ length: view.getInt16(48, true) }, (_, i) => {
       const one = new Uint8Array(HEADER + size);
-      one.set(new Uint8Array(buffer, 0, HEADER));
-      one.set(new Uint8Array(buffer, HEADER + i * size, size), HEADER);
+      one.set(new Uint8Array(buffer, 0, HEADER - 4));
+      one.set(new Uint8Array(buffer, start + i * size, size), HEADER);
       new DataView(one.buffer).setInt16(40, 3, true);
       new DataView(one.buffer).setInt16(48, 1, true);
+      new DataView(one.buffer).setFloat32(108, HEADER, true);
       return one.buffer;
     });
+  }
+
+  // What the extension of the header says of each map of attribution: its title, unit and full value.
+  function mapsOf(buffer) {
+    const view = new DataView(buffer);
+    if (!view.getUint8(HEADER - 4)) return [];
+    const json = new TextDecoder().decode(new Uint8Array(buffer, HEADER + 8, view.getInt32(HEADER, true) - 8));
+    return JSON.parse(json.replace(/\0+$/, ""));
+  }
+
+  // The colours of the figure of attribution: blue lowers, orange raises, nothing is clear.
+  function mapColours() {
+    const map = { R: [], G: [], B: [], A: [], I: [] };
+    for (let value = 0; value < 256; value += 3) {
+      const share = (Math.abs(value - ZERO) / (FULL - ZERO) - CLEAR) / (1 - CLEAR);
+      const [r, g, b] = value < ZERO ? [86, 180, 233] : [230, 159, 0];
+      map.R.push(r); map.G.push(g); map.B.push(b); map.I.push(value);
+      map.A.push(Math.round(255 * Math.sqrt(Math.min(1, Math.max(0, share)))));
+    }
+    return map;
+  }
+
+  function amount(value, { unit, full }) {
+    const share = (value - ZERO) / (FULL - ZERO);
+    return share ? `about ${(share * full).toPrecision(2)} ${unit}` : `within ±${(CLEAR * full).toPrecision(2)} ${unit}`;
+  }
+
+  function colourBar(bar, { title, unit, full }) {
+    const { R, G, B, A } = mapColours();
+    const stops = A.map((alpha, i) => `rgb(${R[i]} ${G[i]} ${B[i]} / ${alpha / 255})`);
+    bar.querySelector(".ramp").style.background = `linear-gradient(to right, ${stops.join(", ")}), #5a5a5a`;
+    const number = Number(full).toLocaleString("en", { maximumSignificantDigits: 3 });
+    bar.querySelector(".lowest").textContent = `\u2212${number}`;
+    bar.querySelector(".highest").textContent = `+${number} ${unit}`;
+    bar.querySelector(".about").textContent = `${title}: blue lowers, orange raises the prediction`;
   }
 
   function colormap(labels) {
@@ -89,7 +127,8 @@
       fontColor: [1, 1, 1, 1], fontMinPx: 18,
     });
     await nv.attachToCanvas(canvas);
-    const [grey, mask, labels] = frames(buffer);
+    const [grey, mask, labels, ...maps] = frames(buffer);
+    const about = mapsOf(buffer);
     await nv.loadFromArrayBuffer(grey, "T1w.nii");
     await nv.loadFromArrayBuffer(mask, "mask.nii");
     await nv.loadFromArrayBuffer(labels, "labels.nii");
@@ -99,13 +138,37 @@
     nv.setColormap(nv.volumes[1].id, "red");
     nv.volumes[2].setColormapLabel(colormap(known));
     const [plane, overlay, opacity] = ["plane", "overlay", "opacity"].map(name => viewer.querySelector("." + name));
+    const bar = viewer.querySelector(".bar");
+    nv.addColormap("attribution", mapColours());
+    about.forEach(({ title }, i) => overlay.append(new Option(`attribution: ${title}`, i)));
+    let map = -1; // that which is loaded
     const draw = () => {
       ["mask", "labels"].forEach((name, i) => nv.setOpacity(i + 1, overlay.value === name ? opacity.value / 100 : 0));
+      if (map >= 0) nv.setOpacity(3, Number(overlay.value) === map ? opacity.value / 100 : 0);
+    };
+    const choose = async () => {
+      const wanted = Number(overlay.value); // NaN where no map is
+      bar.hidden = true;
+      if (wanted in maps && wanted !== map) {
+        map = -1;
+        if (nv.volumes.length > 3) nv.removeVolumeByIndex(3);
+        await nv.loadFromArrayBuffer(maps[wanted], `map-${wanted}.nii`);
+        nv.setColormap(nv.volumes[3].id, "attribution");
+        Object.assign(nv.volumes[3], { cal_min: 0, cal_max: 255 }); // which a colour map sets from the values
+        map = wanted;
+      }
+      if (wanted === map) {
+        colourBar(bar, about[map]);
+        bar.hidden = false;
+      }
+      draw();
+      nv.createOnLocationChange();
     };
     const empty = !new Uint8Array(labels, HEADER).some(Boolean);
     overlay.querySelector("[value=labels]").hidden = empty;
     overlay.value = empty ? "mask" : "labels";
-    overlay.addEventListener("change", draw);
+    let chosen = Promise.resolve();
+    overlay.addEventListener("change", () => { chosen = chosen.then(choose); });
     opacity.addEventListener("input", draw);
     plane.addEventListener("change", () => nv.setSliceType(Number(plane.value)));
     nv.setMultiplanarPadPixels(4);
@@ -113,7 +176,8 @@
     nv.onLocationChange = ({ mm, values }) => {
       const [x, y, z] = [...mm].map(value => value.toFixed(0));
       const label = values[2] && values[2].value ? names.get(values[2].value) : "no label";
-      say.textContent = `x ${x}, y ${y}, z ${z} mm: ${label}`;
+      const part = bar.hidden ? "" : `, attribution ${amount(values[3].value, about[map])}`;
+      say.textContent = `x ${x}, y ${y}, z ${z} mm: ${label}${part}`;
     };
     const moves = {
       ArrowLeft: [-1, 0, 0], ArrowRight: [1, 0, 0], ArrowUp: [0, 0, 1], ArrowDown: [0, 0, -1],
