@@ -33,8 +33,8 @@ def attribute_scan(
     registration: Registration,
     grid: nib.Nifti1Image,
     segmentation: nib.Nifti1Image | None,
-) -> tuple[nib.Nifti1Image | None, dict[str, Attribution]]:
-    """Return the map and the record of each target that the settings name; None and none without targets.
+) -> tuple[nib.Nifti1Image, dict[str, Attribution]]:
+    """Return the map and the record of each target that the settings name.
 
     Parameters
     ----------
@@ -46,8 +46,6 @@ def attribute_scan(
         Labels on the grid of the T1w, for the shares of regions.
     """
     processing = task.processing
-    if not processing.attribution:
-        return None, {}
     spec = model_spec(processing.model)
     encoder = task.encoder or load_encoder(processing)
     found = attribute(

@@ -6,26 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from neurofm_bids.pipeline.step import Step
-from neurofm_bids.pipeline.steps import STEPS, producer
+from neurofm_bids.pipeline.steps import STEPS, absent_values, producer
 from neurofm_bids.pipeline.task import Task
 
 __all__ = ["run_in_memory", "steps_for"]
 
 
-def steps_for(outputs: Iterable[str]) -> tuple[Step, ...]:
-    """Return the steps that some outputs need, in order.
-
-    >>> [step.name for step in steps_for(["registration"])]
-    ['brain_extraction', 'bias_correction', 'registration']
-    """
-    needed: set[str] = set()
+def steps_for(task: Task, outputs: Iterable[str]) -> tuple[Step, ...]:
+    """Return the steps that some outputs need, in order, of those that the scan needs."""
+    wanted: set[str] = set()
     todo = list(outputs)
     while todo:
         step = producer(todo.pop())
-        if step.name not in needed:
-            needed.add(step.name)
+        if step.name not in wanted and step.is_needed(task):
+            wanted.add(step.name)
             todo += step.inputs
-    return tuple(step for step in STEPS if step.name in needed)
+    return tuple(step for step in STEPS if step.name in wanted)
 
 
 def run_in_memory(task: Task, outputs: Iterable[str]) -> dict[str, Any]:
@@ -36,7 +32,7 @@ def run_in_memory(task: Task, outputs: Iterable[str]) -> dict[str, Any]:
     NeuroFMError
         The image cannot be used; the message says why.
     """
-    values: dict[str, Any] = {}
-    for step in steps_for(outputs):
+    values = absent_values(task)
+    for step in steps_for(task, outputs):
         values |= step.run(task, values)
     return values

@@ -15,7 +15,7 @@ from nipype.interfaces.io import add_traits
 from neurofm_bids.errors import ENDS_THE_RUN, MEMORY_FIX, Exit, NeuroFMError, os_error
 from neurofm_bids.pipeline.resource_usage import Meter
 from neurofm_bids.pipeline.step import Step
-from neurofm_bids.pipeline.steps import STEPS, producer
+from neurofm_bids.pipeline.steps import STEPS, absent_values, producer
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import from_text, to_text
@@ -73,8 +73,9 @@ class StepInterface(SimpleInterface):  # type: ignore[misc]
 
 
 def _run_on_files(step: Step, inputs: Any, folder: Path) -> dict[str, str]:
-    kinds = {name: producer(name).outputs[name] for name in step.inputs}
-    values = {name: kind.load(Path(getattr(inputs, name))) for name, kind in kinds.items()}
+    values = absent_values(inputs.task)
+    for name in set(step.inputs) - values.keys():
+        values[name] = producer(name).outputs[name].load(Path(getattr(inputs, name)))
     paths = {}
     for name, value in step.run(inputs.task, values).items():
         path = folder / f"{name}{step.outputs[name].extension}"
@@ -172,7 +173,11 @@ def scans_graph(
         "create_report": "false",
     }
     for index, (task, size) in enumerate(zip(tasks, voxels, strict=True)):
-        nodes = {step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu) for step in STEPS}
+        nodes = {
+            step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu)
+            for step in STEPS
+            if step.is_needed(task)
+        }
         chunk.add_nodes([_connected(f"scan_{index}", nodes)])
     return chunk
 
@@ -182,9 +187,11 @@ def _connected(name: str, nodes: dict[str, Node]) -> Workflow:
 
     graph = Workflow(name)
     graph.add_nodes(list(nodes.values()))
-    for step in STEPS:
-        for value in step.inputs:
-            graph.connect(nodes[producer(value).name], value, nodes[step.name], value)
+    for name, node in nodes.items():
+        for value in _STEP[name].inputs:
+            maker = producer(value).name
+            if maker in nodes:
+                graph.connect(nodes[maker], value, node, value)
     return graph
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.pipeline.task import Task
 
-__all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "optional", "record"]
+__all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "record"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Step:
         Uses ``Task.threads`` threads; other steps use one.
     gpu
         Runs the network, on a GPU if there is one.
+    is_needed
+        Tells whether a scan needs it; every scan does by default.
+    absent
+        What stands for its outputs where it is not needed, by name.
     """
 
     name: str
@@ -62,6 +66,8 @@ class Step:
     memory: Memory
     parallel: bool = False
     gpu: bool = False
+    is_needed: Callable[[Task], bool] = lambda task: True
+    absent: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs by name; ``values`` holds at least the inputs.
@@ -85,15 +91,6 @@ def record(kind: Any) -> Kind:
         ".json",
         lambda value, path: _write_text(to_text(value, kind), path),
         lambda path: from_text(kind, _read_text(path)),
-    )
-
-
-def optional(kind: Kind) -> Kind:
-    """Return the kind of values that may be None, which is an empty file."""
-    return Kind(
-        kind.extension,
-        lambda value, path: path.touch() if value is None else kind.save(value, path),
-        lambda path: kind.load(path) if path.stat().st_size else None,
     )
 
 

@@ -6,10 +6,9 @@ new output of a step, is declared in :data:`STEPS` and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, optional, record
+from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.attribution import Attribution
@@ -18,7 +17,7 @@ from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, Mo
 from neurofm_bids.records.scan import Input, ScanRecord
 from neurofm_bids.resources import torch_threads
 
-__all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "most_memory_gb", "producer"]
+__all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "absent_values", "most_memory_gb", "producer"]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
 PIPELINE_VERSION = 6
@@ -77,24 +76,11 @@ def _bring_to_model_grid(
 
 
 def _segment(task: Task, t1w: Any, registration: Registration, grid: Any) -> dict[str, Any]:
-    import nibabel as nib
-    import numpy as np
+    from neurofm_bids.pipeline.anatomy import segment_scan
 
-    from neurofm_bids.anatomy.morphometry import measure
-    from neurofm_bids.anatomy.segmentation import segment
-    from neurofm_bids.geometry import resample_onto
-    from neurofm_bids.pipeline.network import load_segmenter
-    from neurofm_bids.preprocess.model_grid import grid_to_t1w
-
-    processing = task.processing
-    if processing.no_anatomy:
-        return {"segmentation": None, "anatomy": None}
-    model = load_segmenter(processing.device)
     with torch_threads(1):  # as the encoder
-        found = segment(np.asarray(grid.dataobj), model.network, processing.anatomy_phases)
-    moved = grid_to_t1w(np.array(registration.rigid), processing.encode_space)
-    labels = resample_onto(nib.Nifti1Image(found.labels, grid.affine), t1w, moved, order=0)
-    return {"segmentation": labels, "anatomy": measure(found, model)}
+        labels, anatomy = segment_scan(task, t1w, registration, grid)
+    return {"segmentation": labels, "anatomy": anatomy}
 
 
 def _attribute(
@@ -107,40 +93,10 @@ def _attribute(
     return {"attribution_maps": maps, "attributions": attributions}
 
 
-def _draw_figures(
-    task: Task,
-    t1w: Any,
-    mask: Any,
-    corrected: Any,
-    registration: Registration,
-    grid: Any,
-    segmentation: Any,
-    attribution_maps: Any,
-    attributions: Mapping[str, Attribution],
-) -> dict[str, Any]:
-    import numpy as np
+def _draw_figures(task: Task, **images: Any) -> dict[str, Any]:
+    from neurofm_bids.pipeline.figures import draw_figures
 
-    from neurofm_bids.preprocess.registration import load_template
-    from neurofm_bids.report import figures
-    from neurofm_bids.report.attribution import attribution_figure
-    from neurofm_bids.report.viewer_volume import viewer_image
-
-    template = load_template(task.processing.template)
-    moved, fixed = figures.registration_figures(
-        corrected, mask, template.image, template.mask, np.array(registration.affine)
-    )
-    return {
-        "mask_figure": figures.mask_figure(t1w, mask),
-        "registration_figure": moved,
-        "template_figure": fixed,
-        "bias_figure": figures.bias_figure(t1w, corrected, mask),
-        "grid_figure": figures.grid_figure(grid),
-        "anatomy_figure": "" if segmentation is None else figures.anatomy_figure(corrected, segmentation),
-        "attribution_figure": ""
-        if attribution_maps is None
-        else attribution_figure(corrected, mask, attribution_maps, attributions),
-        "viewer": viewer_image(corrected, mask, segmentation, attribution_maps, attributions),
-    }
+    return draw_figures(task, **images)
 
 
 def _encode(task: Task, grid: Any, **measured: Any) -> dict[str, Any]:
@@ -164,15 +120,12 @@ def _write(task: Task, **outputs: Any) -> dict[str, Any]:
     return {"sidecar": str(write_outputs(task, **outputs))}
 
 
-_FIGURES = (
-    "mask_figure",
-    "registration_figure",
-    "template_figure",
-    "bias_figure",
-    "grid_figure",
-    "anatomy_figure",
-    "attribution_figure",
+_FIGURES = tuple(
+    f"{name}_figure"
+    for name in ("mask", "registration", "template", "bias", "grid", "anatomy", "attribution")
 )
+
+_PAINTED = ("segmentation", "attribution_maps")
 
 # Memory was measured with benchmarks/memory.py and rounded up.
 STEPS = (
@@ -220,34 +173,26 @@ STEPS = (
         "anatomy",
         _segment,
         inputs=("t1w", "registration", "grid"),
-        outputs={"segmentation": optional(IMAGE), "anatomy": record(Anatomy | None)},
+        outputs={"segmentation": IMAGE, "anatomy": record(Anatomy)},
         memory=Memory(1.0, 0.005),
         gpu=True,
+        is_needed=lambda task: not task.processing.no_anatomy,
+        absent={"segmentation": None, "anatomy": None},
     ),
     Step(
         "attribution",
         _attribute,
         inputs=("t1w", "registration", "grid", "segmentation"),
-        outputs={
-            "attribution_maps": optional(IMAGE),
-            "attributions": record(dict[str, Attribution]),
-        },
+        outputs={"attribution_maps": IMAGE, "attributions": record(dict[str, Attribution])},
         memory=Memory(0.9, 0.045),
         gpu=True,
+        is_needed=lambda task: bool(task.processing.attribution),
+        absent={"attribution_maps": None, "attributions": {}},
     ),
     Step(
         "figures",
         _draw_figures,
-        inputs=(
-            "t1w",
-            "mask",
-            "corrected",
-            "registration",
-            "grid",
-            "segmentation",
-            "attribution_maps",
-            "attributions",
-        ),
+        inputs=("t1w", "mask", "corrected", "registration", "grid", *_PAINTED, "attributions"),
         outputs={**dict.fromkeys(_FIGURES, TEXT), "viewer": IMAGE},
         memory=Memory(0.9, 0.030),
     ),
@@ -274,17 +219,7 @@ STEPS = (
     Step(
         "write",
         _write,
-        inputs=(
-            "mask",
-            "corrected",
-            "grid",
-            "features",
-            "record",
-            *_FIGURES,
-            "viewer",
-            "segmentation",
-            "attribution_maps",
-        ),
+        inputs=("mask", "corrected", "grid", "features", "record", "viewer", *_FIGURES, *_PAINTED),
         outputs={"sidecar": TEXT},
         memory=Memory(0.7, 0.050),
     ),
@@ -298,6 +233,15 @@ def producer(output: str) -> Step:
     'brain_extraction'
     """
     return next(step for step in STEPS if output in step.outputs)
+
+
+def absent_values(task: Task) -> dict[str, Any]:
+    """Return what stands for the outputs of the steps that a scan does not need, by name."""
+    values: dict[str, Any] = {}
+    for step in STEPS:
+        if not step.is_needed(task):
+            values |= step.absent
+    return values
 
 
 def most_memory_gb(voxels: int = USUAL_VOXELS) -> float:

@@ -621,6 +621,21 @@ def test_attribution_adds_the_maps_and_what_the_python_interface_gives(dataset, 
     assert Path(f"{stem}_features.json").stat().st_mtime_ns == before
 
 
+def test_steps_that_were_not_asked_for_do_not_run(dataset, alone, tmp_path):
+    out = tmp_path / "out"
+    assert run(dataset, out, "participant", "--participant-label", "sub-good", *QUICK, "--no-anatomy") == 0
+    ran = [[row["step"] for row in read_rows(next(o.glob("logs/*/timing.tsv")))] for o in (alone[1], out)]
+    assert set(ran[0]) - set(ran[1]) == {"anatomy"}
+    assert "attribution" not in ran[0]
+    assert not list((out / "sub-good").rglob("*dseg*"))
+    without, usual = (
+        json.loads((o / "sub-good/anat/sub-good_desc-openS_predictions.json").read_text())
+        for o in (out, alone[1])
+    )
+    assert without.get("Anatomy") is None
+    assert without["Predictions"] == usual["Predictions"]
+
+
 def test_a_target_that_does_not_exist_ends_the_run_before_any_scan(dataset, tmp_path, capsys):
     assert run(dataset, tmp_path / "out", "participant", "--attribution", "height") == 64
     assert "open-s has no target height to attribute" in capsys.readouterr().err

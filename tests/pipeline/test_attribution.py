@@ -54,10 +54,6 @@ def attributed(encoder, space="rigid", segmented=True, targets=("age", "sex")):
         return attribute_scan(task, t1w, REGISTRATION, GRID, segmentation if segmented else None)
 
 
-def test_nothing_is_attributed_unless_asked_for(encoder):
-    assert attributed(encoder, targets=()) == (None, {})
-
-
 @pytest.mark.parametrize("space", ["rigid", "native"])
 def test_maps_lie_on_the_brain_in_the_space_of_the_t1w(encoder, space):
     maps, records = attributed(encoder, space)

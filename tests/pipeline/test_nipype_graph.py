@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pickle
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -24,7 +25,7 @@ from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.scan import Identity
 
 SCAN = Identity("bids:raw:sub-01/anat/sub-01_T1w.nii.gz", "sub-01", "01")
-TASK = Task("missing_T1w.nii.gz", SCAN, {}, Processing(), "", threads=2)
+TASK = Task("missing_T1w.nii.gz", SCAN, {}, Processing(attribution=("age",)), "", threads=2)
 MEMORY = "memory could not be allocated"
 
 
@@ -38,6 +39,16 @@ def test_each_scan_has_one_node_per_step(graph):
     assert sorted(graph.list_node_names()) == sorted(f"scan_{i}.{s.name}" for i in (0, 1) for s in STEPS)
 
 
+@pytest.mark.parametrize(
+    ("settings", "left_out"),
+    [({}, {"attribution"}), ({"attribution": ("age",), "no_anatomy": True}, {"anatomy"})],
+)
+def test_a_step_that_a_scan_does_not_need_has_no_node(settings, left_out, tmp_path):
+    task = replace(TASK, processing=Processing(**settings))
+    graph = scans_graph([task], [10**7], tmp_path, memory_gb=4.0)
+    assert set(graph.list_node_names()) == {f"scan_0.{s.name}" for s in STEPS if s.name not in left_out}
+
+
 class EdgesOnly:
     """A nipype plugin that runs nothing and keeps the edges of the graph."""
 
@@ -48,14 +59,16 @@ class EdgesOnly:
         self.edges = {(a.name, b.name, name) for a, b, data in edges for name, _ in data["connect"]}
 
 
-def test_edges_are_the_declared_inputs(tmp_path):
-    plugin = EdgesOnly()
-    scans_graph([TASK], [10**7], tmp_path, memory_gb=4.0).run(plugin=plugin)
+@pytest.mark.parametrize("settings", [{"attribution": ("age",)}, {"no_anatomy": True}])
+def test_edges_are_the_declared_inputs_of_the_steps_that_are_needed(settings, tmp_path):
+    plugin, task = EdgesOnly(), replace(TASK, processing=Processing(**settings))
+    scans_graph([task], [10**7], tmp_path, memory_gb=4.0).run(plugin=plugin)
+    needed = [step for step in STEPS if step.is_needed(task)]
     declared = {
         (maker.name, step.name, name)
-        for step in STEPS
+        for step in needed
         for name in step.inputs
-        for maker in STEPS
+        for maker in needed
         if name in maker.outputs
     }
     assert plugin.edges == declared

@@ -6,7 +6,7 @@ import pytest
 
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit
-from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, optional, record
+from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import Registration
@@ -25,8 +25,6 @@ TASK = Task("image.nii.gz", Identity(), {}, Processing(), "")
         (record(dict[str, float | None]), {"snr": 1 / 3, "contrast": None}),
         (record(type(scan_record())), scan_record()),
         (TEXT, "<svg>å</svg>"),
-        (optional(TEXT), "<svg/>"),
-        (optional(IMAGE), None),
     ],
 )
 def test_values_pass_between_processes_unchanged(tmp_path, kind, value):
