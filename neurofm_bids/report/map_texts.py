@@ -38,7 +38,7 @@ def maps_caption(attributions: Mapping[str, Attribution]) -> str:
         "raises, blue lowers them, relative to the same brain without its structures (smoothed within its "
         "outline). The map shows what the network reads, not a cause or a disease, and tells more about the "
         f"network than about the target (docs/attribution.md). Colours are full at the {FULL:g}th percentile "
-        f"of the absolute values, the limit of the bar: larger values, which can be several times as large, "
+        "of the absolute values, the limit of the bar: larger values "
         f"have the same colour. Values below {CLEAR:.0%} of the limit are not coloured."
     )
 

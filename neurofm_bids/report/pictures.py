@@ -1,4 +1,4 @@
-"""The pictures of a scan in its report: figures with captions, and the image of the viewer."""
+"""The pictures of a scan in its report: figures with captions and keys, and the image of the viewer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neurofm_bids.anatomy.labels import label_names
+from neurofm_bids.anatomy.labels import LABELS, label_names, volume_names
+from neurofm_bids.records.dictionary import region_title
 from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.embedding import Room, base64_of, data_uri
 from neurofm_bids.report.figures import LABEL_COLOURS
 from neurofm_bids.report.map_texts import MapText, maps_caption, texts_of
 
-__all__ = ["Image", "Picture", "Pictures", "label_colours", "pictures_of"]
+__all__ = ["Image", "Picture", "Pictures", "colour_key", "label_colours", "pictures_of"]
+
+_Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,17 @@ class Image:
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure or two that can alternate: how (``contours``, ``pair`` or not), and what they show."""
+    """One figure or two that can alternate: how (``contours``, ``pair`` or not), and what they show.
+
+    ``key`` has the name and the colour of what is painted.
+    """
 
     title: str
     caption: str
     images: tuple[Image, ...]
     flicker: str = ""
     maps: tuple[MapText, ...] = ()
+    key: tuple[tuple[str, _Colour], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ _FIGURES = (
     _Kind(
         ("anatomy",),
         "Segmentation",
-        "The regions whose volumes are reported, in the colours of FreeSurfer, on the image. "
+        "Regions of the segmentation in FreeSurfer's colours (key below), mixed with the grey of the image. "
         "Borders should follow cortex, ventricles and deep structures; left and right have the same colours.",
         ("Slices of the head painted with the segmented regions",),
     ),
@@ -145,6 +152,8 @@ def _candidates(scan: ScanReport) -> Iterator[_Candidate]:
             made = scan.record.attributions
             shown = replace(shown, caption=maps_caption(made), maps=texts_of(made))
             yield _Candidate(paths, shown, alts, "attributed")
+        elif kind.files == ("anatomy",):
+            yield _Candidate(paths, replace(shown, key=colour_key()), alts)
         else:
             yield _Candidate(paths, shown, alts)
     yield _Candidate(
@@ -172,7 +181,19 @@ def _with(found: Pictures, candidate: _Candidate, room: Room) -> Pictures:
     return replace(found, pictures=(*found.pictures, picture))
 
 
-def label_colours() -> list[tuple[int, str, tuple[int, int, int]]]:
+def colour_key() -> tuple[tuple[str, _Colour], ...]:
+    """Return name and colour of each structure of the segmentation, without side.
+
+    >>> colour_key()[0]
+    ('CSF', (60, 60, 60))
+    """
+    names, structures = label_names(), volume_names()
+    return tuple(
+        (region_title(structures[names[label.left]][0]), LABEL_COLOURS[label.left]) for label in LABELS[1:]
+    )
+
+
+def label_colours() -> list[tuple[int, str, _Colour]]:
     """Return code, name and colour of each label of the segmentation, both sides in one colour."""
     names = label_names()
     colours = {code: LABEL_COLOURS[code] for code in names if code in LABEL_COLOURS}

@@ -43,6 +43,7 @@ PREDICTED = {"age": (45.0, "year"), "ventricular_volume": (2e4, "mm^3"), "brain_
 ATTRIBUTED = Attribution(
     "Age", "year", 40.0, 20.0, 0.01, 0.05, 8, {"Insula": RegionAttribution(0.3, 1.0, 1.0)}
 )
+ATTRIBUTIONS = dict.fromkeys(("age", "sex", "ventricular_volume", "brain_volume"), ATTRIBUTED)
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +55,19 @@ def figures(brain_and_mask, tmp_path_factory):
     segmentation = nib.Nifti1Image(codes.astype(np.uint8), image.affine)
     moved, template = registration_figures(image, mask, image, mask, np.eye(4))
     signs = np.where(np.arange(inside.shape[2]) < inside.shape[2] // 2, -0.25, 0.25)
-    maps = nib.Nifti1Image((inside * signs)[..., None].astype(np.float32), image.affine)
+    maps = nib.Nifti1Image(np.stack([inside * signs] * 4, axis=-1).astype(np.float32), image.affine)
     drawn = {
         "mask": mask_figure(image, mask),
         "registration": moved,
         "template": template,
         "bias": bias_figure(image, image, mask),
         "anatomy": anatomy_figure(image, segmentation),
-        "attribution": attribution_figure(image, mask, maps, {"age": ATTRIBUTED}),
+        "attribution": attribution_figure(image, mask, maps, ATTRIBUTIONS),
         "grid": grid_figure(image),
     }
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg)
-    viewer = viewer_image(image, mask, segmentation, maps, {"age": ATTRIBUTED})
+    viewer = viewer_image(image, mask, segmentation, maps, ATTRIBUTIONS)
     write_nifti(folder / "viewer.nii.gz", viewer)
     return {name: folder / f"{name}.svg" for name in drawn} | {"viewer": folder / "viewer.nii.gz"}
 
@@ -91,9 +92,9 @@ def full_scan(figures, session=None, age=42.0):
     how = replace(made.provenance, model=model, parameters=PARAMETERS, software=software)
     lines = {level: (1e4 + 100 * level, 3e4 + 300 * level) for level in (5, 25, 50, 75, 95)}
     return ScanReport(
-        replace(made, provenance=how, attributions={"age": ATTRIBUTED}),
+        replace(made, provenance=how, attributions=ATTRIBUTIONS),
         Person(age, str(age), "F", "F"),
-        {**figures, "attribution": figures["grid"]},
+        figures,
         tuple(centile(name, volume.mm3) for name, volume in volumes.items()),
         {"ventricular_volume": Curve((20.0, 90.0), lines, "Norms of women.")},
         {"brain_volume": Measured(1.09e6, (1.05e6, 1.13e6), "brain")},
@@ -322,5 +323,6 @@ def test_it_prints_to_few_pages(reports, tmp_path):
     report = tmp_path / "sub-01.html"
     shutil.copy(reports["one"], report)
     data = print_pdf(report, find_browser()).read_bytes()
+    assert reports["one"].read_text().count('class="maps"') == 1
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", data)) <= 4
     assert len(data) < LIMIT_BYTES

@@ -6,7 +6,8 @@ from neurofm_bids.anatomy.labels import label_names
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.report.contents import ScanReport
-from neurofm_bids.report.pictures import label_colours, pictures_of
+from neurofm_bids.report.figures import LABEL_COLOURS
+from neurofm_bids.report.pictures import colour_key, label_colours, pictures_of
 from tests.samples import scan_record
 
 NAMES = ("mask", "registration", "template", "bias", "anatomy", "grid")
@@ -36,6 +37,9 @@ def test_every_figure_is_described(scan):
     assert [p.flicker for p in shown.pictures] == ["contours", "pair", "", "", ""]
     assert shown.viewer
     assert shown.left_out == ()
+    assert [bool(picture.key) for picture in shown.pictures] == [
+        p.title == "Segmentation" for p in shown.pictures
+    ]
 
 
 def test_one_half_of_a_pair_does_not_flicker(scan):
@@ -91,6 +95,13 @@ def test_the_error_of_a_map_is_shown_in_its_units(scan, tmp_path, changes, text)
     record = replace(made.record, attributions={"age": one})
     (shown,) = pictures_of([replace(made, record=record, figures={"attribution": tmp_path / "a.svg"})])
     assert [one.shares for one in shown.attributed[0].maps] == [f"not segmented; {text}"]
+
+
+def test_the_key_has_each_colour_of_the_figure_once():
+    key = colour_key()
+    assert {colour for _, colour in key} == set(LABEL_COLOURS.values())
+    assert len({name for name, _ in key}) == len(key) == len(LABEL_COLOURS)
+    assert dict(key)["Hippocampus"] == (220, 216, 20)
 
 
 def test_labels_have_one_colour_on_both_sides():
