@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hints, overload
 
 from neurofm_bids.config import ALL_TARGETS, Processing
 from neurofm_bids.preprocess.brain_source import Source, check_sequence, named_errors, read_brain
@@ -16,7 +16,27 @@ if TYPE_CHECKING:
     from neurofm_bids.model.network import NeuroFMNet
     from neurofm_bids.model.registry import ModelSpec
 
-__all__ = ["NeuroFM", "Source", "read_brain"]
+__all__ = ["AnatomySettings", "NeuroFM", "ScanSettings", "Source", "read_brain"]
+
+
+class AnatomySettings(TypedDict, total=False):
+    """Settings of :meth:`NeuroFM.segment`, named and valued as the options of the command line."""
+
+    skull_strip: str
+    bias_correction: str
+    template: str
+    anatomy_phases: int
+
+
+class ScanSettings(AnatomySettings, total=False):
+    """Settings of :meth:`NeuroFM.predict` and :meth:`NeuroFM.attribute`, as the options of the command line.
+
+    ``views`` is the number of passes; by default that of the model.
+    """
+
+    views: int | None
+    encode_space: str
+    no_anatomy: bool
 
 
 class NeuroFM:
@@ -124,92 +144,46 @@ class NeuroFM:
         passes = self.views if views is None else views
         return named_errors(self._encoder.encode_many(brains, read_brain, passes), errors)
 
-    def predict(
-        self,
-        image: Source,
-        *,
-        views: int | None = None,
-        skull_strip: str = Processing.skull_strip,
-        bias_correction: str = Processing.bias_correction,
-        encode_space: str = Processing.encode_space,
-        template: str = Processing.template,
-        no_anatomy: bool = Processing.no_anatomy,
-        anatomy_phases: int = Processing.anatomy_phases,
-    ) -> Result:
+    def predict(self, image: Source, **settings: Unpack[ScanSettings]) -> Result:
         """Run the whole pipeline on one T1-weighted image and return features, predictions and quality.
 
         Parameters
         ----------
         image
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
-        views
-            Number of passes; by default that of the model.
-        skull_strip, bias_correction, encode_space, template, no_anatomy, anatomy_phases
-            As the options of the command line.
+        settings
+            See :class:`ScanSettings`.
 
         Raises
         ------
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        made = self._run(
-            image,
-            "record",
-            views=views,
-            skull_strip=skull_strip,
-            bias_correction=bias_correction,
-            encode_space=encode_space,
-            template=template,
-            no_anatomy=no_anatomy,
-            anatomy_phases=anatomy_phases,
-        )
+        _check_names(settings, ScanSettings)
+        made = self._run(image, "record", settings)
         return Result(made["record"], made["features"], made["grid"])
 
-    def segment(
-        self,
-        image: Source,
-        *,
-        skull_strip: str = Processing.skull_strip,
-        bias_correction: str = Processing.bias_correction,
-        template: str = Processing.template,
-        anatomy_phases: int = Processing.anatomy_phases,
-    ) -> SegmentedBrain:
+    def segment(self, image: Source, **settings: Unpack[AnatomySettings]) -> SegmentedBrain:
         """Segment the brain of one T1-weighted image.
 
         Parameters
         ----------
         image
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
-        skull_strip, bias_correction, template, anatomy_phases
-            As the options of the command line.
+        settings
+            See :class:`AnatomySettings`.
 
         Raises
         ------
         neurofm_bids.errors.NeuroFMError
             The image cannot be used; the message says why and what to do.
         """
-        made = self._run(
-            image,
-            "segmentation",
-            skull_strip=skull_strip,
-            bias_correction=bias_correction,
-            template=template,
-            anatomy_phases=anatomy_phases,
-        )
+        _check_names(settings, AnatomySettings)
+        made = self._run(image, "segmentation", settings)
         return SegmentedBrain(made["segmentation"], made["anatomy"])
 
     def attribute(
-        self,
-        image: Source,
-        targets: Sequence[str] = (ALL_TARGETS,),
-        *,
-        views: int | None = None,
-        skull_strip: str = Processing.skull_strip,
-        bias_correction: str = Processing.bias_correction,
-        encode_space: str = Processing.encode_space,
-        template: str = Processing.template,
-        no_anatomy: bool = Processing.no_anatomy,
-        anatomy_phases: int = Processing.anatomy_phases,
+        self, image: Source, targets: Sequence[str] = (ALL_TARGETS,), **settings: Unpack[ScanSettings]
     ) -> AttributedBrain:
         """Map what the places of one brain contribute to targets of the model.
 
@@ -220,10 +194,8 @@ class NeuroFM:
         targets
             Names of targets; all of the model by default. Numbers that are linear in the features can be
             attributed with :func:`neurofm_bids.explain.integrated_gradients.attribute`.
-        views
-            Number of passes; by default that of the model.
-        skull_strip, bias_correction, encode_space, template, no_anatomy, anatomy_phases
-            As the options of the command line. Without anatomy there are no shares of regions.
+        settings
+            See :class:`ScanSettings`. Without anatomy there are no shares of regions.
 
         Raises
         ------
@@ -232,27 +204,24 @@ class NeuroFM:
         """
         from neurofm_bids.explain.readout import target_readouts
 
-        made = self._run(
-            image,
-            "attribution_maps",
-            attribution=tuple(readout.name for readout in target_readouts(self.spec, targets)),
-            views=views,
-            skull_strip=skull_strip,
-            bias_correction=bias_correction,
-            encode_space=encode_space,
-            template=template,
-            no_anatomy=no_anatomy,
-            anatomy_phases=anatomy_phases,
-        )
+        _check_names(settings, ScanSettings)
+        names = tuple(readout.name for readout in target_readouts(self.spec, targets))
+        made = self._run(image, "attribution_maps", {**settings, "attribution": names})
         return AttributedBrain(made["attribution_maps"], made["attributions"])
 
-    def _run(
-        self, image: Source, output: str, *, views: int | None = None, **settings: Any
-    ) -> dict[str, Any]:
+    def _run(self, image: Source, output: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Run the steps that an output needs, and return everything that they made, by name."""
         from neurofm_bids.pipeline.in_memory import run_in_memory
         from neurofm_bids.pipeline.task import image_task
 
+        views = settings.get("views")
         passes = self.views if views is None else views
-        processing = replace(self._processing, views=passes, **settings)
+        processing = replace(self._processing, **{**settings, "views": passes})
         return run_in_memory(image_task(image, processing, self._loaded.sha256, self._encoder), [output])
+
+
+def _check_names(settings: Mapping[str, Any], known: type) -> None:
+    """Raise a TypeError for settings that a method does not have, as Python does for arguments."""
+    names = list(get_type_hints(known))
+    if unknown := sorted(settings.keys() - names):
+        raise TypeError(f"there is no setting {unknown[0]} here; the settings are {', '.join(names)}")

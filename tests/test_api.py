@@ -1,12 +1,16 @@
 """The library: encode and module; predict is tested with the command line."""
 
+from dataclasses import fields
+from typing import get_type_hints
+
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
 
 import neurofm_bids
-from neurofm_bids.api import NeuroFM, read_brain
+from neurofm_bids.api import AnatomySettings, NeuroFM, ScanSettings, read_brain
+from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from tests.conftest import TEMPLATE_BRAIN
 
@@ -56,6 +60,20 @@ def test_a_target_that_does_not_exist_is_refused_before_the_image_is_read(model)
     with pytest.raises(NeuroFMError, match="open-s has no target height to attribute") as error:
         model.attribute("nowhere.nii", ["height"])
     assert error.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [("predict", "zoom"), ("predict", "attribution"), ("attribute", "model"), ("segment", "no_anatomy")],
+)
+def test_a_setting_that_a_method_does_not_have_is_refused_before_the_image_is_read(model, method, setting):
+    with pytest.raises(TypeError, match=f"no setting {setting} here; the settings are skull_strip, "):
+        getattr(model, method)("nowhere.nii", **{setting: True})
+
+
+def test_every_setting_is_one_of_the_command_line():
+    names = set(get_type_hints(ScanSettings))
+    assert set(get_type_hints(AnatomySettings)) < names <= {field.name for field in fields(Processing)}
 
 
 def test_encode_is_lazy(model):
