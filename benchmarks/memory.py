@@ -2,7 +2,8 @@
 
 One head is resampled to each size; the command processes it twice with one worker, and the second time
 counts, when the worker has all libraries and models loaded. Prints a table from ``timing.tsv`` and, by least
-squares over the sizes, what a step needs for itself and for each million voxels.
+squares over the sizes, what a step needs for itself and for each million voxels. All targets are attributed;
+two passes are enough, as they are computed one after another.
 
     python benchmarks/memory.py HEAD.nii.gz WORK_FOLDER
 """
@@ -42,6 +43,9 @@ def peaks(root: Path, out: Path) -> dict[str, float]:
         root,
         out,
         "participant",
+        "--attribution",
+        "--views",
+        "2",
         "--nprocs",
         "1",
         "-w",

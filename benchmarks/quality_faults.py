@@ -3,7 +3,6 @@
 Usage: python benchmarks/quality_faults.py {run,back} WORK SHARED [SCAN ...]
        python benchmarks/quality_faults.py clean WORK SHARED
        python benchmarks/quality_faults.py whole WORK SHARED [SCAN ...]
-       python benchmarks/quality_faults.py table WORK
 
 ``run`` goes through the kinds and strengths of benchmarks/quality_injection.py, strong and weak ones
 alternately, and appends a line to WORK/faults.jsonl for each; it resumes where it was interrupted, and
@@ -11,17 +10,14 @@ alternately, and appends a line to WORK/faults.jsonl for each; it resumes where 
 bias correction, registration and the metrics as in a run, but artefacts of intensities keep brain mask,
 bias field and registration of the unchanged scan, and faults of the mask replace the brain mask. An image
 that is refused counts as caught. Of a stripped scan, only what is inside its brain is changed. The network
-does not run: flags of predictions take no part. ``clean`` records the scans as they are, ``whole`` their
-judgement with the networks, and ``table`` judges the recorded values by the rules of the package and prints
-the tables of docs/quality.md.
+does not run: flags of predictions take no part. ``clean`` records the scans as they are, and ``whole`` their
+judgement with the networks. benchmarks/quality_table.py makes the tables of docs/quality.md from these lines.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,18 +26,15 @@ import nibabel as nib
 import numpy as np
 from quality_injection import FAULTS, Fault, Head
 from quality_scans import Prepared, read, sources
-from scipy.stats import spearmanr
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import mask_image, resample_onto
 from neurofm_bids.preprocess.bias_correction import correct_bias
 from neurofm_bids.preprocess.brain_extraction import extract_brain
-from neurofm_bids.preprocess.iqm import METRIC_NAMES, measure_quality
+from neurofm_bids.preprocess.iqm import measure_quality
 from neurofm_bids.preprocess.load import load_t1w
 from neurofm_bids.preprocess.registration import load_template, register
-from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import Registration
-from neurofm_bids.records.rules import raised_flags
 
 ORDER = (19, 0, 14, 9, 17, 4, 12, 16, 7, 2, 18, 11, 15, 13, 10, 8, 6, 5, 3, 1)
 
@@ -127,7 +120,7 @@ def clean(work: Path, shared: Path) -> None:
 
 
 def _done(path: Path) -> set[tuple[str, str, float]]:
-    return {(row["scan"], row["kind"], row["strength"]) for row in _lines(path)}
+    return {(row["scan"], row["kind"], row["strength"]) for row in lines(path)}
 
 
 def whole(work: Path, shared: Path, names: list[str]) -> None:
@@ -146,73 +139,10 @@ def whole(work: Path, shared: Path, names: list[str]) -> None:
             stream.flush()
 
 
-def status(row: dict[str, Any], before: Set[str] = frozenset()) -> str:
-    """Return the judgement of a line, without the flags of the unchanged scan: ok, check, fail or refused."""
-    if "refused" in row:
-        return "refused"
-    return judge(flag for flag in raised_flags(row["values"]) if flag.name not in before).status
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
+def lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file, of equal cases the last."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return list({(row["scan"], row.get("kind"), row.get("strength")): row for row in rows}.values())
-
-
-def table(work: Path) -> None:
-    """Print sensitivity, monotonicity and false alarms."""
-    rows, as_they_are = _lines(work / "faults.jsonl"), _lines(work / "clean.jsonl")
-    print(
-        "| Fault | Gross from | n gross | caught (fail or refused) | at least check | n mild | mild caught |",
-        end="",
-    )
-    print(" Metric | Spearman |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    before = {row["scan"]: {flag.name for flag in raised_flags(row["values"])} for row in as_they_are}
-    total = np.zeros(3, int)
-    for kind, fault in FAULTS.items():
-        mine = [row for row in rows if row["kind"] == kind]
-        gross = [status(row, before[row["scan"]]) for row in mine if row["strength"] >= fault.gross]
-        mild = [status(row, before[row["scan"]]) for row in mine if row["strength"] < fault.gross]
-        failed = sum(s in {"fail", "refused"} for s in gross)
-        noticed = sum(s != "ok" for s in gross)
-        total += (len(gross), failed, noticed)
-        print(
-            f"| {kind} | {fault.gross:g} {fault.unit} | {len(gross)} | {_share(failed, len(gross))} "
-            f"| {_share(noticed, len(gross))} | {len(mild)} "
-            f"| {_share(sum(s != 'ok' for s in mild), len(mild))} "
-            f"| `{fault.metric}` | {_monotonicity(mine, fault)} |"
-        )
-    print(f"| all | | {total[0]} | {_share(total[1], total[0])} | {_share(total[2], total[0])} | | | | |\n")
-    followed = {fault.metric for fault in FAULTS.values()}
-    print("Not followed:", ", ".join(f"`{name}`" for name in METRIC_NAMES if name not in followed), "\n")
-    counts = Counter(row["scan"] for row in rows)
-    print("Recorded:", ", ".join(f"{name} {count}" for name, count in counts.items()), "\n")
-    print("| Clean scans | n | ok | check | fail |\n| --- | --- | --- | --- | --- |")
-    for group in dict.fromkeys(row["scan"].split("_")[0] for row in as_they_are):
-        found = [status(row) for row in as_they_are if row["scan"].startswith(group)]
-        by_status = " | ".join(str(found.count(s)) for s in ("ok", "check", "fail"))
-        print(f"| {group} | {len(found)} | {by_status} |")
-    for row in as_they_are:
-        for flag in raised_flags(row["values"]):
-            print(f"{row['scan']}: {flag.severity}: {flag.message}")
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "none"
-
-
-def _monotonicity(rows: list[dict[str, Any]], fault: Fault) -> str:
-    """Return the median over scans of Spearman's rank correlation of a metric with the strength."""
-    found, counts = [], []
-    for name in {row["scan"] for row in rows}:
-        mine = [row for row in rows if row["scan"] == name and "values" in row]
-        pairs = [(row["strength"], row["values"][fault.metric]) for row in mine]
-        pairs = [(strength, value) for strength, value in pairs if value is not None]
-        if len(pairs) >= 5 and len({value for _, value in pairs}) > 1:
-            found.append(fault.sign * float(spearmanr(*zip(*pairs, strict=True)).statistic))
-            counts.append(len(pairs))
-    if len(found) < 2:
-        return f"{found[0]:.2f} (1 scan, {counts[0]} strengths)" if found else "n/a"
-    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f}, {len(found)} scans)"
 
 
 def main(command: str, work: str, *arguments: str) -> None:
@@ -222,10 +152,8 @@ def main(command: str, work: str, *arguments: str) -> None:
         run(Path(work), Path(arguments[0]), list(arguments[1:]), kinds)
     elif command == "whole":
         whole(Path(work), Path(arguments[0]), list(arguments[1:]))
-    elif command == "clean":
-        clean(Path(work), Path(arguments[0]))
     else:
-        table(Path(work))
+        clean(Path(work), Path(arguments[0]))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class Fault:
         Returns the image with the fault; of a fault of the mask, the mask.
     metric, sign
         Metric that is to follow the strength, and whether it rises (1) or falls (-1).
+    further
+        Metrics that were found to follow it too, with their sign, where the first does so only roughly.
     kind
         ``image`` for artefacts of intensities, ``file`` for what changes the grid or the contrast, so that
         every step of the pipeline must run, ``mask`` where ``inject`` returns a brain mask.
@@ -76,6 +78,7 @@ class Fault:
     metric: str
     sign: int
     kind: str = "image"
+    further: tuple[tuple[str, int], ...] = ()
 
 
 def like(head: Head, data: NDArray[np.floating]) -> nib.Nifti1Image:
@@ -231,16 +234,35 @@ FAULTS = {
     "blur": Fault("mm FWHM", steps(1, 16), 8, blur, "fwhm_mean_mm", 1),
     "ghosting": Fault("of the image", steps(0.01, 0.6), 0.3, ghost, "air_ghosting", 1),
     "ringing": Fault("of k-space left out", even(0.05, 0.9), 0.75, truncated, "fwhm_mean_mm", 1),
-    "motion": Fault("mm sd", steps(0.1, 10), 3, motion, "cjv", 1),
+    "motion": Fault("mm sd", steps(0.1, 10), 3, motion, "cjv", 1, further=(("snr_wm", -1),)),
     "spikes": Fault("of white matter", steps(0.01, 0.5), 0.2, spike, "ringing", 1),
     "bias": Fault("log amplitude", steps(0.05, 2.0), 1.0, bias, "inu_range", 1, "file"),
     "cut field of view": Fault("mm", even(3, 60), 20, cut, "cut_fraction", 1, "file"),
     "wrong orientation": Fault("degrees", even(9, 180), 90, turned, "rotation_degrees", 1, "file"),
     "scaled voxels": Fault("factor", even(1.05, 2.0), 1.4, scaled, "template_scale", -1, "file"),
-    "inverted contrast": Fault("share", even(0.05, 1.0), 0.7, inverted, "core_rim_ratio", -1, "file"),
+    "inverted contrast": Fault(
+        "share",
+        even(0.05, 1.0),
+        0.7,
+        inverted,
+        "core_rim_ratio",
+        -1,
+        "file",
+        further=(("template_correlation", -1),),
+    ),
     "other contrast": Fault("share of T2", even(0.05, 1.0), 0.7, t2_like, "core_rim_ratio", -1, "file"),
     "clipped intensities": Fault("of the brain", steps(0.001, 0.7), 0.3, clipped, "clipped_share", 1),
-    "missing slices": Fault("slices", tuple(map(float, range(1, 21))), 3, missing, "slice_jump", 1),
+    "missing slices": Fault(
+        "slices",
+        tuple(map(float, range(1, 21))),
+        3,
+        missing,
+        "slice_jump",
+        1,
+        further=(("template_correlation", -1),),
+    ),
     "mask too small": Fault("mm", even(1, 20), 8, small_mask, "mask_missing", 1, "mask"),
-    "mask too large": Fault("mm", even(1, 20), 8, large_mask, "mask_leak", 1, "mask"),
+    "mask too large": Fault(
+        "mm", even(1, 20), 8, large_mask, "mask_leak", 1, "mask", further=(("template_scale", -1),)
+    ),
 }
