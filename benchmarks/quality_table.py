@@ -38,21 +38,24 @@ def table(work: Path) -> None:
     )
     print(" Spearman with metrics |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
     before = {row["scan"]: {flag.name for flag in raised_flags(row["values"])} for row in as_they_are}
-    total = np.zeros(3, int)
+    counts = []
     for kind, fault in FAULTS.items():
         mine = [row for row in rows if row["kind"] == kind]
         gross = [status(row, before[row["scan"]]) for row in mine if row["strength"] >= fault.gross]
         mild = [status(row, before[row["scan"]]) for row in mine if row["strength"] < fault.gross]
         failed = sum(s in {"fail", "refused"} for s in gross)
         noticed = sum(s != "ok" for s in gross)
-        total += (len(gross), failed, noticed)
+        counts.append((len(gross), failed, noticed))
         print(
             f"| {kind} | {fault.gross:g} {fault.unit} | {len(gross)} | {_share(failed, len(gross))} "
             f"| {_share(noticed, len(gross))} | {len(mild)} "
             f"| {_share(sum(s != 'ok' for s in mild), len(mild))} "
             f"| {_monotonicity(mine, fault)} |"
         )
-    print(f"| all | | {total[0]} | {_share(total[1], total[0])} | {_share(total[2], total[0])} | | | |\n")
+    n, *found = np.sum(counts, axis=0)
+    means = [np.mean([one[place] / one[0] for one in counts if one[0]]) for place in (1, 2)]
+    print(f"| all cases | | {n} | {' | '.join(_share(part, n) for part in found)} | | | |")
+    print(f"| mean over the faults | | | {' | '.join(f'{mean:.0%}' for mean in means)} | | | |\n")
     _print_scans(rows, before)
     followed = {name for fault in FAULTS.values() for name, _ in _followed(fault)}
     print("Not followed:", ", ".join(f"`{name}`" for name in METRIC_NAMES if name not in followed), "\n")
@@ -87,7 +90,11 @@ def _print_limits(rows: list[dict[str, Any]]) -> None:
             for severity, rule in by_severity.items()
         }
         ends = {end for rule in by_severity.values() for end in _ends(rule)}
-        worst = " to ".join(f"{end(found):.3g}" for end in (min, max) if end in ends) if found else "n/a"
+        worst = (
+            " to ".join(f"{float(f'{end(found):.3g}'):g}" for end in (min, max) if end in ends)
+            if found
+            else "n/a"
+        )
         cells = (" and ".join(limits.get(severity, [])) for severity in ("warning", "serious"))
         print(f"| `{name}` | {' | '.join(cells)} | {len(found)} | {worst} |")
 
