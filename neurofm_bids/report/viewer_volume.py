@@ -50,6 +50,8 @@ def viewer_image(
         2 (lowers the prediction) over 128 (nothing) to 254 (raises it). World coordinates are those of the
         T1w. A header extension, JSON, has the title of each map, its unit and the value of 254.
     """
+    from scipy.ndimage import map_coordinates
+
     image, inside = nib.as_closest_canonical(corrected), nib.as_closest_canonical(mask)
     grid = _grid_around(inside)
     brain = np.asarray(inside.dataobj) > 0
@@ -59,8 +61,10 @@ def viewer_image(
     shown_mask = _moved(inside, grid, 0) > 0
     frames = [np.rint(grey * (_GREYS - 1)) * (255 // (_GREYS - 1)), shown_mask, labels]
     about = []
-    for title, unit, one, full in _maps(maps, attributions or {}, brain):
-        frames.append(np.where(shown_mask, _levels(_moved(one, grid, 1) / full), _ZERO))
+    places = _places(inside, grid, shown_mask)
+    for title, unit, values, full in _maps(maps, attributions or {}, brain):
+        frames.append(np.full(grid.shape, _ZERO))
+        frames[-1][shown_mask] = _levels(map_coordinates(values, places, order=1, mode="nearest") / full)
         about.append({"title": title, "unit": unit, "full": float(f"{full:.3g}")})
     shown = nib.Nifti1Image(np.stack(frames, axis=-1).astype(np.uint8), grid.affine)
     shown.header.set_xyzt_units("mm")
@@ -70,15 +74,20 @@ def viewer_image(
 
 def _maps(
     maps: nib.Nifti1Image | None, attributions: Mapping[str, Attribution], brain: NDArray[np.bool_]
-) -> Iterator[tuple[str, str, nib.Nifti1Image, float]]:
-    """Yield title, unit, image and full value of the maps that are shown."""
+) -> Iterator[tuple[str, str, NDArray[np.float32], float]]:
+    """Yield title, unit, values in canonical orientation and full value of the maps that are shown."""
     if maps is None:
         return
     canonical = nib.as_closest_canonical(maps)
     for number, (target, one) in enumerate([*attributions.items()][:_MOST_MAPS]):
         values = np.asarray(canonical.dataobj[..., number], dtype=np.float32)
-        image = nib.Nifti1Image(values, canonical.affine)
-        yield target_title(target, one), unit_per_ml(one), image, full_value(values, brain)
+        yield target_title(target, one), unit_per_ml(one), values, full_value(values, brain)
+
+
+def _places(image: nib.Nifti1Image, grid: nib.Nifti1Image, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return voxels of an image, (3, n), at which some voxels of a grid lie."""
+    moved = np.linalg.inv(image.affine) @ grid.affine
+    return np.asarray(nib.affines.apply_affine(moved, np.argwhere(inside)).T)
 
 
 def _levels(shares: NDArray[np.float32]) -> NDArray[np.float32]:
