@@ -103,7 +103,7 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
     from neurofm_bids.preprocess.registration import load_template
 
     load_template(config.processing.template)
-    _warn_of_little_memory(config.resources.memory_gb)
+    _warn_of_little_memory(config)
     with (
         work_folder(config.running.work_dir, out_dir=config.out_dir, keep=config.running.keep_work) as folder,
         Workers(config.resources.omp_nthreads, folder) as workers,
@@ -115,11 +115,12 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
         yield workers, folder, gpu
 
 
-def _warn_of_little_memory(available_gb: float) -> None:
+def _warn_of_little_memory(config: Config) -> None:
     from neurofm_bids.engine.plugin import MAIN_GB
     from neurofm_bids.pipeline.steps import most_memory_gb
 
-    needed = MAIN_GB + most_memory_gb()
+    available_gb = config.resources.memory_gb
+    needed = MAIN_GB + most_memory_gb(config.processing)
     if available_gb < needed:
         _log.warning(
             "An image of 256^3 voxels needs up to %.1f GB, and only %.1f GB is available: "

@@ -18,7 +18,7 @@ def steps_for(task: Task, outputs: Iterable[str]) -> tuple[Step, ...]:
     todo = list(outputs)
     while todo:
         step = producer(todo.pop())
-        if step.name not in wanted and step.is_needed(task):
+        if step.name not in wanted and step.is_needed(task.processing):
             wanted.add(step.name)
             todo += step.inputs
     return tuple(step for step in STEPS if step.name in wanted)

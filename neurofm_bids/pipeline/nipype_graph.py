@@ -176,7 +176,7 @@ def scans_graph(
         nodes = {
             step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu)
             for step in STEPS
-            if step.is_needed(task)
+            if step.is_needed(task.processing)
         }
         chunk.add_nodes([_connected(f"scan_{index}", nodes)])
     return chunk

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.config import Processing
 from neurofm_bids.pipeline.task import Task
 
 __all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "record"]
@@ -54,7 +55,7 @@ class Step:
     gpu
         Runs the network, on a GPU if there is one.
     is_needed
-        Tells whether a scan needs it; every scan does by default.
+        Tells whether scans that are processed with some settings need it; they do by default.
     absent
         What stands for its outputs where it is not needed, by name.
     """
@@ -66,7 +67,7 @@ class Step:
     memory: Memory
     parallel: bool = False
     gpu: bool = False
-    is_needed: Callable[[Task], bool] = lambda task: True
+    is_needed: Callable[[Processing], bool] = lambda processing: True
     absent: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, task: Task, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurofm_bids.config import Processing
 from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
@@ -139,7 +140,7 @@ STEPS = (
             "mask": IMAGE,
             "brain_extraction": record(BrainExtraction),
         },
-        memory=Memory(1.4, 0.012),
+        memory=Memory(1.5, 0.005),
         parallel=True,
     ),
     Step(
@@ -147,14 +148,14 @@ STEPS = (
         _correct_bias,
         inputs=("t1w", "mask"),
         outputs={"corrected": IMAGE, "bias_correction": record(BiasCorrection)},
-        memory=Memory(0.7, 0.050),
+        memory=Memory(0.95, 0.010),
     ),
     Step(
         "registration",
         _register,
         inputs=("mask", "corrected"),
         outputs={"registration": record(Registration)},
-        memory=Memory(0.75, 0.035),
+        memory=Memory(0.92, 0.014),
     ),
     Step(
         "model_grid",
@@ -167,16 +168,16 @@ STEPS = (
             "not_measured": record(dict[str, str]),
             "quality_flags": record(tuple[Flag, ...]),
         },
-        memory=Memory(0.85, 0.022),
+        memory=Memory(1.0, 0.014),
     ),
     Step(
         "anatomy",
         _segment,
         inputs=("t1w", "registration", "grid"),
         outputs={"segmentation": IMAGE, "anatomy": record(Anatomy)},
-        memory=Memory(1.0, 0.005),
+        memory=Memory(1.1, 0.008),
         gpu=True,
-        is_needed=lambda task: not task.processing.no_anatomy,
+        is_needed=lambda processing: not processing.no_anatomy,
         absent={"segmentation": None, "anatomy": None},
     ),
     Step(
@@ -184,9 +185,9 @@ STEPS = (
         _attribute,
         inputs=("t1w", "registration", "grid", "segmentation"),
         outputs={"attribution_maps": IMAGE, "attributions": record(dict[str, Attribution])},
-        memory=Memory(0.9, 0.045),
+        memory=Memory(1.25, 0.032),
         gpu=True,
-        is_needed=lambda task: bool(task.processing.attribution),
+        is_needed=lambda processing: bool(processing.attribution),
         absent={"attribution_maps": None, "attributions": {}},
     ),
     Step(
@@ -194,7 +195,7 @@ STEPS = (
         _draw_figures,
         inputs=("t1w", "mask", "corrected", "registration", "grid", *_PAINTED, "attributions"),
         outputs={**dict.fromkeys(_FIGURES, TEXT), "viewer": IMAGE},
-        memory=Memory(0.9, 0.030),
+        memory=Memory(1.1, 0.005),
     ),
     Step(
         "encode",
@@ -213,7 +214,7 @@ STEPS = (
             "attributions",
         ),
         outputs={"features": VECTOR, "record": record(ScanRecord)},
-        memory=Memory(1.0, 0.005),
+        memory=Memory(1.1, 0.005),
         gpu=True,
     ),
     Step(
@@ -221,7 +222,7 @@ STEPS = (
         _write,
         inputs=("mask", "corrected", "grid", "features", "record", "viewer", *_FIGURES, *_PAINTED),
         outputs={"sidecar": TEXT},
-        memory=Memory(0.7, 0.050),
+        memory=Memory(0.95, 0.035),
     ),
 )
 
@@ -239,11 +240,11 @@ def absent_values(task: Task) -> dict[str, Any]:
     """Return what stands for the outputs of the steps that a scan does not need, by name."""
     values: dict[str, Any] = {}
     for step in STEPS:
-        if not step.is_needed(task):
+        if not step.is_needed(task.processing):
             values |= step.absent
     return values
 
 
-def most_memory_gb(voxels: int = USUAL_VOXELS) -> float:
-    """Return what the most demanding step takes for an image of this many voxels, in GB."""
-    return max(step.memory.gb(voxels) for step in STEPS)
+def most_memory_gb(processing: Processing, voxels: int = USUAL_VOXELS) -> float:
+    """Return what the most demanding step that is needed takes for an image of this many voxels, in GB."""
+    return max(step.memory.gb(voxels) for step in STEPS if step.is_needed(processing))

@@ -63,7 +63,7 @@ class EdgesOnly:
 def test_edges_are_the_declared_inputs_of_the_steps_that_are_needed(settings, tmp_path):
     plugin, task = EdgesOnly(), replace(TASK, processing=Processing(**settings))
     scans_graph([task], [10**7], tmp_path, memory_gb=4.0).run(plugin=plugin)
-    needed = [step for step in STEPS if step.is_needed(task)]
+    needed = [step for step in STEPS if step.is_needed(task.processing)]
     declared = {
         (maker.name, step.name, name)
         for step in needed

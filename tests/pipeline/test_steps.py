@@ -40,7 +40,9 @@ def test_the_producer_of_an_output_has_it(output):
 
 
 def test_memory_grows_with_the_image():
-    assert 1.0 < most_memory_gb(10**7) < most_memory_gb(5 * 10**7) < 4.0
+    usual, attributed = Processing(), Processing(attribution=("age",))
+    assert 1.0 < most_memory_gb(usual, 10**7) < most_memory_gb(usual, 5 * 10**7) < 4.0
+    assert most_memory_gb(usual) < most_memory_gb(attributed)
 
 
 @pytest.mark.parametrize("space", ["rigid", "native"])
