@@ -34,7 +34,11 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 # What runs when it is imported: the test that runs it with ``python -m``.
-RUN_BY = {"__main__.py": "participant/test_run.py", "records/__main__.py": "records/test_schema.py"}
+RUN_BY = {
+    "__main__.py": "participant/test_run.py",
+    "records/__main__.py": "records/test_schema.py",
+    "readouts/__main__.py": "readouts/test_file.py",
+}
 
 
 def part(path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -20,6 +18,7 @@ from neurofm_bids.norms.regression import Regression, Terms, fit
 from neurofm_bids.records.centile import Observation
 from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import RECORD, from_json, to_json
+from neurofm_bids.records.signature import is_unchanged, signed
 from neurofm_bids.storage.atomic import write_json
 from neurofm_bids.storage.text import read_json
 
@@ -132,7 +131,7 @@ def make_reference(people: Sequence[Observation], *, version: str, origin: Origi
         _regressions(sized, list(keys), with_head=True),
         _regressions(usable, list(keys), with_head=False),
     )
-    return _signed(made)
+    return signed(made)
 
 
 def _count(n: int, one: str, several: str) -> str:
@@ -170,20 +169,9 @@ def read_reference(path: Path) -> UserReference:
     except NeuroFMError as error:
         reason = error.what.partition("(")[2].removesuffix(")")
         raise NeuroFMError(f"this is not a reference ({reason})", where=path, fix=_NEW) from error
-    if not isinstance(values, dict) or values.get("Digest") != _digest(values):
+    if not is_unchanged(values):
         raise NeuroFMError("the reference is damaged or was edited", where=path, fix=_NEW)
     return reference
-
-
-def _signed(reference: UserReference) -> UserReference:
-    """Return a reference as its file has it: numbers to seven digits, and the digest of these."""
-    values = to_json(reference)
-    return from_json(UserReference, {**values, "Digest": _digest(values)})
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    others = {key: value for key, value in values.items() if key != "Digest"}
-    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _regressions(

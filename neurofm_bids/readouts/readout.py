@@ -193,8 +193,8 @@ class Readout:
     origin
         How its features were made; features made otherwise cannot be read.
     feature_set, features
-        Which features, and their columns in order: ``latent_0`` and so on, then volumes in mm3 such as
-        ``left_hippocampus``.
+        Which features, and their names in order: ``f000`` and so on as in tables of features, then volumes in
+        mm3 by region, such as ``left_hippocampus``.
     covariates
         Regressed out of the features.
     classes
