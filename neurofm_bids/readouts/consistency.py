@@ -44,8 +44,6 @@ def _feature_faults(readout: Readout) -> Iterator[str]:
     expected = {"latent": len(readout.features), "regional": 0}.get(readout.feature_set)
     if expected is not None and len(latent) != expected:
         yield f"features are not those of the set {readout.feature_set}"
-    if any(len(one.levels) == 1 for one in readout.covariates):
-        yield "a covariate has a single level"
 
 
 def _is_latent(name: str) -> bool:
