@@ -87,15 +87,14 @@ def identity_row(scan: Identity) -> Row:
 
 
 def prediction_row(record: ScanRecord) -> Row:
-    """Return the cells of predictions (value, standard deviation, interval, range), views and readouts."""
+    """Return the cells of predictions (value, standard deviation, interval, range) and views."""
     row: Row = {}
     for name, prediction in record.predictions.items():
         interval = prediction.interval95 or (None, None)
         cells = (prediction.value, prediction.sd, *interval, prediction.in_range)
         columns = _prediction_columns(name, prediction.units, prediction.of_class)
         row |= zip(columns, cells, strict=True)
-    readouts = {_readout_column(name): score for name, score in record.readouts.items()}
-    return {**row, "views": record.views, **readouts}
+    return {**row, "views": record.views}
 
 
 def morphometry_row(record: ScanRecord) -> Row:
@@ -185,7 +184,6 @@ def entries(record: ScanRecord) -> dict[str, Entry]:
     columns = {name: dictionary.column(name) for name in (*IDENTITY_COLUMNS, "views")}
     for name, prediction in record.predictions.items():
         columns |= dictionary.prediction(name, prediction)
-    columns |= {_readout_column(name): dictionary.readout(name) for name in record.readouts}
     if record.anatomy is not None:
         columns |= dictionary.morphometry(record.anatomy.volumes, record.anatomy.asymmetry)
     columns |= {dictionary.metric_column(name): dictionary.metric(name) for name in record.image_quality}
@@ -195,8 +193,3 @@ def entries(record: ScanRecord) -> dict[str, Entry]:
 @cache  # so that the rows of a cohort share their keys
 def _prediction_columns(name: str, units: str, of_class: str | None) -> tuple[str, ...]:
     return tuple(f"{dictionary.prediction_column(name, units, of_class)}{part}" for part in _PARTS)
-
-
-@cache
-def _readout_column(name: str) -> str:
-    return dictionary.readout_column(name)

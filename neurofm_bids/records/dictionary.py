@@ -28,6 +28,7 @@ __all__ = [
     "prediction_column",
     "readout",
     "readout_column",
+    "readout_columns",
     "region_title",
     "volume_column",
 ]
@@ -94,19 +95,39 @@ def metric(name: str) -> Entry:
     return dict(_dictionary()["quality"].get(name, unknown))
 
 
-def readout_column(name: str) -> str:
-    """Return the column of the score of a readout.
+def readout_column(name: str, part: str = "") -> str:
+    """Return the column of the score of a readout, or of what belongs to it.
 
-    >>> readout_column("hand grip")
-    'readout_hand_grip'
+    >>> readout_column("hand grip"), readout_column("raven", "centile")
+    ('readout_hand_grip', 'readout_raven_centile')
     """
-    return f"readout_{_safe(name)}"
+    return f"readout_{_safe(name)}{part and '_' + _safe(part)}"
 
 
-def readout(name: str) -> Entry:
-    """Return the entry of the score of a readout."""
-    entry = _dictionary()["readout"]
-    return {**entry, "LongName": f"{entry['LongName']} {name}"}
+def readout_columns() -> dict[str, Entry]:
+    """Return the entries of the columns of a table of scores of one scan.
+
+    >>> readout_columns()["centile"]["Units"]
+    'percent'
+    """
+    return {name: dict(entry) for name, entry in _dictionary()["readouts"].items() if name != "class"}
+
+
+def readout(title: str, part: str, units: str = "") -> Entry:
+    """Return the entry of a column of scores of scans.
+
+    Parameters
+    ----------
+    title
+        What the readout is.
+    part
+        Key of the entry, such as ``value`` or ``centile``.
+    units
+        Of the entry if it has none.
+    """
+    entry = _dictionary()["readouts"][part]
+    unit = {"Units": units} if units and "Units" not in entry else {}
+    return {**entry, **unit, "LongName": f"{title}, {entry['LongName']}"}
 
 
 def volume_column(name: str) -> str:

@@ -127,8 +127,6 @@ class ScanRecord:
         Whether the scan can be used, from its flags.
     anatomy
         Volumes of the regions; None without segmentation.
-    readouts
-        Scores of linear readouts by name.
     not_measured
         Why an image quality metric is None, by name.
     attributions
@@ -145,7 +143,6 @@ class ScanRecord:
     quality: Judgement
     provenance: Provenance
     anatomy: Anatomy | None = None
-    readouts: Mapping[str, float] = field(default_factory=dict)
     not_measured: Mapping[str, str] = field(default_factory=dict)
     attributions: Mapping[str, Attribution] = field(default_factory=dict)
 

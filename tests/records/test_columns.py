@@ -29,7 +29,6 @@ RECORD = scan_record(
     predictions={"age": prediction(40.0), "sex": prediction(0.4, "1", interval95=None, of_class="male")},
     image_quality={"snr_brain": 19.6, "contrast": None, "odd name": 1.0, "mask_volume_mm3": 1.0},
     flags=FLAGS,
-    readouts={"hand grip": 1.5},
     anatomy=Anatomy(
         {
             "left_caudate": Volume(3000.0, None, 0.9),
@@ -56,7 +55,7 @@ def test_cells_of_the_predictions():
     age = {name.removeprefix("predicted_age_years"): cell for name, cell in list(row.items())[:5]}
     assert age == {"": 40.0, "_sd": 0.5, "_lower95": 39.0, "_upper95": 41.0, "_in_range": True}
     assert row["predicted_male_probability_lower95"] is row["predicted_male_probability_upper95"] is None
-    assert (row["views"], row["readout_hand_grip"]) == (8, 1.5)
+    assert row["views"] == 8
 
 
 def test_cells_of_the_metrics():

@@ -85,7 +85,13 @@ def test_every_recorded_acquisition_parameter_is_described():
 def test_features_and_readouts_are_numbered_and_named():
     assert dictionary.feature(7)["LongName"] == "Feature 7"
     assert dictionary.readout_column("hand grip") == "readout_hand_grip"
-    assert dictionary.readout("hand grip")["LongName"] == "Readout hand grip"
+    assert (
+        dictionary.readout_column("hand grip", "risk within 5 years")
+        == "readout_hand_grip_risk_within_5_years"
+    )
+    assert dictionary.readout("Hand grip", "value", "kg")["Units"] == "kg"
+    assert dictionary.readout("Hand grip", "centile", "kg")["Units"] == "percent"
+    assert dictionary.readout("Hand grip", "centile")["LongName"] == "Hand grip, centile"
 
 
 def test_entries_are_copies():

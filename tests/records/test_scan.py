@@ -13,7 +13,7 @@ from tests.samples import scan_record
     "record",
     [
         scan_record(),
-        scan_record(session="a", flags=(Flag("x", "Look", "serious"),), readouts={"grip": 1.5}),
+        scan_record(session="a", flags=(Flag("x", "Look", "serious"),)),
         scan_record(anatomy=Anatomy({"brain": Volume(1.2e6, (1.1e6, 1.3e6), 0.9)}, 2, "ab" * 32)),
         scan_record(scan=Identity(), acquisition={}, predictions={}, image_quality={}),
     ],
@@ -26,7 +26,7 @@ def test_a_record_survives_its_file(record):
 def test_the_sections_of_the_file():
     sections = (
         "Scan Acquisition Measurements ImageQuality Views Predictions Flags Quality Provenance Anatomy "
-        "Readouts NotMeasured Attributions"
+        "NotMeasured Attributions"
     )
     assert list(scan_record().to_dict()) == sections.split()
     assert scan_record().to_dict()["Provenance"]["Model"]["WeightsSHA256"] == "ab" * 32

@@ -1,0 +1,111 @@
+"""The score of one scan."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neurofm_bids.readouts.apply import Measured, measured, row_of, score
+from neurofm_bids.readouts.readout import Covariate, Linear
+from neurofm_bids.records.origin import origin_of
+from neurofm_bids.records.schema import from_json, to_json
+from neurofm_bids.records.score import NO_SCORE, Score
+from tests.norms.people import record_of, volumes_of
+from tests.readouts.made import made_readout, with_replicates
+from tests.readouts.test_consistency import KINDS
+from tests.samples import scan_record
+
+SCAN = Measured({"f000": 0.5, "f001": 0.25})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_of_every_kind_survive_their_json(kind):
+    made = score(with_replicates(made_readout(kind), -1.0, 1.0), SCAN)
+    assert made.value is not None
+    assert made.notes == ()
+    again = from_json(Score, to_json(made))
+    assert again.value == pytest.approx(made.value)
+    assert replace(again, value=0.0).notes == made.notes
+
+
+def test_the_score_lies_among_those_of_the_training_scans():
+    made = score(with_replicates(made_readout(), -0.1, 0.1), SCAN)  # 1.0 of -5 to 5
+    assert made.centile == pytest.approx(60)
+    half = 100 * 1.959964 * np.sqrt(0.02) / 10
+    assert made.centile_interval95 == pytest.approx((60 - half, 60 + half))
+    assert score(made_readout(), SCAN).centile_interval95 is None
+
+
+def test_classes_without_order_have_no_centile():
+    assert score(made_readout("multiclass"), SCAN).centile is None
+
+
+@pytest.mark.parametrize(("feature", "notes"), [(0.5, ()), (19.7, ()), (19.9, ("far_from_training",))])
+def test_a_scan_unlike_those_of_the_training_is_marked(feature, notes):
+    made = score(made_readout(), Measured({"f000": feature, "f001": 0.0}))
+    assert made.distance_percentile == pytest.approx(10 * feature / 2)
+    assert made.notes == notes
+
+
+def test_age_and_quality_limit_a_score():
+    made = score(made_readout(), replace(SCAN, age_years=70.0, has_failed=True))
+    assert made.notes == ("quality_failed", "age_outside")
+    assert made.value == 1.0
+    assert score(made_readout(), replace(SCAN, age_years=40.0)).notes == ()
+
+
+def regressed():
+    function = Linear(1.0, (1.0, -2.0), (0.5, 3.0))
+    return made_readout(functions=(function,), covariates=(Covariate("age"), Covariate("sex", ("F", "M"))))
+
+
+def test_covariates_are_coded_as_in_the_training():
+    made = score(regressed(), replace(SCAN, covariates={"age": "20", "sex": "M"}))
+    assert made.value == pytest.approx(1.0 + 10.0 + 3.0)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "reason"),
+    [
+        ({"age": "20"}, "the covariate sex is not known"),
+        ({"age": "20", "sex": "n/a"}, "the covariate sex is not known"),
+        ({"age": "20", "sex": "X"}, "the covariate sex is X, which no scan of the training has"),
+        ({"age": "old", "sex": "F"}, "the covariate age is old, not a number"),
+    ],
+)
+def test_covariates_that_are_not_known_leave_no_score(covariates, reason):
+    made = score(regressed(), replace(SCAN, covariates=covariates))
+    assert (made.value, made.notes, made.reason) == (None, ("covariate_unknown",), reason)
+    assert set(made.notes) <= NO_SCORE
+    assert made.training == "20 students"
+
+
+def test_what_was_made_otherwise_has_no_score():
+    origin = replace(origin_of(scan_record()), parameters={"views": 1})
+    made = score(made_readout(), replace(SCAN, origin=origin))
+    assert (made.value, made.notes) == (None, ("made_otherwise",))
+    assert made.reason == "its features were made with --views 8, not 1"
+
+
+def test_volumes_of_regions_are_features():
+    record = record_of(volumes_of())
+    readout = made_readout(
+        features=("brain", "csf"),
+        feature_set="regional",
+        origin=origin_of(record),
+        functions=(Linear(0.0, (1.0, 0.0)),),
+    )
+    made = score(readout, measured(record, np.zeros(2), {}, None))
+    assert made.value == pytest.approx(record.anatomy.volumes["brain"].mm3)
+
+
+def test_a_volume_that_was_not_found_leaves_no_score():
+    readout = made_readout(features=("f000", "brain"), feature_set="both")
+    row, notes, reason = row_of(readout, SCAN)
+    assert (row, notes, reason) == (None, ("volume_unknown",), "not found: brain")
+
+
+def test_features_of_a_scan_go_by_the_names_of_tables():
+    found = measured(scan_record(), np.array([1.5, 2.5], dtype=np.float32), {"age": "20"}, 20.0)
+    assert found.features == {"f000": 1.5, "f001": 2.5}
+    assert (found.origin, found.has_failed) == (origin_of(scan_record()), False)
