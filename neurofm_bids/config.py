@@ -11,6 +11,7 @@ from typing import Any
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, options_of, whole_number
+from neurofm_bids.readout_options import Readouts
 from neurofm_bids.resource_options import Resources
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Config",
     "Outputs",
     "Processing",
+    "Readouts",
     "Resources",
     "Running",
     "Selection",
@@ -261,6 +263,7 @@ class Config:
     processing: Processing = field(default_factory=Processing)
     outputs: Outputs = field(default_factory=Outputs)
     centiles: Centiles = field(default_factory=Centiles)
+    readouts: Readouts = field(default_factory=Readouts)
     resources: Resources = field(default_factory=Resources)
     running: Running = field(default_factory=Running)
     command: str = ""

@@ -84,7 +84,7 @@ class Option:
                 raise ValueError(value)
             return value
         if self.many:
-            return [str(item) for item in (value if isinstance(value, list) else [value])]
+            return [self.convert(str(item)) for item in (value if isinstance(value, list) else [value])]
         converted = self.convert(str(value))
         if self.choices and converted not in self.choices:
             raise ValueError(value)

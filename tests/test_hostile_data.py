@@ -26,7 +26,7 @@ from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import Identity, Input, Model
 from neurofm_bids.report.assets import script_policy
 from neurofm_bids.report.charts import new_figure
-from neurofm_bids.report.contents import Curve, Measured, Readout, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, ScanReport
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
 from neurofm_bids.report.participant import write_participant_report
@@ -190,7 +190,6 @@ def participant_page(folder):
                 dict.fromkeys(("mask", "attribution"), folder / "mask.svg"),
                 curves={HOSTILE: Curve((20.0, 80.0), {50: (1.0, 2.0)}, HOSTILE)},
                 measured={HOSTILE: Measured(1.0)},
-                readouts=(Readout(HOSTILE, HOSTILE, 1.0, HOSTILE, note=HOSTILE),),
                 reference=HOSTILE,
             )
         ],

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,7 @@ def test_defaults_are_shown_unless_they_say_nothing(default, text, shown):
 
 SWITCH, COUNT = Option(("--x",), "", ""), Option(("--x", "-v"), "", "", counts=True)
 MANY, MEMORY = Option(("--x",), "", "", many=True), Option(("--x",), "", "", convert=memory_gb, unit="GB")
+PATHS = Option(("--x",), "", "", convert=Path, many=True)
 CHOICE = Option(("--x",), "", "", choices=("a", "b"))
 NUMBER = Option(("--x",), "", "", convert=int)
 
@@ -69,6 +71,7 @@ NUMBER = Option(("--x",), "", "", convert=int)
         (SWITCH, False, True),
         (COUNT, 0, 2),
         (MANY, (), ["01", "x\x7fy"]),
+        (PATHS, (), [Path("a"), Path("b c")]),
         (MEMORY, 4.0, 12.345678901234567),
         (MEMORY, 4.0, 1e-05),
         (CHOICE, "a", "b"),

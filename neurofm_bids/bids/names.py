@@ -92,6 +92,7 @@ SCAN_OUTPUTS = {
     ),
     "features": Output("desc-{label}_features.tsv", is_bids=False),
     "centiles": Output("desc-{label}_centiles.tsv", is_bids=False, is_joined=True),
+    "readouts": Output("desc-{label}_readouts.tsv", is_bids=False, is_joined=True),
     "sidecar": Output("desc-{label}_features.json", is_bids=False),
 }
 
@@ -101,6 +102,7 @@ GROUP_OUTPUTS = {
     "quality": "group_desc-{label}_quality.tsv",
     "morphometry": "group_desc-{label}_morphometry.tsv",
     "centiles": "group_desc-{label}_centiles.tsv",
+    "readouts": "group_desc-{label}_readouts.tsv",
     "covariates": "group_desc-{label}_covariates.tsv",
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
@@ -260,7 +262,7 @@ class Derivatives:
             raise os_error(error, self.out_dir) from error
 
     def forget(self, scan: Named) -> None:
-        """Remove the sidecar, which marks the scan as finished, centiles, and files of interrupted writes.
+        """Remove the sidecar, which marks the scan as finished, joined outputs, and interrupted writes.
 
         Only the run that holds the scan's lock may do this.
         """
@@ -272,15 +274,16 @@ class Derivatives:
         except OSError as error:
             raise os_error(error, self.folder(scan)) from error
 
-    def remove_joined(self, scan: Named) -> None:
-        """Remove what is made with the reports.
+    def remove_joined(self, scan: Named, *names: str) -> None:
+        """Remove what is made with the reports, all of it or some outputs.
 
         Raises
         ------
         NeuroFMError
             A file cannot be removed.
         """
-        paths = [self.path(scan, name) for name, output in SCAN_OUTPUTS.items() if output.is_joined]
+        every = [name for name, output in SCAN_OUTPUTS.items() if output.is_joined]
+        paths = [self.path(scan, name) for name in names or every]
         try:
             for path in paths:
                 path.unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
-from neurofm_bids.config import GROUPS, LEVELS, Config, Selection
+from neurofm_bids.config import GROUPS, LEVELS, Config, Readouts, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, options_of
@@ -34,11 +34,12 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
         Folders that must not coincide or less than 500 MB of memory (exit code 64), or a label or filter
         file that cannot be read.
     """
-    given = {name: _absolute(value) if isinstance(value, Path) else value for name, value in given.items()}
+    given = {name: _absolute_paths(value) for name, value in given.items()}
     bids_dir, out_dir = given["bids_dir"], given["out_dir"]
     work_dir = given["work_dir"] if "work_dir" in given else default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     _check_options(given)
+    _check_readouts(Readouts(tuple(given.get("readouts", ()))), given["analysis_level"])
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
     flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}
@@ -84,6 +85,29 @@ def _check_options(given: Mapping[str, Any]) -> None:
             fix="A number without unit is in MB: write 8GB for 8 GB.",
             code=Exit.USAGE,
         )
+
+
+def _check_readouts(options: Readouts, levels: Sequence[str]) -> None:
+    """Raise if no level that is run uses a file: readouts belong to the first one, tasks to the second."""
+    uses = (
+        (options.files, LEVELS[0], "a readout is applied"),
+        (options.tasks, LEVELS[1], "tasks are fitted"),
+    )
+    for paths, level, what in uses:
+        if paths and level not in levels:
+            raise NeuroFMError(
+                f"{what} at the {level} level, which is not run",
+                where=f"--readouts {paths[0]}",
+                fix=f"Add {level} to the levels. Files of tasks end in .toml, fitted readouts in .json.",
+                code=Exit.USAGE,
+            )
+
+
+def _absolute_paths(value: Any) -> Any:
+    """Make a path absolute, or each of several; other values stay."""
+    if isinstance(value, list | tuple):
+        return [_absolute_paths(item) for item in value]
+    return _absolute(value) if isinstance(value, Path) else value
 
 
 def _absolute(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -28,6 +29,7 @@ from neurofm_bids.group.presence import (
     participants_without_scan,
 )
 from neurofm_bids.group.reading import read_failures, read_scan
+from neurofm_bids.group.readout_scores import of_one_readout, read_scores
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
@@ -143,15 +145,16 @@ def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
 def _cohort(
     label: str, alike: Alike | None, missing: tuple[Missing, ...], warnings: tuple[str, ...]
 ) -> Cohort:
-    warnings += alike.differences() if alike else ()
+    pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan)) if alike else []
+    members, of_scores = of_one_readout([member for member, _ in pairs])
+    warnings += (*alike.differences(), *of_scores) if alike else ()
     for warning in warnings:
         _log.warning("%s", warning)
     if alike is None:
         return Cohort(label, (), missing, np.empty((0, 0), np.float32), warnings=warnings)
-    pairs = sorted(alike.members, key=lambda pair: _order(pair[0].scan))
     return Cohort(
         label,
-        members=tuple(member for member, _ in pairs),
+        members=members,
         missing=missing,
         features=np.stack([row for _, row in pairs]),
         made=alike.example.provenance,
@@ -193,7 +196,8 @@ def _read(
             continue
         alike = by_size.setdefault(features.size, Alike(record))
         person = covariates.person_of(record)
-        alike.add(make_member(record, person, reference, include_failed=include_failed), features, record)
+        member = make_member(record, person, reference, include_failed=include_failed)
+        alike.add(replace(member, scores=read_scores(out, scan)), features, record)
     ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
 

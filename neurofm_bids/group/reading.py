@@ -17,7 +17,7 @@ from neurofm_bids.bids.names import FAILED, LOGS, Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.group.presence import selected_images
-from neurofm_bids.records.columns import feature_columns
+from neurofm_bids.records.feature_table import read_features
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.atomic import file_version
 from neurofm_bids.storage.tables import read_tsv
@@ -93,7 +93,10 @@ def _read_once(out: Derivatives, stored: StoredScan) -> tuple[ScanRecord, _Featu
     except NeuroFMError as error:
         raise NeuroFMError(error.what, where=stored.stem, fix=_FIX) from error
     _check_files(sorted(others))
-    return record, _features(paths["features"])
+    try:
+        return record, read_features(paths["features"])
+    except (OSError, ValueError) as error:
+        raise _unusable(paths["features"], error) from error
 
 
 def _check_files(paths: Iterable[Path]) -> None:
@@ -117,19 +120,6 @@ def _check(stored: StoredScan, label: str, record: ScanRecord) -> None:
 
 def _prefix(stored: StoredScan) -> str:
     return f"sub-{stored.subject}_" + (f"ses-{stored.session}_" if stored.session else "")
-
-
-def _features(path: Path) -> _Features:
-    try:
-        columns, rows = read_tsv(path)
-        if len(rows) != 1 or tuple(columns) != feature_columns(len(columns)) or "" in rows[0].values():
-            raise ValueError("the table does not have exactly one row with the columns f000, f001, ...")
-        values = np.array(list(rows[0].values()), dtype=np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("a feature is not finite")
-    except (OSError, ValueError) as error:
-        raise _unusable(path, error) from error
-    return values
 
 
 def _json(path: Path) -> Any:

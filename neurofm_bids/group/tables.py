@@ -25,6 +25,7 @@ from neurofm_bids.records.columns import (
 )
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.scan import Model
+from neurofm_bids.records.score_columns import score_entries, score_row
 from neurofm_bids.records.statistics import Components, Statistics
 from neurofm_bids.storage.tables import cell, table_text
 
@@ -94,6 +95,8 @@ def make_tables(
         tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
     if any("not_allowed" not in item.notes for member in cohort.members for item in member.centiles):
         tables["centiles"] = _centiles(cohort, reference)
+    if any(member.scores for member in cohort.members):
+        tables["readouts"] = _readouts(cohort)
     if statistics.components is not None:
         tables["components"] = _components(cohort, statistics.components)
     return {**tables, "phenotype": _phenotype(cohort, tables)}
@@ -132,6 +135,19 @@ def _centiles(cohort: Cohort, reference: Reference) -> Table:
     table = _scans(cohort, "Centiles of volumes", _rows(of_scans, flags), {**cohort.columns, **columns})
     about = {"Reference": dict(reference.about), "Segmentation": _cards(cohort)}
     return replace(table, about={**table.about, **about})
+
+
+def _readouts(cohort: Cohort) -> Table:
+    """Return the scores of readouts, and by which readouts they are."""
+    scores = [score for member in cohort.members for score in member.scores]
+    flags = [member.flag_cells for member in cohort.members]
+    frame = _rows([score_row(member.scores) for member in cohort.members], flags)
+    table = _scans(cohort, "Scores of readouts", frame, {**cohort.columns, **score_entries(scores)})
+    named = {
+        one.name: {"Name": one.name, "Domain": one.domain, "SHA256": one.digest, "Training": one.training}
+        for one in scores
+    }
+    return replace(table, about={**table.about, "Readouts": list(named.values())})
 
 
 def _cards(cohort: Cohort) -> Any:
@@ -212,20 +228,21 @@ def _statistics(cohort: Cohort, statistics: Statistics) -> Table:
 def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
     import pandas as pd
 
-    predictions, morphometry = tables["predictions"], tables.get("morphometry")
+    predictions = tables["predictions"]
     scans = predictions.frame["participant_id"]
     counts = scans.value_counts()
-    frame = predictions.frame
-    if morphometry is not None:
-        volumes = morphometry.frame.columns.difference(frame.columns, sort=False)
-        frame = pd.concat([frame, morphometry.frame[volumes]], axis=1)
+    frame, columns = predictions.frame, dict(predictions.columns)
+    for table in (tables[name] for name in ("morphometry", "readouts") if name in tables):
+        others = table.frame.columns.difference(frame.columns, sort=False)
+        frame = pd.concat([frame, table.frame[others]], axis=1)
+        columns |= {name: table.columns[name] for name in others}
     frame = frame.loc[_first_of_each(scans.to_list(), cohort)].reset_index(drop=True)
     frame.insert(len(IDENTITY_COLUMNS), "n_scans", [int(counts[name]) for name in frame["participant_id"]])
-    columns = {**cohort.columns, **predictions.columns, "n_scans": dictionary.column("n_scans")}
+    columns = {**cohort.columns, **columns, "n_scans": dictionary.column("n_scans")}
     about = _about(
         cohort,
-        "Predictions and volumes of NeuroFM, one row per participant: the first scan by session and name "
-        "that statistics do not leave out, or the first of all",
+        "Predictions, volumes and scores of NeuroFM, one row per participant: the first scan by session and "
+        "name that statistics do not leave out, or the first of all",
     )
     tool = {"Description": f"NeuroFM-BIDS, model {_model(cohort).name}"}
     return Table(frame, columns, {**about, "MeasurementToolMetadata": tool, "Derivative": True})

@@ -43,7 +43,7 @@ def write_centiles(
     path = out.path(record.scan, "centiles")
     remove_leftovers([path, image_sidecar(path)])
     if not items:
-        out.remove_joined(record.scan)
+        out.remove_joined(record.scan, "centiles")
         return
     write_text(path, table_text(CENTILE_COLUMNS, centile_rows(items), _DIGITS))
     write_json(image_sidecar(path), {**_about(record, person, reference), **centile_columns()})

@@ -16,10 +16,12 @@ from neurofm_bids.model.weights import identify
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import read_reference
 from neurofm_bids.participant.freshness import Cause, Reason, why_process
+from neurofm_bids.participant.given_readouts import given_readouts
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.pipeline.task import Task, acquisition, identity
+from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.failure import Failure
-from neurofm_bids.records.origin import make_origin
+from neurofm_bids.records.origin import Origin, make_origin
 from neurofm_bids.storage.atomic import file_version
 
 __all__ = ["Job", "Plan", "make_job", "make_plan"]
@@ -38,6 +40,8 @@ class Job:
         With ``--force``: the version of each scan's sidecar when the run began.
     reference
         With whose volumes those of the scans are compared.
+    readouts
+        Whose scores the scans get.
     """
 
     config: Config
@@ -46,6 +50,7 @@ class Job:
     weights_sha256: str
     versions: Mapping[Scan, tuple[int, ...]] = field(default_factory=dict)
     reference: Reference = PUBLISHED
+    readouts: tuple[Readout, ...] = ()
 
     def task(self, scan: Scan) -> Task:
         """Return what the steps of one scan need."""
@@ -132,21 +137,27 @@ def make_job(config: Config) -> Job:
     ------
     NeuroFMError
         There is no such model, or no weights, or the model has no such target to attribute, or the reference
-        cannot be used with them.
+        or a readout cannot be used with them.
     """
     target_readouts(model_spec(config.processing.model), config.processing.attribution)
     spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
     out = Derivatives(config.out_dir, spec.label, config.processing.template)
-    return Job(config, out, spec, weights_sha256, reference=_reference(config, weights_sha256))
+    origin = _origin(config, weights_sha256)
+    readouts = given_readouts(config.readouts.files, origin)
+    return Job(config, out, spec, weights_sha256, reference=_reference(config, origin), readouts=readouts)
 
 
-def _reference(config: Config, weights_sha256: str) -> Reference:
+def _origin(config: Config, weights_sha256: str) -> Origin:
+    """Return how the run makes volumes and features."""
+    anatomy = None if config.processing.no_anatomy else bundled_sha256()
+    return make_origin(PIPELINE_VERSION, weights_sha256, anatomy, config.processing.parameters)
+
+
+def _reference(config: Config, origin: Origin) -> Reference:
     path = config.centiles.reference
     if path is None:
         return PUBLISHED
     reference = read_reference(path)
-    anatomy = None if config.processing.no_anatomy else bundled_sha256()
-    origin = make_origin(PIPELINE_VERSION, weights_sha256, anatomy, config.processing.parameters)
     if why := reference.refuses(origin):
         raise NeuroFMError(
             f"the reference cannot be used in this run: it was {why}",

@@ -1,15 +1,16 @@
-"""Reports, centiles and citation text, made from the files in the output folder."""
+"""Reports, centiles, scores and citation text, made from the files in the output folder."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
@@ -20,11 +21,14 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import write_centiles
+from neurofm_bids.participant.readout_files import scan_profile, write_profile
 from neurofm_bids.participant.scan_reports import hash_of, scan_report
 from neurofm_bids.pipeline.provenance import software
+from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.methods import bibliography, methods_text
 from neurofm_bids.report.participant import contents_comment, write_participant_report
 from neurofm_bids.report.pdf import print_pdf
@@ -37,6 +41,7 @@ __all__ = ["Reports", "write_citation"]
 _log = logging.getLogger(__name__)
 
 _Finished = tuple[ScanRecord, Person, Mapping[str, Path]]
+_Read = TypeVar("_Read")
 
 _ENDING = 200  # bytes at the end of a report that hold the hash of what it shows
 _OURS = re.compile(contents_comment("0").replace("0", "[0-9a-f]{64}").encode() + rb"\Z")
@@ -58,6 +63,8 @@ class Reports:
         Of the output folder: several runs may write reports.
     reference
         With whose volumes those of the scans are compared.
+    readouts
+        Whose scores the scans get.
     browser
         Path of the browser that prints the reports to PDF; empty for no PDF.
 
@@ -74,6 +81,7 @@ class Reports:
     command: str
     locks: Locks
     reference: Reference = PUBLISHED
+    readouts: tuple[Readout, ...] = ()
     browser: str = ""
     judged: dict[str, Judgement] = field(default_factory=dict)
     unwritten: set[str] = field(default_factory=set)
@@ -123,12 +131,12 @@ class Reports:
 
     def _write(self, subject: str, failures: Sequence[Failure], only_stale: bool) -> set[Path]:
         failed = {failure.stem for failure in failures}
-        finished = self._readable(subject)
-        if finished is None:
+        shown = self._shown(subject)
+        if shown is None:
             return set()
-        shown = [scan_report(*one, self.reference) for one in finished]
         for scan in shown:
             write_centiles(self.out, scan.record, scan.person, scan.centiles, self.reference)
+            write_profile(self.out, scan.record, scan.profile, self.readouts)
         scans = [scan for scan in shown if scan.record.scan.stem not in failed]
         contents = hash_of(scans, failures)
         if not (scans or failures) or (only_stale and self._is_current(subject, contents)):
@@ -177,8 +185,21 @@ class Reports:
 
     def _readable(self, subject: str) -> list[_Finished] | None:
         """Return the finished scans of a participant, or None if its outputs cannot be read."""
+        return self._or_not_written(subject, lambda: list(self._finished(subject)))
+
+    def _shown(self, subject: str) -> list[ScanReport] | None:
+        """Return what the report of a participant shows, or None if its outputs cannot be read."""
+        return self._or_not_written(
+            subject, lambda: [self._scan_report(*one) for one in self._finished(subject)]
+        )
+
+    def _scan_report(self, record: ScanRecord, person: Person, figures: Mapping[str, Path]) -> ScanReport:
+        scores = scan_profile(self.out, record, self.covariates, self.readouts)
+        return scan_report(record, person, figures, self.reference, scores)
+
+    def _or_not_written(self, subject: str, read: Callable[[], list[_Read]]) -> list[_Read] | None:
         try:
-            return list(self._finished(subject))
+            return read()
         except (OSError, NeuroFMError) as error:
             self._not_written(subject, error)
             return None

@@ -73,6 +73,7 @@ def run_participant(config: Config) -> RunResult:
             config.command,
             locks,
             job.reference,
+            job.readouts,
             browser,
             unwritten=result.unreported,
         )

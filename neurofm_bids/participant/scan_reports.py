@@ -14,6 +14,7 @@ from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import allowed_centiles
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.records.score import Profile
 from neurofm_bids.report.centiles import notes_text
 from neurofm_bids.report.contents import Curve, Measured, ScanReport
 
@@ -21,9 +22,13 @@ __all__ = ["hash_of", "scan_report"]
 
 
 def scan_report(
-    record: ScanRecord, person: Person, figures: Mapping[str, Path], reference: Reference = PUBLISHED
+    record: ScanRecord,
+    person: Person,
+    figures: Mapping[str, Path],
+    reference: Reference = PUBLISHED,
+    profile: Profile | None = None,
 ) -> ScanReport:
-    """Return what the report shows of a finished scan, among the people of a reference."""
+    """Return what the report shows of a finished scan, among the people of a reference, with its scores."""
     return ScanReport(
         record,
         person,
@@ -31,6 +36,7 @@ def scan_report(
         centiles=allowed_centiles(record, person, reference),
         curves=_curves(record, person, reference),
         measured=_measured(record),
+        profile=profile,
         reference=_about(reference),
     )
 
@@ -60,7 +66,11 @@ def _about(reference: Reference) -> str:
 def hash_of(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:
     """Return a hash of what the report of a participant shows."""
     shown: list[object] = [
-        (scan.record.to_dict(), repr((scan.person, scan.centiles, scan.reference)), _names(scan))
+        (
+            scan.record.to_dict(),
+            repr((scan.person, scan.centiles, scan.reference, scan.profile)),
+            _names(scan),
+        )
         for scan in scans
     ]
     shown += [failure.row() for failure in failures]

@@ -31,7 +31,7 @@ class Row:
 
     def values(self, readout: Readout) -> _Array:
         """Return the values of the functions, shape (k,)."""
-        return function_values(readout.functions, self.features[None], self.covariates[None])[0]
+        return np.asarray(function_values(readout.functions, self.features[None], self.covariates[None])[0])
 
     def replicated(self, readout: Readout) -> _Array:
         """Return the values of the functions of each replicate, shape (r, k)."""

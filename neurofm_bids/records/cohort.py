@@ -21,6 +21,7 @@ from neurofm_bids.records.dictionary import Entry, column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.scan import Identity, Provenance
+from neurofm_bids.records.score import Score
 from neurofm_bids.records.statistics import Ages
 
 __all__ = ["Cohort", "Member", "Missing"]
@@ -59,6 +60,8 @@ class Member:
         Its volumes among those of the reference.
     observation
         What a reference takes from it.
+    scores
+        By the readouts of the participant level.
     """
 
     scan: Identity
@@ -73,6 +76,7 @@ class Member:
     morphometry: Row = field(default_factory=dict)
     centiles: tuple[Centile, ...] = ()
     observation: Observation = UNKNOWN
+    scores: tuple[Score, ...] = ()
 
     @property
     def age_remarks(self) -> tuple[str, ...]:

@@ -89,13 +89,12 @@ def score_entries(scores: Iterable[Score]) -> dict[str, Entry]:
     columns: dict[str, Entry] = {}
     for score in scores:
         title = score.description or f"Readout {score.name}"
-        named = {dictionary.readout_column(score.name, part): part for part in _PARTS}
-        for column, part in named.items():
-            units = score.units if part in {"", "lower95", "upper95"} else ""
-            columns[column] = dictionary.readout(title, _PARTS[part], units)
-        for part in score.parts:
-            entry = {**dictionary.readout(title, "value", "1"), "LongName": f"{title}, {part.name}"}
-            columns[dictionary.readout_column(score.name, part.name)] = entry
+        for part, entry in _PARTS.items():
+            units = score.units if entry in {"value", "lower95", "upper95"} else ""
+            columns[dictionary.readout_column(score.name, part)] = dictionary.readout(title, entry, units)
+        for one in score.parts:
+            entry_of_part = {**dictionary.readout(title, "value", "1"), "LongName": f"{title}, {one.name}"}
+            columns[dictionary.readout_column(score.name, one.name)] = entry_of_part
     return columns
 
 

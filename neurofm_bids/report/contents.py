@@ -9,8 +9,9 @@ from pathlib import Path
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.records.score import Profile
 
-__all__ = ["Curve", "Measured", "Readout", "ScanReport"]
+__all__ = ["Curve", "Measured", "ScanReport"]
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,6 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Readout:
-    """The score of a linear readout of the features."""
-
-    domain: str
-    name: str
-    value: float
-    unit: str = ""
-    interval: tuple[float, float] | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class ScanReport:
     """What the report shows of one finished scan.
 
@@ -72,8 +61,8 @@ class ScanReport:
         By name of the prediction, in the unit of the prediction.
     measured
         Volumes that the segmentation measured of what is also predicted, by name of the prediction.
-    readouts
-        Empty where there are none.
+    profile
+        Scores of readouts by domain; None where there are none.
     reference
         The reference of centiles and curves, and how it is read.
     """
@@ -84,5 +73,5 @@ class ScanReport:
     centiles: tuple[Centile, ...] = ()
     curves: Mapping[str, Curve] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
-    readouts: tuple[Readout, ...] = ()
+    profile: Profile | None = None
     reference: str = ""

@@ -112,7 +112,6 @@ def _view(scan: ScanReport, pictures: Pictures) -> dict[str, Any]:
         "curves": list(dict.fromkeys(curve.about for curve in scan.curves.values())),
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
         **_profile(scan),
-        "readouts": _by_domain(scan),
         "quality": [
             metric_number(name, value, record.not_measured.get(name, ""))
             for name, value in record.image_quality.items()
@@ -138,10 +137,3 @@ def _profile(scan: ScanReport) -> dict[str, Any]:
         "notes": notes,
         "reference": scan.reference,
     }
-
-
-def _by_domain(scan: ScanReport) -> dict[str, list[Any]]:
-    domains: dict[str, list[Any]] = {}
-    for readout in scan.readouts:
-        domains.setdefault(readout.domain, []).append(readout)
-    return domains

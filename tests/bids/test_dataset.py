@@ -41,6 +41,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "*_features.*",
         "*_morphometry.*",
         "*_predictions.*",
+        "*_readouts.*",
         "*_regions.*",
         "*_xfm.*",
         "*.html",

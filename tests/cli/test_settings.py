@@ -111,3 +111,22 @@ def test_participants_of_a_reference_are_labels_files_and_conditions(make, tmp_p
     config = make(analysis_level=["group"], make_reference=tmp_path / "r.json", reference_participants=named)
     assert config.centiles.reference_participants == ("01", "03", "group=control")
     assert config.centiles.make_reference == tmp_path / "r.json"
+
+
+@pytest.mark.parametrize(
+    ("levels", "names", "message"),
+    [
+        (["participant"], ["t.toml"], "tasks are fitted at the group level, which is not run"),
+        (["group"], ["t.toml", "a.json"], "a readout is applied at the participant level, which is not run"),
+    ],
+)
+def test_files_of_readouts_that_no_level_uses_are_refused(make, levels, names, message):
+    with pytest.raises(NeuroFMError, match=message) as error:
+        make(analysis_level=levels, readouts=[Path(name) for name in names])
+    assert error.value.code is Exit.USAGE
+
+
+def test_files_of_readouts_have_absolute_paths(make):
+    config = make(analysis_level=["participant", "group"], readouts=[Path("a.json"), Path("t.toml")])
+    assert config.readouts.files == (Path.cwd() / "a.json",)
+    assert config.readouts.tasks == (Path.cwd() / "t.toml",)

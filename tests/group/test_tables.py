@@ -18,6 +18,8 @@ from neurofm_bids.group.tables import make_tables
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
+from tests.group.test_readout_scores import write_scores
+from tests.readouts.made import made_readout
 from tests.samples import prediction, scan_record, write_scan
 
 
@@ -66,13 +68,23 @@ def test_order_of_the_columns(root):
     assert quality == [*identity, "snr_brain", "contrast", "voxel_mm3", *flags, "group_check"]
 
 
-def test_metrics_and_readouts_of_some_scans_only(root):
-    write_scan(root / "out", "sub-03", image_quality={"odd name": 1.5}, readouts={"grip": 2.5})
+def test_metrics_of_some_scans_only(root):
+    write_scan(root / "out", "sub-03", image_quality={"odd name": 1.5})
     tables = tables_of(root)
     assert [row["odd_name"] for row in rows(tables["quality"])] == ["n/a", "n/a", "n/a", "1.5"]
-    assert [row["readout_grip"] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "2.5"]
     assert "odd_name" in tables["quality"].sidecar()["odd_name"]["Description"]
-    assert tables["predictions"].sidecar()["readout_grip"]["Description"]
+
+
+def test_scores_of_some_scans_only(root):
+    write_scores(root / "out", "02", made_readout(name="raven"))
+    tables = tables_of(root)
+    assert [row["readout_raven"] for row in rows(tables["readouts"])] == ["n/a", "n/a", "1"]
+    assert [row["readout_raven_centile"] for row in rows(tables["phenotype"])] == ["n/a", "60"]
+    assert "readout_raven" not in tables["predictions"].frame
+    for name in ("readouts", "phenotype"):
+        assert tables[name].sidecar()["readout_raven"]["Units"] == "points"
+    (about,) = tables["readouts"].sidecar()["Readouts"]
+    assert (about["Name"], about["Training"]) == ("raven", "20 students")
 
 
 def test_a_target_that_the_first_scan_lacks(root):

@@ -7,7 +7,7 @@ import pytest
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.problems import NOT_LAST
-from neurofm_bids.config import Centiles, Config, Outputs, Processing, Selection
+from neurofm_bids.config import Centiles, Config, Outputs, Processing, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.reference import PUBLISHED
@@ -15,8 +15,10 @@ from neurofm_bids.norms.user_reference import make_reference, write_reference
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.plan import Job, make_job, make_plan
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.readouts.file import write_readout
 from neurofm_bids.records.origin import make_origin
 from tests.norms.people import simulated
+from tests.readouts.made import made_readout
 
 IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
 
@@ -158,3 +160,35 @@ def test_a_reference_or_a_run_without_segmentation_still_has_predicted_volumes(b
     assert without.reference == reference
     assert job(root, centiles=Centiles(reference=path)).reference == reference
     assert job(root).reference is PUBLISHED
+
+
+def readout_file(root, **changes):
+    anatomy = bundled_sha256()
+    origin = make_origin(PIPELINE_VERSION, model_spec("open-s").sha256, anatomy, Processing().parameters)
+    path = root.parent / "raven.json"
+    return path, write_readout(path, made_readout(origin=replace(origin, **changes)))
+
+
+def test_readouts_of_the_run_belong_to_its_job(bids_dataset):
+    root = bids_dataset(IMAGE)
+    path, readout = readout_file(root)
+    assert job(root, readouts=Readouts((path,))).readouts[-1] == readout
+    assert readout not in job(root).readouts
+
+
+@pytest.mark.parametrize(
+    ("changes", "processing", "why"),
+    [
+        ({"weights_sha256": "0" * 64}, {}, "its features were made with other weights of the model"),
+        ({}, {"views": 2}, "its features were made with --views 8, not 2"),
+        ({"pipeline_version": 0}, {}, "its features were made by pipeline version 0"),
+    ],
+)
+def test_a_readout_of_other_features_is_refused_before_any_scan_is_found(
+    bids_dataset, changes, processing, why
+):
+    root = bids_dataset(IMAGE)
+    path, _ = readout_file(root, **changes)
+    with pytest.raises(NeuroFMError, match=f"the readout raven cannot be used in this run: {why}") as error:
+        job(root, readouts=Readouts((path,)), processing=Processing(**processing))
+    assert error.value.where == path

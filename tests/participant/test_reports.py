@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
@@ -13,11 +14,14 @@ from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.participant import reports as module
 from neurofm_bids.participant.reports import Reports, write_citation
+from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.judgement import Judgement
+from neurofm_bids.records.origin import origin_of
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
 from tests.norms.people import record_of, volumes_of
+from tests.readouts.made import made_readout
 from tests.report.test_participant import record
 from tests.tables import read_rows
 
@@ -291,3 +295,35 @@ def test_a_new_figure_makes_a_report_stale(reports):
     figure_of(reports.out)
     assert reports.refresh(["01"])
     assert "Brain mask" in reports.out.report("01").read_text()
+
+
+SCORED = made_readout(origin=origin_of(record()))
+
+
+def with_features(reports):
+    path = reports.out.path(record().scan, "features")
+    path.write_text(features_table(np.array([0.5, 0.25], dtype=np.float32)))
+    return path
+
+
+def test_scores_are_made_with_the_report_and_go_with_their_readout(reports):
+    with_features(reports)
+    scored = replace(reports, readouts=(SCORED,))
+    table = reports.out.path(record().scan, "readouts")
+    assert scored.refresh(["01"])
+    assert [row["value"] for row in read_rows(table)] == ["1"]
+    assert scored.refresh(["01"]) == set()
+    other = made_readout(origin=SCORED.origin, residual_quantile=1.0)
+    assert replace(reports, readouts=(other,)).refresh(["01"])
+    assert [row["upper95"] for row in read_rows(table)] == ["2"]
+    assert reports.refresh(["01"])
+    assert not table.exists()
+    assert not table.with_suffix(".json").exists()
+
+
+def test_features_that_cannot_be_read_leave_the_report(reports, caplog):
+    with_features(reports).write_text("f000\nhigh\n")
+    assert replace(reports, readouts=(SCORED,)).refresh(["01"]) == set()
+    assert "The report of sub-01 is not written: the features cannot be read" in caplog.text
+    assert reports.unwritten == {"01"}
+    assert reports.refresh(["01"])

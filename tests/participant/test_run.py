@@ -25,9 +25,13 @@ from neurofm_bids.participant.plan import make_job, make_plan
 from neurofm_bids.participant.run import run_participant
 from neurofm_bids.pipeline.provenance import identify_input, software
 from neurofm_bids.pipeline.write import features_table
+from neurofm_bids.readouts.file import write_readout
+from neurofm_bids.records.feature_table import read_features
+from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
 from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
+from tests.readouts.made import made_readout
 from tests.samples import PARAMETERS, scan_record, write_scan
 from tests.tables import failed_rows, read_rows
 
@@ -640,3 +644,23 @@ def test_a_target_that_does_not_exist_ends_the_run_before_any_scan(dataset, tmp_
     assert run(dataset, tmp_path / "out", "participant", "--attribution", "height") == 64
     assert "open-s has no target height to attribute" in capsys.readouterr().err
     assert not list(tmp_path.rglob("sub-*"))
+
+
+def test_readouts_add_scores_to_finished_scans_and_to_the_tables_of_the_group(dataset, out, tmp_path):
+    options = ("--participant-label", "sub-good", *QUICK)
+    stem = out / "sub-good/anat/sub-good_desc-openS"
+    record = ScanRecord.from_dict(json.loads(Path(f"{stem}_predictions.json").read_text()))
+    write_readout(tmp_path / "raven.json", made_readout(origin=origin_of(record)))
+    before = Path(f"{stem}_features.json").stat().st_mtime_ns
+    assert (
+        run(dataset, out, "participant", "group", *options, "--readouts", str(tmp_path / "raven.json")) == 0
+    )
+    assert Path(f"{stem}_features.json").stat().st_mtime_ns == before
+    (row,) = read_rows(Path(f"{stem}_readouts.tsv"))
+    features = read_features(Path(f"{stem}_features.tsv"))
+    assert float(row["value"]) == pytest.approx(1 + features[0] - 2 * features[1], rel=1e-5)
+    (of_group,) = read_rows(out / "group_desc-openS_readouts.tsv")
+    (twin,) = read_rows(out / "phenotype/neurofm.tsv")
+    assert (
+        float(of_group["readout_raven"]) == float(twin["readout_raven"]) == pytest.approx(float(row["value"]))
+    )

@@ -13,7 +13,7 @@ from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.judgement import Judgement
-from neurofm_bids.report.contents import Readout, ScanReport
+from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.figures import mask_figure
 from neurofm_bids.report.participant import contents_comment, write_participant_report
 from tests.samples import PARAMETERS, prediction, scan_record
@@ -141,11 +141,10 @@ def test_the_light_says_more_than_its_colour(tmp_path):
     assert "<li>The voxels are coarse.</li>" in text
 
 
-def test_centiles_and_readouts_stand_where_there_are_any(tmp_path):
+def test_centiles_stand_where_there_are_any(tmp_path):
     volumes = {"left_caudate": Volume(3000.0, None, 0.9), "right_caudate": Volume(5000.0, None, 0.8)}
     plain = scan(anatomy=Anatomy(volumes, 2, "ab" * 32))
     assert "Centile" not in page(tmp_path, plain)
-    assert "Readouts" not in page(tmp_path, plain)
     full = replace(
         plain,
         centiles=(
@@ -153,7 +152,6 @@ def test_centiles_and_readouts_stand_where_there_are_any(tmp_path):
             Centile("right_caudate", "measured", 5000.0, None, notes=("preview",)),
         ),
         reference="Of the norms X.",
-        readouts=(Readout("Cognitive", "Score", 1.5, "z"),),
     )
     text = page(tmp_path, full)
     assert 'aria-label="Caudate left: centile 12, interval 4 to 30"' in text
@@ -162,7 +160,6 @@ def test_centiles_and_readouts_stand_where_there_are_any(tmp_path):
     assert "The network that gave the volume is a preview" in text
     assert "not a diagnosis" in text
     assert "Of the norms X." in text
-    assert re.search(r"Cognitive.*Score.*1\.5 z", text, re.DOTALL)
 
 
 NOTES = ("preview", "shifted")
