@@ -24,9 +24,10 @@ from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.records.scan import Identity, Input, Model
+from neurofm_bids.records.score import Profile, Score, ScorePart
 from neurofm_bids.report.assets import script_policy
 from neurofm_bids.report.charts import new_figure
-from neurofm_bids.report.contents import Curve, Measured, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, ReadoutAbout, ScanReport
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.group_figures import Strip, plot_strips
 from neurofm_bids.report.participant import write_participant_report
@@ -55,6 +56,24 @@ PAYLOADS = (
 )
 HOSTILE = " ".join(PAYLOADS)
 NAME = PAYLOADS[1]  # names within figures are drawn, so one of a usual length
+
+
+HOSTILE_SCORE = Score(
+    HOSTILE,
+    HOSTILE,
+    "time-to-event",
+    HOSTILE,
+    HOSTILE,
+    HOSTILE,
+    0.5,
+    parts=(ScorePart(HOSTILE, 0.5, None, 5.0),),
+    notes=("quality_failed",),
+    reason=HOSTILE,
+    training=HOSTILE,
+)
+
+
+HOSTILE_READOUT = ReadoutAbout(HOSTILE, HOSTILE, ((HOSTILE, 1.0, None),), HOSTILE, (HOSTILE,))
 
 
 class Page(HTMLParser):
@@ -191,6 +210,11 @@ def participant_page(folder):
                 curves={HOSTILE: Curve((20.0, 80.0), {50: (1.0, 2.0)}, HOSTILE)},
                 measured={HOSTILE: Measured(1.0)},
                 reference=HOSTILE,
+                profile=Profile("ok", {HOSTILE: (HOSTILE_SCORE,)}),
+                readouts={
+                    HOSTILE: ReadoutAbout(HOSTILE, HOSTILE, ((HOSTILE, 1.0, None),), HOSTILE, (HOSTILE,))
+                },
+                risks={HOSTILE: Curve((0.0, 5.0), {50: (0.0, 0.5)}, HOSTILE)},
             )
         ],
         [Failure(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],

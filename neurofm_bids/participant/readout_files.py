@@ -1,4 +1,4 @@
-"""The scores of a scan by readouts, made with the reports: its features are joined with covariates."""
+"""What readouts need of a scan, its features joined with covariates, and the files of its scores."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.names import Derivatives, image_sidecar
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.apply import measured
+from neurofm_bids.readouts.apply import Measured, measured
 from neurofm_bids.readouts.columns import scan_values
-from neurofm_bids.readouts.profile import profile
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.dictionary import readout_columns
 from neurofm_bids.records.feature_table import read_features
@@ -21,23 +20,19 @@ from neurofm_bids.records.score_columns import SCORE_COLUMNS, score_rows
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.tables import table_text
 
-__all__ = ["scan_profile", "write_profile"]
+__all__ = ["measured_scan", "write_profile"]
 
 _DIGITS = 7
 
 
-def scan_profile(
-    out: Derivatives, record: ScanRecord, covariates: Covariates, readouts: Sequence[Readout]
-) -> Profile | None:
-    """Return the scores of a finished scan by domain; None without readouts.
+def measured_scan(out: Derivatives, record: ScanRecord, covariates: Covariates) -> Measured:
+    """Return what readouts need to know of a finished scan.
 
     Raises
     ------
     NeuroFMError
         The table of its features cannot be read.
     """
-    if not readouts:
-        return None
     path = out.path(record.scan, "features")
     try:
         latent = read_features(path)
@@ -48,8 +43,7 @@ def scan_profile(
             fix="Run the participant level again with --force for this participant.",
         ) from error
     age = covariates.person(record.scan).age_years
-    scan = measured(record, latent, scan_values(covariates, record.scan), age)
-    return profile(readouts, scan, record.quality.status)
+    return measured(record, latent, scan_values(covariates, record.scan), age)
 
 
 def write_profile(

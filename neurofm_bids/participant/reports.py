@@ -21,8 +21,9 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import write_centiles
-from neurofm_bids.participant.readout_files import scan_profile, write_profile
+from neurofm_bids.participant.readout_files import measured_scan, write_profile
 from neurofm_bids.participant.scan_reports import hash_of, scan_report
+from neurofm_bids.participant.scored_reports import with_scores
 from neurofm_bids.pipeline.provenance import software
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.failure import Failure
@@ -194,8 +195,10 @@ class Reports:
         )
 
     def _scan_report(self, record: ScanRecord, person: Person, figures: Mapping[str, Path]) -> ScanReport:
-        scores = scan_profile(self.out, record, self.covariates, self.readouts)
-        return scan_report(record, person, figures, self.reference, scores)
+        made = scan_report(record, person, figures, self.reference)
+        if not self.readouts:
+            return made
+        return with_scores(made, self.readouts, measured_scan(self.out, record, self.covariates))
 
     def _or_not_written(self, subject: str, read: Callable[[], list[_Read]]) -> list[_Read] | None:
         try:

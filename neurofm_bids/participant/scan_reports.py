@@ -14,7 +14,6 @@ from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import allowed_centiles
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
-from neurofm_bids.records.score import Profile
 from neurofm_bids.report.centiles import notes_text
 from neurofm_bids.report.contents import Curve, Measured, ScanReport
 
@@ -22,13 +21,9 @@ __all__ = ["hash_of", "scan_report"]
 
 
 def scan_report(
-    record: ScanRecord,
-    person: Person,
-    figures: Mapping[str, Path],
-    reference: Reference = PUBLISHED,
-    profile: Profile | None = None,
+    record: ScanRecord, person: Person, figures: Mapping[str, Path], reference: Reference = PUBLISHED
 ) -> ScanReport:
-    """Return what the report shows of a finished scan, among the people of a reference, with its scores."""
+    """Return what the report shows of a finished scan, among the people of a reference."""
     return ScanReport(
         record,
         person,
@@ -36,7 +31,6 @@ def scan_report(
         centiles=allowed_centiles(record, person, reference),
         curves=_curves(record, person, reference),
         measured=_measured(record),
-        profile=profile,
         reference=_about(reference),
     )
 

@@ -131,6 +131,7 @@ def _time_to_event(readout: Readout, row: Row) -> Response:
             f"risk within {one.years:g} years",
             one.risk,
             None if one.low is None or one.high is None else (one.low, one.high),
+            one.years,
         )
         for one in risk_curve(readout, row.features, row.covariates).horizons
     )

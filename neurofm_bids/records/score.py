@@ -26,11 +26,14 @@ class ScorePart:
         What it is, such as ``probability of class MDD`` or ``risk within 5 years``.
     value, interval95
         None beyond the follow-up of the training cohort; the interval is None where there is none.
+    horizon
+        Of a risk, in years from the scan; None for a probability.
     """
 
     name: str
     value: float | None
     interval95: tuple[float, float] | None = None
+    horizon: float | None = None
 
 
 @dataclass(frozen=True, config=RECORD)

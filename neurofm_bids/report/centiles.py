@@ -20,6 +20,7 @@ __all__ = [
     "is_muted",
     "notes_of",
     "notes_text",
+    "whole_centile",
 ]
 
 NOT_SHOWN = "not shown"
@@ -71,7 +72,7 @@ def centile_text(centile: Centile) -> str:
     """
     if centile.centile is None:
         return ""
-    return NOT_SHOWN if _is_withheld(centile) else _whole(centile.centile)
+    return NOT_SHOWN if _is_withheld(centile) else whole_centile(centile.centile)
 
 
 def centile_with_interval(centile: Centile) -> str:
@@ -94,7 +95,12 @@ def _is_withheld(centile: Centile) -> bool:
     return "unreliable" in centile.notes
 
 
-def _whole(centile: float) -> str:
+def whole_centile(centile: float) -> str:
+    """Return a centile as a whole number, or that it is less than 1 or more than 99.
+
+    >>> [whole_centile(value) for value in (0.4, 42.0, 99.7)]
+    ['<1', '42', '>99']
+    """
     if centile < 1:
         return "<1"
     return ">99" if centile > 99 else f"{centile:.0f}"
@@ -105,5 +111,5 @@ def centile_bar(centile: Centile) -> Bar | None:
     if centile.centile is None or _is_withheld(centile):
         return None
     low, high = centile.centile_interval95 or (None, None)
-    ends = ("", "") if low is None or high is None else (_whole(low), _whole(high))
+    ends = ("", "") if low is None or high is None else (whole_centile(low), whole_centile(high))
     return plot_bar(centile.centile, (0.0, 100.0), centile.centile_interval95, ends=ends)

@@ -11,7 +11,7 @@ from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.score import Profile
 
-__all__ = ["Curve", "Measured", "ScanReport"]
+__all__ = ["Curve", "Measured", "ReadoutAbout", "ScanReport"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,31 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class ReadoutAbout:
+    """How a readout was made, and how well it does.
+
+    Parameters
+    ----------
+    description
+        What it is.
+    training
+        The cohort of the fit.
+    metrics
+        Of held-out scans: name, value and 95% interval, the main one first.
+    scheme
+        How scans were held out.
+    notes
+        What limits its use.
+    """
+
+    description: str
+    training: str
+    metrics: tuple[tuple[str, float | None, tuple[float, float] | None], ...] = ()
+    scheme: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ScanReport:
     """What the report shows of one finished scan.
 
@@ -63,6 +88,10 @@ class ScanReport:
         Volumes that the segmentation measured of what is also predicted, by name of the prediction.
     profile
         Scores of readouts by domain; None where there are none.
+    readouts
+        How the readouts were made, by name.
+    risks
+        Absolute risk over years from the scan, by name of the readout; ``ages`` are these years.
     reference
         The reference of centiles and curves, and how it is read.
     """
@@ -74,4 +103,6 @@ class ScanReport:
     curves: Mapping[str, Curve] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
     profile: Profile | None = None
+    readouts: Mapping[str, ReadoutAbout] = field(default_factory=dict)
+    risks: Mapping[str, Curve] = field(default_factory=dict)
     reference: str = ""

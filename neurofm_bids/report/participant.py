@@ -22,6 +22,7 @@ from neurofm_bids.report.methods import methods_of, plain_citations, references_
 from neurofm_bids.report.numbers import age_text, lines_of, metric_number, sex_text
 from neurofm_bids.report.pictures import Pictures, label_colours, pictures_of
 from neurofm_bids.report.predictions import cards_of, courses_of
+from neurofm_bids.report.profile import profile_of
 from neurofm_bids.report.render import render
 from neurofm_bids.storage.atomic import write_text
 
@@ -111,7 +112,8 @@ def _view(scan: ScanReport, pictures: Pictures) -> dict[str, Any]:
         "cards": cards_of(scan),
         "curves": list(dict.fromkeys(curve.about for curve in scan.curves.values())),
         "mask_ml": record.measurements.brain_extraction.volume_mm3 / 1000,
-        **_profile(scan),
+        **_volumes(scan),
+        "profile": profile_of(scan),
         "quality": [
             metric_number(name, value, record.not_measured.get(name, ""))
             for name, value in record.image_quality.items()
@@ -120,8 +122,8 @@ def _view(scan: ScanReport, pictures: Pictures) -> dict[str, Any]:
     }
 
 
-def _profile(scan: ScanReport) -> dict[str, Any]:
-    """Return the lines of the profile, in two halves that do not part a structure, and what limits them."""
+def _volumes(scan: ScanReport) -> dict[str, Any]:
+    """Return the lines of the volumes, in two halves that do not part a structure, and what limits them."""
     measured = [centile for centile in scan.centiles if centile.source == "measured"]
     notes, anatomy = notes_of(measured), scan.record.anatomy
     by_name = {centile.name: centile for centile in measured}

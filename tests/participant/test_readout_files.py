@@ -8,8 +8,9 @@ import pytest
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.participant.readout_files import scan_profile, write_profile
+from neurofm_bids.participant.readout_files import measured_scan, write_profile
 from neurofm_bids.pipeline.write import features_table
+from neurofm_bids.readouts.profile import profile
 from neurofm_bids.readouts.readout import Covariate, Linear
 from neurofm_bids.records.schema import from_json
 from neurofm_bids.records.score import Profile
@@ -41,7 +42,8 @@ def dataset(folder, participants="participant_id\tAge\tsex\nsub-01\t30\tmale\n")
 
 
 def written(out, covariates, readouts=READOUTS):
-    write_profile(out, RECORD, scan_profile(out, RECORD, covariates, readouts), readouts)
+    scores = profile(readouts, measured_scan(out, RECORD, covariates), RECORD.quality.status)
+    write_profile(out, RECORD, scores, readouts)
     path = out.path(RECORD.scan, "readouts")
     return read_rows(path), json.loads(path.with_suffix(".json").read_text())
 
@@ -55,9 +57,9 @@ def test_the_table_and_the_profile(out, tmp_path):
     ]
     assert (rows[1]["value"], rows[1]["lower95"], rows[1]["centile"]) == ("1", "-3", "60")
     assert float(rows[2]["value"]) == pytest.approx(0.5 + 3.0 + 5.0)  # age and sex as they are understood
-    profile = from_json(Profile, about["Profile"])
-    assert [score.name for score in profile.scores] == ["depression", "raven", "regressed"]
-    assert profile.quality == "ok"
+    stored = from_json(Profile, about["Profile"])
+    assert [score.name for score in stored.scores] == ["depression", "raven", "regressed"]
+    assert stored.quality == "ok"
     described = {one["Name"]: one for one in about["NeuroFM"]["Readouts"]}
     assert described["raven"]["Training"] == "20 students"
     assert described["raven"]["SHA256"] == READOUTS[0].digest
@@ -79,7 +81,6 @@ def test_without_readouts_the_files_of_others_do_not_stay(out, tmp_path):
     written(out, covariates)
     centiles = out.path(RECORD.scan, "centiles")
     centiles.write_text("not touched")
-    assert scan_profile(out, RECORD, covariates, ()) is None
     write_profile(out, RECORD, None, ())
     assert sorted(path.name for path in out.folder(RECORD.scan).iterdir()) == sorted(
         [centiles.name, out.path(RECORD.scan, "features").name]
@@ -91,5 +92,5 @@ def test_features_that_cannot_be_read_are_an_error_with_their_place(out, tmp_pat
     path = out.path(RECORD.scan, "features")
     path.write_text(text) if text else path.unlink()
     with pytest.raises(NeuroFMError, match="the features cannot be read") as caught:
-        scan_profile(out, RECORD, dataset(tmp_path / "bids"), READOUTS)
+        measured_scan(out, RECORD, dataset(tmp_path / "bids"))
     assert caught.value.where == path

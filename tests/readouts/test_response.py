@@ -54,7 +54,10 @@ def test_ordered_classes_give_the_expected_rank():
 
 def test_a_time_to_an_event_gives_risks_at_horizons():
     made = said("time-to-event", -0.5, 0.5)
-    assert [part.name for part in made.parts] == ["risk within 2 years", "risk within 5 years"]
+    assert [(part.name, part.horizon) for part in made.parts] == [
+        ("risk within 2 years", 2),
+        ("risk within 5 years", 5),
+    ]
     assert [part.value for part in made.parts] == pytest.approx(
         [1 - np.exp(-0.05 * ODDS), 1 - np.exp(-0.2 * ODDS)]
     )
