@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurofm_bids.api import NeuroFM
+    from neurofm_bids.readout import Readout
+    from neurofm_bids.readout_estimator import ReadoutEstimator
     from neurofm_bids.result import AttributedBrain, Result, SegmentedBrain, volume_centiles
     from neurofm_bids.transformer import NeuroFMFeatures
 
@@ -16,6 +18,8 @@ __all__ = [
     "AttributedBrain",
     "NeuroFM",
     "NeuroFMFeatures",
+    "Readout",
+    "ReadoutEstimator",
     "Result",
     "SegmentedBrain",
     "__version__",
@@ -36,6 +40,8 @@ _HOMES = {
     "AttributedBrain": "result",
     "NeuroFM": "api",
     "NeuroFMFeatures": "transformer",
+    "Readout": "readout",
+    "ReadoutEstimator": "readout_estimator",
     "Result": "result",
     "SegmentedBrain": "result",
     "volume_centiles": "result",

@@ -26,8 +26,8 @@ LAYERS = (
     ("norms", "explain", "readouts"),
     ("report",),
     ("pipeline", "result"),
-    ("engine", "pretrain", "api"),
-    ("participant", "group", "demo", "transformer"),
+    ("engine", "pretrain", "api", "readout"),
+    ("participant", "group", "demo", "transformer", "readout_estimator"),
     ("cli",),
     ("__main__",),
 )

@@ -12,6 +12,7 @@ from typing import Any
 from neurofm_bids import __version__
 from neurofm_bids.cli.arguments import Commands, Parser, add_command, add_options, safetensors_path
 from neurofm_bids.cli.pretrain import add_commands as add_pretraining
+from neurofm_bids.cli.readouts import add_commands as add_readouts
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, option
@@ -72,7 +73,7 @@ def get_parser() -> Parser:
     """Return the parser of ``neurofm-tools``."""
     parser = Parser(
         prog="neurofm-tools",
-        description="Tools for NeuroFM-BIDS: demonstration data, model weights and pretraining.",
+        description="Tools for NeuroFM-BIDS: demonstration data, model weights, pretraining and readouts.",
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -81,6 +82,8 @@ def get_parser() -> Parser:
     _add_weights(weights.add_subparsers(dest="action", required=True))
     pretrain = commands.add_parser("pretrain", help="generate synthetic brains and train networks on them")
     add_pretraining(pretrain.add_subparsers(dest="action", required=True))
+    readouts = commands.add_parser("readouts", help="apply, describe and check readouts")
+    add_readouts(readouts.add_subparsers(dest="action", required=True))
     return parser
 
 

@@ -1,0 +1,117 @@
+"""Scores of readouts for the rows of tables, such as those that the group level writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from neurofm_bids.bids.names import image_sidecar
+from neurofm_bids.bids.problems import option_problem
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.readouts.apply import Measured, score
+from neurofm_bids.readouts.columns import as_number
+from neurofm_bids.readouts.readout import Readout
+from neurofm_bids.records.columns import IDENTITY_COLUMNS, KNOWN_AGE, RECORDED_COLUMNS
+from neurofm_bids.records.dictionary import volume_column
+from neurofm_bids.records.score_columns import overlapping, score_row
+from neurofm_bids.storage.tables import read_tsv, table_text
+from neurofm_bids.storage.text import read_json
+
+__all__ = ["score_table"]
+
+_Row = Mapping[str, str]
+_PERSON, _SCAN = IDENTITY_COLUMNS[0], IDENTITY_COLUMNS[2]
+_RECORDED = {"age": KNOWN_AGE, "sex": RECORDED_COLUMNS[-1]}  # as they were understood, in tables of the group
+
+
+def score_table(readouts: Sequence[Readout], features: Path, others: Sequence[Path] = ()) -> str:
+    """Return the scores of each row of a table of features, as TSV.
+
+    Parameters
+    ----------
+    features
+        Table with the columns ``f000`` onwards; one of the group level, or of one scan.
+    others
+        Tables with volumes (``left_hippocampus_mm3``) or covariates of the same scans or participants.
+
+    Raises
+    ------
+    NeuroFMError
+        A table cannot be read, rows of two tables cannot be joined, the features are of another model, or
+        the columns of two readouts would be the same.
+    """
+    names = [readout.task.name for readout in readouts]
+    if pair := next(overlapping(names), None):
+        raise NeuroFMError(
+            f"the columns of two readouts would be the same ({' and '.join(pair)})",
+            fix="Leave one out.",
+            code=Exit.USAGE,
+        )
+    _check_weights(readouts, features)
+    rows = _rows(features)
+    for path in others:
+        rows = _joined(rows, _rows(path), path)
+    named = [name for name in IDENTITY_COLUMNS if name in rows[0]]
+    scores = [score_row(score(readout, _measured(readout, row)) for readout in readouts) for row in rows]
+    columns = dict.fromkeys(name for cells in scores for name in cells)
+    lines = [
+        (*(row[name] for name in named), *(cells.get(name) for name in columns))
+        for row, cells in zip(rows, scores, strict=True)
+    ]
+    return table_text([*named, *columns], lines)
+
+
+def _measured(readout: Readout, row: _Row) -> Measured:
+    volumes = {name: as_number(row.get(volume_column(name), "")) for name in readout.features}
+    found = {name: as_number(row.get(name, "")) for name in readout.features}
+    found |= {name: volume for name, volume in volumes.items() if volume}  # 0 where no region was found
+    recorded = {name: row[column] for name, column in _RECORDED.items() if row.get(column, "n/a") != "n/a"}
+    return Measured(
+        {name: value for name, value in found.items() if value is not None},
+        {**row, **recorded},
+        age_years=as_number(recorded.get("age", row.get("age", ""))),
+        has_failed=row.get("quality") == "fail",
+    )
+
+
+def _rows(path: Path) -> list[_Row]:
+    try:
+        _, rows = read_tsv(path)
+    except OSError as error:
+        what, fix = option_problem(path, error, "table", "the path", "")
+        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
+    if not rows:
+        raise NeuroFMError("the table has no rows", where=path, fix="Check it.")
+    return list(rows)
+
+
+def _joined(rows: Sequence[_Row], others: Sequence[_Row], path: Path) -> list[_Row]:
+    """Return rows with the columns of another table, joined by scan or, where it has none, participant."""
+    key = next((name for name in (_SCAN, _PERSON) if name in rows[0] and name in others[0]), "")
+    by_key = {row[key]: row for row in others} if key else {}
+    if len(by_key) < len(others):
+        raise NeuroFMError(
+            f"the rows of the table cannot be joined: it has no column {_SCAN} or {_PERSON} whose values "
+            "differ",
+            where=path,
+            fix=f"Use a table with one row per {'scan' if key == _SCAN else 'participant'}.",
+        )
+    return [{**by_key.get(row[key], {}), **row} for row in rows]
+
+
+def _check_weights(readouts: Sequence[Readout], features: Path) -> None:
+    """Raise if the sidecar of the features names other weights than those of the training."""
+    sidecar = image_sidecar(features)
+    try:
+        made = read_json(sidecar)["NeuroFM"] if sidecar.is_file() else {}
+        named = made.get("WeightsSHA256", made.get("Model", {}).get("WeightsSHA256"))
+    except (OSError, ValueError, KeyError, AttributeError):
+        return
+    for readout in readouts:
+        if named is not None and named != readout.origin.weights_sha256:
+            raise NeuroFMError(
+                f"the readout {readout.task.name} cannot be used for these features: they were made with "
+                "other weights of the model",
+                where=sidecar,
+                fix="Use features of the model of its training.",
+            )
