@@ -164,6 +164,8 @@ class Training:
         In years; None if no age is recorded.
     sites
         People by site.
+    fingerprint
+        SHA-256 of all that went into the fit, by which a run knows that it need not be repeated.
     """
 
     dataset: str
@@ -174,6 +176,7 @@ class Training:
     sexes: Mapping[str, int] = field(default_factory=dict)
     age_range: tuple[float, float] | None = None
     sites: Mapping[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, config=RECORD)

@@ -83,6 +83,8 @@ class Task:
         Column of the site.
     harmonise
         Whether features are standardised within sites.
+    leave_site_out
+        Whether the scans of a whole site are left out at a time, in place of people of all sites.
     exclude
         Values by column; scans that have one of them are left out.
     times
@@ -101,5 +103,6 @@ class Task:
     groups: str | None = None
     site: str | None = None
     harmonise: bool = False
+    leave_site_out: bool = False
     exclude: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     times: Times | None = None

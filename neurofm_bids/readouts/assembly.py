@@ -1,0 +1,200 @@
+"""From features, a table and a task to the scans of a fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.readouts.columns import PERSON, texts
+from neurofm_bids.readouts.covariate_coding import coded_rows, coding_of
+from neurofm_bids.readouts.folds import first_rows
+from neurofm_bids.readouts.leakage import check_covariates
+from neurofm_bids.readouts.readout import Covariate
+from neurofm_bids.readouts.samples import Samples
+from neurofm_bids.readouts.targets import code_target
+from neurofm_bids.readouts.task import Task
+from neurofm_bids.storage.text import some_of
+
+__all__ = ["Assembled", "assemble", "columns_of", "nearest"]
+
+_Values = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The scans of a fit, and where they come from.
+
+    Parameters
+    ----------
+    samples
+        The scans.
+    rows
+        Their rows in the table, shape (n,).
+    classes
+        Names of the classes by their numbers in the target; empty for values.
+    covariates
+        Coding of the covariates.
+    sites
+        Names of the sites by their numbers.
+    left_out
+        Number of scans that are left out, by reason.
+    """
+
+    samples: Samples
+    rows: _Ints
+    classes: tuple[str, ...]
+    covariates: tuple[Covariate, ...]
+    sites: tuple[str, ...]
+    left_out: Mapping[str, int]
+
+
+def columns_of(task: Task) -> dict[str, str]:
+    """Return the columns that a task names, each with the first key of the task that names it."""
+    named: dict[str, str] = {}
+    for key, columns in _keys(task):
+        for column in columns:
+            named.setdefault(column, key)
+    return named
+
+
+def _keys(task: Task) -> Iterable[tuple[str, Sequence[str]]]:
+    yield "target", (task.target,)
+    yield "covariates", task.covariates
+    yield "groups", (task.groups,) if task.groups else ()
+    yield "site", (task.site,) if task.site else ()
+    yield "exclude", tuple(task.exclude)
+    if task.times is not None:
+        yield "times", tuple(filter(None, (task.times.time, task.times.entry)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is most like another, empty if none is.
+
+    >>> nearest("diagnose", ["diagnosis", "age"])
+    "Did you mean 'diagnosis'? "
+    """
+    names = {text.lower(): text for text in known}
+    alike = get_close_matches(name.lower(), names, 1, 0.6)
+    return f"Did you mean {names[alike[0]]!r}? " if alike else ""
+
+
+def assemble(
+    features: _Values, table: Mapping[str, Any], task: Task, categories: Collection[str] = ()
+) -> Assembled:
+    """Return the scans of a task: those whose features, target, covariates and groups are known.
+
+    Parameters
+    ----------
+    features
+        Shape (n, p).
+    table
+        Columns by name, n values each; ``participant_id`` tells whose scans they are, by default each
+        scan is of another person.
+    categories
+        Columns whose numbers are codes of classes.
+
+    Raises
+    ------
+    NeuroFMError
+        The table has no column that the task names, values are not those of the kind, no scan is left, or a
+        covariate holds the target.
+    """
+    columns = {name: _column(table, name, key, task) for name, key in columns_of(task).items()}
+    whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
+    reasons = _reasons(features, columns, task, whose)
+    target = code_target(task, [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)], columns)
+    is_coded = np.isfinite(target.values.reshape(len(features), -1)).all(axis=1)
+    reasons = [
+        why or ("" if known else f"{task.target} is not one of the classes")
+        for why, known in zip(reasons, is_coded, strict=True)
+    ]
+    rows = np.array([row for row, why in enumerate(reasons) if not why], dtype=np.intp)
+    left_out = dict(sorted(Counter(filter(None, reasons)).items()))
+    if not len(rows):
+        raise NeuroFMError(
+            f"no scan has all that the task needs ({_counted(left_out)})",
+            where=f"task {task.name}",
+            fix="Check the columns that the task names, and its exclusions.",
+        )
+    kept = {name: [column[row] for row in rows] for name, column in columns.items()}
+    people = _people([whose[row] for row in rows], kept[task.groups] if task.groups else None)
+    firsts = first_rows(people)
+    check_covariates(
+        task.name,
+        task.target,
+        [kept[task.target][row] for row in firsts],
+        {name: [kept[name][row] for row in firsts] for name in task.covariates},
+    )
+    covariates = tuple(coding_of(name, kept[name], categories) for name in task.covariates)
+    names, sites = np.unique(kept[task.site] if task.site else [""] * len(rows), return_inverse=True)
+    samples = Samples(
+        np.ascontiguousarray(features[rows], dtype=np.float64),
+        coded_rows(covariates, kept, len(rows)),
+        target.values[rows],
+        people,
+        sites.astype(np.intp),
+        task.harmonise,
+    )
+    return Assembled(
+        samples, rows, target.classes, covariates, tuple(map(str, names)) if task.site else (), left_out
+    )
+
+
+def _column(table: Mapping[str, Any], name: str, key: str, task: Task) -> tuple[str, ...]:
+    if name in table:
+        return texts(table[name])
+    names = [str(column) for column in table]
+    raise NeuroFMError(
+        f"{key} names the column {name!r}, which the tables do not have",
+        where=f"task {task.name}",
+        fix=f"{nearest(name, names)}Columns are {some_of(names)}.",
+        code=Exit.DATA,
+    )
+
+
+def _reasons(
+    features: _Values, columns: Mapping[str, Sequence[str]], task: Task, whose: Sequence[str]
+) -> list[str]:
+    """Return why each scan is left out, before its target is looked at; empty if it is not."""
+    needed = [name for key, names in _keys(task) if key != "exclude" for name in names]
+    is_finite = np.isfinite(features).all(axis=1)
+    reasons = []
+    for row, person in enumerate(whose):
+        excluded = [name for name, values in task.exclude.items() if columns[name][row] in values]
+        unknown = [name for name in needed if not columns[name][row]]
+        if excluded:
+            reasons.append(f"{excluded[0]} is {columns[excluded[0]][row]}")
+        elif unknown:
+            reasons.append(f"{unknown[0]} is not known")
+        elif not person:
+            reasons.append(f"{PERSON} is not known")
+        else:
+            reasons.append("" if is_finite[row] else "a feature is not known")
+    return reasons
+
+
+def _people(whose: Sequence[str], groups: Sequence[str] | None) -> _Ints:
+    """Return the number of the person of each scan; people of one group, and groups of one person, are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names, people = np.unique(whose, return_inverse=True)
+    if groups is None:
+        return people.astype(np.intp)
+    others, places = np.unique(groups, return_inverse=True)
+    size = len(names) + len(others)
+    links = coo_array((np.ones(len(people)), (people, len(names) + places)), shape=(size, size))
+    component = connected_components(links, directed=False)[1][people]
+    return np.unique(component, return_inverse=True)[1].astype(np.intp)
+
+
+def _counted(left_out: Mapping[str, int]) -> str:
+    return "; ".join(f"{count}: {reason}" for reason, count in left_out.items())

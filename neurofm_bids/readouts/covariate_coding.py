@@ -1,0 +1,77 @@
+"""Covariates of a readout as columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.readouts.columns import as_number, numbers, text_of
+from neurofm_bids.readouts.readout import Covariate
+
+__all__ = ["coded_row", "coded_rows", "coding_of"]
+
+_Values = npt.NDArray[np.float64]
+
+
+def coding_of(name: str, column: Sequence[str], categories: Collection[str] = ()) -> Covariate:
+    """Return the coding of a covariate: a number if all known values are numbers, otherwise its levels.
+
+    Parameters
+    ----------
+    column
+        Texts, empty where a value is not known.
+    categories
+        Columns whose numbers are codes of classes.
+
+    Examples
+    --------
+    >>> coding_of("sex", ["M", "F", ""]).levels, coding_of("age", ["20", "30.5"]).levels
+    (('F', 'M'), ())
+    """
+    if name not in categories and numbers(column) is not None:
+        return Covariate(name)
+    return Covariate(name, tuple(sorted({text for text in column if text})))
+
+
+def coded_rows(covariates: Sequence[Covariate], columns: Mapping[str, Sequence[str]], rows: int) -> _Values:
+    """Return coded covariates, shape (rows, columns); NaN in a row where a covariate is not known."""
+    lines = [
+        coded_row(covariates, {one.name: columns[one.name][row] for one in covariates}) for row in range(rows)
+    ]
+    width = sum(len(one.levels) - 1 if one.levels else 1 for one in covariates)
+    values = [[np.nan] * width if isinstance(line, str) else line for line in lines]
+    return np.array(values, dtype=np.float64).reshape(rows, width)
+
+
+def coded_row(covariates: Sequence[Covariate], values: Mapping[str, object]) -> list[float] | str:
+    """Return the coded covariates of one scan, or a sentence that says which one is not known.
+
+    Parameters
+    ----------
+    covariates
+        Of a readout.
+    values
+        By column, as the tables have them.
+
+    Examples
+    --------
+    >>> both = [Covariate("age"), Covariate("sex", ("F", "M"))]
+    >>> coded_row(both, {"age": 30, "sex": "M"}), coded_row(both, {"age": 30})
+    ([30.0, 1.0], 'the covariate sex is not known')
+    """
+    row: list[float] = []
+    for one in covariates:
+        text = text_of(values.get(one.name))
+        if not text:
+            return f"the covariate {one.name} is not known"
+        if one.levels:
+            if text not in one.levels:
+                return f"the covariate {one.name} is {text}, which no scan of the training has"
+            row += [float(text == level) for level in one.levels[1:]]
+        elif (number := as_number(text)) is None:
+            return f"the covariate {one.name} is {text}, not a number"
+        else:
+            row.append(number)
+    return row

@@ -1,0 +1,125 @@
+"""How well a task can be read: metrics, comparisons, a null and a learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.readouts.bootstrap import metrics_with_intervals
+from neurofm_bids.readouts.cross_validation import Scheme, cross_validate, fit_at
+from neurofm_bids.readouts.family import Family, HeldOut
+from neurofm_bids.readouts.folds import first_rows, stratified_folds
+from neurofm_bids.readouts.permutation import p_value
+from neurofm_bids.readouts.readout import Evaluation, Metric
+from neurofm_bids.readouts.samples import Samples
+
+__all__ = ["evaluate"]
+
+_Values = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.intp]
+_PARTS, _LEAST_PEOPLE = 5, 20  # fifths of each training are the points of the learning curve
+
+
+def evaluate(
+    samples: Samples,
+    family: Family,
+    folds: _Ints,
+    scheme: Scheme,
+    predictions: _Values | None = None,
+    *,
+    by_site: bool,
+) -> tuple[Evaluation, HeldOut]:
+    """Return the evaluation of a readout, and the held-out scans that its metrics are of.
+
+    Parameters
+    ----------
+    folds
+        Outer fold of each scan.
+    predictions
+        Of NeuroFM, shape (n, k), to compare with.
+    by_site
+        Whether folds are sites.
+    """
+    held = cross_validate(samples, family, folds, scheme)
+    others = {
+        "covariates_only": samples.covariates,
+        "predictions_only": None if predictions is None else np.hstack([samples.covariates, predictions]),
+    }
+    compared = {
+        name: _metrics_of(samples, features, family, folds, scheme)
+        for name, features in others.items()
+        if features is not None and features.shape[1]
+    }
+    p = p_value(samples, family.code(samples.target), folds, scheme.permutations, scheme.seed)
+    metrics = metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
+    made = Evaluation(
+        metrics,
+        p_value=p if scheme.permutations else None,
+        scheme=_in_words(folds, scheme, by_site=by_site),
+        learning_curve={
+            **_learning_curve(samples, family, folds, scheme),
+            str(round(_people_in_training(samples, folds, np.ones(len(samples), dtype=bool)))): metrics[
+                family.main
+            ],
+        },
+        **compared,
+    )
+    return made, held
+
+
+def _metrics_of(
+    samples: Samples, features: _Values, family: Family, folds: _Ints, scheme: Scheme
+) -> Mapping[str, Metric]:
+    """Return the metrics of a readout on other features, with the same folds and no covariate regressed out."""
+    alone = replace(samples, features=features, covariates=samples.covariates[:, :0], is_harmonised=False)
+    held = cross_validate(alone, family, folds, scheme)
+    return metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
+
+
+def _learning_curve(samples: Samples, family: Family, folds: _Ints, scheme: Scheme) -> dict[str, Metric]:
+    """Return the main metric by mean number of people in the training, for parts of each training.
+
+    Parts in which a class has too few people for the inner folds are left out.
+    """
+    curve = {}
+    deal = stratified_folds(samples.people, family.strata(samples.target), _PARTS, scheme.seed + 100)
+    for parts in range(1, _PARTS):
+        usable = deal < parts
+        if _can_be_fitted(samples, family, folds, usable, scheme):
+            held = cross_validate(samples, family, folds, scheme, usable)
+            found = metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
+            curve[str(round(_people_in_training(samples, folds, usable)))] = found[family.main]
+    return curve
+
+
+def _can_be_fitted(
+    samples: Samples, family: Family, folds: _Ints, usable: npt.NDArray[np.bool_], scheme: Scheme
+) -> bool:
+    classes = len(family.shares(samples.target))
+    for fold in np.unique(folds):
+        train = samples.take((folds != fold) & usable)
+        strata = family.strata(train.target)[first_rows(train.people)]
+        if len(strata) < _LEAST_PEOPLE or (
+            classes and np.bincount(strata, minlength=classes).min() < scheme.folds
+        ):
+            return False
+    return True
+
+
+def _people_in_training(samples: Samples, folds: _Ints, usable: npt.NDArray[np.bool_]) -> float:
+    """Return the mean number of people of a training."""
+    counts = [len(np.unique(samples.people[(folds != fold) & usable])) for fold in np.unique(folds)]
+    return float(np.mean(counts))
+
+
+def _in_words(folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
+    outer = len(np.unique(folds))
+    what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of people"
+    null = f"; {scheme.permutations:,} permutations" if scheme.permutations else ""
+    return (
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of people in each training; intervals: "
+        f"{scheme.bootstraps:,} bootstrap samples of people{null}"
+    )

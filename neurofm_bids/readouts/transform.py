@@ -1,0 +1,108 @@
+"""What is done to the features of the scans of a training before a linear model is fitted, and its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.readouts.readout import Linear
+from neurofm_bids.readouts.samples import Samples
+
+__all__ = ["LEAST_OF_SITE", "Transform", "learn_transform"]
+
+_Values = npt.NDArray[np.float64]
+LEAST_OF_SITE = 5  # scans of a site from which its location and scale are estimated
+_SMALL = 1e-9  # of a standard deviation, relative to the size of the values: such a feature is constant
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Covariate regression, harmonisation by site and scaling, as learned from the scans of a training.
+
+    Parameters
+    ----------
+    centre
+        Means of the covariates, shape (q,).
+    slopes
+        Change of each feature per unit of each covariate, shape (q, p).
+    level
+        Means of what is left after regression, shape (p,), which harmonised sites get.
+    sites
+        Mean of what is left within each site, and its standard deviation relative to all, by number of the
+        site.
+    mean, sd
+        Of harmonised features, shape (p,); the standard deviation of a constant feature is infinite.
+    """
+
+    centre: _Values
+    slopes: _Values
+    level: _Values
+    sites: Mapping[int, tuple[_Values, _Values]]
+    mean: _Values
+    sd: _Values
+
+    def apply(self, samples: Samples) -> _Values:
+        """Return standardised features, shape (n, p); a site that is not known is left as it is."""
+        left = samples.features - (samples.covariates - self.centre) @ self.slopes
+        for site, (location, scale) in self.sites.items():
+            rows = samples.sites == site
+            left[rows] = self.level + (left[rows] - location) / scale
+        return np.asarray((left - self.mean) / self.sd)
+
+    def unfold(self, weights: _Values, intercept: float) -> Linear:
+        """Return a linear function of standardised features, weights (p,), in the units of the features."""
+        coefficients = weights / self.sd
+        of_covariates = -(self.slopes @ coefficients)
+        constant = intercept - self.mean @ coefficients - self.centre @ of_covariates
+        return Linear(float(constant), tuple(coefficients.tolist()), tuple(of_covariates.tolist()))
+
+
+def learn_transform(samples: Samples) -> Transform:
+    """Learn the transform of the features from the scans of a training, and from them only.
+
+    Features are regressed on covariates by least squares, with a constant for each site if they are
+    harmonised. Harmonisation then gives the residuals of each site the mean and the standard deviation that
+    they have within sites over all; sites of fewer than five scans are left as they are.
+    """
+    centre = samples.covariates.mean(axis=0)
+    design = samples.covariates - centre
+    slopes = _slopes(samples, design)
+    left = samples.features - design @ slopes
+    level = left.mean(axis=0)
+    sites = _sites(left, samples.sites) if samples.is_harmonised else {}
+    plain = Transform(centre, slopes, level, sites, np.zeros_like(level), np.ones_like(level))
+    harmonised = plain.apply(samples)
+    mean, sd = harmonised.mean(axis=0), harmonised.std(axis=0)
+    is_constant = sd <= _SMALL * np.maximum(np.abs(mean), np.abs(level))
+    return replace(plain, mean=mean, sd=np.where(is_constant, np.inf, sd))
+
+
+def _slopes(samples: Samples, design: _Values) -> _Values:
+    """Return the slopes on centred covariates, shape (q, p)."""
+    if not design.shape[1]:
+        return np.zeros((0, samples.features.shape[1]))
+    scale = np.maximum(np.abs(design).max(axis=0), np.finfo(float).tiny)
+    if samples.is_harmonised:
+        constants = samples.sites[:, None] == np.unique(samples.sites)
+    else:
+        constants = np.ones((len(samples), 1), dtype=bool)
+    predictors = np.concatenate([design / scale, constants], axis=1)
+    solution = np.linalg.lstsq(predictors, samples.features, rcond=None)[0]
+    return np.asarray(solution[: design.shape[1]] / scale[:, None])
+
+
+def _sites(left: _Values, sites: npt.NDArray[np.intp]) -> dict[int, tuple[_Values, _Values]]:
+    """Return location and scale of each site that has enough scans."""
+    numbers, counts = np.unique(sites, return_counts=True)
+    known = [int(site) for site, n in zip(numbers, counts, strict=True) if n >= LEAST_OF_SITE]
+    if not known:
+        return {}
+    means = [left[sites == site].mean(axis=0) for site in known]
+    variances = [left[sites == site].var(axis=0, ddof=1) for site in known]
+    degrees = [np.count_nonzero(sites == site) - 1 for site in known]
+    within = np.average(variances, axis=0, weights=degrees)
+    scales = [np.sqrt(np.where(own > 0, own / np.where(within > 0, within, 1.0), 1.0)) for own in variances]
+    return dict(zip(known, zip(means, scales, strict=True), strict=True))
