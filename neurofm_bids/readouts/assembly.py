@@ -110,8 +110,10 @@ def assemble(
     columns = {name: _column(table, name, key, task) for name, key in columns_of(task).items()}
     whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
     reasons = _reasons(features, columns, task, whose)
-    target = code_target(task, [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)], columns)
-    is_coded = np.isfinite(target.values.reshape(len(features), -1)).all(axis=1)
+    target = code_target(
+        task, [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)], columns
+    )
+    is_coded: list[bool] = np.isfinite(target.values.reshape(len(features), -1)).all(axis=1).tolist()
     reasons = [
         why or ("" if known else f"{task.target} is not one of the classes")
         for why, known in zip(reasons, is_coded, strict=True)
@@ -165,7 +167,7 @@ def _reasons(
 ) -> list[str]:
     """Return why each scan is left out, before its target is looked at; empty if it is not."""
     needed = [name for key, names in _keys(task) if key != "exclude" for name in names]
-    is_finite = np.isfinite(features).all(axis=1)
+    is_finite: list[bool] = np.isfinite(features).all(axis=1).tolist()
     reasons = []
     for row, person in enumerate(whose):
         excluded = [name for name, values in task.exclude.items() if columns[name][row] in values]
@@ -182,7 +184,7 @@ def _reasons(
 
 
 def _people(whose: Sequence[str], groups: Sequence[str] | None) -> _Ints:
-    """Return the number of the person of each scan; people of one group, and groups of one person, are one."""
+    """Return the number of the person of each scan; people of one group count as one, groups of one too."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

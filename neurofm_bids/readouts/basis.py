@@ -1,4 +1,4 @@
-"""Standardised features of a training in the directions of their singular values: one decomposition, all fits."""
+"""Standardised features of a training in their singular directions: one decomposition, all fits."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def people_weights(people: _Ints, rng: np.random.Generator, count: int) -> _Valu
 
 
 def metrics_with_intervals(held: HeldOut, family: Family, bootstraps: int, seed: int) -> dict[str, Metric]:
-    """Return the metrics of held-out scans, with 95 % intervals of the bootstrap over people (percentiles)."""
+    """Return the metrics of held-out scans, with 95 % percentile intervals of the bootstrap over people."""
     values = family.metrics(held, np.ones((1, len(held.people))))
     samples: dict[str, list[_Values]] = {name: [] for name in values}
     for weights in _weights(held.people, bootstraps, seed):
@@ -51,5 +51,3 @@ def _metric(value: float, drawn: _Values) -> Metric:
         return Metric(value)
     low, high = np.percentile(known, [2.5, 97.5])
     return Metric(value, (float(low), float(high)))
-
-

@@ -31,7 +31,9 @@ def check_enough(found: Assembled, task: Task, scheme: Scheme) -> None:
     if found.classes:
         _check_classes(task, found.classes, np.bincount(target.astype(np.intp), minlength=len(found.classes)))
     elif len(firsts) < LEAST_OF_VALUES:
-        text = f"there are {len(firsts)} people with a value of {task.target}, and {LEAST_OF_VALUES} are needed"
+        text = (
+            f"there are {len(firsts)} people with a value of {task.target}, and {LEAST_OF_VALUES} are needed"
+        )
         raise _refused(task, text, "Add people.")
     elif np.ptp(target.reshape(len(firsts), -1)[:, 0]) == 0:
         raise _refused(task, f"all people have the same {task.target}", "Check the column.")

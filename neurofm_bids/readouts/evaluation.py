@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.readouts.bootstrap import metrics_with_intervals
-from neurofm_bids.readouts.cross_validation import Scheme, cross_validate, fit_at
+from neurofm_bids.readouts.cross_validation import Scheme, cross_validate
 from neurofm_bids.readouts.family import Family, HeldOut
 from neurofm_bids.readouts.folds import first_rows, stratified_folds
 from neurofm_bids.readouts.permutation import p_value
@@ -44,28 +44,22 @@ def evaluate(
         Whether folds are sites.
     """
     held = cross_validate(samples, family, folds, scheme)
-    others = {
-        "covariates_only": samples.covariates,
-        "predictions_only": None if predictions is None else np.hstack([samples.covariates, predictions]),
-    }
-    compared = {
-        name: _metrics_of(samples, features, family, folds, scheme)
-        for name, features in others.items()
-        if features is not None and features.shape[1]
-    }
+    covariates = samples.covariates
+    own = np.empty((len(samples), 0)) if predictions is None else predictions
+    both = np.hstack([covariates, own]) if own.shape[1] else own
     p = p_value(samples, family.code(samples.target), folds, scheme.permutations, scheme.seed)
     metrics = metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
+    whole = round(_people_in_training(samples, folds, np.ones(len(samples), dtype=bool)))
     made = Evaluation(
         metrics,
+        covariates_only=_metrics_of(samples, covariates, family, folds, scheme),
+        predictions_only=_metrics_of(samples, both, family, folds, scheme),
         p_value=p if scheme.permutations else None,
         scheme=_in_words(folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, family, folds, scheme),
-            str(round(_people_in_training(samples, folds, np.ones(len(samples), dtype=bool)))): metrics[
-                family.main
-            ],
+            str(whole): metrics[family.main],
         },
-        **compared,
     )
     return made, held
 
@@ -73,7 +67,9 @@ def evaluate(
 def _metrics_of(
     samples: Samples, features: _Values, family: Family, folds: _Ints, scheme: Scheme
 ) -> Mapping[str, Metric]:
-    """Return the metrics of a readout on other features, with the same folds and no covariate regressed out."""
+    """Return the metrics of a readout on other features in the same folds, without regression on covariates."""
+    if not features.shape[1]:
+        return {}
     alone = replace(samples, features=features, covariates=samples.covariates[:, :0], is_harmonised=False)
     held = cross_validate(alone, family, folds, scheme)
     return metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)

@@ -60,10 +60,7 @@ class HeldOut:
 
 
 class Family(Protocol):
-    """The model of one kind of target.
-
-    A new kind is a class with these methods and a line in :mod:`neurofm_bids.readouts.kinds`.
-    """
+    """The model of one kind of target."""
 
     @property
     def main(self) -> str:

@@ -19,7 +19,7 @@ _NONE = np.empty(0)
 
 
 class Gaussian:
-    """Ridge regression: a squared error, so that penalties are those of :class:`sklearn.linear_model.Ridge`."""
+    """Ridge regression; penalties are those of :class:`sklearn.linear_model.Ridge`."""
 
     main, chance = "r", 0.0
 

@@ -1,40 +1,45 @@
-"""The kinds of targets and their families."""
+"""The kinds of targets that can be fitted, and what fits each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.binary import Binary
-from neurofm_bids.readouts.family import Family
-from neurofm_bids.readouts.gaussian import Gaussian
-from neurofm_bids.readouts.multiclass import Multiclass
-from neurofm_bids.readouts.ordinal import Ordinal
-from neurofm_bids.readouts.task import Kind
+from neurofm_bids.readouts.assembly import Assembled
+from neurofm_bids.readouts.core import Core
+from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.linear_fit import fit_linear
+from neurofm_bids.readouts.task import Kind, Task
 
-__all__ = ["FAMILIES", "family_of"]
+__all__ = ["FITTERS", "Fitter", "fitter_of"]
 
-# By kind: makes the family from the number of classes.
-FAMILIES: Mapping[Kind, Callable[[int], Family]] = {
-    "binary": lambda _: Binary(),
-    "multiclass": Multiclass,
-    "ordinal": Ordinal,
-    "regression": lambda _: Gaussian(),
+# Gets the assembled scans, the task, the scheme, and predictions (n, k) of these scans to compare with.
+Fitter = Callable[[Assembled, Task, Scheme, npt.NDArray[np.float64] | None], Core]
+# A new kind is a line here and one in neurofm_bids.readouts.targets.
+FITTERS: dict[Kind, Fitter] = {
+    "regression": fit_linear,
+    "binary": fit_linear,
+    "multiclass": fit_linear,
+    "ordinal": fit_linear,
 }
 
 
-def family_of(kind: Kind, classes: int) -> Family:
-    """Return the family of a kind of target.
+def fitter_of(task: Task) -> Fitter:
+    """Return what fits the kind of a task.
 
     Raises
     ------
     NeuroFMError
         This version cannot fit the kind.
     """
-    if kind not in FAMILIES:
+    if task.kind not in FITTERS:
         raise NeuroFMError(
-            f"this version of NeuroFM-BIDS cannot fit the kind {kind}",
-            fix=f"Leave the task out; the kinds that can be fitted are {', '.join(FAMILIES)}.",
+            f"this version of NeuroFM-BIDS cannot fit the kind {task.kind}",
+            where=f"task {task.name}",
+            fix=f"Leave the task out; the kinds that can be fitted are {', '.join(FITTERS)}.",
             code=Exit.USAGE,
         )
-    return FAMILIES[kind](classes)
+    return FITTERS[task.kind]

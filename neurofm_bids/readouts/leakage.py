@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +107,7 @@ def _is_in_blocks(effect: Sequence[str], cause: _Values) -> bool:
     """Tell whether ranges of the cause, without overlap, have one value of the effect each."""
     values = np.array(effect)
     ends = sorted((cause[values == one].min(), cause[values == one].max()) for one in set(effect))
-    return all(first[1] < second[0] for first, second in zip(ends, ends[1:], strict=False))
+    return all(first[1] < second[0] for first, second in pairwise(ends))
 
 
 def _is_monotone(effect: _Values | None, cause: _Values) -> bool:
@@ -121,11 +122,11 @@ def _coded(column: Sequence[str]) -> _Values:
     if values is not None:
         return values[:, None]
     texts = np.array(column)
-    return (texts[:, None] == np.unique(texts)[1:]).astype(np.float64)
+    return np.asarray(texts[:, None] == np.unique(texts)[1:], dtype=np.float64)
 
 
 def _explained(target: _Values, covariates: _Values) -> float:
-    """Return the adjusted share of the variance of the target that covariates explain, the least of columns."""
+    """Return the adjusted share of the target's variance that covariates explain, least over its columns."""
     rows, width = covariates.shape
     design = np.hstack([covariates - covariates.mean(axis=0), np.ones((rows, 1))])
     if rows < 2 * width + 10:

@@ -1,8 +1,8 @@
 """Metrics of held-out predictions, each for many weightings of the scans at once.
 
-All take weights of shape (b, n), such as how often a bootstrap sample has each scan, and return shape (b,); NaN
-where a metric is not defined. Ranks and correlations are compared within folds: the models of different folds
-may have different intercepts, which would make chance level appear below chance.
+All take weights of shape (b, n), such as how often a bootstrap sample has each scan, and return shape (b,),
+NaN where a metric is not defined. Ranks and correlations are compared within folds: models of different folds
+have different intercepts, which would make chance level appear below chance.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Ints = npt.NDArray[np.intp]
 
 
 def auc(is_positive: npt.NDArray[np.bool_], score: _Values, folds: _Ints, weights: _Values) -> _Values:
-    """Return the share of pairs of a positive and another scan of one fold in which the positive scores higher.
+    """Return the share of pairs of a positive and another scan of a fold in which the positive scores higher.
 
     Ties count half. This is the mean of the areas under the ROC curves of folds, weighted by pairs.
     """
@@ -79,7 +79,7 @@ def mean_loss(losses: _Values, weights: _Values) -> _Values:
 def mean_within_classes(classes: _Ints, losses: _Values, weights: _Values) -> _Values:
     """Return the mean over classes of the mean loss of their scans."""
     means = [mean_loss(losses[classes == one], weights[:, classes == one]) for one in np.unique(classes)]
-    return np.mean(means, axis=0)
+    return np.asarray(np.mean(means, axis=0))
 
 
 def balanced_accuracy(classes: _Ints, chosen: _Ints, weights: _Values) -> _Values:
@@ -145,4 +145,4 @@ def _square(values: _Values, weights: _Values) -> _Values:
 
 def _divided(above: _Values, below: _Values) -> _Values:
     """Return quotients, NaN where the divisor is 0."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0)
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0))

@@ -54,7 +54,7 @@ class Multiclass:
     def losses(self, values: _Values, shape: _Values, target: _Values) -> _Values:
         """Return negative log-likelihoods."""
         logs = _log_softmax(values)
-        return -logs[np.arange(len(values)), target.astype(np.intp)]
+        return np.asarray(-logs[np.arange(len(values)), target.astype(np.intp)])
 
     def recalibrate(self, values: _Values, target: _Values) -> Calibration:
         """Return the slope that all functions share (temperature scaling)."""
@@ -66,12 +66,12 @@ class Multiclass:
 
     def code(self, target: _Values) -> _Values:
         """Return one column of 0 and 1 for each class."""
-        return (target[:, None] == np.arange(self.count)).astype(np.float64)
+        return np.asarray(target[:, None] == np.arange(self.count), dtype=np.float64)
 
     def metrics(self, held: HeldOut, weights: _Values) -> Mapping[str, _Values]:
         """Return the means over classes of each one against the others, balanced accuracy and Brier score.
 
-        Balanced accuracy chooses the class whose probability is largest relative to its share in the training.
+        Balanced accuracy chooses the class whose probability is largest relative to its share in training.
         """
         classes, p = held.target.astype(np.intp), held.predictions
         each = range(self.count)

@@ -76,7 +76,5 @@ def minimise(basis: Basis, loss: Loss, penalty: float, start: Start) -> Solution
     if start.has_intercept:
         packed[split[0] : split[1]] /= of_intercept
     options = {"gtol": _GRADIENT, "ftol": _CHANGE, "maxiter": _STEPS, "maxfun": 2 * _STEPS}
-    found = minimize(
-        objective, packed, jac=True, method="L-BFGS-B", options={**options, "maxcor": _MEMORY}
-    )
+    found = minimize(objective, packed, jac=True, method="L-BFGS-B", options={**options, "maxcor": _MEMORY})
     return unpacked(np.asarray(found.x, dtype=np.float64))

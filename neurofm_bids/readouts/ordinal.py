@@ -57,7 +57,7 @@ class Ordinal:
     def losses(self, values: _Values, shape: _Values, target: _Values) -> _Values:
         """Return negative log-likelihoods."""
         p = self.predict(values, shape)[np.arange(len(values)), target.astype(np.intp)]
-        return -np.log(np.maximum(p, np.finfo(float).tiny))
+        return np.asarray(-np.log(np.maximum(p, np.finfo(float).tiny)))
 
     def recalibrate(self, values: _Values, target: _Values) -> Calibration:
         """Return the slope, and thresholds of their own."""

@@ -1,8 +1,8 @@
-"""Whether a target is read better than by chance: permutations of the targets of people, and Holm's correction."""
+"""Whether a target is read better than by chance: permutations of people, and Holm's correction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from neurofm_bids.readouts.basis import PENALTIES, decompose
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.transform import learn_transform
 
-__all__ = ["holm", "p_value", "permuted_rows"]
+__all__ = ["Permuter", "holm", "p_value"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -20,9 +20,9 @@ _Ints = npt.NDArray[np.intp]
 def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, seed: int) -> float:
     """Return the share of permutations, the target as it is among them, that are read as well or better.
 
-    The statistic is the correlation within folds of the coded target with held-out values of ridge regression,
-    largest over all penalties, so that no penalty is chosen with the target; its mean over columns. It is
-    computed in the same way for the target as it is and for each permutation, which makes the test exact.
+    The statistic is the correlation within folds of the coded target with held-out values of ridge
+    regression, the mean over columns and the largest over penalties, so that no penalty is chosen with the
+    target as it is. It is computed in the same way for each permutation, which makes the test exact.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, s
         Outer fold of each scan, shape (n,).
     """
     rng = np.random.default_rng(seed)
-    orders = [np.arange(len(samples))] + [permuted_rows(samples, rng) for _ in range(permutations)]
+    permuter = Permuter(samples.target, samples.people)
+    orders = [np.arange(len(samples)), *(permuter.rows(rng) for _ in range(permutations))]
     targets = np.stack([coded[order] for order in orders], axis=1)  # (n, b, c)
     count, width = targets.shape[1:]
     flat = targets.reshape(len(samples), -1)
@@ -53,7 +54,7 @@ def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, s
 _ROUNDING = 1e-10
 
 
-def _held_out(samples: Samples, targets: _Values, is_train: npt.NDArray[np.bool_]):  # type: ignore[no-untyped-def]
+def _held_out(samples: Samples, targets: _Values, is_train: npt.NDArray[np.bool_]) -> Iterator[_Values]:
     """Yield the values of ridge regression of held-out scans, shape (m, b c), for each penalty."""
     train = samples.take(is_train)
     transform = learn_transform(train)
@@ -65,23 +66,43 @@ def _held_out(samples: Samples, targets: _Values, is_train: npt.NDArray[np.bool_
         yield (scores / (basis.squares + penalty * basis.size)) @ products
 
 
-def permuted_rows(samples: Samples, rng: np.random.Generator) -> _Ints:
-    """Return, for each scan, the scan whose target it gets: people with equally many scans change places.
+class Permuter:
+    """Gives scans the targets of other people: people with equally many scans change places.
 
     Where all scans of each person have one target, any two people may change places.
+
+    Parameters
+    ----------
+    target
+        Shape (n,) or (n, k).
+    people
+        Number of the person of each scan, shape (n,).
     """
-    order = np.argsort(samples.people, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(samples.people[order]) != 0])
-    blocks = np.split(order, starts[1:])
-    target = samples.target.reshape(len(samples), -1)
-    is_constant = all(np.all(target[block] == target[block[0]]) for block in blocks)
-    rows = np.empty(len(samples), dtype=np.intp)
-    sizes = np.array([0 if is_constant else len(block) for block in blocks])
-    for size in np.unique(sizes):
-        alike = np.flatnonzero(sizes == size)
-        for place, other in zip(alike, rng.permutation(alike), strict=True):
-            rows[blocks[place]] = blocks[other][0] if is_constant else blocks[other]
-    return rows
+
+    def __init__(self, target: _Values, people: _Ints) -> None:
+        order = np.argsort(people, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(people[order]) != 0])
+        blocks = np.split(order, starts[1:])
+        columns = target.reshape(len(people), -1)
+        if all(np.array_equal(columns[block], columns[block[:1]].repeat(len(block), 0)) for block in blocks):
+            firsts = np.array([block[0] for block in blocks])
+            self._of_person: tuple[_Ints, _Ints] | None = firsts, np.searchsorted(people[firsts], people)
+        else:
+            self._of_person = None
+        sizes = np.array([len(block) for block in blocks])
+        alike = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+        self._groups = [np.stack([blocks[place] for place in places]) for places in alike]
+        self._count = len(people)
+
+    def rows(self, rng: np.random.Generator) -> _Ints:
+        """Return, for each scan, the scan whose target it gets, shape (n,)."""
+        if self._of_person is not None:
+            firsts, person = self._of_person
+            return np.asarray(rng.permutation(firsts)[person])
+        rows = np.empty(self._count, dtype=np.intp)
+        for group in self._groups:
+            rows[group] = rng.permutation(group, axis=0)
+        return rows
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

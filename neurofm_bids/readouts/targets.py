@@ -76,7 +76,8 @@ def _binary(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]]) -
 def _multiclass(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]]) -> Target:
     classes = task.classes or _classes_of(column)
     if not 2 <= len(classes) <= _MANY:
-        raise _refused(task, f"has {len(classes)} values", "List 2 to 20 in classes, or use the kind regression.")
+        fix = f"List 2 to {_MANY} in classes, or use the kind regression."
+        raise _refused(task, f"has {len(classes)} values", fix)
     return _coded(column, classes)
 
 

@@ -1,4 +1,4 @@
-"""What is done to the features of the scans of a training before a linear model is fitted, and its inverse."""
+"""What is done to the features of the scans of a training before a model is fitted, and its inverse."""
 
 from __future__ import annotations
 

@@ -1,0 +1,177 @@
+"""Fitting a readout to plain arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids import __version__
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.readouts.assembly import assemble, columns_of
+from neurofm_bids.readouts.cloud import make_cloud
+from neurofm_bids.readouts.columns import PERSON, texts
+from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.kinds import fitter_of
+from neurofm_bids.readouts.readout import FORMAT_VERSION, FeatureSet, Readout
+from neurofm_bids.readouts.task import Task
+from neurofm_bids.readouts.threads import one_thread
+from neurofm_bids.readouts.training import describe
+from neurofm_bids.records.columns import feature_columns
+from neurofm_bids.records.origin import Origin
+from neurofm_bids.records.schema import to_json
+from neurofm_bids.records.signature import signed
+
+__all__ = ["NOT_OF_SCANS", "feature_set_of", "fingerprint_of", "fit"]
+
+_Values = npt.NDArray[np.float64]
+NOT_OF_SCANS = Origin(0, "", None, {})  # of features that NeuroFM-BIDS did not make
+_STANDARD = Scheme()
+
+
+def fit(
+    features: Any,
+    table: Mapping[str, Any],
+    task: Task,
+    *,
+    names: Sequence[str] | None = None,
+    predictions: npt.ArrayLike | None = None,
+    dataset: str = "",
+    origin: Origin = NOT_OF_SCANS,
+    license: str | None = None,
+    categories: Collection[str] = (),
+    scheme: Scheme = _STANDARD,
+) -> Readout:
+    """Fit a readout, and evaluate it by nested cross-validation.
+
+    Equal arguments give equal readouts, whatever the number of processors.
+
+    Parameters
+    ----------
+    features
+        Shape (n, p): an array, or a table whose columns name the features.
+    table
+        Columns by name, n values each, such as a pandas table. A column ``participant_id`` tells whose scans
+        they are; without it each scan is of another person.
+    task
+        What to fit; its columns are those of the table.
+    names
+        Of the features; by default the columns of ``features``, or ``f000`` and so on.
+    predictions
+        Of NeuroFM, shape (n, k), NaN where not known, which the readout is compared with.
+    dataset
+        Name of the dataset, for the description of the training.
+    origin
+        How the features were made.
+    license
+        SPDX identifier of the readout.
+    categories
+        Columns of the table whose numbers are codes of classes.
+    scheme
+        Numbers of folds, permutations and bootstrap samples, and the seed.
+
+    Raises
+    ------
+    NeuroFMError
+        A column is absent or has other values than the kind of the task needs, a covariate holds the target,
+        there are too few people, or this version cannot fit the kind.
+    """
+    fitter = fitter_of(task)
+    values = np.asarray(features, dtype=np.float64)
+    named = _names(features, values, names)
+    compared = None if predictions is None else np.asarray(predictions, dtype=np.float64)
+    digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
+    with one_thread():
+        found = assemble(values, table, task, categories)
+        core = fitter(found, task, scheme, _filled(compared, found.rows))
+        cloud = make_cloud(found.samples.features, found.samples.people, scheme.seed)
+    left_out = tuple(f"Scans left out, {why}: {count:,}." for why, count in found.left_out.items())
+    return signed(
+        Readout(
+            format_version=FORMAT_VERSION,
+            version=__version__,
+            license=license,
+            task=task,
+            origin=origin,
+            feature_set=feature_set_of(named),
+            features=named,
+            covariates=found.covariates,
+            classes=found.classes,
+            functions=core.functions,
+            thresholds=core.thresholds,
+            replicates=core.replicates,
+            baselines=core.baselines,
+            calibration=core.calibration,
+            residual_quantile=core.residual_quantile,
+            scores=core.scores,
+            cloud=cloud,
+            training=describe(found, table, dataset, digest),
+            evaluation=core.evaluation,
+            notes=(*core.notes, *left_out),
+        )
+    )
+
+
+def feature_set_of(names: Sequence[str]) -> FeatureSet:
+    """Return the set that features belong to: latent ones are named ``f`` and a number.
+
+    >>> feature_set_of(["f000", "f001"]), feature_set_of(["f000", "brain"]), feature_set_of(["brain"])
+    ('latent', 'both', 'regional')
+    """
+    latent = sum(name[:1] == "f" and name[1:].isdecimal() for name in names)
+    if latent == len(names):
+        return "latent"
+    return "both" if latent else "regional"
+
+
+def fingerprint_of(
+    features: _Values,
+    table: Mapping[str, Any],
+    task: Task,
+    names: Sequence[str],
+    predictions: _Values | None,
+    origin: Origin,
+    categories: Collection[str],
+    scheme: Scheme,
+    dataset: str,
+) -> str:
+    """Return the SHA-256 of all that the fit of a task depends on."""
+    used = [name for name in (*columns_of(task), PERSON) if name in table]
+    described = [name for name in table if str(name).lower() in {"age", "sex"}]
+    about = {
+        "version": __version__,
+        "format": FORMAT_VERSION,
+        "task": to_json(task),
+        "names": list(names),
+        "origin": to_json(origin),
+        "categories": sorted({*categories} & {*used}),
+        "scheme": vars(scheme),
+        "dataset": dataset,
+        "columns": {str(name): texts(table[name]) for name in (*used, *described)},
+    }
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for values in (features, predictions):
+        digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def _names(features: Any, values: _Values, names: Sequence[str] | None) -> tuple[str, ...]:
+    if values.ndim != 2 or not values.shape[1]:
+        raise NeuroFMError(f"features have the shape {values.shape}, not (scans, features)", code=Exit.USAGE)
+    own = getattr(features, "columns", None) if names is None else names
+    named = feature_columns(values.shape[1]) if own is None else tuple(map(str, own))
+    if len({*named}) != values.shape[1]:
+        raise NeuroFMError(f"{len({*named})} different names for {values.shape[1]} features", code=Exit.USAGE)
+    return named
+
+
+def _filled(predictions: _Values | None, rows: npt.NDArray[np.intp]) -> _Values | None:
+    """Return the predictions of the scans of a fit; those that all of them have."""
+    if predictions is None:
+        return None
+    own = predictions[rows]
+    return own[:, np.isfinite(own).all(axis=0)]
