@@ -2,8 +2,8 @@
 
     python benchmarks/readouts.py FOLDER [--scans 1000] [--features 512] [--tasks 20] [--processes 2]
 
-Features are simulated: 40 factors with decreasing weights, and noise. Half of the tasks depend on factors, the
-others on nothing. FOLDER gets the readouts; an empty one is needed for a measurement.
+Features are simulated: 40 factors with decreasing weights, and noise. Half of the tasks depend on factors,
+the others on nothing. FOLDER gets the readouts; an empty one is needed for a measurement.
 """
 
 from __future__ import annotations

@@ -113,9 +113,9 @@ def assemble(
     target = code_target(
         task, [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)], columns
     )
-    is_coded: list[bool] = np.isfinite(target.values.reshape(len(features), -1)).all(axis=1).tolist()
+    is_coded = [bool(row.all()) for row in np.isfinite(target.values.reshape(len(features), -1))]
     reasons = [
-        why or ("" if known else f"{task.target} is not one of the classes")
+        why or ("" if known else f"{task.target} is none of the classes")
         for why, known in zip(reasons, is_coded, strict=True)
     ]
     rows = np.array([row for row, why in enumerate(reasons) if not why], dtype=np.intp)
@@ -167,7 +167,7 @@ def _reasons(
 ) -> list[str]:
     """Return why each scan is left out, before its target is looked at; empty if it is not."""
     needed = [name for key, names in _keys(task) if key != "exclude" for name in names]
-    is_finite: list[bool] = np.isfinite(features).all(axis=1).tolist()
+    is_finite = [bool(row.all()) for row in np.isfinite(features)]
     reasons = []
     for row, person in enumerate(whose):
         excluded = [name for name, values in task.exclude.items() if columns[name][row] in values]

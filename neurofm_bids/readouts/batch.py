@@ -140,7 +140,7 @@ def _fitted(
 
 
 def _receive(data: Data) -> None:
-    global _data  # noqa: PLW0603 - the initializer of a process has no other place
+    global _data
     _data = data
 
 

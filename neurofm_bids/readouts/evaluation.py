@@ -47,14 +47,14 @@ def evaluate(
     covariates = samples.covariates
     own = np.empty((len(samples), 0)) if predictions is None else predictions
     both = np.hstack([covariates, own]) if own.shape[1] else own
-    p = p_value(samples, family.code(samples.target), folds, scheme.permutations, scheme.seed)
+    null = samples, family.code(samples.target), folds, scheme.permutations, scheme.seed
     metrics = metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
     whole = round(_people_in_training(samples, folds, np.ones(len(samples), dtype=bool)))
     made = Evaluation(
         metrics,
         covariates_only=_metrics_of(samples, covariates, family, folds, scheme),
         predictions_only=_metrics_of(samples, both, family, folds, scheme),
-        p_value=p if scheme.permutations else None,
+        p_value=p_value(*null) if scheme.permutations else None,
         scheme=_in_words(folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, family, folds, scheme),
@@ -67,7 +67,7 @@ def evaluate(
 def _metrics_of(
     samples: Samples, features: _Values, family: Family, folds: _Ints, scheme: Scheme
 ) -> Mapping[str, Metric]:
-    """Return the metrics of a readout on other features in the same folds, without regression on covariates."""
+    """Return the metrics of a readout on other features in the same folds, not regressed on covariates."""
     if not features.shape[1]:
         return {}
     alone = replace(samples, features=features, covariates=samples.covariates[:, :0], is_harmonised=False)
