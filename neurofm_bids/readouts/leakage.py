@@ -81,9 +81,10 @@ def follows_from(effect: Sequence[str], cause: Sequence[str]) -> bool:
     """
     if len(set(effect)) < 2 or len(set(cause)) < 2:
         return False
-    orders = _log_orders(effect)
-    values = len(set(effect))
-    if math.log(values) * len(set(cause)) - orders < _CHANCE and _is_function(effect, cause):
+    if not _is_function(effect, cause):
+        return False
+    orders, values = _log_orders(effect), len(set(effect))
+    if math.log(values) * len(set(cause)) - orders < _CHANCE:
         return True
     by_cause = numbers(cause)
     if by_cause is None:
@@ -113,7 +114,8 @@ def _is_in_blocks(effect: Sequence[str], cause: _Values) -> bool:
 def _is_monotone(effect: _Values | None, cause: _Values) -> bool:
     if effect is None:
         return False
-    return any(np.all(np.diff(values[np.lexsort((values, cause))]) >= 0) for values in (effect, -effect))
+    steps = np.diff(effect[np.argsort(cause)])
+    return bool(np.all(steps >= 0) or np.all(steps <= 0))
 
 
 def _coded(column: Sequence[str]) -> _Values:

@@ -9,6 +9,7 @@ from neurofm_bids.readouts.gaussian import Gaussian
 def test_fits_are_those_of_ridge_regression():
     rng = np.random.default_rng(0)
     values, target = rng.normal(size=(20, 40)), rng.normal(size=20) + 7
+    values -= values.mean(axis=0)
     basis = decompose(values)
     for penalty, fit in zip((100.0, 1.0), Gaussian().path(basis, target, (100.0, 1.0)), strict=True):
         other = Ridge(alpha=penalty).fit(values, target)

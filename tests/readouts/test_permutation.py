@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from neurofm_bids.readouts.gaussian import Gaussian
+from neurofm_bids.readouts.permutation import Permuter, holm, p_value
+from tests.readouts.cohorts import samples_of
+
+
+def test_a_signal_has_the_smallest_p_value():
+    samples = samples_of()
+    assert p_value(samples, samples.target[:, None], samples.people % 5, 99, 0) == 0.01
+
+
+def test_p_values_of_noise_are_uniform():
+    samples = samples_of(scans=40)
+    found = []
+    for seed in range(60):
+        target = np.random.default_rng(seed).normal(size=40)
+        noise = replace(samples, target=target)
+        found.append(p_value(noise, target[:, None], samples.people % 4, 39, seed))
+    assert kstest(found, "uniform").pvalue > 0.01
+    assert min(found) < 0.2
+
+
+def test_people_with_one_target_swap_it_whole():
+    people = np.array([0, 0, 1, 2, 2, 2, 3])
+    target = people * 10.0
+    rows = Permuter(target, people).rows(np.random.default_rng(1))
+    assert sorted(set(target[rows])) == [0, 10, 20, 30]
+    for person in range(4):
+        assert len(set(target[rows][people == person])) == 1
+
+
+def test_targets_that_change_in_a_person_keep_their_course():
+    people = np.array([0, 0, 1, 1, 2, 2, 3, 4])
+    target = np.array([1, 2, 3, 4, 5, 6, 7, 8.0])
+    permuter = Permuter(target, people)
+    seen = {tuple(target[permuter.rows(np.random.default_rng(seed))]) for seed in range(50)}
+    assert all(course[k + 1] - course[k] == 1 for course in seen for k in (0, 2, 4))
+    assert all(sorted(course[6:]) == [7, 8] for course in seen)
+    assert len(seen) == 12
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"a": 0.01, "b": 0.04, "c": 0.03}, {"a": 0.03, "b": 0.06, "c": 0.06}),
+        ({"a": 0.7, "b": 0.6}, {"a": 1, "b": 1}),
+        ({}, {}),
+    ],
+)
+def test_holm(given, expected):
+    assert holm(given) == expected
+
+
+def test_a_target_of_several_columns_counts_by_their_mean():
+    samples = samples_of(kind="multiclass")
+    coded = (samples.target[:, None] == np.arange(3)).astype(float)
+    assert p_value(samples, coded, samples.people % 5, 49, 0) == 0.02
+    assert Gaussian().code(samples.target).shape == (60, 1)
