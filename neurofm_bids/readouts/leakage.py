@@ -17,6 +17,7 @@ __all__ = ["check_covariates", "follows_from"]
 _Values = npt.NDArray[np.float64]
 _CHANCE = math.log(1e-6)  # below this probability, an exact relation is no accident
 _COPY = 0.99  # correlation from which a number is a copy of another
+_ENOUGH = 10  # people from which a correlation says that a number is a copy
 _EXPLAINED = 0.99  # adjusted share of the target's variance that covariates explain together
 
 
@@ -60,7 +61,7 @@ def _relation(target_name: str, target: Sequence[str], name: str, column: Sequen
     if name.lower() == target_name.lower():
         return "is"
     one, other = numbers(target), numbers(column)
-    if one is not None and other is not None and one.std() and other.std():
+    if one is not None and other is not None and len(one) >= _ENOUGH and one.std() and other.std():
         r = abs(float(np.corrcoef(one, other)[0, 1]))
         if r >= _COPY:
             return f"is nearly a copy (r = {r:.3f}) of"

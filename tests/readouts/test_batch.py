@@ -1,0 +1,80 @@
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neurofm_bids.readouts import batch
+from neurofm_bids.readouts.batch import Data, fit_tasks, readout_path
+from neurofm_bids.readouts.file import read_readout
+from neurofm_bids.readouts.task import Task
+from tests.readouts.cohorts import QUICK, samples_of, table_of
+
+SCHEME = replace(QUICK, permutations=19, replicates=2, bootstraps=10)
+
+
+@pytest.fixture(scope="module")
+def data():
+    samples = samples_of(scans=80, width=12)
+    rng = np.random.default_rng(0)
+    table = {**table_of(samples), "noise": rng.normal(size=80), "few": ["a"] * 78 + ["b"] * 2}
+    table["group"] = np.where(samples.target > 11, "b", "a")
+    return Data(samples.features, table, tuple(f"f{k:03d}" for k in range(12)), dataset="A", scheme=SCHEME)
+
+
+TASKS = (
+    Task("value", "cognitive", "regression", "y", covariates=("c",)),
+    Task("noise", "cognitive", "regression", "noise"),
+    Task("few", "clinical", "binary", "few", positive="b"),
+    Task("group", "clinical", "binary", "group", positive="b"),
+)
+
+
+def test_files_are_equal_whatever_the_number_of_processes(data, tmp_path):
+    one, two = (fit_tasks(data, TASKS, tmp_path / str(n), n) for n in (1, 2))
+    assert list(one.readouts) == ["value", "noise", "group"]
+    assert one.readouts == two.readouts
+    assert list(one.refused) == ["few"]
+    assert "2 with b" in str(two.refused["few"])
+    for name in one.readouts:
+        files = [readout_path(tmp_path / n, name).read_bytes() for n in "12"]
+        assert files[0] == files[1]
+        assert read_readout(readout_path(tmp_path / "1", name)) == one.readouts[name]
+
+
+def test_p_values_are_corrected_over_the_tasks(data, tmp_path):
+    found = fit_tasks(data, TASKS[:2], tmp_path).readouts
+    assert found["value"].evaluation.p_value == 0.05
+    assert found["value"].evaluation.p_corrected == 0.1
+    assert read_readout(readout_path(tmp_path, "value")).evaluation.p_corrected == 0.1
+
+
+def test_finished_tasks_are_not_fitted_again(data, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    first = fit_tasks(data, TASKS[:1], tmp_path)
+    assert "[1/1] readout value: r " in caplog.text
+    fitted = []
+    original = batch.fit
+
+    def spy(features, table, task, **more):
+        fitted.append(task.name)
+        return original(features, table, task, **more)
+
+    monkeypatch.setattr(batch, "fit", spy)
+    again = fit_tasks(data, TASKS[:2], tmp_path)
+    assert fitted == ["noise"]
+    assert "Readout value: up to date" in caplog.text
+    assert again.readouts["value"].functions == first.readouts["value"].functions
+    changed = replace(data, table={**data.table, "y": list(reversed(data.table["y"]))})
+    fit_tasks(changed, TASKS[:1], tmp_path)
+    assert fitted == ["noise", "value"]
+    readout_path(tmp_path, "value").write_text("{")
+    fit_tasks(changed, TASKS[:1], tmp_path)
+    assert fitted == ["noise", "value", "value"]
+
+
+def test_a_file_of_a_task_that_is_refused_now_is_removed(data, tmp_path):
+    path = readout_path(tmp_path, "few")
+    path.write_text("{}")
+    fit_tasks(data, TASKS[2:3], tmp_path)
+    assert not path.exists()
