@@ -7,10 +7,11 @@ from pathlib import Path
 
 from neurofm_bids.option import option
 
-__all__ = ["Readouts"]
+__all__ = ["FEATURE_SETS", "Readouts"]
 
 _READOUTS = "Options for readouts"
 _TASKS = ".toml"
+FEATURE_SETS = ("latent", "regional", "both")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,14 @@ class Readouts:
         convert=Path,
         many=True,
         metavar="FILE",
-        help="at the participant level: files of fitted readouts (.json), whose scores each scan gets",
+        help="at the participant level: files of fitted readouts (.json), whose scores each scan gets; "
+        "at the group level: files of tasks (.toml), which are fitted to the features of the cohort",
+    )
+    features: str = option(
+        "--features",
+        default=FEATURE_SETS[0],
+        choices=FEATURE_SETS,
+        help="features that tasks are fitted to: those of the model, the volumes of regions, or both",
     )
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from neurofm_bids.bids.problems import Problem, fetch_problem
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["description_problem"]
+__all__ = ["dataset_name", "description_problem"]
 
 _FIX = "Fix it, or use --skip-bids-validation."
 
@@ -32,6 +32,15 @@ def description_problem(path: Path) -> Problem | None:
     if description.get("DatasetType", "raw") != "raw":
         return _not_raw("has a DatasetType other than raw", _FIX)
     return None
+
+
+def dataset_name(bids_dir: Path) -> str:
+    """Return the name of a dataset in its description, or else that of its folder."""
+    with suppress(OSError, ValueError):
+        description = read_json(bids_dir / "dataset_description.json")
+        if isinstance(description, dict) and (name := " ".join(str(description.get("Name", "")).split())):
+            return name
+    return bids_dir.name
 
 
 def _not_raw(what: str, fix: str) -> Problem:

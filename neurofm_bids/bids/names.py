@@ -24,6 +24,7 @@ __all__ = [
     "GROUP_OUTPUTS",
     "LOCK",
     "LOGS",
+    "READOUTS",
     "REPORT",
     "SCAN_OUTPUTS",
     "Derivatives",
@@ -103,6 +104,7 @@ GROUP_OUTPUTS = {
     "morphometry": "group_desc-{label}_morphometry.tsv",
     "centiles": "group_desc-{label}_centiles.tsv",
     "readouts": "group_desc-{label}_readouts.tsv",
+    "evaluation": "group_desc-{label}_evaluation.tsv",
     "covariates": "group_desc-{label}_covariates.tsv",
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
@@ -112,6 +114,7 @@ GROUP_OUTPUTS = {
 }
 
 REPORT = "sub-{}.html"  # of a participant
+READOUTS = "readouts"  # folder of the readouts that were fitted to the cohort
 LOGS = "logs"  # a folder per run
 LOCK = f"{LOGS}/.lock"
 FAILED = "failed.tsv"  # in the folder of a run
@@ -138,6 +141,7 @@ def ignored() -> list[str]:
         "*.pdf",
         "figures",
         "group_*",
+        READOUTS,
     ]
 
 

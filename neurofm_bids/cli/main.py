@@ -157,11 +157,13 @@ def _group(config: Config) -> Exit:
         bids_dir=config.bids_dir,
         selection=config.selection,
         centiles=config.centiles,
+        readouts=config.readouts,
         include_failed=config.outputs.include_failed,
+        processes=config.resources.nprocs,
         command=config.command,
     )
     for missing in result.missing:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
     _log.info("Scans: %d in the group tables, %d missing.", result.rows, len(result.missing))
     _log.info("Report: %s", result.paths[-1])
-    return Exit.SOME_FAILED if result.missing else Exit.OK
+    return Exit.SOME_FAILED if result.missing or result.refused else Exit.OK

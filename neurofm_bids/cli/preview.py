@@ -104,6 +104,7 @@ def _group(config: Config) -> None:
         bids_dir=config.bids_dir,
         selection=config.selection,
         centiles=config.centiles,
+        readouts=config.readouts,
     )
     rows = [("use", member.scan.path, "finished") for member in cohort.members]
     _print([*rows, *(("missing", missing.stem, missing.reason) for missing in cohort.missing)])

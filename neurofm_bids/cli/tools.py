@@ -12,6 +12,7 @@ from typing import Any
 from neurofm_bids import __version__
 from neurofm_bids.cli.arguments import Commands, Parser, add_command, add_options, safetensors_path
 from neurofm_bids.cli.pretrain import add_commands as add_pretraining
+from neurofm_bids.cli.readout_fitting import add_commands as add_fitting
 from neurofm_bids.cli.readouts import add_commands as add_readouts
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -82,8 +83,10 @@ def get_parser() -> Parser:
     _add_weights(weights.add_subparsers(dest="action", required=True))
     pretrain = commands.add_parser("pretrain", help="generate synthetic brains and train networks on them")
     add_pretraining(pretrain.add_subparsers(dest="action", required=True))
-    readouts = commands.add_parser("readouts", help="apply, describe and check readouts")
-    add_readouts(readouts.add_subparsers(dest="action", required=True))
+    readouts = commands.add_parser("readouts", help="suggest tasks, fit, apply, describe and check readouts")
+    actions = readouts.add_subparsers(dest="action", required=True)
+    add_fitting(actions)
+    add_readouts(actions)
     return parser
 
 

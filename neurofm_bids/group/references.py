@@ -11,6 +11,7 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.config import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.origins import one_origin
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import UserReference, make_reference, read_reference
 from neurofm_bids.records.centile import Observation
@@ -70,13 +71,7 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     NeuroFMError
         A participant or column does not exist, scans were not made alike, or there are too few participants.
     """
-    # A scan without segmentation agrees with any segmentation, so one with it stands for all.
-    origin = max(cohort.origins, key=lambda origin: origin.anatomy_weights_sha256 is not None)
-    if why := next(filter(None, map(origin.difference, cohort.origins)), ""):
-        raise NeuroFMError(
-            f"a reference cannot be made from scans that were made differently: some were {why}",
-            fix="Run the participant level again for all of them.",
-        )
+    origin = one_origin(cohort, "a reference cannot be made from")
     wanted = _wanted(cohort.members, covariates, named)
     people: dict[str, Observation] = {}
     for member in cohort.members:

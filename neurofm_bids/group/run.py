@@ -12,22 +12,25 @@ from urllib.parse import quote
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
-from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, REPORT, Derivatives, image_sidecar
+from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT, Derivatives, image_sidecar
 from neurofm_bids.bids.stored import stored_scans
-from neurofm_bids.config import Centiles, Selection
+from neurofm_bids.config import Centiles, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
+from neurofm_bids.group.readout_fits import Fits, check_tasks, fit_cohort, read_task_files
+from neurofm_bids.group.readout_table import evaluation_rows
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
 from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import compute
-from neurofm_bids.group.tables import Table, make_tables
+from neurofm_bids.group.tables import Table, evaluation_table, make_tables
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
+from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
@@ -39,17 +42,18 @@ _ACTIVE = (
     "A participant run was active in this folder: the tables contain only the scans that were "
     "finished by then. Run the group level again when that run has ended."
 )
-_PUBLISHED = Centiles()
+_PUBLISHED, _NO_READOUTS = Centiles(), Readouts()
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What the group level did: rows per table, scans without a row, files written."""
+    """What the group level did: rows per table, scans without a row, files written, tasks refused."""
 
     rows: int
     missing: tuple[Missing, ...]
     paths: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def write_group(
@@ -59,7 +63,9 @@ def write_group(
     bids_dir: Path,
     selection: Selection = EVERYTHING,
     centiles: Centiles = _PUBLISHED,
+    readouts: Readouts = _NO_READOUTS,
     include_failed: bool = False,
+    processes: int = 1,
     command: str = "",
 ) -> GroupResult:
     """Write the tables and the report of the cohort found in ``out_dir``.
@@ -78,8 +84,12 @@ def write_group(
         Which scans have rows and count as missing.
     centiles
         The reference of their volumes, and the one to make of them.
+    readouts
+        The tasks that are fitted.
     include_failed
         Whether scans whose quality is judged as fail take part in statistics.
+    processes
+        Tasks that are fitted at once.
     command
         The command line, for the report.
 
@@ -88,9 +98,10 @@ def write_group(
     NeuroFMError
         ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, ``bids_dir`` is
         not the dataset that was processed, no scan has usable outputs of this model, the reference cannot be
-        used or made, or a file cannot be written.
+        used or made, a file of tasks is not valid, or a file cannot be written.
     """
     _check(out_dir, label)
+    read_task_files(readouts.tasks)
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
@@ -106,7 +117,11 @@ def write_group(
             _log.info("Reference: %s", centiles.make_reference)
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics, reference)
-        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command)
+        fits = None
+        if readouts.tasks:
+            fits = fit_cohort(cohort, covariates, readouts, out_dir / READOUTS, processes)
+            tables["evaluation"] = evaluation_table(cohort, evaluation_rows(fits))
+        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command, fits)
 
 
 def read_cohort(
@@ -116,6 +131,7 @@ def read_cohort(
     bids_dir: Path,
     selection: Selection = EVERYTHING,
     centiles: Centiles = _PUBLISHED,
+    readouts: Readouts = _NO_READOUTS,
 ) -> Cohort:
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
@@ -125,6 +141,8 @@ def read_cohort(
     check_reference(cohort, reference, centiles.reference)
     if centiles.make_reference is not None:
         reference_of_cohort(cohort, covariates, centiles.reference_participants)
+    if readouts.tasks:
+        check_tasks(cohort, covariates, readouts)
     return cohort
 
 
@@ -191,7 +209,12 @@ def _statistics(cohort: Cohort) -> Statistics:
 
 
 def _write(
-    out: Derivatives, cohort: Cohort, statistics: Statistics, tables: Mapping[str, Table], command: str
+    out: Derivatives,
+    cohort: Cohort,
+    statistics: Statistics,
+    tables: Mapping[str, Table],
+    command: str,
+    fits: Fits | None,
 ) -> GroupResult:
     remove_leftovers(out.group(name) for name in GROUP_OUTPUTS)
     _remove_absent(out, tables)
@@ -206,9 +229,13 @@ def _write(
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
     links, checks = _links(out, cohort), group_checks(cohort)
-    page = render_group_report(cohort, statistics, links, command, written, checks)
+    readouts = fits.outcomes.readouts if fits else {}
+    refused = {name: error.reason for name, error in fits.outcomes.refused.items()} if fits else {}
+    fitted = None if fits is None else FittedTasks(tuple(readouts.values()), refused)
+    page = render_group_report(cohort, statistics, links, command, written, checks, fitted)
     write_text(out.group("report"), page)
-    return GroupResult(len(cohort.members), cohort.missing, (*paths, out.group("report")), cohort.warnings)
+    paths += [*(out.out_dir / READOUTS / f"{name}.json" for name in readouts), out.group("report")]
+    return GroupResult(len(cohort.members), cohort.missing, tuple(paths), cohort.warnings, tuple(refused))
 
 
 def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:

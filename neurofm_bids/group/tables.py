@@ -32,7 +32,7 @@ from neurofm_bids.storage.tables import cell, table_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "make_tables"]
+__all__ = ["Table", "evaluation_table", "make_tables"]
 
 _OF_PERSON = (RECORDED_COLUMNS[0], RECORDED_COLUMNS[-1])  # age and sex
 _RESERVED = ("Description", "NeuroFM", "MeasurementToolMetadata", "Derivative")
@@ -66,6 +66,16 @@ class Table:
     def sidecar(self) -> dict[str, object]:
         """Return the content of its JSON file."""
         return {**self.about, **{name: self.columns[name] for name in self.frame.columns}}
+
+
+def evaluation_table(cohort: Cohort, rows: Sequence[Row]) -> Table:
+    """Return the table of how well tasks can be read, from its rows."""
+    import pandas as pd
+
+    columns = dictionary.evaluation_columns()
+    frame = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    what = "How well the tasks of --readouts are read from held-out scans, one row per task and metric"
+    return Table(frame, columns, _about(cohort, what))
 
 
 def make_tables(

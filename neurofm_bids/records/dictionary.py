@@ -20,6 +20,7 @@ __all__ = [
     "centile_columns",
     "column",
     "confidence_column",
+    "evaluation_columns",
     "feature",
     "metric",
     "metric_column",
@@ -176,6 +177,15 @@ def centile_columns() -> dict[str, Entry]:
     '1'
     """
     return {name: dict(entry) for name, entry in _dictionary()["centiles"].items()}
+
+
+def evaluation_columns() -> dict[str, Entry]:
+    """Return the entries of the columns of the table of how well tasks can be read.
+
+    >>> evaluation_columns()["people"]["Units"]
+    'count'
+    """
+    return {name: dict(entry) for name, entry in _dictionary()["evaluation"].items()}
 
 
 def region_title(name: str) -> str:

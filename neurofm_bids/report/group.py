@@ -13,6 +13,7 @@ from neurofm_bids.records.columns import AGE_GAP, AGE_REMARKS, KNOWN_AGE, MASK_V
 from neurofm_bids.records.dictionary import column as dictionary_column
 from neurofm_bids.records.statistics import Ages, Agreement, Statistics
 from neurofm_bids.report.charts import plot_agreement
+from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
 from neurofm_bids.report.group_figures import Strip, plot_components, plot_strips
 from neurofm_bids.report.group_quality import count_flags, count_statuses, scans_to_check
 from neurofm_bids.report.render import render
@@ -31,6 +32,7 @@ def render_group_report(
     command: str = "",
     tables: Sequence[str] = (),
     checks: Sequence[str | None] = (),
+    fitted: FittedTasks | None = None,
 ) -> str:
     """Return the report as HTML, one page that needs no other file; equal cohorts give equal pages.
 
@@ -48,9 +50,12 @@ def render_group_report(
         Names of the files beside the report.
     checks
         Why each scan stands out in the cohort, None where it does not; in the order of the scans.
+    fitted
+        The tasks that were fitted, if any.
     """
     about = {"cohort": cohort, "links": links, "command": command, "tables": tables}
     about |= {"judged": count_statuses(cohort), "to_check": scans_to_check(cohort, checks)}
+    about |= fitted_context(fitted)
     return render("group.html.j2", about | _context(cohort) | _figures(cohort, statistics))
 
 

@@ -1,0 +1,151 @@
+"""How well the tasks of a cohort can be read, for the group report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurofm_bids.readouts.readout import Metric, Readout
+from neurofm_bids.records.dictionary import evaluation_columns
+from neurofm_bids.report.charts import GREY, LINE, new_figure, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["FittedTasks", "fitted_context"]
+
+_NAMES = {
+    "auc": "AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "brier": "Brier score",
+    "calibration_slope": "calibration slope",
+    "r": "r",
+    "r2": "R²",
+    "mae": "MAE",
+    "spearman": "Spearman",
+    "mean_absolute_rank_error": "mean rank error",
+    "balanced_rank_error": "balanced rank error",
+}
+_CHANCE = {"auc": 0.5}
+_UNKNOWN, _BLUE = "n/a", "#1f5f8b"
+_MODELS = (
+    ("metrics", "features", _BLUE, 0.0),
+    ("covariates_only", "covariates only", GREY, 0.22),
+    ("predictions_only", "predictions and covariates", "#b45309", 0.44),
+)
+
+
+@dataclass(frozen=True)
+class FittedTasks:
+    """Readouts that were fitted to a cohort, and why tasks were refused, by name."""
+
+    readouts: tuple[Readout, ...]
+    refused: Mapping[str, str]
+
+
+def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
+    """Return what the section of the report shows; nothing without tasks."""
+    if fitted is None:
+        return {"fitted": None}
+    from markupsafe import Markup
+
+    picture = _forest(fitted.readouts) if fitted.readouts else None
+    return {
+        "fitted": fitted,
+        "fitted_rows": [_row(readout) for readout in fitted.readouts],
+        "fitted_figure": Markup(picture) if picture else None,  # our own SVG
+        "fitted_metrics": _meanings(fitted.readouts),
+        "fitted_scheme": fitted.readouts[0].evaluation.scheme if fitted.readouts else "",
+    }
+
+
+def _row(readout: Readout) -> dict[str, Any]:
+    made, training = readout.evaluation, readout.training
+    main, *others = made.metrics
+    p = [_UNKNOWN if p is None else f"{p:.3g}" for p in (made.p_value, made.p_corrected)]
+    return {
+        "task": readout.task.name,
+        "about": readout.task.description or readout.task.target,
+        "domain": readout.task.domain,
+        "people": f"{training.people:,}",
+        "classes": ", ".join(f"{n:,} {name}" for name, n in training.events.items()),
+        "main": f"{_NAMES.get(main, main)} {_text(made.metrics[main])}",
+        "others": [f"{_NAMES.get(name, name)} {_text(made.metrics[name])}" for name in others],
+        "covariates": _text(made.covariates_only.get(main)),
+        "predictions": _text(made.predictions_only.get(main)),
+        "p": p[0],
+        "p_corrected": p[1],
+        "curve": ", ".join(f"{n}: {_number(one.value)}" for n, one in made.learning_curve.items()),
+        "notes": readout.notes,
+    }
+
+
+def _text(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return _UNKNOWN
+    limits = metric.interval95
+    return _number(metric.value) + (f" ({_number(limits[0])} to {_number(limits[1])})" if limits else "")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return _UNKNOWN
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _meanings(readouts: Sequence[Readout]) -> list[tuple[str, str]]:
+    levels = evaluation_columns()["metric"]["Levels"]
+    names = dict.fromkeys(name for readout in readouts for name in readout.evaluation.metrics)
+    return [(_NAMES.get(name, name), str(levels[name])) for name in names if name in levels]
+
+
+def _forest(readouts: Sequence[Readout]) -> str:
+    """Draw the main metric of each readout with its interval, beside those of the comparisons."""
+    by_metric: dict[str, list[Readout]] = {}
+    for readout in readouts:
+        by_metric.setdefault(next(iter(readout.evaluation.metrics)), []).append(readout)
+    most = max(map(len, by_metric.values()))
+    with new_figure((4.6 * len(by_metric), 0.9 + 0.42 * most)) as figure:
+        for place, (name, own) in enumerate(by_metric.items()):
+            axes = figure.add_subplot(1, len(by_metric), place + 1)
+            _draw(axes, name, own)
+            if not place:
+                axes.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+        titles = ", ".join(readout.task.name for readout in readouts)
+        return svg(figure, "tasks", f"Main metric with 95% interval of the tasks: {titles}")
+
+
+def _draw(axes: Axes, name: str, readouts: Sequence[Readout]) -> None:
+    for field, label, color, shift in _MODELS:
+        points = list(_points(readouts, field, name))
+        if not points:
+            continue
+        places, values, low, high = (np.array(column) for column in zip(*points, strict=True))
+        axes.errorbar(
+            values,
+            places + shift,
+            xerr=[np.maximum(values - low, 0), np.maximum(high - values, 0)],
+            fmt="o" if field == "metrics" else "s",
+            markersize=5 if field == "metrics" else 3.5,
+            color=color,
+            linewidth=1.3,
+            label=label,
+        )
+    axes.axvline(_CHANCE.get(name, 0.0), color=LINE, linewidth=0.8, linestyle="--")
+    axes.set(
+        yticks=range(len(readouts)),
+        yticklabels=[readout.task.name for readout in readouts],
+        xlabel=_NAMES.get(name, name),
+        ylim=(len(readouts) - 0.3, -0.5),
+    )
+    axes.tick_params(labelsize=8)
+
+
+def _points(readouts: Sequence[Readout], field: str, name: str) -> Iterator[tuple[int, float, float, float]]:
+    for place, readout in enumerate(readouts):
+        metric = getattr(readout.evaluation, field).get(name)
+        if metric is not None and metric.value is not None:
+            yield place, metric.value, *(metric.interval95 or (metric.value, metric.value))

@@ -1,0 +1,34 @@
+from dataclasses import replace
+
+from neurofm_bids.readouts.readout import Metric
+from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
+from tests.readouts.test_readout import readout
+
+
+def fitted(**evaluation):
+    one = readout()
+    metrics = {"r": Metric(0.123, (-0.2, 0.4)), "mae": Metric(1234.5)}
+    made = replace(one.evaluation, metrics=metrics, **evaluation)
+    return replace(one, evaluation=made)
+
+
+def test_without_tasks_there_is_no_section():
+    assert fitted_context(None) == {"fitted": None}
+
+
+def test_rows_have_metrics_with_intervals_comparisons_and_null():
+    one = fitted(covariates_only={"r": Metric(0.05, (0.0, 0.1))}, p_value=0.01, p_corrected=0.02)
+    found = fitted_context(FittedTasks((one,), {"b": "too few people"}))
+    (row,) = found["fitted_rows"]
+    assert row["main"] == "r 0.12 (-0.20 to 0.40)"
+    assert row["others"] == ["MAE 1,234"]
+    assert (row["covariates"], row["predictions"]) == ("0.05 (0.00 to 0.10)", "n/a")
+    assert (row["p"], row["p_corrected"]) == ("0.01", "0.02")
+    assert "<svg" in found["fitted_figure"]
+    assert "covariates only" in found["fitted_figure"]
+    assert [name for name, _ in found["fitted_metrics"]] == ["r", "MAE"]
+
+
+def test_a_section_of_refused_tasks_has_no_picture():
+    found = fitted_context(FittedTasks((), {"b": "too few people"}))
+    assert (found["fitted_figure"], found["fitted_rows"]) == (None, [])
