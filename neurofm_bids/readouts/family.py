@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from neurofm_bids.readouts.basis import Basis, Solution
 
-__all__ = ["Calibration", "Family", "HeldOut", "recalibrate"]
+__all__ = ["SLOPES", "Calibration", "Family", "HeldOut", "recalibrate"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
-_SLOPES = (0.01, 20.0)  # a slope of 0 or less would say that nothing is read, and make all scores equal
+SLOPES = (0.01, 20.0)  # a slope of 0 or less would say that nothing is read, and make all scores equal
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,10 @@ def recalibrate(
         by_intercept = float(by_function.sum()) * has_intercept
         return total / rows, np.concatenate([[by_slope, by_intercept], by_shape]) / rows
 
-    low, high = (limit * spread for limit in _SLOPES)
+    low, high = (limit * spread for limit in SLOPES)
     packed = np.concatenate([[spread, 0.0], shape])
     bounds = [(low, high), *[(None, None)] * (1 + len(shape))]
     options = {"gtol": 1e-8, "ftol": 1e-14, "maxiter": 1000}
     found = minimize(objective, packed, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-    slope = float(np.clip(found[0] / spread, *_SLOPES))
+    slope = float(np.clip(found[0] / spread, *SLOPES))
     return Calibration(slope, float(found[1]) * has_intercept, np.asarray(found[2:], dtype=np.float64))

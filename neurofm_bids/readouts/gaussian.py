@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
-from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
+from neurofm_bids.readouts.family import SLOPES, Calibration, HeldOut
 
 __all__ = ["Gaussian"]
 
@@ -47,16 +47,11 @@ class Gaussian:
         return np.asarray(np.square(target - values[:, 0]))
 
     def recalibrate(self, values: _Values, target: _Values) -> Calibration:
-        """Return slope and intercept by least squares."""
-
-        def loss(now: _Values, shape: _Values) -> tuple[float, _Values, _Values]:
-            error = now - standard[:, None]
-            return 0.5 * float(np.square(error).sum()), error, _NONE
-
-        centre, spread = float(target.mean()), float(target.std()) or 1.0
-        standard = (target - centre) / spread
-        found = recalibrate((values - centre) / spread, loss, _NONE, has_intercept=True)
-        return Calibration(found.slope, centre * (1 - found.slope) + spread * found.intercept, _NONE)
+        """Return slope and intercept by least squares; the slope is from .01 to 20."""
+        x, y = values[:, 0] - values[:, 0].mean(), target - target.mean()
+        variance = float(x @ x)
+        slope = float(np.clip(x @ y / variance, *SLOPES)) if variance else SLOPES[0]
+        return Calibration(slope, float(target.mean() - slope * values[:, 0].mean()), _NONE)
 
     def predict(self, values: _Values, shape: _Values) -> _Values:
         """Return the values."""

@@ -126,10 +126,10 @@ def test_the_group_level_writes_table_report_and_files(cohort, quick):
     assert 'id="readouts"' not in (cohort / "out" / "group_desc-openS.html").read_text()
 
 
-def test_a_dry_run_finds_what_is_wrong(cohort, tmp_path, caplog):
+def test_a_dry_run_finds_what_is_wrong(cohort, tmp_path, capsys):
     path = tmp_path / "bad.toml"
     path.write_text(TASKS.replace('"regression"', '"regresion"'))
     arguments = [str(cohort / "bids"), str(cohort / "out"), "group", "--skip-bids-validation", "--dry-run"]
     assert main([*arguments, "--readouts", str(path)]) == 65
-    assert "unknown kind 'regresion'" in caplog.text
+    assert "unknown kind 'regresion'" in capsys.readouterr().err
     assert main([*arguments, "--readouts", str(cohort / "tasks.toml")]) == 0

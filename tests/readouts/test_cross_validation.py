@@ -7,23 +7,29 @@ from neurofm_bids.readouts import cross_validation
 from neurofm_bids.readouts.basis import PENALTIES, decompose
 from neurofm_bids.readouts.binary import Binary
 from neurofm_bids.readouts.cross_validation import cross_validate, fit_at, fitted, outer_folds, select
+from neurofm_bids.readouts.evaluation import evaluate
 from neurofm_bids.readouts.folds import stratified_folds
 from neurofm_bids.readouts.gaussian import Gaussian
 from neurofm_bids.readouts.transform import learn_transform
 from tests.readouts.cohorts import QUICK, samples_of
 
 
+def evaluated(samples, family, folds, scheme):
+    return evaluate(samples, family, folds, scheme, by_site=False)[1]
+
+
 @pytest.mark.parametrize("harmonised", [False, True])
 @pytest.mark.parametrize("part", ["features", "covariates"])
-def test_a_held_out_scan_is_read_without_a_look_at_the_others_of_its_fold(part, harmonised):
+@pytest.mark.parametrize("held_out", [cross_validate, evaluated])
+def test_a_held_out_scan_is_read_without_a_look_at_the_others_of_its_fold(held_out, part, harmonised):
     """Scaling, regression on covariates or harmonisation of all data would change it."""
     samples = samples_of(harmonised=harmonised)
     folds = outer_folds(samples, Gaussian(), QUICK, by_site=False)
-    before = cross_validate(samples, Gaussian(), folds, QUICK)
+    before = held_out(samples, Gaussian(), folds, QUICK)
     one = np.flatnonzero(folds == 2)[0]
     changed = getattr(samples, part).copy()
     changed[(folds == 2) & (np.arange(len(folds)) != one)] *= 50
-    after = cross_validate(replace(samples, **{part: changed}), Gaussian(), folds, QUICK)
+    after = held_out(replace(samples, **{part: changed}), Gaussian(), folds, QUICK)
     assert after.values[one] == before.values[one]
     assert not np.array_equal(after.values, before.values)
 

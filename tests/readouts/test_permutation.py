@@ -4,14 +4,29 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from neurofm_bids.readouts import permutation
 from neurofm_bids.readouts.gaussian import Gaussian
 from neurofm_bids.readouts.permutation import Permuter, holm, p_value
+from neurofm_bids.readouts.transform import learn_transform
 from tests.readouts.cohorts import samples_of
 
 
 def test_a_signal_has_the_smallest_p_value():
     samples = samples_of()
     assert p_value(samples, samples.target[:, None], samples.people % 5, 99, 0) == 0.01
+
+
+def test_transforms_are_learned_in_every_fold(monkeypatch):
+    samples = samples_of()
+    learned = []
+
+    def spy(train):
+        learned.append(len(train))
+        return learn_transform(train)
+
+    monkeypatch.setattr(permutation, "learn_transform", spy)
+    p_value(samples, samples.target[:, None], samples.people % 5, 3, 0)
+    assert learned == [48] * 5
 
 
 def test_p_values_of_noise_are_uniform():
