@@ -39,6 +39,8 @@ class Times:
     competing
         Value of the target column of people who died, or had another event that precludes this one; None
         without such.
+    censored
+        Values of the target column of people with neither; empty if it has only one other value.
     entry
         Column of the time from the scan at which the follow-up of a person began, in years (left
         truncation); None if it began at the scan.
@@ -49,6 +51,7 @@ class Times:
     time: str
     event: str
     competing: str | None = None
+    censored: tuple[str, ...] = ()
     entry: str | None = None
     horizons: tuple[float, ...] = (2.0, 5.0)
 
