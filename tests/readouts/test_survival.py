@@ -1,0 +1,86 @@
+"""Times to an event are checked row by row."""
+
+import numpy as np
+import pytest
+
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.readouts.survival import SurvivalTimes, check_times, people_with
+from neurofm_bids.readouts.task import Times
+
+COLUMNS = Times("years", "dementia", "death", ("alive",), "entry")
+
+
+def checked(time, status, entry=None, columns=COLUMNS):
+    people = [f"sub-{number + 1:02d}" for number in range(len(time))]
+    return check_times(people, columns, time, status, entry, target="outcome")
+
+
+def test_events_and_times_are_read():
+    read = checked(["2.5", "3", 4], ["alive", "dementia", "death"], ["0", "1.5", "-2"])
+    assert read.reasons == ("", "", "")
+    assert read.rows.tolist() == [0, 1, 2]
+    assert read.times.event.tolist() == [0, 1, 2]
+    assert read.times.exit.tolist() == [2.5, 3, 4]
+    assert read.times.entry.tolist() == [0, 1.5, 0]  # before the scan nobody was at risk in this cohort
+    assert read.times.delayed
+    assert read.times.target.tolist() == [[0, 2.5, 0], [1.5, 3, 1], [0, 4, 2]]
+    again = SurvivalTimes.of(read.times.target)
+    assert again.event.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("time", "status", "entry", "reason", "shown"),
+    [
+        ("n/a", "alive", "0", "years is missing", "n/a"),
+        ("", "alive", "0", "years is missing", "n/a"),
+        (None, "alive", "0", "years is missing", "n/a"),
+        ("3", "n/a", "0", "outcome is missing", "n/a"),
+        ("3", "alive", "n/a", "entry is missing", "n/a"),
+        ("soon", "alive", "0", "years is not a number", "soon"),
+        ("inf", "alive", "0", "years is not a number", "inf"),
+        ("3", "alive", "1,5", "entry is not a number", "1,5"),
+        ("-0.5", "dementia", "0", "years is negative", "-0.5"),
+        ("0", "dementia", "0", "follow-up ended when it began or before", "0 to 0"),
+        ("2", "alive", "2", "follow-up ended when it began or before", "2 to 2"),
+        ("2", "alive", "3.5", "follow-up ended when it began or before", "3.5 to 2"),
+        (
+            "1825",
+            "alive",
+            "0",
+            "times are longer than 120 years, state them in years",
+            "1825",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_left_out_by_name(time, status, entry, reason, shown):
+    read = checked(["2", time, "4"], ["alive", status, "dementia"], ["0", entry, "0"])
+    assert read.reasons == ("", reason, "")
+    assert read.shown[1] == shown
+    assert read.rows.tolist() == [0, 2]
+    assert read.times.exit.tolist() == [2, 4]
+
+
+def test_a_value_that_is_not_declared_is_refused():
+    with pytest.raises(NeuroFMError, match=r"outcome has values that are not declared: sub-02 \(demntia\)"):
+        checked(["1", "2", "3"], ["alive", "demntia", "dementia"])
+
+
+def test_without_declared_censoring_there_is_one_other_value():
+    columns = Times("years", "1", "2")
+    assert checked(["1", "2", "3"], [0, 1.0, "2"], columns=columns).times.event.tolist() == [0, 1, 2]
+    with pytest.raises(NeuroFMError, match=r"sub-01 \(0\), sub-03 \(3\)"):
+        checked(["1", "2", "3"], ["0", "1", "3"], columns=columns)
+
+
+def test_no_usable_row_is_an_error_with_all_reasons():
+    with pytest.raises(NeuroFMError, match=r"usable times: years is missing: sub-02 \(n/a\), years is neg"):
+        checked(["-1", ""], ["alive", "alive"])
+
+
+def test_people_are_chosen():
+    times = SurvivalTimes(np.zeros(3), np.array([1.0, 2, 3]), np.array([0, 1, 0], dtype=np.int8))
+    assert times[np.array([2, 0])].exit.tolist() == [3, 1]
+    assert len(times[times.event == 1]) == 1
+    assert people_with(1, times, np.array([0, 1, 0])) == 1
+    assert people_with(0, times, np.array([0, 1, 0])) == 1
+    assert not times.delayed
