@@ -18,7 +18,7 @@ from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.leakage import check_covariates
 from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.readouts.samples import Samples
-from neurofm_bids.readouts.targets import code_target
+from neurofm_bids.readouts.targets import Target, code_target
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.storage.text import some_of
 
@@ -46,6 +46,10 @@ class Assembled:
         Names of the sites by their numbers.
     left_out
         Number of scans that are left out, by reason.
+    outcomes
+        Names of what people are counted by: classes, or events of the kind time-to-event.
+    problems
+        Which participants are left out for want of a value, and their values, a sentence for each reason.
     """
 
     samples: Samples
@@ -54,6 +58,8 @@ class Assembled:
     covariates: tuple[Covariate, ...]
     sites: tuple[str, ...]
     left_out: Mapping[str, int]
+    outcomes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def columns_of(task: Task) -> dict[str, str]:
@@ -111,12 +117,14 @@ def assemble(
     whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
     reasons = _reasons(features, columns, task, whose)
     target = code_target(
-        task, [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)], columns
+        task,
+        [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)],
+        {**columns, PERSON: whose},
     )
     is_coded = [bool(row.all()) for row in np.isfinite(target.values.reshape(len(features), -1))]
     reasons = [
-        why or ("" if known else f"{task.target} is none of the classes")
-        for why, known in zip(reasons, is_coded, strict=True)
+        why or ("" if known else own)
+        for why, known, own in zip(reasons, is_coded, _own_reasons(target, task, len(reasons)), strict=True)
     ]
     rows = np.array([row for row, why in enumerate(reasons) if not why], dtype=np.intp)
     left_out = dict(sorted(Counter(filter(None, reasons)).items()))
@@ -146,8 +154,42 @@ def assemble(
         task.harmonise,
     )
     return Assembled(
-        samples, rows, target.classes, covariates, tuple(map(str, names)) if task.site else (), left_out
+        samples,
+        rows,
+        target.classes,
+        covariates,
+        tuple(map(str, names)) if task.site else (),
+        left_out,
+        target.outcomes,
+        _problems(reasons, whose, target.shown, _excluded(columns, task)),
     )
+
+
+def _own_reasons(target: Target, task: Task, rows: int) -> Sequence[str]:
+    """Return why the target of each row cannot be used, where it cannot."""
+    return target.reasons or [f"{task.target} is none of the classes"] * rows
+
+
+def _excluded(columns: Mapping[str, Sequence[str]], task: Task) -> set[int]:
+    """Return the rows that the task excludes."""
+    return {
+        row
+        for name, values in task.exclude.items()
+        for row, text in enumerate(columns[name])
+        if text in values
+    }
+
+
+def _problems(
+    reasons: Sequence[str], whose: Sequence[str], shown: Sequence[str], excluded: Collection[int]
+) -> tuple[str, ...]:
+    """Return a sentence for each reason that names participants and, if known, their values."""
+    named: dict[str, list[str]] = {}
+    for row, reason in enumerate(reasons):
+        if reason and row not in excluded:
+            value = f" ({shown[row]})" if shown and shown[row] else ""
+            named.setdefault(reason, []).append(f"{whose[row]}{value}")
+    return tuple(f"{reason}; left out: {some_of(who)}" for reason, who in named.items())
 
 
 def _column(table: Mapping[str, Any], name: str, key: str, task: Task) -> tuple[str, ...]:

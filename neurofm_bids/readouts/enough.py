@@ -10,7 +10,14 @@ from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.task import Task
 
-__all__ = ["LEAST_OF_CLASS", "LEAST_OF_LEVEL", "LEAST_OF_VALUES", "LEAST_SITES", "check_enough"]
+__all__ = [
+    "LEAST_OF_CLASS",
+    "LEAST_OF_LEVEL",
+    "LEAST_OF_VALUES",
+    "LEAST_SITES",
+    "check_enough",
+    "check_sites",
+]
 
 LEAST_OF_VALUES = 30  # people with a value
 LEAST_OF_CLASS, LEAST_OF_LEVEL = 10, 5  # people of each class, and of each of several ordered ones
@@ -38,7 +45,7 @@ def check_enough(found: Assembled, task: Task, scheme: Scheme) -> None:
     elif np.ptp(target.reshape(len(firsts), -1)[:, 0]) == 0:
         raise _refused(task, f"all people have the same {task.target}", "Check the column.")
     if task.leave_site_out:
-        _check_sites(found, task, scheme)
+        check_sites(found, task, scheme)
 
 
 def _check_classes(task: Task, classes: tuple[str, ...], counts: np.ndarray) -> None:
@@ -53,7 +60,8 @@ def _check_classes(task: Task, classes: tuple[str, ...], counts: np.ndarray) -> 
         raise _refused(task, text, "Add people, or leave values out by listing others in classes.")
 
 
-def _check_sites(found: Assembled, task: Task, scheme: Scheme) -> None:
+def check_sites(found: Assembled, task: Task, scheme: Scheme) -> None:
+    """Raise if sites cannot be left out one at a time."""
     samples = found.samples
     if not task.site:
         raise _refused(task, "leave_site_out needs the column of the site", "Add site to the task.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = ["NOT_OF_SCANS", "feature_set_of", "fingerprint_of", "fit"]
 _Values = npt.NDArray[np.float64]
 NOT_OF_SCANS = Origin(0, "", None, {})  # of features that NeuroFM-BIDS did not make
 _STANDARD = Scheme()
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -89,6 +91,8 @@ def fit(
         found = assemble(values, table, task, categories)
         core = fitter(found, task, scheme, _filled(compared, found.rows))
         cloud = make_cloud(found.samples.features, found.samples.people, scheme.seed)
+    for problem in found.problems:
+        _log.warning("Task %s: %s.", task.name, problem)
     left_out = tuple(f"Scans left out, {why}: {count:,}." for why, count in found.left_out.items())
     return signed(
         Readout(

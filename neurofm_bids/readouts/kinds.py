@@ -11,6 +11,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled
 from neurofm_bids.readouts.core import Core
 from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.hazard_fit import fit_times
 from neurofm_bids.readouts.linear_fit import fit_linear
 from neurofm_bids.readouts.task import Kind, Task
 
@@ -24,6 +25,7 @@ FITTERS: dict[Kind, Fitter] = {
     "binary": fit_linear,
     "multiclass": fit_linear,
     "ordinal": fit_linear,
+    "time-to-event": fit_times,
 }
 
 

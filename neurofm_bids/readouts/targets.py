@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import as_number, numbers
+from neurofm_bids.readouts.columns import PERSON, as_number, numbers
+from neurofm_bids.readouts.survival import check_times
 from neurofm_bids.readouts.task import Kind, Task
 from neurofm_bids.storage.text import some_of
 
@@ -29,10 +30,20 @@ class Target:
         Shape (n,) or (n, k); NaN where it is not known or does not count.
     classes
         Names of the classes, by their numbers; empty for values.
+    outcomes
+        Names of the numbers in the last column that are counted: classes, or events of the kind
+        time-to-event.
+    reasons
+        Why each row cannot be used, empty if it can; no rows if all reasons are the same.
+    shown
+        Values of each row that messages show.
     """
 
     values: _Values
     classes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 def code_target(task: Task, column: Sequence[str], columns: Mapping[str, Sequence[str]]) -> Target:
@@ -96,7 +107,25 @@ def _classes_of(column: Sequence[str]) -> tuple[str, ...]:
 
 def _coded(column: Sequence[str], classes: Sequence[str]) -> Target:
     places = {text: float(place) for place, text in enumerate(classes)}
-    return Target(np.array([places.get(text, np.nan) for text in column]), tuple(classes))
+    values = np.array([places.get(text, np.nan) for text in column])
+    return Target(values, tuple(classes), tuple(classes))
+
+
+def _times(task: Task, column: Sequence[str], columns: Mapping[str, Sequence[str]]) -> Target:
+    """Return entry, exit and event, shape (n, 3)."""
+    if task.times is None:
+        raise _refused(task, "has no times", "Add times to the task: columns of time and events.")
+    names = (task.times.time, task.times.entry)
+    if leaks := [name for name in names if name in task.covariates]:
+        fix = "Remove it from the covariates of the task."
+        raise _refused(task, f"has a time that is a covariate ({leaks[0]})", fix)
+    people = columns.get(PERSON) or [f"row {row}" for row in range(len(column))]
+    entry = columns[task.times.entry] if task.times.entry else None
+    found = check_times(people, task.times, columns[task.times.time], column, entry, target=task.target)
+    values = np.full((len(column), 3), np.nan)
+    values[found.rows] = found.times.target
+    outcomes = ("censored", task.times.event, *filter(None, (task.times.competing,)))
+    return Target(values, outcomes=outcomes, reasons=found.reasons, shown=found.shown)
 
 
 def _refused(task: Task, what: str, fix: str) -> NeuroFMError:
@@ -109,4 +138,5 @@ CODERS: dict[Kind, Callable[[Task, Sequence[str], Mapping[str, Sequence[str]]], 
     "binary": _binary,
     "multiclass": _multiclass,
     "ordinal": _ordinal,
+    "time-to-event": _times,
 }

@@ -29,14 +29,15 @@ def describe(found: Assembled, table: Mapping[str, Any], dataset: str, fingerpri
     columns = {str(name).lower(): name for name in table}
     sexes, ages = (_column(table, columns.get(key), found.rows[firsts]) for key in ("sex", "age"))
     years = [age for text in ages if (age := as_number(text)) is not None]
-    events = Counter(found.classes[int(k)] for k in samples.target[firsts]) if found.classes else Counter()
+    numbers = samples.target[firsts].reshape(len(firsts), -1)[:, -1]
+    events = Counter(found.outcomes[int(k)] for k in numbers) if found.outcomes else Counter()
     people = len(firsts)
     made = Training(
         dataset=dataset,
         description="",
         scans=len(samples),
         people=people,
-        events={name: events[name] for name in found.classes},
+        events={name: events[name] for name in found.outcomes},
         sexes={name: n for name, n in sorted(Counter(sexes).items()) if name},
         age_range=(min(years), max(years)) if years else None,
         sites={site: int((samples.sites[firsts] == k).sum()) for k, site in enumerate(found.sites)},
