@@ -187,8 +187,7 @@ def covered_risks(core: Core, design: np.ndarray, truth: np.ndarray) -> float:
             for own in functions
         ]
     )
-    scale = np.log(-np.log1p(-risks))
-    true = np.log(-np.log1p(-truth))
+    scale, true = (np.log(-np.log1p(-np.minimum(of, 1 - 1e-12))) for of in (risks, truth))
     return float(np.mean(abs(true - scale[0]) <= 1.96 * scale[1:].std(axis=0, ddof=1)))
 
 

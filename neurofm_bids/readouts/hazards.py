@@ -86,7 +86,7 @@ def _incidence(ratios: _Array, hazards: _Array) -> _Array:
     total = ratios @ hazards
     free = np.exp(total - np.cumsum(total, axis=1))
     share = np.divide(ratios[:, :1] * hazards[0], total, out=np.zeros_like(total), where=total > 0)
-    risks = np.cumsum(free * -np.expm1(-total) * share, axis=1)
+    risks = np.minimum(np.cumsum(free * -np.expm1(-total) * share, axis=1), 1.0)
     return np.hstack([np.zeros((len(risks), 1)), risks])
 
 

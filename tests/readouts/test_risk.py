@@ -66,6 +66,12 @@ def test_the_interval_grows_with_the_spread_of_the_replicates():
     assert widths[1] > 3 * widths[0]
 
 
+def test_certain_events_have_an_interval():
+    curve = risk_curve(readout(replicates=jittered(0.1)), [40.0, 0.0], [0.0])
+    for limit in (curve.risk, curve.low, curve.high):
+        assert limit[1:] == pytest.approx(np.ones(4), abs=1e-6)
+
+
 def test_one_event_needs_one_baseline():
     curve = risk_curve(readout(FUNCTIONS[:1], (EVENT,)), [0.0, 0.0], [0.0])
     assert curve.risk == pytest.approx(1 - np.exp(-np.exp(0.1) * np.array([0, 0.1, 0.3, 0.3])))
