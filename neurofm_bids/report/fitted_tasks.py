@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,12 @@ _NAMES = {
     "spearman": "Spearman",
     "mean_absolute_rank_error": "mean rank error",
     "balanced_rank_error": "balanced rank error",
+    "c_index": "C-index",
+    "c_index_ipcw": "C-index (Uno)",
+    "integrated_brier": "integrated Brier score",
 }
-_CHANCE = {"auc": 0.5}
+_CHANCE = {"auc": 0.5, "c_index": 0.5}
+_QUARTER = re.compile(r"_q\d$")  # metrics of quarters of people are in the table only
 _UNKNOWN, _BLUE = "n/a", "#1f5f8b"
 _MODELS = (
     ("metrics", "features", _BLUE, 0.0),
@@ -64,7 +69,7 @@ def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
 
 def _row(readout: Readout) -> dict[str, Any]:
     made, training = readout.evaluation, readout.training
-    main, *others = made.metrics
+    main, *others = (name for name in made.metrics if not _QUARTER.search(name))
     p = [_UNKNOWN if p is None else f"{p:.3g}" for p in (made.p_value, made.p_corrected)]
     return {
         "task": readout.task.name,

@@ -1,7 +1,11 @@
 from dataclasses import replace
 
+from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.fit import fit
 from neurofm_bids.readouts.readout import Metric
 from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
+from tests.readouts.test_hazard_fit import TASK, table
+from tests.readouts.test_hazard_model import cohort
 from tests.readouts.test_readout import readout
 
 
@@ -32,3 +36,17 @@ def test_rows_have_metrics_with_intervals_comparisons_and_null():
 def test_a_section_of_refused_tasks_has_no_picture():
     found = fitted_context(FittedTasks((), {"b": "too few people"}))
     assert (found["fitted_figure"], found["fitted_rows"]) == (None, [])
+
+
+def test_times_to_an_event_are_shown_by_their_c_index_without_quarters():
+    people = cohort(200)
+    scheme = Scheme(folds=3, permutations=0, bootstraps=5, replicates=2)
+    task = replace(TASK, times=replace(TASK.times, horizons=(5.0,)))
+    made = fit(people.features, table(people), task, scheme=scheme)
+    shown = fitted_context(FittedTasks((made,), {}))
+    row = shown["fitted_rows"][0]
+    assert row["main"].startswith("C-index 0.")
+    assert "dementia" in row["classes"]
+    assert any(text.startswith("auc_5y 0.") for text in row["others"])
+    assert not any("_q1" in text for text in row["others"])
+    assert "observed_risk_5y_q1" in made.evaluation.metrics
