@@ -17,6 +17,7 @@ from neurofm_bids.option import Option, options_by_section
 from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.rules import cohort_rules, rules
+from neurofm_bids.records.score_columns import SCORE_PARTS
 from neurofm_bids.storage.weights_file import read_weights
 
 _PLACE = re.compile(
@@ -126,6 +127,10 @@ def _cohort_rules() -> str:
     return _table(("Metric", "Stands out if"), rows)
 
 
+def _texts(levels: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"Description": text} for name, text in levels.items()}
+
+
 def _disagreements() -> list[tuple[str, str, str]]:
     return [
         (
@@ -182,6 +187,9 @@ def _columns() -> str:
         f"left_hippocampus_{part}, ...": centiles[part]
         for part in ("z", "centile", "centile_lower95", "centile_upper95")
     }
+    readouts = entries["readouts"]
+    scores = {f"readout_raven{part and '_' + part}": readouts[name] for part, name in SCORE_PARTS.items()}
+    del readouts["class"]  # of the group only
     scans = {
         **entries["columns"],
         "f000, f001, ...": entries["feature"],
@@ -203,7 +211,10 @@ def _columns() -> str:
             ("Columns of `desc-anatomy_morphometry.tsv` of a scan", morphometry),
             ("Columns of `desc-<model>_centiles.tsv` of a scan", centiles),
             ("Columns of `_centiles.tsv` of the group, one set for each volume", of_group),
-            ("Values of `centile_notes`", {name: {"Description": text} for name, text in notes.items()}),
+            ("Values of `centile_notes`", _texts(notes)),
+            ("Columns of `desc-<model>_readouts.tsv` of a scan", readouts),
+            ("Columns of `_readouts.tsv` of the group, one set for each readout", scores),
+            ("Values of `readout_notes`", _texts(readouts["readout_notes"]["Levels"])),
             ("Image quality metrics", entries["quality"]),
             ("Columns of `desc-<model>Attribution_regions.tsv` of a scan", entries["attribution"]),
             ("Acquisition parameters in `_covariates.tsv`", entries["acquisition"]),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
     from neurofm_bids.model.network import NeuroFMNet
     from neurofm_bids.model.registry import ModelSpec
+    from neurofm_bids.readout import Readout
 
 __all__ = ["AnatomySettings", "NeuroFM", "ScanSettings", "Source", "read_brain"]
 
@@ -183,7 +184,12 @@ class NeuroFM:
         return SegmentedBrain(made["segmentation"], made["anatomy"])
 
     def attribute(
-        self, image: Source, targets: Sequence[str] = (ALL_TARGETS,), **settings: Unpack[ScanSettings]
+        self,
+        image: Source,
+        targets: Sequence[str] = (ALL_TARGETS,),
+        *,
+        readouts: Sequence[Readout] = (),
+        **settings: Unpack[ScanSettings],
     ) -> AttributedBrain:
         """Map what the places of one brain contribute to targets of the model.
 
@@ -194,30 +200,43 @@ class NeuroFM:
         targets
             Names of targets; all of the model by default. Numbers that are linear in the features can be
             attributed with :func:`neurofm_bids.explain.integrated_gradients.attribute`.
+        readouts
+            Readouts of the latent features, attributed besides the targets.
         settings
             See :class:`ScanSettings`. Without anatomy there are no shares of regions.
 
         Raises
         ------
         neurofm_bids.errors.NeuroFMError
-            The model has no such target, or the image cannot be used; the message says why and what to do.
+            The model has no such target, a readout cannot be attributed or was fitted on other features, or
+            the image cannot be used; the message says why and what to do.
         """
         from neurofm_bids.explain.readout import target_readouts
 
         _check_names(settings, ScanSettings)
-        names = tuple(readout.name for readout in target_readouts(self.spec, targets))
-        made = self._run(image, "attribution_maps", {**settings, "attribution": names})
+        targets = [one.name for one in target_readouts(self.spec, targets)]
+        names = (*targets, *(one.name for one in readouts))
+        made = self._run(image, "attribution_maps", {**settings, "attribution": names}, readouts)
         return AttributedBrain(made["attribution_maps"], made["attributions"])
 
-    def _run(self, image: Source, output: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def _run(
+        self, image: Source, output: str, settings: Mapping[str, Any], readouts: Sequence[Readout] = ()
+    ) -> dict[str, Any]:
         """Run the steps that an output needs, and return everything that they made, by name."""
+        from neurofm_bids.pipeline.attributed import linear_readouts
         from neurofm_bids.pipeline.in_memory import run_in_memory
+        from neurofm_bids.pipeline.steps import PIPELINE_VERSION
         from neurofm_bids.pipeline.task import image_task
+        from neurofm_bids.records.origin import make_origin
 
         views = settings.get("views")
         passes = self.views if views is None else views
         processing = replace(self._processing, **{**settings, "views": passes})
-        return run_in_memory(image_task(image, processing, self._loaded.sha256, self._encoder), [output])
+        origin = make_origin(PIPELINE_VERSION, self._loaded.sha256, None, processing.parameters)
+        records, names = [one.record for one in readouts], [one.name for one in readouts]
+        linear = linear_readouts(records, names, self.spec, origin)
+        task = image_task(image, processing, self._loaded.sha256, self._encoder, linear)
+        return run_in_memory(task, [output])
 
 
 def _check_names(settings: Mapping[str, Any], known: type) -> None:

@@ -172,8 +172,8 @@ class Processing:
         many=True,
         bare=(ALL_TARGETS,),
         metavar="TARGET",
-        help="map what each place of the brain contributes to these targets of the model, such as age; "
-        "without names, to all targets",
+        help="map what each place of the brain contributes to these targets of the model, such as age, or to "
+        "readouts of its features given by --readouts; without names, to all targets",
     )
 
     def __post_init__(self) -> None:

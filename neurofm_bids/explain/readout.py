@@ -42,13 +42,16 @@ class LinearReadout:
     ----------
     weights
         Shape (n,), one for each feature.
+    digest
+        Of the file that the weights are from; empty for none.
     """
 
     name: str
     long_name: str
     units: str
-    weights: NDArray[np.floating] = field(repr=False)
+    weights: Sequence[float] | NDArray[np.floating] = field(repr=False)
     offset: float = 0.0
+    digest: str = ""
 
     def values(self, outputs: Outputs) -> Tensor:
         """Return the number of each volume of a pass, shape (N,)."""
@@ -86,8 +89,15 @@ class TargetReadout:
         return given * self.head.sd + self.head.mean
 
 
-def target_readouts(spec: ModelSpec, names: Sequence[str] = (ALL_TARGETS,)) -> tuple[TargetReadout, ...]:
+def target_readouts(
+    spec: ModelSpec, names: Sequence[str] = (ALL_TARGETS,), others: Sequence[str] = ()
+) -> tuple[TargetReadout, ...]:
     """Return targets of a model by name, in the order of the model; ``all`` stands for every one.
+
+    Parameters
+    ----------
+    others
+        What can be attributed besides the targets, for the message of the error.
 
     Raises
     ------
@@ -100,7 +110,7 @@ def target_readouts(spec: ModelSpec, names: Sequence[str] = (ALL_TARGETS,)) -> t
         raise NeuroFMError(
             f"{spec.name} has no target {' or '.join(unknown)} to attribute",
             where="--attribution",
-            fix=f"Use {', '.join(known)}, or {ALL_TARGETS}.",
+            fix=f"Use {', '.join([*known, *others])}, or {ALL_TARGETS}.",
             code=Exit.USAGE,
         )
     return tuple(TargetReadout(head) for head in spec.heads if ALL_TARGETS in names or head.name in names)

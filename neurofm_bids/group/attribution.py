@@ -46,6 +46,7 @@ class _Mean:
     """The sum of the maps of one target on the grid of the template, and the scans that it is over."""
 
     units: str
+    readout_digest: str | None
     total: NDArray[np.float64]
     scans: list[str] = field(default_factory=list)
 
@@ -123,8 +124,12 @@ def _means(
             left_out[record.scan.stem] = error.what
             continue
         for target, values in moved.items():
-            units = record.attributions[target].units
-            mean = means.setdefault(target, _Mean(units, np.zeros(template.image.shape)))
+            made = record.attributions[target]
+            new = _Mean(made.units, made.readout_digest, np.zeros(template.image.shape))
+            mean = means.setdefault(target, new)
+            if made.readout_digest != mean.readout_digest:
+                left_out[record.scan.stem] = f"its map of {target} is of another readout of this name"
+                continue
             mean.total += values
             mean.scans.append(record.scan.path)
     return means

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -13,8 +13,9 @@ from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.explain.readout import target_readouts
+from neurofm_bids.explain.readout import LinearReadout, TargetReadout
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.pipeline.attributed import attributed
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.scan import Provenance, ScanRecord
 from neurofm_bids.storage.text import read_json
@@ -47,22 +48,35 @@ class Reason:
     text: str
 
 
-def why_process(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> Reason | None:
+def why_process(
+    scan: Scan,
+    out: Derivatives,
+    config: Config,
+    weights_sha256: str,
+    readouts: Sequence[LinearReadout] = (),
+) -> Reason | None:
     """Return why a scan has to be processed, or None if its outputs are up to date.
 
     The image is hashed only if its size or time of modification differ from those recorded.
+
+    Parameters
+    ----------
+    readouts
+        That are attributed.
     """
     try:
         if not out.path(scan, "sidecar").is_file():
             return Reason(Cause.NEW, "not processed yet")
-        return _difference(scan, out, config, weights_sha256)
+        return _difference(scan, out, config, weights_sha256, readouts)
     except FileNotFoundError:
         return Reason(Cause.DAMAGED, "an output is missing")
     except (OSError, ValueError, KeyError, TypeError, NeuroFMError):
         return Reason(Cause.DAMAGED, "its outputs cannot be read")
 
 
-def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: str) -> Reason | None:
+def _difference(
+    scan: Scan, out: Derivatives, config: Config, weights_sha256: str, readouts: Sequence[LinearReadout]
+) -> Reason | None:
     """Return in what the outputs differ from those that this run would make."""
     provenance = read_json(out.path(scan, "sidecar"))["NeuroFM"]
     if (then := provenance["PipelineVersion"]) != PIPELINE_VERSION:  # its record may have another form
@@ -78,12 +92,19 @@ def _difference(scan: Scan, out: Derivatives, config: Config, weights_sha256: st
         return Reason(Cause.WEIGHTS, "segmented with other weights")
     if made.parameters_hash != processing.parameters_hash:
         return Reason(Cause.SETTINGS, f"made with {_changes(made.parameters, processing.parameters)}")
-    wanted = [one.name for one in target_readouts(model_spec(processing.model), processing.attribution)]
-    if absent := [name for name in wanted if name not in record.attributions]:
+    wanted = attributed(model_spec(processing.model), processing.attribution, readouts)
+    if absent := [one.name for one in wanted if not _is_made(one, record)]:
         return Reason(Cause.SETTINGS, f"made without the attribution of {', '.join(absent)}")
     if not all(path.stat().st_size for path in out.required(scan, parts_of(config))):
         return Reason(Cause.DAMAGED, "an output is empty")
     return _other_image(made, scan)
+
+
+def _is_made(wanted: TargetReadout | LinearReadout, record: ScanRecord) -> bool:
+    """Tell whether a scan has the attribution of a target or of this very readout."""
+    made = record.attributions.get(wanted.name)
+    digest = wanted.digest if isinstance(wanted, LinearReadout) else None
+    return made is not None and made.readout_digest == digest
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -10,13 +10,14 @@ from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError, with_fix
-from neurofm_bids.explain.readout import target_readouts
-from neurofm_bids.model.registry import ModelSpec, model_spec
+from neurofm_bids.explain.readout import LinearReadout
+from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import read_reference
 from neurofm_bids.participant.freshness import Cause, Reason, why_process
 from neurofm_bids.participant.given_readouts import given_readouts
+from neurofm_bids.pipeline.attributed import attributed, linear_readouts
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.pipeline.task import Task, acquisition, identity
 from neurofm_bids.readouts.readout import Readout
@@ -42,6 +43,8 @@ class Job:
         With whose volumes those of the scans are compared.
     readouts
         Whose scores the scans get.
+    attributed
+        Those of them that are attributed.
     """
 
     config: Config
@@ -51,6 +54,7 @@ class Job:
     versions: Mapping[Scan, tuple[int, ...]] = field(default_factory=dict)
     reference: Reference = PUBLISHED
     readouts: tuple[Readout, ...] = ()
+    attributed: tuple[LinearReadout, ...] = ()
 
     def task(self, scan: Scan) -> Task:
         """Return what the steps of one scan need."""
@@ -63,11 +67,12 @@ class Job:
             self.config.out_dir,
             self.config.outputs.output_images,
             self.config.resources.omp_nthreads,
+            self.attributed,
         )
 
     def why(self, scan: Scan) -> Reason | None:
         """Return why a scan has to be processed, or None if it is up to date."""
-        return why_process(scan, self.out, self.config, self.weights_sha256)
+        return why_process(scan, self.out, self.config, self.weights_sha256, self.attributed)
 
     def is_done(self, scan: Scan) -> bool:
         """Tell whether another run finished a scan; with ``--force`` only since this one began."""
@@ -136,15 +141,24 @@ def make_job(config: Config) -> Job:
     Raises
     ------
     NeuroFMError
-        There is no such model, or no weights, or the model has no such target to attribute, or the reference
-        or a readout cannot be used with them.
+        There is no such model, or no weights, or there is no such target or readout to attribute, or the
+        reference or a readout cannot be used with them.
     """
-    target_readouts(model_spec(config.processing.model), config.processing.attribution)
     spec, weights_sha256 = identify(config.processing.model, config.processing.weights)
     out = Derivatives(config.out_dir, spec.label, config.processing.template)
     origin = _origin(config, weights_sha256)
     readouts = given_readouts(config.readouts.files, origin)
-    return Job(config, out, spec, weights_sha256, reference=_reference(config, origin), readouts=readouts)
+    linear = linear_readouts(readouts, config.processing.attribution, spec, origin)
+    attributed(spec, config.processing.attribution, linear)  # unknown names are refused here
+    return Job(
+        config,
+        out,
+        spec,
+        weights_sha256,
+        reference=_reference(config, origin),
+        readouts=readouts,
+        attributed=linear,
+    )
 
 
 def _origin(config: Config, weights_sha256: str) -> Origin:

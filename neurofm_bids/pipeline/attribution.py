@@ -9,9 +9,9 @@ import numpy as np
 
 from neurofm_bids.explain.integrated_gradients import STEPS, attribute
 from neurofm_bids.explain.maps import region_attributions, t1w_maps
-from neurofm_bids.explain.readout import target_readouts
 from neurofm_bids.model.augmentation import read_volume
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.pipeline.attributed import attributed
 from neurofm_bids.pipeline.network import load_encoder
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.preprocess.model_grid import grid_to_t1w
@@ -34,7 +34,7 @@ def attribute_scan(
     grid: nib.Nifti1Image,
     segmentation: nib.Nifti1Image | None,
 ) -> tuple[nib.Nifti1Image, dict[str, Attribution]]:
-    """Return the map and the record of each target that the settings name.
+    """Return the map and the record of each target and readout of a task.
 
     Parameters
     ----------
@@ -47,11 +47,13 @@ def attribute_scan(
     """
     processing = task.processing
     spec = model_spec(processing.model)
+    readouts = attributed(spec, processing.attribution, task.readouts)
+    digests = {one.name: one.digest for one in task.readouts}
     encoder = task.encoder or load_encoder(processing)
     found = attribute(
         encoder.network,
         read_volume(np.asarray(grid.dataobj, dtype=np.float32), spec.zscore),
-        target_readouts(spec, processing.attribution),
+        readouts,
         views=processing.views,
         batch_size=1 if encoder.device.type == "cpu" else _GPU_BATCH,
     )
@@ -70,6 +72,7 @@ def attribute_scan(
             absolute_completeness_error=one.absolute_completeness_error,
             steps=STEPS,
             regions={} if segmentation is None else region_attributions(values[..., row], segmentation),
+            readout_digest=digests.get(one.name),
         )
         for row, one in enumerate(found)
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids.bids.discovery import Scan, scan_at
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import Processing
+from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.records.scan import Identity
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Task:
         Where the outputs go, None if nothing is written; whether they include the preprocessed images.
     threads
         Threads of the steps that can use more than one.
+    readouts
+        Linear functions of the features that are attributed besides the targets of the model.
     encoder
         A loaded encoder (in memory only); by default each process loads its own.
     """
@@ -61,6 +64,7 @@ class Task:
     out_dir: Path | None = None
     output_images: bool = False
     threads: int = 1
+    readouts: tuple[LinearReadout, ...] = ()
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
 
 
@@ -74,13 +78,21 @@ def acquisition(scan: Scan) -> dict[str, Any]:
     return {key: scan.metadata[key] for key in _ACQUISITION if key in scan.metadata}
 
 
-def image_task(source: Any, processing: Processing, weights_sha256: str, encoder: Encoder) -> Task:
+def image_task(
+    source: Any,
+    processing: Processing,
+    weights_sha256: str,
+    encoder: Encoder,
+    readouts: tuple[LinearReadout, ...] = (),
+) -> Task:
     """Return the task of an image that is processed in memory.
 
     Parameters
     ----------
     source
         Path of the T1w, which is named as in a dataset if it is in one, or an image.
+    readouts
+        Linear functions of the features to attribute.
     """
     scan = scan_at(Path(source)) if isinstance(source, str | Path) else None
     if scan is not None:
@@ -88,4 +100,4 @@ def image_task(source: Any, processing: Processing, weights_sha256: str, encoder
     else:
         stem = scan_stem(Path(source).name) if isinstance(source, str | Path) else "image"
         named, metadata = Identity(stem=stem), {}
-    return Task(source, named, metadata, processing, weights_sha256, encoder=encoder)
+    return Task(source, named, metadata, processing, weights_sha256, readouts=readouts, encoder=encoder)

@@ -167,6 +167,7 @@ def _write_attribution(out: Derivatives, record: ScanRecord, maps: nib.Nifti1Ima
                 "BaselineOutput": one.baseline_output,
                 "CompletenessError": one.completeness_error,
                 "AbsoluteCompletenessError": one.absolute_completeness_error,
+                "ReadoutSHA256": one.readout_digest,
             }
             for target, one in record.attributions.items()
         ],

@@ -49,6 +49,8 @@ class Attribution:
         Nodes of the integral.
     regions
         By name in FreeSurferColorLUT.txt; empty without segmentation.
+    readout_digest
+        Of the file of the readout whose score the number is; None of a target of the model.
     """
 
     long_name: str
@@ -59,3 +61,4 @@ class Attribution:
     absolute_completeness_error: float
     steps: int
     regions: Mapping[str, RegionAttribution] = field(default_factory=dict)
+    readout_digest: str | None = None

@@ -9,7 +9,15 @@ from neurofm_bids.records.columns import Row
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.score import Score, ScorePart
 
-__all__ = ["READOUT_NOTES", "SCORE_COLUMNS", "overlapping", "score_entries", "score_row", "score_rows"]
+__all__ = [
+    "READOUT_NOTES",
+    "SCORE_COLUMNS",
+    "SCORE_PARTS",
+    "overlapping",
+    "score_entries",
+    "score_row",
+    "score_rows",
+]
 
 READOUT_NOTES = "readout_notes"
 SCORE_COLUMNS = (
@@ -28,7 +36,7 @@ SCORE_COLUMNS = (
     "reason",
 )
 # Of the columns of a readout in a table of scans: what follows its name, and the entry of its meaning.
-_PARTS: Mapping[str, str] = {
+SCORE_PARTS: Mapping[str, str] = {
     "": "value",
     "lower95": "lower95",
     "upper95": "upper95",
@@ -76,7 +84,7 @@ def score_row(scores: Iterable[Score]) -> Row:
         notes = ";".join(score.notes) or None
         percentile = score.distance_percentile
         cells = (score.value, *limits, of_class, score.centile, *centiles, percentile, notes)
-        own = dict(zip(_PARTS, cells, strict=True))
+        own = dict(zip(SCORE_PARTS, cells, strict=True))
         if score.kind != "multiclass":
             del own["class"]
         row |= {dictionary.readout_column(score.name, part): value for part, value in own.items()}
@@ -89,7 +97,7 @@ def score_entries(scores: Iterable[Score]) -> dict[str, Entry]:
     columns: dict[str, Entry] = {}
     for score in scores:
         title = score.description or f"Readout {score.name}"
-        for part, entry in _PARTS.items():
+        for part, entry in SCORE_PARTS.items():
             units = score.units if entry in {"value", "lower95", "upper95"} else ""
             columns[dictionary.readout_column(score.name, part)] = dictionary.readout(title, entry, units)
         for one in score.parts:
@@ -107,5 +115,5 @@ def overlapping(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             short, long = sorted((one.lower(), other.lower()), key=len)
-            if long in {short, *(f"{short}_{part}" for part in _PARTS if part)}:
+            if long in {short, *(f"{short}_{part}" for part in SCORE_PARTS if part)}:
                 yield one, other

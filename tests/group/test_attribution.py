@@ -20,11 +20,21 @@ NAME = "group_space-MNI152NLin2009cAsym_desc-openS_attribution"
 POINT = (10.0, -20.0, 15.0)  # of the template
 
 
-def one(units="year"):
-    return Attribution("Predicted", units, 40.0, 35.0, 0.01, 0.05, 8)
+def one(units="year", readout_digest=None):
+    made = Attribution("Predicted", units, 40.0, 35.0, 0.01, 0.05, 8)
+    return replace(made, readout_digest=readout_digest)
 
 
-def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("age",), **changes):
+def write(
+    out,
+    stem,
+    moved,
+    amount,
+    template="MNI152NLin2009cAsym",
+    targets=("age",),
+    readout_digest=None,
+    **changes,
+):
     """Write a scan whose maps hold a block around the point, and which lies elsewhere by ``moved`` mm."""
     affine = nib.affines.from_matvec(np.eye(3), moved)
     registration = replace(MEASUREMENTS.registration, affine=as_matrix(affine))
@@ -32,7 +42,7 @@ def write(out, stem, moved, amount, template="MNI152NLin2009cAsym", targets=("ag
     write_scan(
         out,
         stem,
-        attributions={target: one() for target in targets},
+        attributions={target: one(readout_digest=readout_digest) for target in targets},
         measurements=replace(MEASUREMENTS, registration=registration),
         provenance=replace(made, parameters={"template": template}),
         **changes,
@@ -83,6 +93,17 @@ def test_a_scan_of_another_template_is_left_out(folders, caplog):
     with caplog.at_level(logging.WARNING):
         mean_of(folders)
     assert "1 (sub-02: it is registered to Other, not to MNI152NLin2009cAsym)." in caplog.text
+    about = json.loads((out / f"{NAME}.json").read_text())
+    assert [volume["Scans"] for volume in about["Volumes"]] == [["sub-01/anat/sub-01_T1w.nii.gz"]]
+
+
+def test_maps_of_another_readout_of_the_name_are_left_out(folders, caplog):
+    out, _ = folders
+    for subject, digest in (("sub-01", "ab"), ("sub-02", "cd")):
+        write(out, subject, (0, 0, 0), 2.0, targets=("raven",), readout_digest=digest)
+    with caplog.at_level(logging.WARNING):
+        mean_of(folders)
+    assert "1 (sub-02: its map of raven is of another readout of this name)." in caplog.text
     about = json.loads((out / f"{NAME}.json").read_text())
     assert [volume["Scans"] for volume in about["Volumes"]] == [["sub-01/anat/sub-01_T1w.nii.gz"]]
 

@@ -8,11 +8,14 @@ import pytest
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.bids.names import Derivatives
-from neurofm_bids.bids.output import ANATOMY
+from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION
 from neurofm_bids.config import Config, Outputs, Processing
+from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.participant.freshness import Cause, why_process
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
+from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.scan import Input
+from neurofm_bids.records.schema import to_json
 from neurofm_bids.storage.atomic import file_sha256
 from tests.samples import scan_record
 
@@ -166,3 +169,32 @@ def test_other_weights_of_the_segmentation_are_noticed(finished):
         path.write_text(json.dumps(values))
         found = why_process(scan, out, config, SHA)
         assert (found and found.text) == expected
+
+
+def with_attribution(finished, digest):
+    scan, out, _ = finished
+    path = out.path(scan, "predictions")
+    values = json.loads(path.read_text())
+    made = Attribution("Raven", "points", 1.0, 0.0, 0.01, 0.01, 12, readout_digest=digest)
+    values["Attributions"] = {"raven": to_json(made)}
+    path.write_text(json.dumps(values))
+    for missing in out.required(scan, {ANATOMY, ATTRIBUTION}):
+        if not missing.is_file():
+            missing.write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "text"),
+    [
+        ("ab", "ab", ""),
+        ("ab", "cd", "made without the attribution of raven"),
+        (None, "ab", "made without the attribution of raven"),
+    ],
+)
+def test_the_attribution_of_another_readout_is_not_that_of_this_one(finished, made, wanted, text):
+    with_attribution(finished, made)
+    scan, out, config = finished
+    config = replace(config, processing=Processing(attribution=("raven",)))
+    readout = LinearReadout("raven", "Raven", "points", (1.0,), digest=wanted)
+    why = why_process(scan, out, config, SHA, [readout])
+    assert (why.text if why else "") == text

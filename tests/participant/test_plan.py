@@ -192,3 +192,15 @@ def test_a_readout_of_other_features_is_refused_before_any_scan_is_found(
     with pytest.raises(NeuroFMError, match=f"the readout raven cannot be used in this run: {why}") as error:
         job(root, readouts=Readouts((path,)), processing=Processing(**processing))
     assert error.value.where == path
+
+
+def test_readouts_can_be_attributed_by_name(bids_dataset):
+    root = bids_dataset(IMAGE)
+    path, readout = readout_file(root)
+    groups = {"readouts": Readouts((path,)), "processing": Processing(attribution=("raven", "age"))}
+    made = job(root, **groups)
+    assert [(one.name, one.digest) for one in made.attributed] == [("raven", readout.digest)]
+    (scan,) = make_plan(made).todo
+    assert made.task(scan).readouts == made.attributed
+    with pytest.raises(NeuroFMError, match="open-s has no target raven to attribute"):
+        job(root, processing=groups["processing"])

@@ -25,13 +25,14 @@ from neurofm_bids.participant.plan import make_job, make_plan
 from neurofm_bids.participant.run import run_participant
 from neurofm_bids.pipeline.provenance import identify_input, software
 from neurofm_bids.pipeline.write import features_table
+from neurofm_bids.readout import Readout
 from neurofm_bids.readouts.file import write_readout
 from neurofm_bids.records.feature_table import read_features
 from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
 from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
-from tests.readouts.made import made_readout
+from tests.readouts.made import all_features, made_readout
 from tests.samples import PARAMETERS, scan_record, write_scan
 from tests.tables import failed_rows, read_rows
 
@@ -604,23 +605,34 @@ def plan_of(root, out, *options):
     return make_plan(make_job(parse([str(root), str(out), *options]))).table()
 
 
-def test_attribution_adds_the_maps_and_what_the_python_interface_gives(dataset, out):
-    options = ("participant", "--participant-label", "sub-good", *QUICK)
-    assert run(dataset, out, *options, "--attribution", "age") == 0
+def test_attribution_adds_the_maps_and_what_the_python_interface_gives(dataset, out, tmp_path):
     stem = out / "sub-good/anat/sub-good_desc-openS"
+    origin = origin_of(ScanRecord.from_dict(json.loads(Path(f"{stem}_predictions.json").read_text())))
+    size = len(read_features(Path(f"{stem}_features.tsv")))
+    raven = all_features(size, origin=origin)
+    write_readout(tmp_path / "raven.json", raven)
+    given = ("--readouts", str(tmp_path / "raven.json"))
+    options = ("participant", "--participant-label", "sub-good", *QUICK)
+    assert run(dataset, out, *options, *given, "--attribution", "age", "raven") == 0
     maps = nib.load(f"{stem}_attribution.nii.gz")
     image = dataset / "sub-good/anat/sub-good_T1w.nii.gz"
-    found = NeuroFM("open-s", device="cpu", views=2).attribute(image, ["age"])
+    readouts = [Readout.load(tmp_path / "raven.json")]
+    found = NeuroFM("open-s", device="cpu", views=2).attribute(image, ["age"], readouts=readouts)
     assert np.array_equal(np.asarray(maps.dataobj), np.asarray(found.maps.dataobj))
     assert np.array_equal(np.asarray(found.map("age").dataobj), np.asarray(maps.dataobj)[..., 0])
+    (score,) = read_rows(Path(f"{stem}_readouts.tsv"))
     record = ScanRecord.from_dict(json.loads(Path(f"{stem}_predictions.json").read_text()))
-    assert list(record.attributions) == ["age"]
+    assert list(record.attributions) == list(found.attributions) == ["age", "raven"]
+    assert record.attributions["raven"].output == pytest.approx(float(score["value"]), rel=1e-3)
+    assert record.attributions["raven"].readout_digest == raven.digest
     assert record.attributions["age"].regions.keys() == found.attributions["age"].regions.keys()
     rows = read_rows(Path(f"{stem}Attribution_regions.tsv"))
-    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=1e-5)
+    for target in record.attributions:
+        shares = [float(row["share"]) for row in rows if row["target"] == target]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert "Attribution" in (out / "sub-good.html").read_text()
     before = Path(f"{stem}_features.json").stat().st_mtime_ns
-    for same in ((), ("--attribution", "age")):
+    for same in ((), ("--attribution", "age"), (*given, "--attribution", "raven")):
         assert run(dataset, out, *options, *same) == 0
     assert Path(f"{stem}_features.json").stat().st_mtime_ns == before
 

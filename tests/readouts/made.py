@@ -13,6 +13,7 @@ from neurofm_bids.readouts.readout import (
     Training,
 )
 from neurofm_bids.readouts.task import Task, Times
+from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.signature import signed
 from tests.samples import scan_record
@@ -72,3 +73,14 @@ def with_replicates(readout, *shifts):
         tuple(replace(one, intercept=one.intercept + shift) for one in readout.functions) for shift in shifts
     )
     return signed(replace(readout, replicates=replicates))
+
+
+def all_features(size, **changes):
+    """Return a readout of so many latent features."""
+    zeros, ones = (0.0,) * size, (1.0,) * size
+    return made_readout(
+        features=feature_columns(size),
+        functions=(Linear(1.0, tuple(1 / (1 + i) for i in range(size))),),
+        cloud=Cloud(zeros, ones, (), (), 1.0, CLOUD.distances),
+        **changes,
+    )
