@@ -23,9 +23,8 @@ def distances(cloud: Cloud, rows: ArrayLike) -> NDArray[np.float64]:
         Features in the order of the cloud and in their units, shape (n, p).
     """
     standard = (np.asarray(rows, dtype=np.float64) - cloud.mean) / cloud.sd
-    components = np.array(cloud.components, dtype=np.float64).reshape(-1, standard.shape[1])
-    along = standard @ components.T
+    along = standard @ cloud.axes.T
     squared = np.sum(along**2 / np.array(cloud.variances), axis=1)
     if cloud.residual_variance:
-        squared += np.sum((standard - along @ components) ** 2, axis=1) / cloud.residual_variance
+        squared += np.sum((standard - along @ cloud.axes) ** 2, axis=1) / cloud.residual_variance
     return np.asarray(np.sqrt(squared))

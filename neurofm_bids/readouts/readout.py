@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from neurofm_bids.readouts.task import Task
@@ -105,6 +108,11 @@ class Cloud:
     variances: tuple[float, ...]
     residual_variance: float
     distances: tuple[float, ...]
+
+    @cached_property
+    def axes(self) -> NDArray[np.float64]:
+        """The components as rows, shape (components, features)."""
+        return np.array(self.components, dtype=np.float64).reshape(-1, len(self.mean))
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -252,6 +260,15 @@ class Readout:
     evaluation: Evaluation
     notes: tuple[str, ...] = ()
     digest: str = ""
+
+    @cached_property
+    def replicate_weights(self) -> NDArray[np.float64]:
+        """Intercept, coefficients, covariates of the functions of replicates: (replicates, functions, n)."""
+        rows = [
+            [(one.intercept, *one.coefficients, *one.covariates) for one in functions]
+            for functions in self.replicates
+        ]
+        return np.array(rows, dtype=np.float64)
 
     @property
     def about(self) -> dict[str, Any]:

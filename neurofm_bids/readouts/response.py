@@ -35,10 +35,9 @@ class Row:
 
     def replicated(self, readout: Readout) -> _Array:
         """Return the values of the functions of each replicate, shape (r, k)."""
-        rows = [
-            function_values(one, self.features[None], self.covariates[None])[0] for one in readout.replicates
-        ]
-        return np.array(rows).reshape(len(rows), len(readout.functions))
+        if not readout.replicates:
+            return np.empty((0, len(readout.functions)))
+        return np.asarray(readout.replicate_weights @ np.concatenate([[1.0], self.features, self.covariates]))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The file of a readout."""
 
+from dataclasses import replace
+
 from neurofm_bids.readouts.readout import (
     FORMAT_VERSION,
     Cloud,
@@ -45,3 +47,11 @@ def test_a_readout_survives_its_json():
 
 def test_outputs_name_its_training_cohort():
     assert readout().about["Training"] == "20 students"
+
+
+def test_replicates_and_components_as_arrays():
+    one, other = Linear(1.0, (2.0, 3.0), (4.0,)), Linear(5.0, (6.0, 7.0), (8.0,))
+    made = replace(readout(), replicates=((one,), (other,)))
+    assert made.replicate_weights.tolist() == [[[1, 2, 3, 4]], [[5, 6, 7, 8]]]
+    assert made.cloud.axes.tolist() == [[1, 0]]
+    assert replace(made.cloud, components=()).axes.shape == (0, 2)
