@@ -42,8 +42,9 @@ def measured_scan(out: Derivatives, record: ScanRecord, covariates: Covariates) 
             where=path,
             fix="Run the participant level again with --force for this participant.",
         ) from error
-    age = covariates.person(record.scan).age_years
-    return measured(record, latent, scan_values(covariates, record.scan), age)
+    person = covariates.person(record.scan)
+    known = {"age": person.age_years, "sex": person.sex, **scan_values(covariates, record.scan)}
+    return measured(record, latent, known, person.age_years)
 
 
 def write_profile(

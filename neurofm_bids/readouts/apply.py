@@ -32,7 +32,7 @@ class Measured:
     features
         By the names in :attr:`Readout.features`; volumes that were not found are absent.
     covariates
-        By column of the tables of the dataset, as written there.
+        By column of the tables of the dataset, as written there; upper and lower case are the same.
     origin
         How the features were made; None if that is not known, and then not compared.
     age_years
@@ -103,7 +103,9 @@ def row_of(readout: Readout, scan: Measured) -> tuple[Row | None, tuple[str, ...
         return None, ("made_otherwise",), why
     if absent := [name for name in readout.features if name not in scan.features]:
         return None, ("volume_unknown",), f"not found: {some_of(absent)}"
-    coded = coded_row(readout.covariates, scan.covariates)
+    given = {name.lower(): value for name, value in scan.covariates.items()}
+    named = {one.name: given.get(one.name.lower()) for one in readout.covariates}
+    coded = coded_row(readout.covariates, named)
     if isinstance(coded, str):
         return None, ("covariate_unknown",), coded
     features = np.array([scan.features[name] for name in readout.features], dtype=np.float64)

@@ -12,6 +12,7 @@ from neurofm_bids.readouts.readout import Cloud, Covariate, Readout
 __all__ = ["N_PERCENTILES", "check_consistency", "coded_columns"]
 
 N_PERCENTILES = 101
+_SMALLEST, _LARGEST = 1e-50, 1e50  # so that no score overflows
 _CLASSES = {"binary": (2, 2), "multiclass": (2, None), "ordinal": (2, None)}
 
 
@@ -23,7 +24,7 @@ def check_consistency(readout: Readout) -> None:
     NeuroFMError
         Lengths, orders or signs are not those that the kind of its task needs; the message says which.
     """
-    for faults in (_feature_faults, _function_faults, _time_faults, _distribution_faults):
+    for faults in (_feature_faults, _function_faults, _size_faults, _time_faults, _distribution_faults):
         if fault := next(faults(readout), ""):
             raise NeuroFMError(f"the parts of the readout do not fit together ({fault})")
 
@@ -70,6 +71,13 @@ def _function_faults(readout: Readout) -> Iterator[str]:
         yield "thresholds do not increase"
 
 
+def _size_faults(readout: Readout) -> Iterator[str]:
+    numbers = [n for one in readout.functions for n in (one.intercept, *one.coefficients, *one.covariates)]
+    numbers.append(float(np.abs(readout.replicate_weights).max(initial=0.0)))
+    if max(map(abs, numbers)) > _LARGEST:
+        yield f"a coefficient is larger than {_LARGEST:g}"
+
+
 def _time_faults(readout: Readout) -> Iterator[str]:
     is_timed = readout.task.kind == "time-to-event"
     if is_timed != (readout.task.times is not None):
@@ -97,8 +105,11 @@ def _cloud_faults(cloud: Cloud, n_features: int) -> Iterator[str]:
     lengths = {len(cloud.mean), len(cloud.sd), *map(len, cloud.components)}
     if lengths != {n_features} or len(cloud.components) != len(cloud.variances):
         yield "means, standard deviations or components of the cloud are not as many as features"
-    if min((*cloud.sd, *cloud.variances), default=1.0) <= 0 or cloud.residual_variance < 0:
-        yield "a variance of the cloud is not positive"
+    spreads = (*cloud.sd, *cloud.variances)
+    if min(spreads, default=1.0) < _SMALLEST or not (cloud.residual_variance or 1.0) >= _SMALLEST:
+        yield f"a variance of the cloud is less than {_SMALLEST:g}"
+    if max(map(abs, (*cloud.mean, *spreads)), default=0.0) > _LARGEST:
+        yield f"a mean or variance of the cloud is larger than {_LARGEST:g}"
 
 
 def _increases(values: Sequence[float], *, strictly: bool = False) -> bool:

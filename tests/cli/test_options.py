@@ -167,6 +167,7 @@ REACHED = [
         "reference_participants",
         ("01", "group=x"),
     ),
+    (["--readouts", "/a.json", "/b.toml"], "readouts", (Path("/a.json"), Path("/b.toml"))),
     (["--attribution"], "attribution", ("all",)),
     (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
 ]

@@ -76,6 +76,11 @@ def test_a_covariate_that_is_not_known_leaves_the_reason(out, tmp_path):
     assert rows[1]["value"] == "1"
 
 
+def test_the_sex_may_be_in_a_column_of_another_name(out, tmp_path):
+    rows, _ = written(out, dataset(tmp_path / "bids", "participant_id\tage\tgender\nsub-01\t30\tmale\n"))
+    assert float(rows[2]["value"]) == pytest.approx(0.5 + 3.0 + 5.0)
+
+
 def test_without_readouts_the_files_of_others_do_not_stay(out, tmp_path):
     covariates = dataset(tmp_path / "bids")
     written(out, covariates)

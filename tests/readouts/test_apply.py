@@ -60,7 +60,7 @@ def regressed():
 
 
 def test_covariates_are_coded_as_in_the_training():
-    made = score(regressed(), replace(SCAN, covariates={"age": "20", "sex": "M"}))
+    made = score(regressed(), replace(SCAN, covariates={"Age": "20", "SEX": "M"}))
     assert made.value == pytest.approx(1.0 + 10.0 + 3.0)
 
 

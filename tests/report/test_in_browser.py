@@ -12,12 +12,13 @@ from PIL import Image
 
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.participant.scored_reports import with_scores
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.attribution import Attribution, RegionAttribution
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.records.judgement import Judgement
 from neurofm_bids.report.attribution import attribution_figure
-from neurofm_bids.report.contents import Curve, Measured, Readout, ScanReport
+from neurofm_bids.report.contents import Curve, Measured, ScanReport
 from neurofm_bids.report.embedding import LIMIT_BYTES
 from neurofm_bids.report.figures import (
     anatomy_figure,
@@ -31,6 +32,7 @@ from neurofm_bids.report.pdf import find_browser, print_pdf
 from neurofm_bids.report.viewer_volume import viewer_image
 from neurofm_bids.storage.atomic import write_nifti
 from tests.browsing import browsing
+from tests.report.test_profile import READOUTS, SCANNED
 from tests.samples import PARAMETERS, prediction, scan_record
 
 pytestmark = pytest.mark.browser
@@ -91,16 +93,16 @@ def full_scan(figures, session=None, age=42.0):
     software = {"deepbet": "1", "neurofm-bids": "9", "torch": "2"}
     how = replace(made.provenance, model=model, parameters=PARAMETERS, software=software)
     lines = {level: (1e4 + 100 * level, 3e4 + 300 * level) for level in (5, 25, 50, 75, 95)}
-    return ScanReport(
+    shown = ScanReport(
         replace(made, provenance=how, attributions=ATTRIBUTIONS),
         Person(age, str(age), "F", "F"),
         figures,
         tuple(centile(name, volume.mm3) for name, volume in volumes.items()),
         {"ventricular_volume": Curve((20.0, 90.0), lines, "Norms of women.")},
         {"brain_volume": Measured(1.09e6, (1.05e6, 1.13e6), "brain")},
-        (Readout("Cognitive", "Score", 0.4, "z"),),
-        "Share of healthy women with a smaller volume.",
+        reference="Share of healthy women with a smaller volume.",
     )
+    return with_scores(shown, READOUTS, SCANNED)
 
 
 def centile(name, mm3):

@@ -28,6 +28,9 @@ READOUTS = (
 )
 
 
+SCANNED = Measured({"f000": 0.5, "f001": 0.25})
+
+
 def scored(feature=0.5, made=None, **changes):
     scan = Measured({"f000": feature, "f001": 0.25}, **changes)
     return with_scores(ScanReport(made or scan_record(), Person(), {}), READOUTS, scan)
