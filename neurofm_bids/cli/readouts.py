@@ -82,7 +82,7 @@ def _show(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.readouts.file import read_readout
 
     for name, text in _described(read_readout(make(_Show, given).readout)):
-        sys.stdout.write(f"{name:<22}{text}\n")
+        sys.stdout.write(f"{name:<36}{text}\n")
     return Exit.OK
 
 

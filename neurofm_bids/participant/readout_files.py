@@ -11,6 +11,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.apply import Measured, measured
 from neurofm_bids.readouts.columns import scan_values
 from neurofm_bids.readouts.readout import Readout
+from neurofm_bids.records.columns import quality_row
 from neurofm_bids.records.dictionary import readout_columns
 from neurofm_bids.records.feature_table import read_features
 from neurofm_bids.records.scan import ScanRecord
@@ -43,8 +44,8 @@ def measured_scan(out: Derivatives, record: ScanRecord, covariates: Covariates) 
             fix="Run the participant level again with --force for this participant.",
         ) from error
     person = covariates.person(record.scan)
-    known = {"age": person.age_years, "sex": person.sex, **scan_values(covariates, record.scan)}
-    return measured(record, latent, known, person.age_years)
+    recorded = {"age": person.age_years, "sex": person.sex, **scan_values(covariates, record.scan)}
+    return measured(record, latent, {**quality_row(record), **recorded}, person.age_years)
 
 
 def write_profile(

@@ -105,11 +105,12 @@ def _cloud_faults(cloud: Cloud, n_features: int) -> Iterator[str]:
     lengths = {len(cloud.mean), len(cloud.sd), *map(len, cloud.components)}
     if lengths != {n_features} or len(cloud.components) != len(cloud.variances):
         yield "means, standard deviations or components of the cloud are not as many as features"
-    spreads = (*cloud.sd, *cloud.variances)
-    if min(spreads, default=1.0) < _SMALLEST or not (cloud.residual_variance or 1.0) >= _SMALLEST:
-        yield f"a variance of the cloud is less than {_SMALLEST:g}"
-    if max(map(abs, (*cloud.mean, *spreads)), default=0.0) > _LARGEST:
-        yield f"a mean or variance of the cloud is larger than {_LARGEST:g}"
+    if min(cloud.sd, default=1.0) < _SMALLEST:
+        yield f"a standard deviation of the cloud is less than {_SMALLEST:g}"
+    if min(cloud.variances, default=1.0) <= 0 or cloud.residual_variance < 0:
+        yield "a variance of the cloud is not positive"
+    if max(map(abs, (*cloud.mean, *cloud.sd)), default=0.0) > _LARGEST:
+        yield f"a mean or standard deviation of the cloud is larger than {_LARGEST:g}"
 
 
 def _increases(values: Sequence[float], *, strictly: bool = False) -> bool:

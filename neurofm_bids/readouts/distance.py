@@ -24,7 +24,8 @@ def distances(cloud: Cloud, rows: ArrayLike) -> NDArray[np.float64]:
     """
     standard = (np.asarray(rows, dtype=np.float64) - cloud.mean) / cloud.sd
     along = standard @ cloud.axes.T
-    squared = np.sum(along**2 / np.array(cloud.variances), axis=1)
-    if cloud.residual_variance:
-        squared += np.sum((standard - along @ cloud.axes) ** 2, axis=1) / cloud.residual_variance
+    with np.errstate(over="ignore"):  # infinite where the cloud has next to no variance
+        squared = np.sum(along**2 / np.array(cloud.variances), axis=1)
+        if cloud.residual_variance:
+            squared += np.sum((standard - along @ cloud.axes) ** 2, axis=1) / cloud.residual_variance
     return np.asarray(np.sqrt(squared))

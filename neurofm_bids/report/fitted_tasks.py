@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,29 +11,14 @@ import numpy as np
 from neurofm_bids.readouts.readout import Metric, Readout
 from neurofm_bids.records.dictionary import evaluation_columns
 from neurofm_bids.report.charts import GREY, LINE, new_figure, svg
+from neurofm_bids.report.metric_names import is_of_quarter, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["FittedTasks", "fitted_context"]
 
-_NAMES = {
-    "auc": "AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "brier": "Brier score",
-    "calibration_slope": "calibration slope",
-    "r": "r",
-    "r2": "R²",
-    "mae": "MAE",
-    "spearman": "Spearman",
-    "mean_absolute_rank_error": "mean rank error",
-    "balanced_rank_error": "balanced rank error",
-    "c_index": "C-index",
-    "c_index_ipcw": "C-index (Uno)",
-    "integrated_brier": "integrated Brier score",
-}
 _CHANCE = {"auc": 0.5, "c_index": 0.5}
-_QUARTER = re.compile(r"_q\d$")  # metrics of quarters of people are in the table only
 _UNKNOWN, _BLUE = "n/a", "#1f5f8b"
 _MODELS = (
     ("metrics", "features", _BLUE, 0.0),
@@ -69,7 +53,7 @@ def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
 
 def _row(readout: Readout) -> dict[str, Any]:
     made, training = readout.evaluation, readout.training
-    main, *others = (name for name in made.metrics if not _QUARTER.search(name))
+    main, *others = (name for name in made.metrics if not is_of_quarter(name))
     p = [_UNKNOWN if p is None else f"{p:.3g}" for p in (made.p_value, made.p_corrected)]
     return {
         "task": readout.task.name,
@@ -77,8 +61,8 @@ def _row(readout: Readout) -> dict[str, Any]:
         "domain": readout.task.domain,
         "people": f"{training.people:,}",
         "classes": ", ".join(f"{n:,} {name}" for name, n in training.events.items()),
-        "main": f"{_NAMES.get(main, main)} {_text(made.metrics[main])}",
-        "others": [f"{_NAMES.get(name, name)} {_text(made.metrics[name])}" for name in others],
+        "main": f"{metric_name(main)} {_text(made.metrics[main])}",
+        "others": [f"{metric_name(name)} {_text(made.metrics[name])}" for name in others],
         "covariates": _text(made.covariates_only.get(main)),
         "predictions": _text(made.predictions_only.get(main)),
         "p": p[0],
@@ -104,7 +88,7 @@ def _number(value: float | None) -> str:
 def _meanings(readouts: Sequence[Readout]) -> list[tuple[str, str]]:
     levels = evaluation_columns()["metric"]["Levels"]
     names = dict.fromkeys(name for readout in readouts for name in readout.evaluation.metrics)
-    return [(_NAMES.get(name, name), str(levels[name])) for name in names if name in levels]
+    return [(metric_name(name), str(levels[name])) for name in names if name in levels]
 
 
 def _forest(readouts: Sequence[Readout]) -> str:
@@ -143,7 +127,7 @@ def _draw(axes: Axes, name: str, readouts: Sequence[Readout]) -> None:
     axes.set(
         yticks=range(len(readouts)),
         yticklabels=[readout.task.name for readout in readouts],
-        xlabel=_NAMES.get(name, name),
+        xlabel=metric_name(name),
         ylim=(len(readouts) - 0.3, -0.5),
     )
     axes.tick_params(labelsize=8)

@@ -11,6 +11,7 @@ from neurofm_bids.records.score import NO_SCORE, Score
 from neurofm_bids.records.score_columns import READOUT_NOTES
 from neurofm_bids.report.centiles import whole_centile
 from neurofm_bids.report.contents import ReadoutAbout, ScanReport
+from neurofm_bids.report.metric_names import is_of_quarter, metric_name
 from neurofm_bids.report.plots import Bar, Chart, Point, plot_bar, plot_curve
 
 __all__ = ["ProfileLine", "ProfileView", "RiskChart", "profile_of"]
@@ -134,7 +135,7 @@ def _chart(score: Score, scan: ScanReport) -> RiskChart:
 
 
 def _sentences(about: ReadoutAbout) -> list[str]:
-    metrics = ", ".join(_metric(*one) for one in about.metrics)
+    metrics = ", ".join(_metric(*one) for one in about.metrics if not is_of_quarter(one[0]))
     held_out = f"Held-out scans{f' ({about.scheme})' if about.scheme else ''}: {metrics}"
     texts = (f"Training: {about.training}", held_out if metrics else "", *about.notes)
     return [text.rstrip(".") for text in texts if text]
@@ -143,13 +144,13 @@ def _sentences(about: ReadoutAbout) -> list[str]:
 def _metric(name: str, value: float | None, limits: _Interval) -> str:
     """Return a metric as people read it.
 
-    >>> _metric("r", 0.421, (0.3, 0.512)), _metric("AUC", None, None)
+    >>> _metric("r", 0.421, (0.3, 0.512)), _metric("auc", None, None)
     ('r 0.42 (0.30 to 0.51)', 'AUC n/a')
     """
     if value is None:
-        return f"{name} n/a"
+        return f"{metric_name(name)} n/a"
     interval = "" if limits is None else f" ({limits[0]:.2f} to {limits[1]:.2f})"
-    return f"{name} {value:.2f}{interval}"
+    return f"{metric_name(name)} {value:.2f}{interval}"
 
 
 def _value(value: float | None, limits: _Interval, units: str = "1") -> str:

@@ -81,6 +81,13 @@ def test_the_sex_may_be_in_a_column_of_another_name(out, tmp_path):
     assert float(rows[2]["value"]) == pytest.approx(0.5 + 3.0 + 5.0)
 
 
+def test_image_quality_metrics_can_be_covariates(out, tmp_path):
+    function = Linear(0.0, (1.0, 0.0), (10.0,))
+    readout = made_readout(name="snr", covariates=(Covariate("snr_brain"),), functions=(function,))
+    (row,), _ = written(out, dataset(tmp_path / "bids"), [readout])
+    assert float(row["value"]) == pytest.approx(0.5 + 10 * RECORD.image_quality["snr_brain"])
+
+
 def test_without_readouts_the_files_of_others_do_not_stay(out, tmp_path):
     covariates = dataset(tmp_path / "bids")
     written(out, covariates)

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from neurofm_bids.readouts.apply import Measured, measured, row_of, score
+from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.file import read_readout, write_readout
+from neurofm_bids.readouts.fit import fit
 from neurofm_bids.readouts.readout import Covariate, Linear
+from neurofm_bids.readouts.task import Task, Times
 from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.schema import from_json, to_json
 from neurofm_bids.records.score import NO_SCORE, Score
 from tests.norms.people import record_of, volumes_of
+from tests.readouts.cohorts import samples_of, table_of
 from tests.readouts.made import made_readout, with_replicates
 from tests.readouts.test_consistency import KINDS
 from tests.samples import scan_record
@@ -109,3 +114,53 @@ def test_features_of_a_scan_go_by_the_names_of_tables():
     found = measured(scan_record(), np.array([1.5, 2.5], dtype=np.float32), {"age": "20"}, 20.0)
     assert found.features == {"f000": 1.5, "f001": 2.5}
     assert (found.origin, found.has_failed) == (origin_of(scan_record()), False)
+
+
+SCHEME = Scheme(permutations=0, bootstraps=0, replicates=4)
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass", "ordinal"])
+def test_what_is_fitted_can_be_kept_in_a_file_and_applied(tmp_path, kind):
+    samples = samples_of(scans=120, kind=kind)
+    task = Task("t", "clinical", kind, "y", positive="1" if kind == "binary" else None, covariates=("c",))
+    write_readout(tmp_path / "t.json", fit(samples.features, table_of(samples), task, scheme=SCHEME))
+    readout = read_readout(tmp_path / "t.json")
+    scans = [
+        Measured(dict(zip(readout.features, row.tolist(), strict=True)), {"c": c})
+        for row, (c,) in zip(samples.features, samples.covariates.tolist(), strict=True)
+    ]
+    scores = [score(readout, scan) for scan in scans]
+    assert not any(note in NO_SCORE for made in scores for note in made.notes)
+    values = np.array([made.value for made in scores])
+    if kind != "multiclass":
+        assert np.corrcoef(values, samples.target)[0, 1] > 0.5
+        assert 35 < np.mean([made.centile for made in scores]) < 65
+        assert all(
+            made.centile_interval95[0] <= made.centile <= made.centile_interval95[1] for made in scores
+        )
+        assert all(made.interval95[0] < made.value < made.interval95[1] for made in scores)
+        return
+    assert np.mean([readout.classes.index(made.of_class) for made in scores] == samples.target) > 0.5
+
+
+def test_hazards_that_are_fitted_can_be_kept_in_a_file_and_applied(tmp_path):
+    rng = np.random.default_rng(0)
+    features, age = rng.normal(size=(200, 4)), rng.uniform(50, 80, 200)
+    until = rng.exponential(8 * np.exp(-features[:, 0]))
+    death, end = rng.exponential(15, 200), rng.uniform(2, 10, 200)
+    first = np.minimum.reduce([until, death, end])
+    outcome = np.where(first == until, "dementia", np.where(first == death, "death", "alive"))
+    table = {"years": first.tolist(), "outcome": outcome.tolist(), "age": age.tolist()}
+    times = Times("years", "dementia", "death", censored=("alive",), horizons=(2.0, 5.0))
+    task = Task("t", "clinical", "time-to-event", "outcome", covariates=("age",), times=times)
+    write_readout(tmp_path / "t.json", fit(features, table, task, scheme=SCHEME))
+    readout = read_readout(tmp_path / "t.json")
+    scores = [
+        score(readout, Measured(dict(zip(readout.features, row.tolist(), strict=True)), {"age": years}))
+        for row, years in zip(features, age.tolist(), strict=True)
+    ]
+    risks = np.array([made.value for made in scores])
+    assert {made.quantity for made in scores} == {"risk within 5 years"}
+    assert np.corrcoef(risks, features[:, 0])[0, 1] > 0.8
+    assert abs(risks.mean() - np.mean((until < 5) & (until < death))) < 0.1
+    assert all(made.interval95[0] < made.value < made.interval95[1] for made in scores)

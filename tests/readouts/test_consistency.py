@@ -50,9 +50,13 @@ def test_a_competing_event_has_a_function_of_its_own():
         ("regression", {"scores": RISES[:-1]}, "scores are not 101 increasing percentiles"),
         ("regression", {"scores": RISES[::-1]}, "scores are not 101 increasing percentiles"),
         ("regression", {"cloud": replace(CLOUD, distances=())}, "distances are not 101 increasing"),
-        ("regression", {"cloud": replace(CLOUD, sd=(1.0, 0.0))}, "a variance of the cloud is less than"),
-        ("regression", {"cloud": replace(CLOUD, variances=(1e-60,))}, "variance of the cloud is less than"),
-        ("regression", {"cloud": replace(CLOUD, mean=(0.0, 1e60))}, "variance of the cloud is larger than"),
+        (
+            "regression",
+            {"cloud": replace(CLOUD, sd=(1.0, 0.0))},
+            "standard deviation of the cloud is less than",
+        ),
+        ("regression", {"cloud": replace(CLOUD, variances=(0.0,))}, "variance of the cloud is not positive"),
+        ("regression", {"cloud": replace(CLOUD, mean=(0.0, 1e60))}, "deviation of the cloud is larger than"),
         ("regression", {"functions": (Linear(0.0, (1e300, 0.0)),)}, "a coefficient is larger than"),
         ("regression", {"replicates": ((Linear(0.0, (1e300, 0.0)),),)}, "a coefficient is larger than"),
         ("regression", {"cloud": replace(CLOUD, mean=(0.0,))}, "of the cloud are not as many as features"),
@@ -71,7 +75,7 @@ def test_times_belong_to_one_kind_only():
 
 
 def test_the_largest_numbers_that_are_allowed_give_a_finite_score():
-    extreme = replace(CLOUD, sd=(1e-50, 1e-50), variances=(1e-50,), residual_variance=1e-50)
+    extreme = replace(CLOUD, sd=(1e-50, 1e-50), variances=(1e-300,), residual_variance=1e-300)
     made = made_readout("binary", functions=(Linear(1e50, (1e50, -1e50)),), cloud=extreme)
     check_consistency(made)
     found = score(made, Measured({"f000": 1e7, "f001": -1e7}))

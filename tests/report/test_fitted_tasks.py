@@ -47,6 +47,6 @@ def test_times_to_an_event_are_shown_by_their_c_index_without_quarters():
     row = shown["fitted_rows"][0]
     assert row["main"].startswith("C-index 0.")
     assert "dementia" in row["classes"]
-    assert any(text.startswith("auc_5y 0.") for text in row["others"])
+    assert any(text.startswith("AUC 5y 0.") for text in row["others"])
     assert not any("_q1" in text for text in row["others"])
     assert "observed_risk_5y_q1" in made.evaluation.metrics

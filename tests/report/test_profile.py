@@ -7,7 +7,7 @@ import pytest
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.participant.scored_reports import with_scores
 from neurofm_bids.readouts.apply import Measured
-from neurofm_bids.readouts.readout import Covariate, Linear
+from neurofm_bids.readouts.readout import Covariate, Evaluation, Linear, Metric
 from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.participant import write_participant_report
 from neurofm_bids.report.profile import profile_of
@@ -128,6 +128,14 @@ def test_risks_are_drawn_over_years_with_their_horizons():
 def test_how_readouts_were_made_is_told():
     told = {name: sentences for name, _, sentences in profile_of(scored()).readouts}
     assert told["Raven"] == ["Training: 20 students", "Held-out scans: r 0.10 (-0.20 to 0.40)"]
+
+
+def test_metrics_have_their_usual_names_and_those_of_quarters_are_left_out():
+    metrics = {"c_index": Metric(0.7), "observed_risk_5y": Metric(0.2), "observed_risk_5y_q1": Metric(0.1)}
+    readout = made_readout("time-to-event", evaluation=Evaluation(metrics, scheme="5 folds"))
+    shown = profile_of(with_scores(ScanReport(scan_record(), Person(), {}), [readout], SCANNED))
+    ((_, _, sentences),) = shown.readouts
+    assert sentences[1] == "Held-out scans (5 folds): C-index 0.70, observed risk 5y 0.20"
 
 
 def test_the_page_shows_the_profile_before_the_predictions_and_makes_no_diagnosis(tmp_path):
