@@ -48,6 +48,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "*.pdf",
         "figures",
         "group_*",
+        "readouts",
     ]
     table = (out / "descriptions.tsv").read_text()
     preproc = "Bias-corrected T1w on its own grid; the offset of the intensities is removed"

@@ -31,6 +31,7 @@ def test_every_name():
         "sidecar": anat / f"{stem}_desc-openS_features.json",
         "predictions": anat / f"{stem}_desc-openS_predictions.json",
         "centiles": anat / f"{stem}_desc-openS_centiles.tsv",
+        "readouts": anat / f"{stem}_desc-openS_readouts.tsv",
         "mask": anat / f"{stem}_desc-brain_mask.nii.gz",
         "preproc": anat / f"{stem}_desc-preproc_T1w.nii.gz",
         "model_grid": anat / f"{stem}_space-openS_desc-brain_T1w.nii.gz",
