@@ -21,7 +21,7 @@ from neurofm_bids.resources import torch_threads
 __all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "absent_values", "most_memory_gb", "producer"]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
-PIPELINE_VERSION = 6
+PIPELINE_VERSION = 7
 
 USUAL_VOXELS = 256**3
 
