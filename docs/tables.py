@@ -15,7 +15,7 @@ from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.model.weights import find_weights
 from neurofm_bids.option import Option, options_by_section
 from neurofm_bids.records.columns import MORPHOMETRY_COLUMNS
-from neurofm_bids.records.dictionary import prediction_column
+from neurofm_bids.records.dictionary import evaluation_columns, prediction_column
 from neurofm_bids.records.rules import cohort_rules, rules
 from neurofm_bids.records.score_columns import SCORE_PARTS
 from neurofm_bids.storage.weights_file import read_weights
@@ -65,11 +65,23 @@ def pages() -> dict[Path, str]:
         "cohort rules": _cohort_rules(),
         "recipe": _recipe(),
         "inputs": _inputs(),
+        "evaluation": _evaluation(),
     }
     return {
         page: _PLACE.sub(lambda place: f"{place[1]}\n{tables[place[2]]}\n{place[3]}", page.read_text("utf-8"))
         for page in sorted(Path(__file__).parent.glob("*.md"))
     }
+
+
+def _evaluation() -> str:
+    columns = evaluation_columns()
+    metrics = columns["metric"]["Levels"]
+    rows = [(f"`{name}`", entry.get("Units", ""), entry["Description"]) for name, entry in columns.items()]
+    return (
+        _table(("Column", "Unit", "Description"), rows)
+        + "\n"
+        + _table(("Metric", "Meaning"), [(f"`{name}`", text) for name, text in metrics.items()])
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -96,6 +96,8 @@ def _run(config: Config) -> Exit:
     from neurofm_bids.cli.preview import preview
 
     participant, group = (level in config.levels for level in LEVELS)
+    if config.readouts.tasks:
+        _check_tasks(config)
     if config.running.dry_run:
         preview(config)
         return Exit.OK
@@ -109,6 +111,13 @@ def _run(config: Config) -> Exit:
         _log.error("The participant level ended early; the group level was not run.")
         raise
     return _group_after(code, config)
+
+
+def _check_tasks(config: Config) -> None:
+    """End the run before any work if a file of tasks is not valid."""
+    from neurofm_bids.group.readout_fits import read_task_files
+
+    read_task_files(config.readouts.tasks)
 
 
 def _group_after(participant: Exit, config: Config) -> Exit:

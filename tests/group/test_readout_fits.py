@@ -126,6 +126,15 @@ def test_the_group_level_writes_table_report_and_files(cohort, quick):
     assert 'id="readouts"' not in (cohort / "out" / "group_desc-openS.html").read_text()
 
 
+def test_an_invalid_file_ends_the_run_before_any_scan_is_processed(cohort, tmp_path, capsys):
+    path = tmp_path / "bad.toml"
+    path.write_text("[[task]\n")
+    arguments = [str(cohort / "bids"), str(tmp_path / "out"), "participant", "group"]
+    assert main([*arguments, "--skip-bids-validation", "--readouts", str(path)]) == 64
+    assert "bad.toml, line 1, column 7" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_dry_run_finds_what_is_wrong(cohort, tmp_path, capsys):
     path = tmp_path / "bad.toml"
     path.write_text(TASKS.replace('"regression"', '"regresion"'))
