@@ -57,7 +57,7 @@ def _row(readout: Readout) -> dict[str, Any]:
     p = [_UNKNOWN if p is None else f"{p:.3g}" for p in (made.p_value, made.p_corrected)]
     return {
         "task": readout.task.name,
-        "about": readout.task.description or readout.task.target,
+        "about": readout.task.description or f"column {readout.task.target}",
         "domain": readout.task.domain,
         "people": f"{training.people:,}",
         "classes": ", ".join(f"{n:,} {name}" for name, n in training.events.items()),
@@ -82,6 +82,7 @@ def _text(metric: Metric | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return _UNKNOWN
+    value = round(value, 2) + 0.0  # no -0.00
     return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 

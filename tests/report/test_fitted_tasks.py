@@ -11,7 +11,7 @@ from tests.readouts.test_readout import readout
 
 def fitted(**evaluation):
     one = readout()
-    metrics = {"r": Metric(0.123, (-0.2, 0.4)), "mae": Metric(1234.5)}
+    metrics = {"r": Metric(0.123, (-0.2, 0.4)), "mae": Metric(1234.5), "r2": Metric(-0.001)}
     made = replace(one.evaluation, metrics=metrics, **evaluation)
     return replace(one, evaluation=made)
 
@@ -25,12 +25,13 @@ def test_rows_have_metrics_with_intervals_comparisons_and_null():
     found = fitted_context(FittedTasks((one,), {"b": "too few people"}))
     (row,) = found["fitted_rows"]
     assert row["main"] == "r 0.12 (-0.20 to 0.40)"
-    assert row["others"] == ["MAE 1,234"]
+    assert row["others"] == ["MAE 1,234", "R² 0.00"]
+    assert row["about"] == "column raven_score"
     assert (row["covariates"], row["predictions"]) == ("0.05 (0.00 to 0.10)", "n/a")
     assert (row["p"], row["p_corrected"]) == ("0.01", "0.02")
     assert "<svg" in found["fitted_figure"]
     assert "covariates only" in found["fitted_figure"]
-    assert [name for name, _ in found["fitted_metrics"]] == ["r", "MAE"]
+    assert [name for name, _ in found["fitted_metrics"]] == ["r", "MAE", "R²"]
 
 
 def test_a_section_of_refused_tasks_has_no_picture():
