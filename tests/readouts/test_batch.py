@@ -1,7 +1,13 @@
 import logging
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from neurofm_bids.readouts import batch
@@ -71,6 +77,47 @@ def test_finished_tasks_are_not_fitted_again(data, tmp_path, monkeypatch, caplog
     readout_path(tmp_path, "value").write_text("{")
     fit_tasks(changed, TASKS[:1], tmp_path)
     assert fitted == ["noise", "value", "value"]
+
+
+LONG = """
+from dataclasses import replace
+from pathlib import Path
+from neurofm_bids.readouts.batch import Data, fit_tasks
+from neurofm_bids.readouts.cross_validation import Scheme
+from neurofm_bids.readouts.task import Task
+from tests.readouts.cohorts import samples_of, table_of
+if __name__ == "__main__":
+    samples = samples_of(scans=80, width=12)
+    names = tuple(f"f{k:03d}" for k in range(12))
+    data = Data(samples.features, table_of(samples), names, scheme=Scheme(replicates=10**7))
+    tasks = [Task(name, "cognitive", "regression", "y") for name in "abc"]
+    fit_tasks(data, tasks, Path("nowhere"), 2)
+"""
+
+
+def busy(process):
+    """Return the processes that compute for a process, once there are two."""
+    for _ in range(600):
+        workers = [one for one in process.children(recursive=True) if one.cpu_times().user > 0.5]
+        if len(workers) >= 2:
+            return workers
+        time.sleep(0.1)
+    pytest.fail("no two processes began to compute")
+
+
+def test_processes_end_with_the_run_that_is_killed(tmp_path):
+    path = tmp_path / "long.py"
+    path.write_text(LONG)
+    root = Path(__file__).resolve().parents[2]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    run = subprocess.Popen([sys.executable, str(path)], cwd=tmp_path, env=environ)
+    workers = busy(psutil.Process(run.pid))
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    for one in alive:
+        one.kill()
+    assert alive == []
 
 
 def test_a_file_of_a_task_that_is_refused_now_is_removed(data, tmp_path):
