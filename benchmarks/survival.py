@@ -8,7 +8,7 @@
 "reference" compares fits, metrics and baselines on the public data that scikit-survival and lifelines ship,
 and needs both; with --write it also writes what scikit-survival gives for a simulated cohort, for a test.
 "simulate" fits readouts to cohorts of one setting and compares them with the truth in new people; "null" does
-so without any effect. All print rows of the tables in docs/readouts.md.
+so without any effect. All print rows of the tables in docs/risk.md.
 """
 
 from __future__ import annotations

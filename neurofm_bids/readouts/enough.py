@@ -19,7 +19,7 @@ __all__ = [
     "check_sites",
 ]
 
-LEAST_OF_VALUES = 30  # people with a value
+LEAST_OF_VALUES = 20  # people with a value
 LEAST_OF_CLASS, LEAST_OF_LEVEL = 10, 5  # people of each class, and of each of several ordered ones
 LEAST_SITES = 3
 
