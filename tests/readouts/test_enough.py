@@ -5,7 +5,7 @@ import pytest
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import assemble
-from neurofm_bids.readouts.enough import LEAST_OF_VALUES, LEAST_SITES, check_enough
+from neurofm_bids.readouts.enough import LEAST_SITES, check_enough
 from neurofm_bids.readouts.task import Task
 from tests.readouts.cohorts import QUICK
 
