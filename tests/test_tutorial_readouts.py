@@ -73,7 +73,7 @@ def test_depression_and_controls(shared, tmp_path):
     with chdir(tmp_path):
         assert run(process) == Exit.OK
         assert run(fit) == Exit.SOME_FAILED
-        for name, (label, _, _, value, p, _) in rows(text).items():
+        for name, (label, _, _, value, p, *_) in rows(text).items():
             evaluation = read_readout(tmp_path / "out" / "readouts" / f"{name}.json").evaluation
             metric = evaluation.metrics[label.lower()]
             assert numbers(value) == near(metric.value, *metric.interval95)
