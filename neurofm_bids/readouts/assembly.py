@@ -135,7 +135,7 @@ def assemble(
             fix="Check the columns that the task names, and its exclusions.",
         )
     kept = {name: [column[row] for row in rows] for name, column in columns.items()}
-    people = _people([whose[row] for row in rows], kept[task.groups] if task.groups else None)
+    people = np.unique([whose[row] for row in rows], return_inverse=True)[1].astype(np.intp)
     firsts = first_rows(people)
     check_covariates(
         task.name,
@@ -152,6 +152,7 @@ def assemble(
         people,
         sites.astype(np.intp),
         task.harmonise,
+        _together(people, kept[task.groups]) if task.groups else None,
     )
     return Assembled(
         samples,
@@ -225,17 +226,15 @@ def _reasons(
     return reasons
 
 
-def _people(whose: Sequence[str], groups: Sequence[str] | None) -> _Ints:
-    """Return the number of the person of each scan; people of one group count as one, groups of one too."""
+def _together(people: _Ints, groups: Sequence[str]) -> _Ints:
+    """Return the number of what is not split: people of one group, and groups of one person, are together."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    names, people = np.unique(whose, return_inverse=True)
-    if groups is None:
-        return people.astype(np.intp)
     others, places = np.unique(groups, return_inverse=True)
-    size = len(names) + len(others)
-    links = coo_array((np.ones(len(people)), (people, len(names) + places)), shape=(size, size))
+    count = int(people.max()) + 1
+    size = count + len(others)
+    links = coo_array((np.ones(len(people)), (people, count + places)), shape=(size, size))
     component = connected_components(links, directed=False)[1][people]
     return np.unique(component, return_inverse=True)[1].astype(np.intp)
 

@@ -1,4 +1,4 @@
-"""Intervals of metrics by resampling people."""
+"""Intervals of metrics by resampling people, or families and the like that are not split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from neurofm_bids.readouts.family import Family, HeldOut
 from neurofm_bids.readouts.readout import Metric
 
-__all__ = ["metrics_with_intervals", "people_weights"]
+__all__ = ["block_weights", "metrics_with_intervals"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -18,29 +18,29 @@ _CHUNK = 2_000_000  # weights at once
 _LEAST_DEFINED = 0.9  # share of samples in which a metric must be defined
 
 
-def people_weights(people: _Ints, rng: np.random.Generator, count: int) -> _Values:
-    """Return how often each of ``count`` bootstrap samples of people has each scan, shape (count, n)."""
-    names, places = np.unique(people, return_inverse=True)
+def block_weights(blocks: _Ints, rng: np.random.Generator, count: int) -> _Values:
+    """Return how often each of ``count`` bootstrap samples of blocks has each scan, shape (count, n)."""
+    names, places = np.unique(blocks, return_inverse=True)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=count)
     return drawn[:, places].astype(np.float64)
 
 
 def metrics_with_intervals(held: HeldOut, family: Family, bootstraps: int, seed: int) -> dict[str, Metric]:
-    """Return the metrics of held-out scans, with 95 % percentile intervals of the bootstrap over people."""
-    values = family.metrics(held, np.ones((1, len(held.people))))
+    """Return the metrics of held-out scans, with 95 % percentile intervals of the bootstrap over blocks."""
+    values = family.metrics(held, np.ones((1, len(held.blocks))))
     samples: dict[str, list[_Values]] = {name: [] for name in values}
-    for weights in _weights(held.people, bootstraps, seed):
+    for weights in _weights(held.blocks, bootstraps, seed):
         for name, of_sample in family.metrics(held, weights).items():
             samples[name].append(of_sample)
     drawn = {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in samples.items()}
     return {name: _metric(float(value[0]), drawn[name]) for name, value in values.items()}
 
 
-def _weights(people: _Ints, count: int, seed: int) -> Iterator[_Values]:
+def _weights(blocks: _Ints, count: int, seed: int) -> Iterator[_Values]:
     rng = np.random.default_rng(seed)
-    size = max(1, _CHUNK // len(people))
+    size = max(1, _CHUNK // len(blocks))
     for start in range(0, count, size):
-        yield people_weights(people, rng, min(size, count - start))
+        yield block_weights(blocks, rng, min(size, count - start))
 
 
 def _metric(value: float, drawn: _Values) -> Metric:

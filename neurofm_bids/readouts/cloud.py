@@ -18,18 +18,18 @@ _Ints = npt.NDArray[np.intp]
 _COMPONENTS, _PEOPLE_PER_COMPONENT, _FOLDS = 20, 10, 5
 
 
-def make_cloud(features: _Values, people: _Ints, seed: int = 0) -> Cloud:
-    """Return the cloud of scans, with the distances of people from the cloud of the others.
+def make_cloud(features: _Values, blocks: _Ints, seed: int = 0) -> Cloud:
+    """Return the cloud of scans, with the distances of blocks from the cloud of the others.
 
     Parameters
     ----------
     features
         Shape (n, p), in their own units.
-    people
-        Number of the person of each scan, shape (n,).
+    blocks
+        Number of what folds keep together of each scan, such as the person, shape (n,).
     """
-    count = int(max(1, min(_COMPONENTS, len(np.unique(people)) // _PEOPLE_PER_COMPONENT, features.shape[1])))
-    folds = stratified_folds(people, np.zeros(len(people), dtype=np.intp), _FOLDS, seed)
+    count = int(max(1, min(_COMPONENTS, len(np.unique(blocks)) // _PEOPLE_PER_COMPONENT, features.shape[1])))
+    folds = stratified_folds(blocks, np.zeros(len(blocks), dtype=np.intp), _FOLDS, seed)
     held = [
         distances(_cloud(features[folds != fold], count), features[folds == fold])
         for fold in np.unique(folds)

@@ -63,10 +63,10 @@ class Fitted:
 
 
 def outer_folds(samples: Samples, family: Family, scheme: Scheme, *, by_site: bool) -> _Ints:
-    """Return the outer fold of each scan: sites, or people spread evenly over classes."""
+    """Return the outer fold of each scan: sites, or blocks spread evenly over classes."""
     if by_site:
-        return site_folds(samples.people, samples.sites)
-    return stratified_folds(samples.people, family.strata(samples.target), scheme.folds, scheme.seed)
+        return site_folds(samples.blocks, samples.sites)
+    return stratified_folds(samples.blocks, family.strata(samples.target), scheme.folds, scheme.seed)
 
 
 def cross_validate(
@@ -88,7 +88,7 @@ def cross_validate(
         is_train = folds != fold if usable is None else (folds != fold) & usable
         train, test = samples.take(is_train), samples.take(folds == fold)
         strata = family.strata(train.target)
-        inner = stratified_folds(train.people, strata, scheme.folds, scheme.seed + 1 + int(fold))
+        inner = stratified_folds(train.blocks, strata, scheme.folds, scheme.seed + 1 + int(fold))
         selection = select(train, family, inner)
         values = selection.calibration.apply(fit_at(train, family, selection.penalty).values(test))
         predictions = family.predict(values, selection.calibration.shape)
@@ -96,7 +96,7 @@ def cross_validate(
         parts.append((values, predictions, np.tile(shares, (len(test), 1))))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in np.unique(folds)]))
     values, predictions, shares = (np.concatenate(rows)[order] for rows in zip(*parts, strict=True))
-    return HeldOut(samples.target, values, predictions, shares, folds, samples.people)
+    return HeldOut(samples.target, values, predictions, shares, folds, samples.blocks)
 
 
 def select(samples: Samples, family: Family, folds: _Ints) -> Selection:

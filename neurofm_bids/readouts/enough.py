@@ -7,7 +7,7 @@ import numpy as np
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled
 from neurofm_bids.readouts.cross_validation import Scheme
-from neurofm_bids.readouts.folds import first_rows
+from neurofm_bids.readouts.folds import blocks_with, first_rows
 from neurofm_bids.readouts.task import Task
 
 __all__ = [
@@ -37,6 +37,7 @@ def check_enough(found: Assembled, task: Task, scheme: Scheme) -> None:
     target = found.samples.target[firsts]
     if found.classes:
         _check_classes(task, found.classes, np.bincount(target.astype(np.intp), minlength=len(found.classes)))
+        _check_blocks(found, task)
     elif len(firsts) < LEAST_OF_VALUES:
         text = (
             f"there are {len(firsts)} people with a value of {task.target}, and {LEAST_OF_VALUES} are needed"
@@ -60,6 +61,19 @@ def _check_classes(task: Task, classes: tuple[str, ...], counts: np.ndarray) -> 
         raise _refused(task, text, "Add people, or leave values out by listing others in classes.")
 
 
+def _check_blocks(found: Assembled, task: Task) -> None:
+    """Raise if the people of a class are in too few groups to be in every fold."""
+    samples = found.samples
+    if samples.together is None:
+        return
+    least = LEAST_OF_LEVEL if task.kind == "ordinal" else LEAST_OF_CLASS
+    counts = blocks_with(samples.together, samples.target.astype(np.intp), len(found.classes))
+    if counts.min() < least:
+        name = found.classes[int(counts.argmin())]
+        text = f"people with {name} are in {counts.min()} groups by {task.groups}, and {least} are needed"
+        raise _refused(task, f"{text} since groups are not split", "Add people, or leave out groups.")
+
+
 def check_sites(found: Assembled, task: Task, scheme: Scheme) -> None:
     """Raise if sites cannot be left out one at a time."""
     samples = found.samples
@@ -68,18 +82,19 @@ def check_sites(found: Assembled, task: Task, scheme: Scheme) -> None:
     if len(found.sites) < LEAST_SITES:
         text = f"there are {len(found.sites)} sites, and leaving sites out needs {LEAST_SITES}"
         raise _refused(task, text, "Use leave_site_out = false.")
-    pairs = np.unique(np.stack([samples.people, samples.sites]), axis=1)
-    if pairs.shape[1] > len(np.unique(samples.people)):
-        raise _refused(task, "some people were scanned at several sites", "Use leave_site_out = false.")
+    for numbers, what in ((samples.people, "people"), (samples.blocks, f"groups by {task.groups}")):
+        pairs = np.unique(np.stack([numbers, samples.sites]), axis=1)
+        if pairs.shape[1] > len(np.unique(numbers)):
+            raise _refused(task, f"some {what} were scanned at several sites", "Use leave_site_out = false.")
     if not found.classes:
         return
     for number, site in enumerate(found.sites):
         train = samples.take(samples.sites != number)
-        own = train.target[first_rows(train.people)].astype(np.intp)
-        counts = np.bincount(own, minlength=len(found.classes))
+        counts = blocks_with(train.blocks, train.target.astype(np.intp), len(found.classes))
         if counts.min() < scheme.folds:
             few = found.classes[int(counts.argmin())]
-            text = f"without the site {site} there are {counts.min()} people with {task.target} {few}"
+            what = "people" if samples.together is None else f"groups by {task.groups}"
+            text = f"without the site {site} there are {counts.min()} {what} with {task.target} {few}"
             raise _refused(task, f"{text}, and {scheme.folds} are needed", "Use leave_site_out = false.")
 
 

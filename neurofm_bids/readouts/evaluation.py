@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurofm_bids.readouts.bootstrap import metrics_with_intervals
 from neurofm_bids.readouts.cross_validation import Scheme, cross_validate
 from neurofm_bids.readouts.family import Family, HeldOut
-from neurofm_bids.readouts.folds import first_rows, stratified_folds
+from neurofm_bids.readouts.folds import blocks_with, stratified_folds
 from neurofm_bids.readouts.permutation import p_value
 from neurofm_bids.readouts.readout import Evaluation, Metric
 from neurofm_bids.readouts.samples import Samples
@@ -55,7 +55,7 @@ def evaluate(
         covariates_only=_metrics_of(samples, covariates, family, folds, scheme),
         predictions_only=_metrics_of(samples, both, family, folds, scheme),
         p_value=p_value(*null) if scheme.permutations else None,
-        scheme=_in_words(folds, scheme, by_site=by_site),
+        scheme=_in_words(samples.blocks_in_words, folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, family, folds, scheme),
             str(whole): metrics[family.main],
@@ -81,7 +81,7 @@ def _learning_curve(samples: Samples, family: Family, folds: _Ints, scheme: Sche
     Parts in which a class has too few people for the inner folds are left out.
     """
     curve = {}
-    deal = stratified_folds(samples.people, family.strata(samples.target), _PARTS, scheme.seed + 100)
+    deal = stratified_folds(samples.blocks, family.strata(samples.target), _PARTS, scheme.seed + 100)
     for parts in range(1, _PARTS):
         usable = deal < parts
         if _can_be_fitted(samples, family, folds, usable, scheme):
@@ -97,10 +97,10 @@ def _can_be_fitted(
     classes = len(family.shares(samples.target))
     for fold in np.unique(folds):
         train = samples.take((folds != fold) & usable)
-        strata = family.strata(train.target)[first_rows(train.people)]
-        if len(strata) < _LEAST_PEOPLE or (
-            classes and np.bincount(strata, minlength=classes).min() < scheme.folds
-        ):
+        if len(np.unique(train.people)) < _LEAST_PEOPLE:
+            return False
+        blocks = blocks_with(train.blocks, family.strata(train.target), classes)
+        if classes and blocks.min() < scheme.folds:
             return False
     return True
 
@@ -111,11 +111,11 @@ def _people_in_training(samples: Samples, folds: _Ints, usable: npt.NDArray[np.b
     return float(np.mean(counts))
 
 
-def _in_words(folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
+def _in_words(blocks: str, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
     outer = len(np.unique(folds))
-    what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of people"
+    what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of {blocks}"
     null = f"; {scheme.permutations:,} permutations" if scheme.permutations else ""
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of people in each training; intervals: "
-        f"{scheme.bootstraps:,} bootstrap samples of people{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; intervals: "
+        f"{scheme.bootstraps:,} bootstrap samples of {blocks}{null}"
     )

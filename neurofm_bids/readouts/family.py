@@ -47,8 +47,8 @@ class HeldOut:
         Of the classes in the training of each scan, shape (n, c); no columns for a regression.
     folds
         In which each scan was held out, shape (n,).
-    people
-        Number of the person of each scan, shape (n,).
+    blocks
+        Number of what the bootstrap draws together of each scan, such as the person, shape (n,).
     """
 
     target: _Values
@@ -56,7 +56,7 @@ class HeldOut:
     predictions: _Values
     shares: _Values
     folds: _Ints
-    people: _Ints
+    blocks: _Ints
 
 
 class Family(Protocol):

@@ -90,7 +90,7 @@ def fit(
     with one_thread():
         found = assemble(values, table, task, categories)
         core = fitter(found, task, scheme, _filled(compared, found.rows))
-        cloud = make_cloud(found.samples.features, found.samples.people, scheme.seed)
+        cloud = make_cloud(found.samples.features, found.samples.blocks, scheme.seed)
     for problem in found.problems:
         _log.warning("Task %s: %s.", task.name, problem)
     left_out = tuple(f"Scans left out, {why}: {count:,}." for why, count in found.left_out.items())

@@ -53,7 +53,7 @@ def fit_times(found: Assembled, task: Task, scheme: Scheme, predictions: _Array 
     samples = found.samples
     if task.leave_site_out:
         check_sites(found, task, scheme)
-        folds = site_folds(samples.people, samples.sites)
+        folds = site_folds(samples.blocks, samples.sites)
     else:
         folds = event_folds(samples, EVENT, scheme.folds, scheme.seed)
     evaluation, tested = evaluate_hazards(
@@ -94,7 +94,7 @@ def fit_hazards(
         _recalibrated(times, cause, model, place, tested.log_ratios[:, place])
         for place, cause in enumerate(causes)
     ]
-    drawn = resampled_people(samples.people, scheme.replicates, scheme.seed + 200)
+    drawn = resampled_people(samples.blocks, scheme.replicates, scheme.seed + 200)
     values = model.columns.values(samples)
     by_cause = [_replicates(times, model.columns, values, one, drawn) for one in hazards]
     scores = tested.log_ratios[first_rows(samples.people), 0] * hazards[0].slope

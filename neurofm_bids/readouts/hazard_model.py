@@ -107,7 +107,7 @@ def fit_model(samples: Samples, causes: Sequence[int], *, folds: int, seed: int)
 
 def event_folds(samples: Samples, cause: int, count: int, seed: int) -> NDArray[np.intp]:
     """Return the fold of each scan, (n,): people are together, those with an event spread evenly."""
-    return stratified_folds(samples.people, (samples.target[:, 2] == cause).astype(np.intp), count, seed)
+    return stratified_folds(samples.blocks, (samples.target[:, 2] == cause).astype(np.intp), count, seed)
 
 
 def column_penalties(columns: _Array, covariates: int, penalty: float) -> _Array:

@@ -136,7 +136,7 @@ def evaluate_hazards(
         covariates_only=metrics_of(own[:, :0]) if samples.covariates.shape[1] else {},
         predictions_only=metrics_of(own) if own.shape[1] else {},
         p_value=p_value(*null) if scheme.permutations else None,
-        scheme=_in_words(folds, scheme, by_site=by_site),
+        scheme=_in_words(samples.blocks_in_words, folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, causes, folds, scheme),
             str(_people_in_training(samples, folds)): metrics["c_index"],
@@ -147,7 +147,7 @@ def evaluate_hazards(
 
 def _metrics(held_out: HeldOut, samples: Samples, scheme: Scheme) -> dict[str, Metric]:
     times, count = SurvivalTimes.of(samples.target), min(scheme.bootstraps, _BOOTSTRAPS)
-    return evaluate(held_out, times, samples.people, replicates=count, seed=scheme.seed)
+    return evaluate(held_out, times, samples.blocks, replicates=count, seed=scheme.seed)
 
 
 def _calibration(held_out: HeldOut, samples: Samples, scheme: Scheme) -> dict[str, Metric]:
@@ -155,7 +155,7 @@ def _calibration(held_out: HeldOut, samples: Samples, scheme: Scheme) -> dict[st
     groups = calibration_groups(
         held_out,
         SurvivalTimes.of(samples.target),
-        samples.people,
+        samples.blocks,
         replicates=min(scheme.bootstraps, _BOOTSTRAPS),
         seed=scheme.seed,
     )
@@ -192,18 +192,18 @@ def _learning_curve(
         count = min(scheme.bootstraps, _BOOTSTRAPS)
         people = _people_in_training(samples, folds, usable)
         curve[str(people)] = concordance(
-            tested.held_out, SurvivalTimes.of(samples.target), samples.people, count, scheme.seed
+            tested.held_out, SurvivalTimes.of(samples.target), samples.blocks, count, scheme.seed
         )
     return curve
 
 
-def _in_words(folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
+def _in_words(blocks: str, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
     outer = len(np.unique(folds))
-    what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of people"
+    what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of {blocks}"
     null = f"; {scheme.permutations:,} permutations of martingale residuals" if scheme.permutations else ""
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of people in each training; intervals: "
-        f"{min(scheme.bootstraps, _BOOTSTRAPS):,} bootstrap samples of people{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; intervals: "
+        f"{min(scheme.bootstraps, _BOOTSTRAPS):,} bootstrap samples of {blocks}{null}"
     )
 
 

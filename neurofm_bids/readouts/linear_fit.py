@@ -89,8 +89,8 @@ def _replicates(
 ) -> tuple[tuple[Linear, ...], ...]:
     """Return the functions fitted to bootstrap samples of people, with the same penalty and recalibration."""
     rng = np.random.default_rng(scheme.seed + 200)
-    order = np.argsort(samples.people, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(samples.people[order]) != 0])
+    order = np.argsort(samples.blocks, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(samples.blocks[order]) != 0])
     blocks = np.split(order, starts[1:])
     replicates: list[tuple[Linear, ...]] = []
     while len(replicates) < scheme.replicates:

@@ -32,7 +32,7 @@ def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, s
         Outer fold of each scan, shape (n,).
     """
     rng = np.random.default_rng(seed)
-    permuter = Permuter(samples.target, samples.people)
+    permuter = Permuter(samples.target, samples.blocks)
     orders = [np.arange(len(samples)), *(permuter.rows(rng) for _ in range(permutations))]
     targets = np.stack([coded[order] for order in orders], axis=1)  # (n, b, c)
     count, width = targets.shape[1:]

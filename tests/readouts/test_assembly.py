@@ -46,10 +46,11 @@ def test_a_scan_without_all_features_is_left_out():
 
 def test_groups_join_people_and_never_split_one():
     found = assemble(FEATURES, TABLE, task(groups="family"))
-    assert found.samples.people.tolist() == [0, 0, 1, 1, 2]  # sub-2 and sub-4 are one family
+    assert found.samples.blocks.tolist() == [0, 0, 1, 1, 2]  # sub-2 and sub-4 are one family
+    assert found.samples.people.tolist() == [0, 0, 1, 2, 3]
     sessions = {**TABLE, "session": ["1", "2", "1", "1", "2", "1", "1"]}
-    people = assemble(FEATURES, sessions, task(groups="session")).samples.people
-    assert people[0] == people[1]
+    blocks = assemble(FEATURES, sessions, task(groups="session")).samples.blocks
+    assert blocks[0] == blocks[1]
 
 
 def test_without_a_column_of_participants_each_scan_is_a_person():

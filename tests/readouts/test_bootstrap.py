@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.readouts.bootstrap import metrics_with_intervals, people_weights
+from neurofm_bids.readouts.bootstrap import block_weights, metrics_with_intervals
 from neurofm_bids.readouts.family import HeldOut
 from neurofm_bids.readouts.gaussian import Gaussian
 
 
 def test_scans_of_one_person_are_drawn_together():
     people = np.array([0, 0, 1, 2, 2])
-    weights = people_weights(people, np.random.default_rng(0), 50)
+    weights = block_weights(people, np.random.default_rng(0), 50)
     assert np.array_equal(weights[:, 0], weights[:, 1])
     assert np.array_equal(weights[:, 3], weights[:, 4])
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()

@@ -10,8 +10,8 @@ from neurofm_bids.readouts.task import Task
 from tests.readouts.cohorts import QUICK
 
 
-def found(task, y, site=None, people=None):
-    table = {"y": y, "site": site or ["A"] * len(y)}
+def found(task, y, site=None, people=None, family=None):
+    table = {"y": y, "site": site or ["A"] * len(y), "family": family}
     if people:
         table["participant_id"] = people
     features = np.random.default_rng(0).normal(size=(len(y), 3))
@@ -63,3 +63,19 @@ def test_people_of_several_sites_are_refused():
     people = ["p0", "p0", *(f"p{k}" for k in range(2, 45))]
     with pytest.raises(NeuroFMError, match="scanned at several sites"):
         check_enough(found(of, list(range(45)), site=[*"ABC"] * 15, people=people), of, QUICK)
+
+
+def test_members_of_families_are_counted_one_by_one():
+    of = replace(BINARY, groups="family")
+    y = ["a", "b", "b"] * 40
+    check_enough(found(of, y, family=[k // 3 for k in range(120)]), of, QUICK)
+    with pytest.raises(NeuroFMError, match="people with a are in 4 groups by family, and 10 are needed"):
+        check_enough(found(of, y, family=[k // 30 for k in range(120)]), of, QUICK)
+
+
+def test_families_of_several_sites_are_refused():
+    of = replace(VALUES, groups="family", **OUT)
+    with pytest.raises(NeuroFMError, match="some groups by family were scanned at several sites"):
+        check_enough(
+            found(of, list(range(45)), site=[*"ABC"] * 15, family=[k // 3 for k in range(45)]), of, QUICK
+        )

@@ -125,3 +125,15 @@ def test_the_fingerprint_changes_with_all_that_counts():
     ]
     assert len({of(), *(of(**change) for change in changes)}) == len(changes) + 1
     assert of() == of(table={**table, "other": ["y"] * 60}) == of(categories={"other"})
+
+
+def test_families_are_never_split():
+    """Members of one family are alike: split between folds, they would tell any target of theirs."""
+    rng = np.random.default_rng(1)
+    family = np.repeat(np.arange(60), 3)
+    features = rng.normal(size=(60, 100))[family] + 0.1 * rng.normal(size=(180, 100))
+    table = {"family": family, "y": rng.permutation([0, 1] * 30)[family]}
+    made = fit(features, table, task("binary", groups="family"), scheme=QUICK)
+    assert made.evaluation.metrics["auc"].value < 0.65
+    assert made.training.events == {"0": 90, "1": 90}
+    assert "5 folds of groups of people" in made.evaluation.scheme

@@ -11,6 +11,7 @@ from neurofm_bids.readouts.folds import first_rows, site_folds, stratified_folds
 )
 def test_people_are_whole_and_classes_even(pairs, seed):
     people, strata = np.array(pairs).T
+    strata = strata[first_rows(people)][np.unique(people, return_inverse=True)[1]]
     folds = stratified_folds(people, strata, 5, seed)
     for person in np.unique(people):
         assert len(set(folds[people == person])) == 1
@@ -33,3 +34,13 @@ def test_sites_are_folds_unless_people_travel():
     assert site_folds(np.array([0, 1, 2]), np.array([5, 3, 5])).tolist() == [1, 0, 1]
     with pytest.raises(ValueError, match="several sites"):
         site_folds(np.array([0, 0, 2]), np.array([5, 3, 5]))
+
+
+def test_a_rare_class_of_families_is_in_every_fold():
+    """The first member of each family never has it."""
+    families = np.repeat(np.arange(40), 3)
+    strata = np.zeros(120, dtype=np.intp)
+    strata[np.arange(10) * 3 + 2] = 1
+    for seed in range(20):
+        folds = stratified_folds(families, strata, 5, seed)
+        assert np.bincount(folds[strata == 1]).tolist() == [2] * 5

@@ -30,3 +30,10 @@ def test_a_target_of_sex_is_said_once():
     assert described(Task("t", "developmental", "binary", "Sex", positive="M")).description == (
         "2 people of Demo (1 F, 1 M, 20 years, 3 scans)"
     )
+
+
+def test_members_of_families_are_counted_one_by_one():
+    table = {"y": range(6), "sex": [*"FMFMFF"], "family": [1, 1, 1, 2, 2, 2]}
+    task = Task("t", "clinical", "regression", "y", groups="family")
+    found = assemble(np.zeros((6, 1)), table, task)
+    assert describe(found, table, "", "").description == "6 people (4 women, 2 men)"
