@@ -55,7 +55,7 @@ def evaluate(
         covariates_only=_metrics_of(samples, covariates, family, folds, scheme),
         predictions_only=_metrics_of(samples, both, family, folds, scheme),
         p_value=p_value(*null) if scheme.permutations else None,
-        scheme=_in_words(samples.blocks_in_words, folds, scheme, by_site=by_site),
+        scheme=_in_words(samples, folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, family, folds, scheme),
             str(whole): metrics[family.main],
@@ -111,11 +111,12 @@ def _people_in_training(samples: Samples, folds: _Ints, usable: npt.NDArray[np.b
     return float(np.mean(counts))
 
 
-def _in_words(blocks: str, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
-    outer = len(np.unique(folds))
+def _in_words(samples: Samples, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
+    outer, blocks = len(np.unique(folds)), samples.blocks_in_words
+    within = " within sites" if samples.has_sites else ""
     what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of {blocks}"
-    null = f"; {scheme.permutations:,} permutations" if scheme.permutations else ""
+    null = f"; {scheme.permutations:,} permutations{within}" if scheme.permutations else ""
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; intervals: "
-        f"{scheme.bootstraps:,} bootstrap samples of {blocks}{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; "
+        f"intervals: {scheme.bootstraps:,} bootstrap samples of {blocks}{null}"
     )

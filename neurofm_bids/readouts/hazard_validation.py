@@ -136,7 +136,7 @@ def evaluate_hazards(
         covariates_only=metrics_of(own[:, :0]) if samples.covariates.shape[1] else {},
         predictions_only=metrics_of(own) if own.shape[1] else {},
         p_value=p_value(*null) if scheme.permutations else None,
-        scheme=_in_words(samples.blocks_in_words, folds, scheme, by_site=by_site),
+        scheme=_in_words(samples, folds, scheme, by_site=by_site),
         learning_curve={
             **_learning_curve(samples, causes, folds, scheme),
             str(_people_in_training(samples, folds)): metrics["c_index"],
@@ -197,13 +197,18 @@ def _learning_curve(
     return curve
 
 
-def _in_words(blocks: str, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
-    outer = len(np.unique(folds))
+def _in_words(samples: Samples, folds: _Ints, scheme: Scheme, *, by_site: bool) -> str:
+    outer, blocks = len(np.unique(folds)), samples.blocks_in_words
+    within = " within sites" if samples.has_sites else ""
     what = f"each of {outer} sites left out in turn" if by_site else f"{outer} folds of {blocks}"
-    null = f"; {scheme.permutations:,} permutations of martingale residuals" if scheme.permutations else ""
+    null = (
+        f"; {scheme.permutations:,} permutations of martingale residuals{within}"
+        if scheme.permutations
+        else ""
+    )
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; intervals: "
-        f"{min(scheme.bootstraps, _BOOTSTRAPS):,} bootstrap samples of {blocks}{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; "
+        f"intervals: {min(scheme.bootstraps, _BOOTSTRAPS):,} bootstrap samples of {blocks}{null}"
     )
 
 

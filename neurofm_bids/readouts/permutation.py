@@ -1,8 +1,9 @@
-"""Whether a target is read better than by chance: permutations of people, and Holm's correction."""
+"""Whether a target is read better than by chance: permutations within sites, and Holm's correction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,8 @@ def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, s
 
     The statistic is the correlation within folds of the coded target with held-out values of ridge
     regression, the mean over columns and the largest over penalties, so that no penalty is chosen with the
-    target as it is. It is computed in the same way for each permutation, which makes the test exact.
+    target as it is. It is computed in the same way for each permutation. Targets change places within sites,
+    so that a target whose frequency differs between sites is not read by telling sites apart.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def p_value(samples: Samples, coded: _Values, folds: _Ints, permutations: int, s
         Outer fold of each scan, shape (n,).
     """
     rng = np.random.default_rng(seed)
-    permuter = Permuter(samples.target, samples.blocks)
+    permuter = Permuter(samples.target, samples.blocks, samples.sites)
     orders = [np.arange(len(samples)), *(permuter.rows(rng) for _ in range(permutations))]
     targets = np.stack([coded[order] for order in orders], axis=1)  # (n, b, c)
     count, width = targets.shape[1:]
@@ -67,42 +69,60 @@ def _held_out(samples: Samples, targets: _Values, is_train: npt.NDArray[np.bool_
 
 
 class Permuter:
-    """Gives scans the targets of other people: people with equally many scans change places.
+    """Gives scans the targets of other people of the same sites: those with equally many scans change places.
 
-    Where all scans of each person have one target, any two people may change places.
+    Where all scans of each person have one target, any two people of the same sites may change places. Those
+    who were scanned at several sites change places with those of just these. Groups of people that are not
+    split change places like people.
 
     Parameters
     ----------
     target
         Shape (n,) or (n, k).
     people
-        Number of the person of each scan, shape (n,).
+        Number of the person, or of the group that is not split, of each scan, shape (n,).
+    sites
+        Number of the site of each scan, shape (n,).
     """
 
-    def __init__(self, target: _Values, people: _Ints) -> None:
+    def __init__(self, target: _Values, people: _Ints, sites: _Ints) -> None:
         order = np.argsort(people, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(people[order]) != 0])
         blocks = np.split(order, starts[1:])
         columns = target.reshape(len(people), -1)
-        if all(np.array_equal(columns[block], columns[block[:1]].repeat(len(block), 0)) for block in blocks):
-            firsts = np.array([block[0] for block in blocks])
-            self._of_person: tuple[_Ints, _Ints] | None = firsts, np.searchsorted(people[firsts], people)
-        else:
-            self._of_person = None
-        sizes = np.array([len(block) for block in blocks])
-        alike = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
-        self._groups = [np.stack([blocks[place] for place in places]) for places in alike]
+        is_whole = all(
+            np.array_equal(columns[block], columns[block[:1]].repeat(len(block), 0)) for block in blocks
+        )
+        alike: dict[Hashable, list[_Ints]] = {}
+        for block in blocks:
+            size = 0 if is_whole else len(block)
+            alike.setdefault((size, *np.unique(sites[block])), []).append(block)
+        self._alike = [_Alike.of(blocks, is_whole=is_whole) for blocks in alike.values()]
         self._count = len(people)
 
     def rows(self, rng: np.random.Generator) -> _Ints:
         """Return, for each scan, the scan whose target it gets, shape (n,)."""
-        if self._of_person is not None:
-            firsts, person = self._of_person
-            return np.asarray(rng.permutation(firsts)[person])
         rows = np.empty(self._count, dtype=np.intp)
-        for group in self._groups:
-            rows[group] = rng.permutation(group, axis=0)
+        for alike in self._alike:
+            rows[alike.rows] = rng.permutation(alike.given)[alike.person, alike.scan]
         return rows
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """People who may change places: their rows, whose and which scan each is, and what each person gives."""
+
+    rows: _Ints
+    person: _Ints
+    scan: _Ints
+    given: _Ints
+
+    @classmethod
+    def of(cls, blocks: list[_Ints], *, is_whole: bool) -> _Alike:
+        person = np.repeat(np.arange(len(blocks)), list(map(len, blocks)))
+        scan = np.concatenate([np.arange(len(block)) for block in blocks])
+        given = np.stack([block[:1] if is_whole else block for block in blocks])
+        return cls(np.concatenate(blocks), person, scan * (not is_whole), given)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

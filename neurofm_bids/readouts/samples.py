@@ -50,6 +50,11 @@ class Samples:
         return self.people if self.together is None else self.together
 
     @property
+    def has_sites(self) -> bool:
+        """Whether scans are of several sites."""
+        return len(np.unique(self.sites)) > 1
+
+    @property
     def blocks_in_words(self) -> str:
         """What the blocks are, in the plural."""
         return "people" if self.together is None else "groups of people"

@@ -146,6 +146,7 @@ def _proposal(
         f"{len(known)} of {len(column)} people have a value",
         remark,
         "" if is_known else "the domain is a guess: check it",
+        f"site: the test by permutation compares people of the same {site}" if site else "",
         f"left out, too few people: {', '.join(few)}" if few else "",
         "ordered by size" if kind == "ordinal" else "",
     )

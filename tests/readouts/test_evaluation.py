@@ -20,7 +20,7 @@ def test_features_are_compared_with_covariates_and_predictions():
     assert made.p_value == 0.01
     assert made.scheme == (
         "Nested cross-validation: 5 folds of people, 5 inner folds of people in each training; intervals: "
-        "200 bootstrap samples of people; 99 permutations"
+        "200 bootstrap samples of people; 99 permutations within sites"
     )
     assert np.corrcoef(held.values[:, 0], samples.target)[0, 1] > 0.6
 

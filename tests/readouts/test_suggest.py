@@ -62,6 +62,8 @@ def test_columns_are_proposed_by_what_they_hold(dataset):
     assert tasks["sex"].covariates == ("age",)
     assert tasks["group"].covariates == ("age", "sex")
     assert (tasks["group"].site, tasks["site"].site) == ("site", None)
+    (remarks,) = (one.remarks for one in found.proposals if one.task.name == "group")
+    assert "site: the test by permutation compares people of the same site" in remarks
     assert found.left_out == {
         "same": "60 people have a value, and all the same",
         "comment": "60 different texts",
