@@ -111,7 +111,9 @@ def _evaluated(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     for title, metrics in (
         ("", evaluation.metrics),
         (", covariates only", evaluation.covariates_only),
+        (", with covariates", evaluation.with_covariates),
         (", predictions only", evaluation.predictions_only),
+        (", predictions and covariates", evaluation.predictions_and_covariates),
     ):
         for name, metric in metrics.items():
             value = "n/a" if metric.value is None else f"{metric.value:.3g}"

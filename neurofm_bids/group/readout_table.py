@@ -38,8 +38,8 @@ def _metric(readout: Readout, name: str, metric: Metric) -> Row:
     made = readout.evaluation
     is_main = name == next(iter(made.metrics))
     row: Row = {"metric": name, **_cells("value", {name: metric}, name)}
-    row |= _cells("covariates_only", made.covariates_only, name)
-    row |= _cells("predictions_only", made.predictions_only, name)
+    for column in ("covariates_only", "with_covariates", "predictions_only", "predictions_and_covariates"):
+        row |= _cells(column, getattr(made, column), name)
     if is_main:
         row |= {"p_value": made.p_value, "p_corrected": made.p_corrected}
         row["remarks"] = " ".join(readout.notes) or None

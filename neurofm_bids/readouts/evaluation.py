@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.readouts.bootstrap import metrics_with_intervals
-from neurofm_bids.readouts.cross_validation import Scheme, cross_validate
+from neurofm_bids.readouts.cross_validation import Scheme, cross_validate, cross_validate_beside
 from neurofm_bids.readouts.family import Family, HeldOut
 from neurofm_bids.readouts.folds import blocks_with, stratified_folds
 from neurofm_bids.readouts.permutation import p_value
@@ -43,17 +43,24 @@ def evaluate(
     by_site
         Whether folds are sites.
     """
-    held = cross_validate(samples, family, folds, scheme)
     covariates = samples.covariates
+    beside: Mapping[str, Metric] = {}
+    if covariates.shape[1]:
+        held, with_covariates = cross_validate_beside(samples, family, folds, scheme)
+        beside = metrics_with_intervals(with_covariates, family, scheme.bootstraps, scheme.seed)
+    else:
+        held = cross_validate(samples, family, folds, scheme)
     own = np.empty((len(samples), 0)) if predictions is None else predictions
-    both = np.hstack([covariates, own]) if own.shape[1] else own
+    both = np.hstack([covariates, own]) if own.shape[1] and covariates.shape[1] else own[:, :0]
     null = samples, family.code(samples.target), folds, scheme.permutations, scheme.seed
     metrics = metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
     whole = round(_people_in_training(samples, folds, np.ones(len(samples), dtype=bool)))
     made = Evaluation(
         metrics,
         covariates_only=_metrics_of(samples, covariates, family, folds, scheme),
-        predictions_only=_metrics_of(samples, both, family, folds, scheme),
+        with_covariates=beside,
+        predictions_only=_metrics_of(samples, own, family, folds, scheme),
+        predictions_and_covariates=_metrics_of(samples, both, family, folds, scheme),
         p_value=p_value(*null) if scheme.permutations else None,
         scheme=_in_words(samples, folds, scheme, by_site=by_site),
         learning_curve={

@@ -123,18 +123,25 @@ def evaluate_hazards(
     tested = cross_validate(samples, causes, horizons, folds, scheme)
     own = np.empty((len(samples), 0)) if predictions is None else predictions
 
-    def metrics_of(features: _Array) -> Mapping[str, Metric]:
-        alone = replace(samples, features=features, is_harmonised=False)
+    covariates = samples.covariates
+
+    def metrics_of(features: _Array, covariates: _Array) -> Mapping[str, Metric]:
+        alone = replace(samples, features=features, covariates=covariates, is_harmonised=False)
         held_out = cross_validate(alone, causes, horizons, folds, scheme).held_out
         return _metrics(held_out, alone, scheme)
 
     residuals = martingale_residuals(samples, causes, scheme)[:, None]
     null = samples, residuals, folds, scheme.permutations, scheme.seed
-    metrics = _metrics(tested.held_out, samples, scheme) | _calibration(tested.held_out, samples, scheme)
+    plain = _metrics(tested.held_out, samples, scheme)
+    metrics = plain | _calibration(tested.held_out, samples, scheme)
     evaluation = Evaluation(
         metrics,
-        covariates_only=metrics_of(own[:, :0]) if samples.covariates.shape[1] else {},
-        predictions_only=metrics_of(own) if own.shape[1] else {},
+        covariates_only=metrics_of(own[:, :0], covariates) if covariates.shape[1] else {},
+        with_covariates=plain if covariates.shape[1] else {},  # covariates are columns of the hazard
+        predictions_only=metrics_of(own, covariates[:, :0]) if own.shape[1] else {},
+        predictions_and_covariates=(
+            metrics_of(own, covariates) if own.shape[1] and covariates.shape[1] else {}
+        ),
         p_value=p_value(*null) if scheme.permutations else None,
         scheme=_in_words(samples, folds, scheme, by_site=by_site),
         learning_curve={

@@ -131,8 +131,13 @@ class Evaluation:
     ----------
     metrics
         By name, of the readout.
-    covariates_only, predictions_only
-        The same metrics of the covariates alone, and of covariates with the predictions of NeuroFM.
+    covariates_only
+        The same metrics of the covariates alone.
+    with_covariates
+        Of covariates with what the readout says of held-out scans: what is more than ``covariates_only`` is
+        what features add. Of the kind time-to-event, whose hazard has covariates, those of the readout.
+    predictions_only, predictions_and_covariates
+        Of the predictions of NeuroFM alone, and with covariates.
     p_value
         Share of permutations of the target that are read as well or better; None without permutations.
     p_corrected
@@ -145,7 +150,9 @@ class Evaluation:
 
     metrics: Mapping[str, Metric]
     covariates_only: Mapping[str, Metric] = field(default_factory=dict)
+    with_covariates: Mapping[str, Metric] = field(default_factory=dict)
     predictions_only: Mapping[str, Metric] = field(default_factory=dict)
+    predictions_and_covariates: Mapping[str, Metric] = field(default_factory=dict)
     p_value: float | None = None
     p_corrected: float | None = None
     scheme: str = ""

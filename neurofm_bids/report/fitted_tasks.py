@@ -22,8 +22,10 @@ _CHANCE = {"auc": 0.5, "c_index": 0.5}
 _UNKNOWN, _BLUE = "n/a", "#1f5f8b"
 _MODELS = (
     ("metrics", "features", _BLUE, 0.0),
-    ("covariates_only", "covariates only", GREY, 0.22),
-    ("predictions_only", "predictions and covariates", "#b45309", 0.44),
+    ("with_covariates", "features with covariates", "#2a9d8f", 0.15),
+    ("covariates_only", "covariates only", GREY, 0.3),
+    ("predictions_only", "predictions only", "#b45309", 0.45),
+    ("predictions_and_covariates", "predictions and covariates", "#7c3aed", 0.6),
 )
 
 
@@ -64,7 +66,9 @@ def _row(readout: Readout) -> dict[str, Any]:
         "main": f"{metric_name(main)} {_text(made.metrics[main])}",
         "others": [f"{metric_name(name)} {_text(made.metrics[name])}" for name in others],
         "covariates": _text(made.covariates_only.get(main)),
+        "with_covariates": _text(made.with_covariates.get(main)),
         "predictions": _text(made.predictions_only.get(main)),
+        "predictions_and_covariates": _text(made.predictions_and_covariates.get(main)),
         "p": p[0],
         "p_corrected": p[1],
         "curve": ", ".join(f"{n}: {_number(one.value)}" for n, one in made.learning_curve.items()),
@@ -98,7 +102,7 @@ def _forest(readouts: Sequence[Readout]) -> str:
     for readout in readouts:
         by_metric.setdefault(next(iter(readout.evaluation.metrics)), []).append(readout)
     most = max(map(len, by_metric.values()))
-    with new_figure((4.6 * len(by_metric), 0.9 + 0.42 * most)) as figure:
+    with new_figure((4.6 * len(by_metric), 0.9 + 0.5 * most)) as figure:
         for place, (name, own) in enumerate(by_metric.items()):
             axes = figure.add_subplot(1, len(by_metric), place + 1)
             _draw(axes, name, own)

@@ -26,6 +26,6 @@ def test_each_metric_has_a_row_and_each_refused_task_one(tmp_path):
     assert all(list(row) == list(evaluation_columns()) for row in rows)
     first, *_, last = rows
     assert (first["people"], first["covariates_only_lower95"], last["value"]) == (60, None, None)
-    assert np.isfinite(first["covariates_only"])
+    assert np.isfinite([first["covariates_only"], first["with_covariates"]]).all()
     assert last["remarks"] == "refused: too few: task b"
     assert {*evaluation_columns()["metric"]["Levels"]} >= {row["metric"] for row in rows[:-1]}

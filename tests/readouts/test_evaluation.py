@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from neurofm_bids.readouts.evaluation import evaluate
 from neurofm_bids.readouts.gaussian import Gaussian
+from neurofm_bids.readouts.multiclass import Multiclass
 from neurofm_bids.readouts.readout import Metric
+from neurofm_bids.readouts.samples import Samples
 from tests.readouts.cohorts import QUICK, samples_of
 
 SCHEME = replace(QUICK, permutations=99, bootstraps=200)
@@ -38,5 +41,33 @@ def test_without_covariates_and_predictions_there_is_no_comparison():
     samples = samples_of(covariates=0)
     made, _ = evaluate(samples, Gaussian(), samples.sites, QUICK, by_site=True)
     assert (made.covariates_only, made.predictions_only) == ({}, {})
+    assert (made.with_covariates, made.predictions_and_covariates) == ({}, {})
     assert "each of 2 sites left out in turn" in made.scheme
     assert isinstance(made.metrics["mae"], Metric)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_what_features_add_to_covariates_is_seen_beside_them(kind):
+    """Features alone are worse than the covariate, and add to it; noise adds nothing."""
+    rng = np.random.default_rng(0)
+    age, own = rng.normal(size=(2, 300))
+    value = 2 * age + own
+    target, family = (
+        (value, Gaussian()) if kind == "regression" else (np.digitize(value, [-1, 1]), Multiclass(3))
+    )
+    noise = rng.normal(size=(300, 10))
+    told = np.column_stack([own, noise[:, 1:]])
+    people, told_too = np.arange(300), rng.normal(size=(300, 1))
+    found = []
+    for features in (told, noise):
+        samples = Samples(features, age[:, None], target.astype(float), people, people * 0)
+        made, _ = evaluate(samples, family, people % 5, QUICK, told_too, by_site=False)
+        found.append([getattr(made, field)[family.main].value for field in FIELDS])
+    (alone, with_covariates, covariates, *_), (_, noisy, same, predicted, both) = found
+    assert alone < covariates < with_covariates - 0.02
+    assert noisy == pytest.approx(same, abs=0.02)
+    assert predicted < same - 0.2
+    assert both == pytest.approx(same, abs=0.02)
+
+
+FIELDS = ("metrics", "with_covariates", "covariates_only", "predictions_only", "predictions_and_covariates")

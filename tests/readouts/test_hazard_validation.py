@@ -65,8 +65,10 @@ def test_an_evaluation_compares_with_covariates_and_predictions_and_permutes():
     evaluation, _ = evaluate_hazards(samples, (1, 2), (5.0,), folds, scheme, predictions)
     full, covariates, read = (
         of["c_index"].value
-        for of in (evaluation.metrics, evaluation.covariates_only, evaluation.predictions_only)
+        for of in (evaluation.metrics, evaluation.covariates_only, evaluation.predictions_and_covariates)
     )
+    assert evaluation.with_covariates["c_index"] == evaluation.metrics["c_index"]
+    assert evaluation.predictions_only["c_index"].value < read
     assert covariates + 0.05 < full
     assert read == pytest.approx(full, abs=0.03)
     assert evaluation.p_value == pytest.approx(0.01)

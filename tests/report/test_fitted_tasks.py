@@ -22,12 +22,16 @@ def test_without_tasks_there_is_no_section():
 
 def test_rows_have_metrics_with_intervals_comparisons_and_null():
     one = fitted(covariates_only={"r": Metric(0.05, (0.0, 0.1))}, p_value=0.01, p_corrected=0.02)
+    with_covariates = {"r": Metric(0.2, (0.1, 0.3))}
+    one = replace(one, evaluation=replace(one.evaluation, with_covariates=with_covariates))
     found = fitted_context(FittedTasks((one,), {"b": "too few people"}))
     (row,) = found["fitted_rows"]
     assert row["main"] == "r 0.12 (-0.20 to 0.40)"
     assert row["others"] == ["MAE 1,234", "R² 0.00"]
     assert row["about"] == "column raven_score"
     assert (row["covariates"], row["predictions"]) == ("0.05 (0.00 to 0.10)", "n/a")
+    assert (row["with_covariates"], row["predictions_and_covariates"]) == ("0.20 (0.10 to 0.30)", "n/a")
+    assert "features with covariates" in found["fitted_figure"]
     assert (row["p"], row["p_corrected"]) == ("0.01", "0.02")
     assert "<svg" in found["fitted_figure"]
     assert "covariates only" in found["fitted_figure"]
