@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.columns import PERSON, texts
+from neurofm_bids.readouts.columns import PERSON, nearest, texts
 from neurofm_bids.readouts.covariate_coding import coded_rows, coding_of
+from neurofm_bids.readouts.exclusions import excluded_rows
 from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.leakage import check_covariates
 from neurofm_bids.readouts.readout import Covariate
@@ -22,7 +22,7 @@ from neurofm_bids.readouts.targets import Target, code_target
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.storage.text import some_of
 
-__all__ = ["Assembled", "assemble", "columns_of", "nearest"]
+__all__ = ["Assembled", "assemble", "columns_of"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -81,17 +81,6 @@ def _keys(task: Task) -> Iterable[tuple[str, Sequence[str]]]:
         yield "times", tuple(filter(None, (task.times.time, task.times.entry)))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a question with the known name that is most like another, empty if none is.
-
-    >>> nearest("diagnose", ["diagnosis", "age"])
-    "Did you mean 'diagnosis'? "
-    """
-    names = {text.lower(): text for text in known}
-    alike = get_close_matches(name.lower(), names, 1, 0.6)
-    return f"Did you mean {names[alike[0]]!r}? " if alike else ""
-
-
 def assemble(
     features: _Values, table: Mapping[str, Any], task: Task, categories: Collection[str] = ()
 ) -> Assembled:
@@ -115,7 +104,9 @@ def assemble(
     """
     columns = {name: _column(table, name, key, task) for name, key in columns_of(task).items()}
     whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
-    reasons = _reasons(features, columns, task, whose)
+    excluded = excluded_rows(task, columns)
+    needed = {name: columns[name] for key, keys in _keys(task) if key != "exclude" for name in keys}
+    reasons = _reasons(needed, whose, excluded, np.isfinite(features).all(axis=1))
     target = code_target(
         task,
         [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)],
@@ -162,23 +153,13 @@ def assemble(
         tuple(map(str, names)) if task.site else (),
         left_out,
         target.outcomes,
-        _problems(reasons, whose, target.shown, _excluded(columns, task)),
+        _problems(reasons, whose, target.shown, excluded),
     )
 
 
 def _own_reasons(target: Target, task: Task, rows: int) -> Sequence[str]:
     """Return why the target of each row cannot be used, where it cannot."""
     return target.reasons or [f"{task.target} is none of the classes"] * rows
-
-
-def _excluded(columns: Mapping[str, Sequence[str]], task: Task) -> set[int]:
-    """Return the rows that the task excludes."""
-    return {
-        row
-        for name, values in task.exclude.items()
-        for row, text in enumerate(columns[name])
-        if text in values
-    }
 
 
 def _problems(
@@ -206,17 +187,17 @@ def _column(table: Mapping[str, Any], name: str, key: str, task: Task) -> tuple[
 
 
 def _reasons(
-    features: _Values, columns: Mapping[str, Sequence[str]], task: Task, whose: Sequence[str]
+    needed: Mapping[str, Sequence[str]],
+    whose: Sequence[str],
+    excluded: Mapping[int, str],
+    is_finite: npt.NDArray[np.bool_],
 ) -> list[str]:
     """Return why each scan is left out, before its target is looked at; empty if it is not."""
-    needed = [name for key, names in _keys(task) if key != "exclude" for name in names]
-    is_finite = [bool(row.all()) for row in np.isfinite(features)]
     reasons = []
     for row, person in enumerate(whose):
-        excluded = [name for name, values in task.exclude.items() if columns[name][row] in values]
-        unknown = [name for name in needed if not columns[name][row]]
-        if excluded:
-            reasons.append(f"{excluded[0]} is {columns[excluded[0]][row]}")
+        unknown = [name for name, column in needed.items() if not column[row]]
+        if row in excluded:
+            reasons.append(excluded[row])
         elif unknown:
             reasons.append(f"{unknown[0]} is not known")
         elif not person:

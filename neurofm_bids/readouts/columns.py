@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.sheets import is_known
 from neurofm_bids.records.scan import Identity
 
-__all__ = ["PERSON", "as_number", "numbers", "scan_values", "text_of", "texts"]
+__all__ = ["PERSON", "as_number", "nearest", "numbers", "scan_values", "text_of", "texts"]
 
 PERSON = "participant_id"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -54,6 +55,17 @@ def numbers(column: Sequence[str]) -> npt.NDArray[np.float64] | None:
     """Return the numbers of a column of texts, NaN where one is empty; None if some text is not a number."""
     values = [as_number(text) if text else math.nan for text in column]
     return None if None in values else np.array(values, dtype=np.float64)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is most like another, empty if none is.
+
+    >>> nearest("diagnose", ["diagnosis", "age"])
+    "Did you mean 'diagnosis'? "
+    """
+    names = {text.lower(): text for text in known}
+    alike = get_close_matches(name.lower(), names, 1, 0.6)
+    return f"Did you mean {names[alike[0]]!r}? " if alike else ""
 
 
 def scan_values(covariates: Covariates, scan: Identity) -> Mapping[str, str]:

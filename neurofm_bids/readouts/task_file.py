@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.assembly import columns_of, nearest
-from neurofm_bids.readouts.columns import text_of
+from neurofm_bids.readouts.assembly import columns_of
+from neurofm_bids.readouts.columns import nearest, text_of
 from neurofm_bids.readouts.task import Task, Times
 from neurofm_bids.readouts.task_rules import broken_rules
 from neurofm_bids.readouts.toml_places import Place, Places, find_places

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from neurofm_bids.readouts.assembly import nearest
+from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.task import DOMAINS, Kind
 
 __all__ = ["broken_rules"]

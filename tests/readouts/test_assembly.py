@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.assembly import assemble, columns_of, nearest
+from neurofm_bids.readouts.assembly import assemble, columns_of
+from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.task import Task, Times
 
 TABLE = {
