@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.columns import PERSON, nearest, texts
-from neurofm_bids.readouts.covariate_coding import coded_rows, coding_of
+from neurofm_bids.readouts.covariate_coding import check_coding, coded_rows, coding_of
 from neurofm_bids.readouts.exclusions import excluded_rows
 from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.leakage import check_covariates
@@ -135,6 +135,8 @@ def assemble(
         {name: [kept[name][row] for row in firsts] for name in task.covariates},
     )
     covariates = tuple(coding_of(name, kept[name], categories) for name in task.covariates)
+    for one in covariates:
+        check_coding(task.name, one, kept[one.name], len(firsts), categories)
     names, sites = np.unique(kept[task.site] if task.site else [""] * len(rows), return_inverse=True)
     samples = Samples(
         np.ascontiguousarray(features[rows], dtype=np.float64),

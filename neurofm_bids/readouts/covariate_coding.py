@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.columns import as_number, numbers, text_of
 from neurofm_bids.readouts.readout import Covariate
+from neurofm_bids.storage.text import some_of
 
-__all__ = ["coded_row", "coded_rows", "coding_of"]
+__all__ = ["check_coding", "coded_row", "coded_rows", "coding_of"]
 
 _Values = npt.NDArray[np.float64]
+_LEAST_LEVELS, _PEOPLE_PER_LEVEL = 2, 10
 
 
 def coding_of(name: str, column: Sequence[str], categories: Collection[str] = ()) -> Covariate:
@@ -33,6 +36,38 @@ def coding_of(name: str, column: Sequence[str], categories: Collection[str] = ()
     if name not in categories and numbers(column) is not None:
         return Covariate(name)
     return Covariate(name, tuple(sorted({text for text in column if text})))
+
+
+def check_coding(
+    task_name: str, coding: Covariate, column: Sequence[str], people: int, categories: Collection[str] = ()
+) -> None:
+    """Raise if a covariate with levels is one of numbers with odd texts, or has too many levels.
+
+    Parameters
+    ----------
+    column
+        As in :func:`coding_of`.
+    people
+        Number of people whose covariate it is.
+
+    Raises
+    ------
+    NeuroFMError
+        That is so; the message names the odd values, or the number of levels.
+    """
+    known = [text for text in column if text]
+    odd = [text for text in known if as_number(text) is None]
+    if not coding.levels:
+        return
+    if coding.name not in categories and 2 * len(odd) < len(known):
+        what = f"has texts among numbers ({some_of(list(dict.fromkeys(odd)))})"
+        fix = "Correct these values, or write n/a where the number is not known."
+    elif len(coding.levels) > max(_LEAST_LEVELS, people / _PEOPLE_PER_LEVEL):
+        what = f"has {len(coding.levels)} different values in {people} people, more than a tenth of them"
+        fix = "Remove it from the covariates of the task, or join values."
+    else:
+        return
+    raise NeuroFMError(f"the covariate {coding.name} {what}", where=f"task {task_name}", fix=fix)
 
 
 def coded_rows(covariates: Sequence[Covariate], columns: Mapping[str, Sequence[str]], rows: int) -> _Values:

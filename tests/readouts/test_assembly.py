@@ -78,3 +78,9 @@ def test_columns_are_named_by_the_keys_of_a_task():
     assert columns_of(one) == {"y": "target", "age": "covariates", "use": "exclude", "years": "times"}
     assert nearest("Agee", ["age"]) == "Did you mean 'age'? "
     assert nearest("zzz", ["age"]) == ""
+
+
+def test_a_covariate_of_numbers_with_a_text_is_refused():
+    table = {"y": range(30), "age": [*range(20, 49), "unknown"]}
+    with pytest.raises(NeuroFMError, match=r"covariate age has texts among numbers \(unknown\): task t"):
+        assemble(np.zeros((30, 1)), table, task(covariates=("age",)))

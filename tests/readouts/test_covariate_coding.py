@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from neurofm_bids.readouts.covariate_coding import coded_row, coded_rows, coding_of
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.readouts.covariate_coding import check_coding, coded_row, coded_rows, coding_of
 from neurofm_bids.readouts.readout import Covariate
 
 BOTH = [Covariate("age"), Covariate("site", ("1", "2", "3"))]
@@ -22,3 +24,27 @@ def test_what_cannot_be_coded_is_named():
     )
     assert coded_row(BOTH, {"age": "old", "site": 1}) == "the covariate age is old, not a number"
     assert coded_row(BOTH, {"age": None, "site": 1}) == "the covariate age is not known"
+
+
+def checked(column, categories=()):
+    check_coding("t", coding_of("c", column, categories), column, len(column), categories)
+
+
+@pytest.mark.parametrize(
+    ("column", "categories", "message"),
+    [
+        ([*map(str, range(40)), "89+", "old", "89+"], (), r"texts among numbers \(89\+, old\): task t"),
+        ([f"city {k}" for k in range(40)], (), "has 40 different values in 40 people, more than a tenth"),
+        ([str(k % 5) for k in range(40)], {"c"}, "has 5 different values in 40 people"),
+    ],
+)
+def test_a_covariate_that_would_become_many_columns_is_refused(column, categories, message):
+    with pytest.raises(NeuroFMError, match=message):
+        checked(column, categories)
+
+
+def test_few_levels_and_numbers_are_covariates():
+    checked([str(k) for k in range(40)])
+    checked(["F", "M"] * 3)
+    checked([str(k % 4) for k in range(40)], {"c"})
+    checked([*["1"] * 30, *["x"] * 10], {"c"})
