@@ -20,6 +20,7 @@ from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.targets import Target, code_target
 from neurofm_bids.readouts.task import Task
+from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.storage.text import some_of
 
 __all__ = ["Assembled", "assemble", "columns_of"]
@@ -82,7 +83,11 @@ def _keys(task: Task) -> Iterable[tuple[str, Sequence[str]]]:
 
 
 def assemble(
-    features: _Values, table: Mapping[str, Any], task: Task, categories: Collection[str] = ()
+    features: _Values,
+    table: Mapping[str, Any],
+    task: Task,
+    categories: Collection[str] = (),
+    names: Sequence[str] = (),
 ) -> Assembled:
     """Return the scans of a task: those whose features, target, covariates and groups are known.
 
@@ -95,6 +100,8 @@ def assemble(
         scan is of another person.
     categories
         Columns whose numbers are codes of classes.
+    names
+        Of the features, for the reasons why scans are left out; by default their numbers.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def assemble(
     whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
     excluded = excluded_rows(task, columns)
     needed = {name: columns[name] for key, keys in _keys(task) if key != "exclude" for name in keys}
-    reasons = _reasons(needed, whose, excluded, np.isfinite(features).all(axis=1))
+    reasons = _reasons(needed, whose, excluded, _unknown_features(features, names))
     target = code_target(
         task,
         [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)],
@@ -137,7 +144,7 @@ def assemble(
     covariates = tuple(coding_of(name, kept[name], categories) for name in task.covariates)
     for one in covariates:
         check_coding(task.name, one, kept[one.name], len(firsts), categories)
-    names, sites = np.unique(kept[task.site] if task.site else [""] * len(rows), return_inverse=True)
+    site_names, sites = np.unique(kept[task.site] if task.site else [""] * len(rows), return_inverse=True)
     samples = Samples(
         np.ascontiguousarray(features[rows], dtype=np.float64),
         coded_rows(covariates, kept, len(rows)),
@@ -152,7 +159,7 @@ def assemble(
         rows,
         target.classes,
         covariates,
-        tuple(map(str, names)) if task.site else (),
+        tuple(map(str, site_names)) if task.site else (),
         left_out,
         target.outcomes,
         _problems(reasons, whose, target.shown, excluded),
@@ -192,7 +199,7 @@ def _reasons(
     needed: Mapping[str, Sequence[str]],
     whose: Sequence[str],
     excluded: Mapping[int, str],
-    is_finite: npt.NDArray[np.bool_],
+    unknown_features: Sequence[str],
 ) -> list[str]:
     """Return why each scan is left out, before its target is looked at; empty if it is not."""
     reasons = []
@@ -205,8 +212,23 @@ def _reasons(
         elif not person:
             reasons.append(f"{PERSON} is not known")
         else:
-            reasons.append("" if is_finite[row] else "a feature is not known")
+            reasons.append(unknown_features[row])
     return reasons
+
+
+def _unknown_features(features: _Values, names: Sequence[str]) -> list[str]:
+    """Return which feature each scan lacks, empty if none: of several, the one that most scans lack."""
+    lacks = ~np.isfinite(features)
+    often = np.where(lacks, lacks.sum(axis=0), -1).argmax(axis=1)
+    named = names or feature_columns(features.shape[1])
+    return [
+        "no feature is known"
+        if row.all()
+        else f"the feature {named[place]} is not known"
+        if row.any()
+        else ""
+        for row, place in zip(lacks, often, strict=True)
+    ]
 
 
 def _together(people: _Ints, groups: Sequence[str]) -> _Ints:

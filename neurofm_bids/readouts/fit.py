@@ -88,7 +88,7 @@ def fit(
     compared = None if predictions is None else np.asarray(predictions, dtype=np.float64)
     digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
     with one_thread():
-        found = assemble(values, table, task, categories)
+        found = assemble(values, table, task, categories, named)
         core = fitter(found, task, scheme, _filled(compared, found.rows))
         cloud = make_cloud(found.samples.features, found.samples.blocks, scheme.seed)
     for problem in found.problems:

@@ -42,7 +42,19 @@ def test_a_scan_without_all_features_is_left_out():
     features[1, 1] = np.nan
     found = assemble(features, TABLE, task())
     assert 1 not in found.rows
-    assert found.left_out["a feature is not known"] == 1
+    assert found.left_out["the feature f001 is not known"] == 1
+
+
+def test_the_feature_that_most_scans_lack_is_named():
+    features = np.zeros((6, 3))
+    features[[0, 1, 2], 2] = features[[1, 3], 0] = features[4] = np.nan
+    found = assemble(features, {"y": range(6)}, task(), names=("brain", "a", "amygdala"))
+    assert found.left_out == {
+        "no feature is known": 1,
+        "the feature amygdala is not known": 3,
+        "the feature brain is not known": 1,
+    }
+    assert found.rows.tolist() == [5]
 
 
 def test_groups_join_people_and_never_split_one():
