@@ -80,12 +80,13 @@ def fit(
     ------
     NeuroFMError
         A column is absent or has other values than the kind of the task needs, a covariate holds the target,
-        there are too few people, or this version cannot fit the kind.
+        there are too few people, this version cannot fit the kind, or arguments have other numbers of scans.
     """
     fitter = fitter_of(task)
     values = np.asarray(features, dtype=np.float64)
     named = _names(features, values, names)
     compared = None if predictions is None else np.asarray(predictions, dtype=np.float64)
+    _check_lengths(len(values), table, task, compared)
     digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
     with one_thread():
         found = assemble(values, table, task, categories, named)
@@ -171,6 +172,28 @@ def _names(features: Any, values: _Values, names: Sequence[str] | None) -> tuple
     if len({*named}) != values.shape[1]:
         raise NeuroFMError(f"{len({*named})} different names for {values.shape[1]} features", code=Exit.USAGE)
     return named
+
+
+def _check_lengths(scans: int, table: Mapping[str, Any], task: Task, predictions: _Values | None) -> None:
+    """Raise if the table or the predictions are not of as many scans as the features."""
+    used = [
+        name for name in table if name in {*columns_of(task), PERSON} or str(name).lower() in {"age", "sex"}
+    ]
+    lengths = {f"the column {name} of the table": len(table[name]) for name in used}
+    if predictions is not None:
+        if predictions.ndim != 2:
+            raise NeuroFMError(
+                f"predictions have the shape {predictions.shape}, not (scans, predictions)", code=Exit.USAGE
+            )
+        lengths["the predictions"] = len(predictions)
+    for what, rows in lengths.items():
+        if rows != scans:
+            raise NeuroFMError(
+                f"features are of {scans} scans, and {what} {'are' if what[-1] == 's' else 'is'} of {rows}",
+                where=f"task {task.name}",
+                fix="Give a row of each for every scan, in the same order.",
+                code=Exit.USAGE,
+            )
 
 
 def _filled(predictions: _Values | None, rows: npt.NDArray[np.intp]) -> _Values | None:

@@ -137,3 +137,23 @@ def test_families_are_never_split():
     assert made.evaluation.metrics["auc"].value < 0.65
     assert made.training.events == {"0": 90, "1": 90}
     assert "5 folds of groups of people" in made.evaluation.scheme
+
+
+@pytest.mark.parametrize(
+    ("scans", "table", "predictions", "message"),
+    [
+        (
+            50,
+            {},
+            None,
+            "features are of 50 scans, and the column participant_id of the table is of 60: task t",
+        ),
+        (60, {"age": [30] * 61}, None, "features are of 60 scans, and the column age of the table is of 61"),
+        (60, {}, np.zeros((59, 1)), "features are of 60 scans, and the predictions are of 59"),
+        (60, {}, np.zeros(60), r"predictions have the shape \(60,\)"),
+    ],
+)
+def test_arguments_of_other_lengths_are_refused(scans, table, predictions, message):
+    samples = samples_of()
+    with pytest.raises(NeuroFMError, match=message):
+        fit(samples.features[:scans], {**table_of(samples), **table}, task(), predictions=predictions)
