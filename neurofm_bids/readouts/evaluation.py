@@ -39,7 +39,7 @@ def evaluate(
     folds
         Outer fold of each scan.
     predictions
-        Of NeuroFM, shape (n, k), to compare with.
+        Of NeuroFM, shape (n, k), to compare with; NaN where not known.
     by_site
         Whether folds are sites.
     """
@@ -74,10 +74,18 @@ def evaluate(
 def _metrics_of(
     samples: Samples, features: _Values, family: Family, folds: _Ints, scheme: Scheme
 ) -> Mapping[str, Metric]:
-    """Return the metrics of a readout on other features in the same folds, not regressed on covariates."""
+    """Return the metrics of a readout on other features in the same folds, not regressed on covariates.
+
+    They are of the scans that have all of these features; none if those are too few.
+    """
     if not features.shape[1]:
         return {}
     alone = replace(samples, features=features, covariates=samples.covariates[:, :0], is_harmonised=False)
+    is_known = np.asarray(np.isfinite(features).all(axis=1))
+    if not is_known.all():
+        alone, folds = alone.take(is_known), folds[is_known]
+        if not _can_be_fitted(alone, family, folds, np.ones(len(alone), dtype=bool), scheme):
+            return {}
     held = cross_validate(alone, family, folds, scheme)
     return metrics_with_intervals(held, family, scheme.bootstraps, scheme.seed)
 

@@ -18,7 +18,7 @@ from neurofm_bids.readouts.cloud import make_cloud
 from neurofm_bids.readouts.columns import PERSON, texts
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.kinds import fitter_of
-from neurofm_bids.readouts.readout import FORMAT_VERSION, FeatureSet, Readout
+from neurofm_bids.readouts.readout import FORMAT_VERSION, Evaluation, FeatureSet, Readout
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.readouts.training import describe
@@ -64,7 +64,8 @@ def fit(
     names
         Of the features; by default the columns of ``features``, or ``f000`` and so on.
     predictions
-        Of NeuroFM, shape (n, k), NaN where not known, which the readout is compared with.
+        Of NeuroFM, shape (n, k), NaN where not known, which the readout is compared with on the scans
+        that have all of them.
     dataset
         Name of the dataset, for the description of the training.
     origin
@@ -90,7 +91,7 @@ def fit(
     digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
     with one_thread():
         found = assemble(values, table, task, categories, named)
-        core = fitter(found, task, scheme, _filled(compared, found.rows))
+        core = fitter(found, task, scheme, _compared(compared, found.rows))
         cloud = make_cloud(found.samples.features, found.samples.blocks, scheme.seed)
     for problem in found.problems:
         _log.warning("Task %s: %s.", task.name, problem)
@@ -116,7 +117,7 @@ def fit(
             cloud=cloud,
             training=describe(found, table, dataset, digest),
             evaluation=core.evaluation,
-            notes=(*core.notes, *left_out),
+            notes=(*core.notes, *_not_compared(compared, found.rows, core.evaluation), *left_out),
         )
     )
 
@@ -196,9 +197,31 @@ def _check_lengths(scans: int, table: Mapping[str, Any], task: Task, predictions
             )
 
 
-def _filled(predictions: _Values | None, rows: npt.NDArray[np.intp]) -> _Values | None:
-    """Return the predictions of the scans of a fit; those that all of them have."""
+def _compared(predictions: _Values | None, rows: npt.NDArray[np.intp]) -> _Values | None:
+    """Return the predictions of the scans of a fit, NaN where not known, that some scan has all of."""
     if predictions is None:
         return None
     own = predictions[rows]
-    return own[:, np.isfinite(own).all(axis=0)]
+    own = own[:, np.isfinite(own).any(axis=0)]
+    return own if own.size and np.isfinite(own).all(axis=1).any() else None
+
+
+def _not_compared(
+    predictions: _Values | None, rows: npt.NDArray[np.intp], evaluation: Evaluation
+) -> tuple[str, ...]:
+    """Return what limits the comparison with predictions, one sentence each."""
+    if predictions is None or np.isfinite(predictions[rows]).all():
+        return ()
+    own = predictions[rows]
+    known = np.isfinite(own).any(axis=0)
+    notes = []
+    if not known.all():
+        notes.append(f"{np.sum(~known)} of {own.shape[1]} predictions of NeuroFM are known for no scan.")
+    count = int(np.isfinite(own[:, known]).all(axis=1).sum()) if known.any() else 0
+    if count < len(own):
+        what = "is of these" if evaluation.predictions_only else "is not made"
+        notes.append(
+            f"Predictions of NeuroFM are known for {count:,} of {len(own):,} scans; the comparison with them "
+            f"{what}."
+        )
+    return tuple(notes)

@@ -116,7 +116,7 @@ def evaluate_hazards(
     samples, causes, horizons, folds
         As in :func:`cross_validate`.
     predictions
-        Of NeuroFM, (n, m), to compare with.
+        Of NeuroFM, (n, m), to compare with on the scans that have all of them; NaN where not known.
     by_site
         Whether folds are sites.
     """
@@ -127,7 +127,12 @@ def evaluate_hazards(
 
     def metrics_of(features: _Array, covariates: _Array) -> Mapping[str, Metric]:
         alone = replace(samples, features=features, covariates=covariates, is_harmonised=False)
-        held_out = cross_validate(alone, causes, horizons, folds, scheme).held_out
+        is_known = np.asarray(np.isfinite(features).all(axis=1))
+        alone = alone.take(is_known)
+        try:
+            held_out = cross_validate(alone, causes, horizons, folds[is_known], scheme).held_out
+        except NeuroFMError:
+            return {}  # too few of these scans have the event
         return _metrics(held_out, alone, scheme)
 
     residuals = martingale_residuals(samples, causes, scheme)[:, None]

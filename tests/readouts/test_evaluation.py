@@ -70,4 +70,10 @@ def test_what_features_add_to_covariates_is_seen_beside_them(kind):
     assert both == pytest.approx(same, abs=0.02)
 
 
+def test_few_people_are_compared_too():
+    samples = samples_of(scans=20)
+    made, _ = evaluate(samples, Gaussian(), samples.people % 5, QUICK, samples.features[:, :1], by_site=False)
+    assert all(getattr(made, field) for field in FIELDS)
+
+
 FIELDS = ("metrics", "with_covariates", "covariates_only", "predictions_only", "predictions_and_covariates")

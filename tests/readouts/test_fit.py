@@ -73,15 +73,26 @@ def test_names_of_features_are_those_of_a_table():
     assert feature_set_of(["f000", "brain"]) == "both"
 
 
-def test_predictions_that_a_scan_lacks_are_not_compared_with():
+def test_predictions_are_compared_with_on_the_scans_that_have_them():
     samples = samples_of()
-    predictions = np.column_stack([samples.target, samples.target])
-    predictions[3, 0] = np.nan
+    predictions = np.column_stack([samples.target, samples.target, np.full(60, np.nan)])
+    predictions[3, 0] = predictions[4, 1] = np.nan
     made = fit(samples.features, table_of(samples), task(), predictions=predictions, scheme=QUICK)
     assert made.evaluation.predictions_only["r"].value > 0.99
-    predictions[4, 1] = np.nan
+    assert made.notes == (
+        "1 of 3 predictions of NeuroFM are known for no scan.",
+        "Predictions of NeuroFM are known for 58 of 60 scans; the comparison with them is of these.",
+    )
+
+
+def test_predictions_of_few_scans_are_not_compared_with_and_that_is_said():
+    samples = samples_of()
+    predictions = np.where(np.arange(60) < 15, samples.target, np.nan)[:, None]
     made = fit(samples.features, table_of(samples), task(), predictions=predictions, scheme=QUICK)
     assert made.evaluation.predictions_only == {}
+    assert made.notes == (
+        "Predictions of NeuroFM are known for 15 of 60 scans; the comparison with them is not made.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,12 @@ def test_martingale_residuals_are_free_of_covariates():
     assert residuals.sum() == pytest.approx(0, abs=1e-8)
     assert abs(np.corrcoef(residuals, samples.covariates[:, 0])[0, 1]) < 0.01
     assert np.corrcoef(residuals, samples.features[:, 0])[0, 1] > 0.3
+
+
+@pytest.mark.parametrize(("known", "is_compared"), [(290, True), (40, False)])
+def test_predictions_are_compared_with_on_the_scans_that_have_them(known, is_compared):
+    samples = cohort(300)
+    predictions = np.where(np.arange(300)[:, None] < known, samples.features[:, :1], np.nan)
+    evaluation, _ = evaluate_hazards(samples, (1, 2), (), event_folds(samples, 1, 3, 0), QUICK, predictions)
+    assert ("c_index" in evaluation.predictions_only) is is_compared
+    assert ("c_index" in evaluation.predictions_and_covariates) is is_compared
