@@ -49,7 +49,7 @@ def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
         "fitted_rows": [_row(readout) for readout in fitted.readouts],
         "fitted_figure": Markup(picture) if picture else None,  # our own SVG
         "fitted_metrics": _meanings(fitted.readouts),
-        "fitted_scheme": fitted.readouts[0].evaluation.scheme if fitted.readouts else "",
+        "fitted_schemes": _schemes(fitted.readouts),
     }
 
 
@@ -94,6 +94,16 @@ def _meanings(readouts: Sequence[Readout]) -> list[tuple[str, str]]:
     levels = evaluation_columns()["metric"]["Levels"]
     names = dict.fromkeys(name for readout in readouts for name in readout.evaluation.metrics)
     return [(metric_name(name), str(levels[name])) for name in names if name in levels]
+
+
+def _schemes(readouts: Sequence[Readout]) -> list[str]:
+    """Return how scans were split, one text for all tasks, or one for each scheme with its tasks."""
+    tasks: dict[str, list[str]] = {}
+    for readout in readouts:
+        tasks.setdefault(readout.evaluation.scheme, []).append(readout.task.name)
+    if len(tasks) == 1:
+        return list(tasks)
+    return [f"{', '.join(names)}: {scheme}" for scheme, names in tasks.items()]
 
 
 def _forest(readouts: Sequence[Readout]) -> str:

@@ -55,3 +55,15 @@ def test_times_to_an_event_are_shown_by_their_c_index_without_quarters():
     assert any(text.startswith("AUC 5y 0.") for text in row["others"])
     assert not any("_q1" in text for text in row["others"])
     assert "observed_risk_5y_q1" in made.evaluation.metrics
+
+
+def test_schemes_are_shown_with_their_tasks_if_they_differ():
+    one, two, three = (
+        replace(fitted(scheme=scheme), task=replace(readout().task, name=name))
+        for name, scheme in (("a", "5 folds"), ("b", "sites"), ("c", "5 folds"))
+    )
+    assert fitted_context(FittedTasks((one, three), {}))["fitted_schemes"] == ["5 folds"]
+    assert fitted_context(FittedTasks((one, two, three), {}))["fitted_schemes"] == [
+        "a, c: 5 folds",
+        "b: sites",
+    ]
