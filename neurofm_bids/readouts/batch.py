@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
+from neurofm_bids.readouts.consistency import check_consistency
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.file import read_readout, write_readout
 from neurofm_bids.readouts.fit import NOT_OF_SCANS, fingerprint_of, fit
@@ -63,6 +64,7 @@ def readout_path(folder: Path, name: str) -> Path:
 def fit_tasks(data: Data, tasks: Sequence[Task], folder: Path, processes: int = 1) -> Outcomes:
     """Fit tasks and write a file for each; those whose file is of an equal fit are not fitted again.
 
+    A task that cannot be fitted, or whose readout its file cannot hold, is refused; others are not affected.
     P-values are corrected over all tasks that are not refused. Equal data and tasks give equal files,
     whatever the number of processes.
 
@@ -161,8 +163,9 @@ def _fit_received(task: Task) -> Readout | NeuroFMError:
 
 
 def _fit(data: Data, task: Task) -> Readout | NeuroFMError:
+    """Return the readout of a task as its file will have it, or why there is none."""
     try:
-        return fit(
+        readout = fit(
             data.features,
             data.table,
             task,
@@ -174,8 +177,10 @@ def _fit(data: Data, task: Task) -> Readout | NeuroFMError:
             categories=data.categories,
             scheme=data.scheme,
         )
+        check_consistency(readout)
     except NeuroFMError as error:
         return error
+    return readout
 
 
 def _corrected(readouts: Mapping[str, Readout], folder: Path) -> dict[str, Readout]:

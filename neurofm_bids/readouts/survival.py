@@ -26,6 +26,7 @@ __all__ = [
 
 CENSORED, EVENT, COMPETING = 0, 1, 2
 LONGEST = 120.0  # years; longer times are in another unit
+_DIGITS = 7  # of times, as in files of readouts: what is equal there must be a tie here
 _MISSING = {"", "n/a", "na", "nan", "none"}
 Cell = str | float | None
 
@@ -108,7 +109,8 @@ def check_times(
 
     Rows are left out whose time or event is missing, is not a number, is negative or longer than 120 years,
     or whose follow-up ended when it began or before. A follow-up that began before the scan counts from the
-    scan on, since everybody who was scanned was free of the event until then.
+    scan on, since everybody who was scanned was free of the event until then. Times are rounded to seven
+    significant digits, so that those that differ by rounding errors of floating point are ties.
 
     Parameters
     ----------
@@ -202,10 +204,12 @@ def _text(cell: Cell) -> str:
 
 
 def _number(cell: Cell) -> float:
+    """Return a cell as a number of seven significant digits, NaN if it is none."""
     try:
-        return float(_text(cell))
+        value = float(cell if isinstance(cell, float | int) else _text(cell))
     except ValueError:
         return math.nan
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def people_with(event: int, times: SurvivalTimes, people: NDArray[np.intp]) -> int:

@@ -13,8 +13,9 @@ import pytest
 from neurofm_bids.readouts import batch
 from neurofm_bids.readouts.batch import Data, fit_tasks, readout_path
 from neurofm_bids.readouts.file import read_readout
-from neurofm_bids.readouts.task import Task
+from neurofm_bids.readouts.task import Task, Times
 from tests.readouts.cohorts import QUICK, samples_of, table_of
+from tests.readouts.test_hazard_model import cohort
 
 SCHEME = replace(QUICK, permutations=19, replicates=2, bootstraps=10)
 
@@ -125,3 +126,37 @@ def test_a_file_of_a_task_that_is_refused_now_is_removed(data, tmp_path):
     path.write_text("{}")
     fit_tasks(data, TASKS[2:3], tmp_path)
     assert not path.exists()
+
+
+def test_a_readout_that_a_file_cannot_hold_does_not_stop_other_tasks(data, tmp_path, monkeypatch):
+    original = batch.fit
+
+    def odd(features, table, task, **more):
+        readout = original(features, table, task, **more)
+        return replace(readout, scores=()) if task.name == "noise" else readout
+
+    monkeypatch.setattr(batch, "fit", odd)
+    found = fit_tasks(data, TASKS[:2], tmp_path)
+    assert "scores are not 101 increasing percentiles" in str(found.refused["noise"])
+    assert list(found.readouts) == ["value"]
+    assert not readout_path(tmp_path, "noise").exists()
+
+
+def test_event_times_that_differ_by_floating_point_can_be_fitted(tmp_path):
+    samples = cohort(150)
+    times = samples.target[:, 1].round(1)
+    ages = samples.covariates[:, 0].round(1)
+    table = {
+        "years": [
+            (age + time) - age if row % 2 else time
+            for row, (age, time) in enumerate(zip(ages, times, strict=True))
+        ],
+        "outcome": np.array(["alive", "dementia", "death"])[samples.target[:, 2].astype(int)],
+    }
+    times = Times("years", "dementia", "death", horizons=(5.0,))
+    task = Task("dementia", "clinical", "time-to-event", "outcome", times=times)
+    data = Data(samples.features, table, tuple(f"f{k:03d}" for k in range(6)), scheme=SCHEME)
+    found = fit_tasks(data, (task,), tmp_path)
+    assert not found.refused
+    at = read_readout(readout_path(tmp_path, "dementia")).baselines[0].times
+    assert [float(f"{time:.1f}") for time in at] == list(at)

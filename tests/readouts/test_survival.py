@@ -84,3 +84,16 @@ def test_people_are_chosen():
     assert people_with(1, times, np.array([0, 1, 0])) == 1
     assert people_with(0, times, np.array([0, 1, 0])) == 1
     assert not times.delayed
+
+
+def test_times_that_differ_by_floating_point_are_ties():
+    cells = [str(78.3 - 72.9), "5.4", 78.3 - 72.9, 5.4]
+    read = checked(cells, ["alive"] * 4, [str(0.1 + 0.2), "0.3", "0", 0])
+    assert set(read.times.exit) == {5.4}
+    assert read.times.entry[0] == read.times.entry[1]
+    assert checked([1234.567 / 100], ["alive"], ["0"]).times.exit.tolist() == [12.34567]
+
+
+def test_a_follow_up_that_is_short_by_rounding_alone_is_left_out():
+    read = checked(["5.4", "3"], ["alive", "alive"], [str(78.3 - 72.9), "0"])
+    assert read.reasons == ("follow-up ended when it began or before", "")
