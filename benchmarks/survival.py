@@ -2,7 +2,7 @@
 
     python -m benchmarks.survival reference [--write FILE]
     python -m benchmarks.survival simulate SETTING [--cohorts 60] [--aomic FOLDER]
-    python -m benchmarks.survival null [--cohorts 100]
+    python -m benchmarks.survival null {none,truncated} [--cohorts 100]
     python -m benchmarks.survival speed
 
 "reference" compares fits, metrics and baselines on the public data that scikit-survival and lifelines ship,
@@ -81,6 +81,8 @@ SETTINGS: Mapping[str, Setting] = {
     "aomic-like": Setting(3000, 68, True, 0.0, 2),
 }
 
+NULLS: Mapping[str, float] = {"none": 0.0, "truncated": 3.0}  # years until which follow-up begins
+
 
 def features_of(name: str, count: int, random: np.random.Generator, aomic: Path | None) -> np.ndarray:
     """Return standardised features of people: of AOMIC, with their covariance, or synthetic."""
@@ -148,7 +150,7 @@ def simulated(name: str, seed: int, aomic: Path | None) -> dict[str, float]:
     samples, _, effects = draw(name, SETTINGS[name].people, seed, aomic)
     causes = tuple(range(1, len(effects) + 1))
     scheme = Scheme(permutations=0, bootstraps=0, replicates=100, seed=seed)
-    tested = cross_validate(samples, causes, AT, event_folds(samples, 1, scheme.folds, seed), scheme)
+    tested = cross_validate(samples, causes, AT, event_folds(samples, scheme.folds, seed), scheme)
     held_out = harrell_c(SurvivalTimes.of(samples.target), tested.held_out.log_ratios)
     core = fit_hazards(samples, causes, AT, scheme, Evaluation({"c_index": Metric(held_out)}), tested)
     new, hazards, _ = draw(name, NEW, 10_000 + seed, aomic)
@@ -214,34 +216,33 @@ def simulate(name: str, cohorts: int, aomic: Path | None) -> None:
     print(f"| C below the oracle | {gaps.mean():.3f} | largest {gaps.max():.3f} |")
 
 
-def null(cohorts: int) -> None:
+def null(name: str, cohorts: int) -> None:
     """Print how often an effect is found in features that have none, by p-value and by interval."""
-    for name, latest_entry in (("none", 0.0), ("truncated", 3.0)):
-        rows = []
-        for seed in range(cohorts):
-            random = np.random.default_rng(seed)
-            hazards = KnownHazards(np.zeros((500, 2)), (0.05, 0.03))
-            times, kept = simulate_times(hazards, random, latest_entry=latest_entry)
-            features, nothing = random.normal(size=(len(kept), 10)), np.zeros((len(kept), 0))
-            samples = Samples(features, nothing, times.target, kept, kept % 1)
-            scheme = Scheme(permutations=199, bootstraps=200, replicates=0, seed=seed)
-            folds = event_folds(samples, 1, scheme.folds, seed)
-            evaluation, _ = evaluate_hazards(samples, (1, 2), (5.0,), folds, scheme)
-            low, high = evaluation.metrics["c_index"].interval95 or (np.nan, np.nan)
-            rows.append((evaluation.metrics["c_index"].value, evaluation.p_value, low > 0.5, high < 0.5))
-        values = np.array(rows, float)
-        print(
-            f"| {name} | {values[:, 0].mean():.3f} ({values[:, 0].std():.3f}) |"
-            f" {np.mean(values[:, 1] <= 0.05):.3f} | {values[:, 2].mean():.3f} | {values[:, 3].mean():.3f} |",
-            flush=True,
-        )
+    rows = []
+    for seed in range(cohorts):
+        random = np.random.default_rng(seed)
+        hazards = KnownHazards(np.zeros((500, 2)), (0.05, 0.03))
+        times, kept = simulate_times(hazards, random, latest_entry=NULLS[name])
+        features, nothing = random.normal(size=(len(kept), 10)), np.zeros((len(kept), 0))
+        samples = Samples(features, nothing, times.target, kept, kept % 1)
+        scheme = Scheme(permutations=199, bootstraps=200, replicates=0, seed=seed)
+        folds = event_folds(samples, scheme.folds, seed)
+        evaluation, _ = evaluate_hazards(samples, (1, 2), (5.0,), folds, scheme)
+        low, high = evaluation.metrics["c_index"].interval95 or (np.nan, np.nan)
+        rows.append((evaluation.metrics["c_index"].value, evaluation.p_value, low > 0.5, high < 0.5))
+    values = np.array(rows, float)
+    print(
+        f"| {name} | {values[:, 0].mean():.3f} ({values[:, 0].std():.3f}) |"
+        f" {np.mean(values[:, 1] <= 0.05):.3f} | {values[:, 2].mean():.3f} | {values[:, 3].mean():.3f} |",
+        flush=True,
+    )
 
 
 def speed() -> None:
     """Print seconds of parts of a fit to 1,000 people with 512 features, on one core."""
     samples, _, effects = draw("many", 1000, 0, None)
     causes, scheme = tuple(range(1, len(effects) + 1)), Scheme(replicates=50)
-    folds = event_folds(samples, 1, scheme.folds, 0)
+    folds = event_folds(samples, scheme.folds, 0)
     start = time.perf_counter()
     evaluation, tested = evaluate_hazards(samples, causes, AT, folds, scheme)
     middle = time.perf_counter()
@@ -413,7 +414,9 @@ def main() -> None:
     simulation.add_argument("setting", choices=SETTINGS)
     simulation.add_argument("--cohorts", type=int, default=60)
     simulation.add_argument("--aomic", type=Path)
-    commands.add_parser("null").add_argument("--cohorts", type=int, default=100)
+    nothing = commands.add_parser("null")
+    nothing.add_argument("follow_up", choices=NULLS)
+    nothing.add_argument("--cohorts", type=int, default=100)
     commands.add_parser("speed")
     options = parser.parse_args()
     if options.command == "reference":
@@ -421,7 +424,7 @@ def main() -> None:
     elif options.command == "simulate":
         simulate(options.setting, options.cohorts, options.aomic)
     elif options.command == "null":
-        null(options.cohorts)
+        null(options.follow_up, options.cohorts)
     else:
         speed()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +14,21 @@ from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.enough import check_sites
 from neurofm_bids.readouts.folds import first_rows, site_folds
 from neurofm_bids.readouts.hazard_columns import HazardColumns
-from neurofm_bids.readouts.hazard_model import HazardModel, column_penalties, event_folds, fit_model
+from neurofm_bids.readouts.hazard_model import Hazard, event_folds, fit_model
+from neurofm_bids.readouts.hazard_selection import FLATTEST, column_penalties, recalibrating_slope
 from neurofm_bids.readouts.hazard_validation import CrossValidated, evaluate_hazards
-from neurofm_bids.readouts.hazards import baseline_hazard, expected_events
+from neurofm_bids.readouts.hazards import expected_events
 from neurofm_bids.readouts.linear_fit import percentiles
 from neurofm_bids.readouts.partial_likelihood import RiskSets
-from neurofm_bids.readouts.readout import Baseline, Evaluation, Linear
+from neurofm_bids.readouts.readout import Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.survival import COMPETING, EVENT, SurvivalTimes, people_with
 from neurofm_bids.readouts.survival_evaluation import resampled_people
-from neurofm_bids.readouts.survival_metrics import calibration_slope_error
 from neurofm_bids.readouts.task import Task
 
 __all__ = ["fit_hazards", "fit_times"]
 
 _Array = NDArray[np.float64]
-_FLATTEST = 0.01  # a slope of 0 would make all scores equal
-_PRIOR_SD = 0.3  # of slopes around 1
 _CLOSE = 1e-6
 
 
@@ -55,7 +52,7 @@ def fit_times(found: Assembled, task: Task, scheme: Scheme, predictions: _Array 
         check_sites(found, task, scheme)
         folds = site_folds(samples.blocks, samples.sites)
     else:
-        folds = event_folds(samples, EVENT, scheme.folds, scheme.seed)
+        folds = event_folds(samples, scheme.folds, scheme.seed)
     evaluation, tested = evaluate_hazards(
         samples, causes, task.times.horizons, folds, scheme, predictions, by_site=task.leave_site_out
     )
@@ -72,10 +69,8 @@ def fit_hazards(
 ) -> Core:
     """Fit the cause-specific hazards of the event and the competing event to all scans.
 
-    The functions are recalibrated by the slope of held-out log hazard ratios, drawn to 1 as far as its
-    standard error says, and the baselines are those of held-out ratios: those of the fitted people themselves
-    would be too far apart. A slope of 0 or less says that nothing was found; all people then have nearly the
-    same risk.
+    The fit is that of each training of the evaluation, here of all scans, so that its metrics are of what is
+    delivered: see :func:`~neurofm_bids.readouts.hazard_model.fit_model`.
 
     Parameters
     ----------
@@ -90,63 +85,25 @@ def fit_hazards(
     """
     times = SurvivalTimes.of(samples.target)
     model = fit_model(samples, causes, folds=scheme.folds, seed=scheme.seed)
-    hazards = [
-        _recalibrated(times, cause, model, place, tested.log_ratios[:, place])
-        for place, cause in enumerate(causes)
-    ]
     drawn = resampled_people(samples.blocks, scheme.replicates, scheme.seed + 200)
     values = model.columns.values(samples)
-    by_cause = [_replicates(times, model.columns, values, one, drawn) for one in hazards]
-    scores = tested.log_ratios[first_rows(samples.people), 0] * hazards[0].slope
+    by_cause = [_replicates(times, model.columns, values, one, drawn) for one in model.hazards]
     return Core(
-        functions=tuple(model.columns.linear(one.coefficients * one.slope) for one in hazards),
+        functions=tuple(model.columns.linear(one.coefficients) for one in model.hazards),
         replicates=tuple(zip(*by_cause, strict=True)),
-        scores=percentiles(scores),
+        scores=percentiles(tested.log_ratios[first_rows(samples.people), 0]),
         evaluation=evaluation,
-        baselines=tuple(one.baseline for one in hazards),
-        calibration=(hazards[0].slope, 0.0),
-        notes=_notes(samples, evaluation, tested, horizons, hazards),
+        baselines=model.baselines,
+        calibration=(model.hazards[0].slope, 0.0),
+        notes=_notes(samples, evaluation, tested, horizons, model.hazards),
     )
-
-
-@dataclass(frozen=True)
-class _Hazard:
-    """The hazard of one event: before recalibration, its slope, held-out log ratios, and the baseline."""
-
-    cause: int
-    coefficients: _Array
-    penalty: float
-    slope: float
-    held_out: _Array
-    baseline: Baseline
-
-
-def _recalibrated(
-    times: SurvivalTimes, cause: int, model: HazardModel, place: int, held_out: _Array
-) -> _Hazard:
-    """Return the hazard of an event with the slope and the baseline of held-out log hazard ratios, (n,)."""
-    slope = _slope(times, held_out, cause)
-    baseline = baseline_hazard(times, cause, slope * held_out)
-    return _Hazard(cause, model.coefficients[place], model.penalties[place], slope, held_out, baseline)
-
-
-def _slope(times: SurvivalTimes, held_out: _Array, cause: int) -> float:
-    """Return the slope to apply: the held-out one, drawn to 1 as far as its error says.
-
-    With few events the slope of held-out ratios varies more than a fit whose penalty was chosen is wrong.
-    """
-    slope, error = calibration_slope_error(times, held_out, cause)
-    if not (slope > 0 and np.isfinite(error)):
-        return _FLATTEST
-    own, prior = error**-2, _PRIOR_SD**-2
-    return float(max((own * slope + prior) / (own + prior), _FLATTEST))
 
 
 def _replicates(
     times: SurvivalTimes,
     columns: HazardColumns,
     values: _Array,
-    hazard: _Hazard,
+    hazard: Hazard,
     drawn: Sequence[NDArray[np.intp]],
 ) -> list[Linear]:
     """Return the functions fitted to bootstrap samples of people, with the slopes of the same samples.
@@ -161,14 +118,14 @@ def _replicates(
         expected = expected_events(hazard.baseline, own, values[rows] @ coefficients)
         return float(np.log(max(np.sum(own.event == hazard.cause), 0.5) / max(expected, 0.5)))
 
-    everybody = level(np.arange(len(values)), hazard.coefficients * hazard.slope)
+    everybody = level(np.arange(len(values)), hazard.coefficients)
     functions = []
     for rows in drawn:
-        own = hazard.coefficients
+        own = hazard.fitted
         if np.isfinite(hazard.penalty):
             sets = RiskSets(times[rows], hazard.cause)
             own = fit_cox(values[rows], sets, penalties, own, tolerance=_CLOSE).coefficients
-        own = own * _slope(times[rows], hazard.held_out[rows], hazard.cause)
+        own = own * recalibrating_slope(times[rows], hazard.held_out[rows], hazard.cause)
         functions.append(columns.linear(own, level(rows, own) - everybody))
     return functions
 
@@ -178,12 +135,12 @@ def _notes(
     evaluation: Evaluation,
     tested: CrossValidated,
     horizons: Sequence[float],
-    hazards: Sequence[_Hazard],
+    hazards: Sequence[Hazard],
 ) -> tuple[str, ...]:
     """Return what limits the use of the readout, one sentence each."""
     times, notes = SurvivalTimes.of(samples.target), []
     interval = evaluation.metrics["c_index"].interval95
-    if hazards[0].slope == _FLATTEST or (interval is not None and interval[0] <= 0.5):
+    if hazards[0].slope == FLATTEST or (interval is not None and interval[0] <= 0.5):
         notes.append("Held-out scans are not read reliably better than by chance.")
     if beyond := sorted(set(horizons) - set(tested.held_out.horizons)):
         years = ", ".join(f"{one:g}" for one in beyond)

@@ -36,7 +36,7 @@ class CrossValidated:
     held_out
         Hazards and risks of each scan, from a fit without its person.
     log_ratios
-        Log hazard ratio of each event, (n, k).
+        Recalibrated log hazard ratio of each event, (n, k).
     """
 
     held_out: HeldOut
@@ -53,7 +53,8 @@ def cross_validate(
 ) -> CrossValidated:
     """Return hazards and risks of scans from fits without their fold.
 
-    Scaling, regression on covariates, harmonisation and the choice of the penalty are part of each fit.
+    Scaling, regression on covariates, harmonisation, the choice of the penalty and recalibration are part of
+    each fit, as they are of the readout that is delivered.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def martingale_residuals(samples: Samples, causes: Sequence[int], scheme: Scheme
     alone = replace(samples, features=samples.features[:, :0], is_harmonised=False)
     model = fit_model(alone, causes[:1], folds=scheme.folds, seed=scheme.seed)
     sets = RiskSets(SurvivalTimes.of(samples.target), EVENT)
-    return PartialLikelihood(sets, model.log_ratios(alone)[:, 0]).gradient()
+    return PartialLikelihood(sets, model.columns.values(alone) @ model.hazards[0].fitted).gradient()
 
 
 def _learning_curve(
@@ -194,7 +195,7 @@ def _learning_curve(
     Parts in which too few people have the event are left out.
     """
     curve = {}
-    deal = event_folds(samples, EVENT, _PARTS, scheme.seed + 100)
+    deal = event_folds(samples, _PARTS, scheme.seed + 100)
     for parts in range(1, _PARTS):
         usable = deal < parts
         try:
@@ -218,9 +219,10 @@ def _in_words(samples: Samples, folds: _Ints, scheme: Scheme, *, by_site: bool) 
         if scheme.permutations
         else ""
     )
+    drawn = min(scheme.bootstraps, _BOOTSTRAPS)
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training; "
-        f"intervals: {min(scheme.bootstraps, _BOOTSTRAPS):,} bootstrap samples of {blocks}{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training, for penalty"
+        f" and recalibration; intervals: {drawn:,} bootstrap samples of {blocks}{null}"
     )
 
 

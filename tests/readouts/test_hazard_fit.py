@@ -22,6 +22,7 @@ from neurofm_bids.readouts.survival_metrics import calibration_slope, harrell_c
 from neurofm_bids.readouts.task import Task, Times
 from tests.readouts.test_hazard_model import cohort
 
+NOT_EVALUATED = Evaluation({"c_index": Metric(None)})
 SCHEME = Scheme(folds=4, permutations=19, bootstraps=20, replicates=20)
 TIMES = Times("years", "dementia", "death", ("alive",), horizons=(2.0, 5.0, 30.0))
 TASK = Task("dementia", "clinical", "time-to-event", "outcome", covariates=("age",), times=TIMES)
@@ -141,8 +142,25 @@ def test_sites_are_left_out(samples):
 def fitted(samples, causes=(1,), horizons=(5.0,), replicates=3, seed=0):
     """Return a fit without its evaluation."""
     scheme = Scheme(folds=4, permutations=0, bootstraps=0, replicates=replicates, seed=seed)
-    tested = cross_validate(samples, causes, horizons, event_folds(samples, 1, 4, seed), scheme)
-    return fit_hazards(samples, causes, horizons, scheme, Evaluation({"c_index": Metric(None)}), tested)
+    tested = cross_validate(samples, causes, horizons, event_folds(samples, 4, seed), scheme)
+    return fit_hazards(samples, causes, horizons, scheme, NOT_EVALUATED, tested)
+
+
+def test_held_out_risks_are_those_of_readouts_of_the_trainings():
+    """Each of them is fitted and recalibrated without the fold, as the readout that is delivered."""
+    samples, at = cohort(300, 30), np.array([2.0, 5.0])
+    folds = event_folds(samples, 3, 0)
+    scheme = Scheme(folds=3, permutations=0, bootstraps=0, replicates=0)
+    tested = cross_validate(samples, (1, 2), at, folds, scheme)
+    for fold in range(3):
+        train, test = samples.take(folds != fold), samples.take(folds == fold)
+        own = replace(scheme, seed=1 + fold)
+        core = fit_hazards(train, (1, 2), at, own, NOT_EVALUATED, tested)
+        ratios = np.column_stack([values_of(linear, test) for linear in core.functions])
+        assert core.calibration[0] != 1
+        assert tested.log_ratios[folds == fold] == pytest.approx(ratios)
+        risks = absolute_risks(core.baselines, ratios, at)
+        assert tested.held_out.horizon_risks[folds == fold] == pytest.approx(risks)
 
 
 def test_a_fit_that_finds_nothing_gives_all_people_nearly_the_same_risk():

@@ -7,16 +7,15 @@ import pytest
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.cox import fit_cox
-from neurofm_bids.readouts.hazard_model import (
-    STRENGTHS,
-    column_penalties,
-    event_folds,
-    fit_model,
-)
+from neurofm_bids.readouts.hazard_columns import learn_columns
+from neurofm_bids.readouts.hazard_model import event_folds, fit_model
+from neurofm_bids.readouts.hazard_selection import STRENGTHS, column_penalties
+from neurofm_bids.readouts.hazards import baseline_hazard
 from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
+from neurofm_bids.readouts.survival_metrics import calibration_slope
 
 
 def cohort(n=400, features=6, effect=0.8, competing=True, seed=0, scans=1):
@@ -38,7 +37,7 @@ def fitted(samples, causes=(1, 2)):
 def test_hazards_have_the_effects_of_features_and_covariates():
     samples = cohort(2000)
     model = fitted(samples)
-    event, death = (model.columns.linear(own) for own in model.coefficients)
+    event, death = (model.columns.linear(own.fitted) for own in model.hazards)
     assert event.coefficients[0] == pytest.approx(0.8, abs=0.12)
     assert np.abs(event.coefficients[1:]).max() < 0.12
     assert event.covariates[0] == pytest.approx(0.08, abs=0.02)
@@ -49,29 +48,50 @@ def test_hazards_have_the_effects_of_features_and_covariates():
 
 def test_the_penalty_is_strong_without_an_effect_and_weak_with_one():
     weak, strong = (fitted(cohort(effect=effect, competing=False), (1,)) for effect in (0.8, 0.0))
-    assert weak.penalties[0] < strong.penalties[0] / 30
+    assert weak.hazards[0].penalty < strong.hazards[0].penalty / 30
 
 
 def test_the_chosen_penalty_is_the_best_of_all():
     """The search stops early; the definition tries each penalty from the start."""
-    samples = cohort(200, 30, competing=False)
+    samples = replace(cohort(200, 30, competing=False), is_harmonised=True)
     model = fitted(samples, (1,))
-    columns, times = model.columns.values(samples), SurvivalTimes.of(samples.target)
-    everybody, folds = RiskSets(times), event_folds(samples, 1, 4, 0)
+    times, folds = SurvivalTimes.of(samples.target), event_folds(samples, 4, 0)
+    everybody = RiskSets(times)
+
+    def log_ratios(strength, fold):
+        """Learn everything, columns too, without the fold."""
+        train = samples.take(folds != fold)
+        columns, sets = learn_columns(train), RiskSets(times[folds != fold])
+        values = columns.values(train)
+        fit = fit_cox(values, sets, column_penalties(values, 1, strength * len(sets.cases)))
+        return columns.values(samples) @ fit.coefficients, fit.log_likelihood
 
     def gain(strength, fold):
-        rows = np.flatnonzero(folds != fold)
-        sets = RiskSets(times[rows])
-        fit = fit_cox(columns[rows], sets, column_penalties(columns, 1, strength * len(sets.cases)))
-        return PartialLikelihood(everybody, columns @ fit.coefficients).value - fit.log_likelihood
+        values, own = log_ratios(strength, fold)
+        return PartialLikelihood(everybody, values).value - own
 
     gains = {strength: sum(gain(strength, fold) for fold in range(4)) for strength in STRENGTHS}
-    assert model.penalties[0] == max(gains, key=gains.get) * len(everybody.cases)
+    best, hazard = max(gains, key=gains.get), model.hazards[0]
+    assert hazard.penalty == best * len(everybody.cases)
+    for fold in range(4):
+        rows = folds == fold
+        assert hazard.held_out[rows] == pytest.approx(log_ratios(best, fold)[0][rows], abs=0.02)
+
+
+def test_baselines_and_slopes_are_those_of_held_out_scans():
+    samples = cohort(300, 40)
+    times, (event, death) = SurvivalTimes.of(samples.target), fitted(samples).hazards
+    held_out = calibration_slope(times, event.held_out)
+    assert min(held_out, 1) < event.slope < max(held_out, 1)
+    for hazard in (event, death):
+        expected = baseline_hazard(times, hazard.cause, hazard.slope * hazard.held_out)
+        assert hazard.baseline == expected
+        assert hazard.coefficients == pytest.approx(hazard.slope * hazard.fitted)
 
 
 def test_scans_of_a_person_stay_together_and_folds_have_equal_shares_of_events():
     samples = cohort(100, scans=2)
-    folds = event_folds(samples, 1, 5, 0)
+    folds = event_folds(samples, 5, 0)
     assert folds[:100].tolist() == folds[100:].tolist()
     events = samples.target[:, 2] == 1
     for fold in range(5):
@@ -84,7 +104,7 @@ def test_people_with_an_event_are_counted_not_scans():
     few = samples.take(np.flatnonzero((samples.target[:, 2] != 1) | (samples.people < 30)))
     count = len(np.unique(few.people[few.target[:, 2] == 1]))
     assert 0 < count < 20 <= 2 * events
-    with pytest.raises(NeuroFMError, match=f"the event occurs in {count} people, at least 20 are needed"):
+    with pytest.raises(NeuroFMError, match=f"the event occurs in {count} people of a training, at least"):
         fitted(few)
 
 
@@ -93,8 +113,8 @@ def test_a_rare_competing_event_has_one_hazard_for_all(deaths):
     samples = cohort(300)
     samples.target[np.flatnonzero(samples.target[:, 2] == 2)[deaths:], 2] = 0
     model = fitted(samples)
-    assert model.coefficients[1].tolist() == [0] * model.coefficients.shape[1]
-    assert model.penalties[1] == np.inf
+    assert not model.hazards[1].coefficients.any()
+    assert model.hazards[1].penalty == np.inf
     assert (model.baselines[1].cumulative_hazard[-1] > 0) == (deaths > 0)
     assert model.risks(model.log_ratios(samples), np.array([5.0])).shape == (300, 1)
 
@@ -102,10 +122,10 @@ def test_a_rare_competing_event_has_one_hazard_for_all(deaths):
 def test_covariates_alone_are_a_model():
     samples = cohort(600)
     model = fitted(replace(samples, features=samples.features[:, :0]))
-    assert model.columns.linear(model.coefficients[0]).covariates[0] == pytest.approx(0.07, abs=0.03)
+    assert model.columns.linear(model.hazards[0].fitted).covariates[0] == pytest.approx(0.07, abs=0.03)
 
 
 def test_a_covariate_that_separates_people_keeps_a_finite_effect():
     samples = cohort(300)
     model = fitted(replace(samples, covariates=(samples.target[:, 2:] == 1).astype(float)))
-    assert 1 < np.abs(model.coefficients[0, 0]) < 10
+    assert 1 < np.abs(model.hazards[0].fitted[0]) < 10

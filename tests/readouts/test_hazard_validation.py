@@ -16,14 +16,14 @@ QUICK = Scheme(folds=3, permutations=0, bootstraps=5, replicates=5)
 
 
 def validated(samples, causes=(1,), seed=0):
-    folds = event_folds(samples, 1, 3, seed)
+    folds = event_folds(samples, 3, seed)
     return cross_validate(samples, causes, (5.0,), folds, replace(QUICK, seed=seed))
 
 
 def test_held_out_scans_take_no_part():
     """Their hazards are those of a fit without them, whatever their own features are."""
     samples = cohort(400)
-    folds = event_folds(samples, 1, 3, 0)
+    folds = event_folds(samples, 3, 0)
     rows = np.flatnonzero(folds == 1)
     changed = replace(samples, features=samples.features.copy(), target=samples.target.copy())
     changed.features[rows] = changed.features[rows][:, ::-1] * 50 + 1000
@@ -50,7 +50,7 @@ def test_two_scans_of_each_person_do_not_help_each_other():
 
 def test_horizons_beyond_the_follow_up_are_left_out():
     samples = cohort(200)
-    folds = event_folds(samples, 1, 3, 0)
+    folds = event_folds(samples, 3, 0)
     held_out = cross_validate(samples, (1, 2), (30.0, 2.0), folds, QUICK).held_out
     assert held_out.horizons.tolist() == [2]
     assert held_out.times[[0, -1]].tolist() == [0, 2]
@@ -59,7 +59,7 @@ def test_horizons_beyond_the_follow_up_are_left_out():
 
 def test_an_evaluation_compares_with_covariates_and_predictions_and_permutes():
     samples = cohort(300)
-    folds = event_folds(samples, 1, 3, 0)
+    folds = event_folds(samples, 3, 0)
     scheme = replace(QUICK, permutations=99)
     predictions = samples.features[:, :1] + 0.3
     evaluation, _ = evaluate_hazards(samples, (1, 2), (5.0,), folds, scheme, predictions)
@@ -73,7 +73,7 @@ def test_an_evaluation_compares_with_covariates_and_predictions_and_permutes():
     assert read == pytest.approx(full, abs=0.03)
     assert evaluation.p_value == pytest.approx(0.01)
     assert list(evaluation.learning_curve) == ["133", "200"]  # of 67, too few have the event
-    assert "3 folds of people" in evaluation.scheme
+    assert "3 folds of people, 3 inner folds of people in each training, for penalty" in evaluation.scheme
     assert "99 permutations" in evaluation.scheme
 
 
@@ -84,7 +84,7 @@ def test_without_an_effect_nothing_is_found():
         base = cohort(200, effect=0.0, competing=False, seed=seed)
         null = replace(base, covariates=np.zeros((200, 0)))
         scheme = replace(QUICK, permutations=39, seed=seed)
-        evaluation, _ = evaluate_hazards(null, (1,), (5.0,), event_folds(null, 1, 3, seed), scheme)
+        evaluation, _ = evaluate_hazards(null, (1,), (5.0,), event_folds(null, 3, seed), scheme)
         found.append(evaluation.metrics["c_index"].value)
         p_values.append(evaluation.p_value)
     assert np.mean(found) == pytest.approx(0.5, abs=0.04)
