@@ -15,7 +15,7 @@ from neurofm_bids.readouts.columns import PERSON, nearest, texts
 from neurofm_bids.readouts.covariate_coding import check_coding, coded_rows, coding_of
 from neurofm_bids.readouts.exclusions import excluded_rows
 from neurofm_bids.readouts.folds import first_rows
-from neurofm_bids.readouts.leakage import check_covariates
+from neurofm_bids.readouts.leakage import check_task
 from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.targets import Target, code_target
@@ -135,12 +135,7 @@ def assemble(
     kept = {name: [column[row] for row in rows] for name, column in columns.items()}
     people = np.unique([whose[row] for row in rows], return_inverse=True)[1].astype(np.intp)
     firsts = first_rows(people)
-    check_covariates(
-        task.name,
-        task.target,
-        [kept[task.target][row] for row in firsts],
-        {name: [kept[name][row] for row in firsts] for name in task.covariates},
-    )
+    check_task(task, {name: [column[row] for row in firsts] for name, column in kept.items()})
     covariates = tuple(coding_of(name, kept[name], categories) for name in task.covariates)
     for one in covariates:
         check_coding(task.name, one, kept[one.name], len(firsts), categories)

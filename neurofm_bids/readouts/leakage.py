@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import numbers
+from neurofm_bids.readouts.columns import numbers, text_of
+from neurofm_bids.readouts.task import Task
 
-__all__ = ["check_covariates", "follows_from"]
+__all__ = ["check_covariates", "check_task", "follows_from"]
 
 _Values = npt.NDArray[np.float64]
 _CHANCE = math.log(1e-6)  # below this probability, an exact relation is no accident
@@ -21,8 +22,41 @@ _ENOUGH = 10  # people from which a correlation says that a number is a copy
 _EXPLAINED = 0.99  # adjusted share of the target's variance that covariates explain together
 
 
+def check_task(task: Task, columns: Mapping[str, Sequence[str]]) -> None:
+    """Raise if a covariate of a task is its target, or a time to its event, or follows from one.
+
+    Parameters
+    ----------
+    columns
+        Texts of the columns that the task names, one per person, all known.
+
+    Raises
+    ------
+    NeuroFMError
+        As :func:`check_covariates`.
+    """
+    covariates = {name: columns[name] for name in task.covariates}
+    check_covariates(task.name, task.target, columns[task.target], covariates)
+    if task.times is None:
+        return
+    time = task.times.time
+    check_covariates(task.name, time, columns[time], covariates, kind="time")
+    if task.times.entry is not None:
+        followed = _difference(columns[time], columns[task.times.entry])
+        name = f"{time} - {task.times.entry}"
+        check_covariates(task.name, name, followed, covariates, kind="time")
+
+
+def _difference(one: Sequence[str], other: Sequence[str]) -> Sequence[str]:
+    return [text_of(float(a) - float(b)) for a, b in zip(one, other, strict=True)]
+
+
 def check_covariates(
-    task_name: str, target_name: str, target: Sequence[str], covariates: Mapping[str, Sequence[str]]
+    task_name: str,
+    target_name: str,
+    target: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    kind: str = "target",
 ) -> None:
     """Raise if a covariate is the target, determines it, or is determined by it.
 
@@ -35,6 +69,8 @@ def check_covariates(
         Texts, one per person.
     covariates
         Texts by column, one per person, all known.
+    kind
+        What the target is, for the message.
 
     Raises
     ------
@@ -44,14 +80,14 @@ def check_covariates(
     for name, column in covariates.items():
         if why := _relation(target_name, target, name, column):
             raise NeuroFMError(
-                f"the covariate {name} {why} the target {target_name}",
+                f"the covariate {name} {why} the {kind} {target_name}",
                 where=f"task {task_name}",
                 fix="Remove it from the covariates of the task.",
             )
     coded = [_coded(column) for column in covariates.values()]
     if coded and _explained(_coded(target), np.hstack(coded)) > _EXPLAINED:
         raise NeuroFMError(
-            f"the covariates {', '.join(covariates)} together determine the target {target_name}",
+            f"the covariates {', '.join(covariates)} together determine the {kind} {target_name}",
             where=f"task {task_name}",
             fix="Remove one of them from the covariates of the task.",
         )

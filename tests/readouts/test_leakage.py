@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.leakage import check_covariates, follows_from
+from neurofm_bids.readouts.leakage import check_covariates, check_task, follows_from
+from neurofm_bids.readouts.task import Task, Times
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -71,3 +72,39 @@ def test_other_covariates_are_not(target):
 )
 def test_a_relation_that_chance_makes_is_none(effect, cause, follows):
     assert follows_from(effect, cause) is follows
+
+
+YEARS, ENTRY = RNG.uniform(3, 10, N).round(3), RNG.uniform(0, 2, N).round(3)
+EVENTS = Task(
+    "t",
+    "clinical",
+    "time-to-event",
+    "outcome",
+    covariates=("age", "odd"),
+    times=Times("years", "b", entry="in"),
+)
+
+
+def check_times(odd, age=AGE):
+    columns = {"outcome": ["ab"[k % 3 == 0] for k in range(N)], "years": text(YEARS), "in": text(ENTRY)}
+    check_task(EVENTS, {**columns, "age": text(age), "odd": odd})
+
+
+@pytest.mark.parametrize(
+    ("covariate", "why"),
+    [
+        (YEARS * 365.25, "the covariate odd is nearly a copy .* of the time years"),
+        (-YEARS, "the covariate odd is nearly a copy .* of the time years"),
+        (YEARS - ENTRY, "the covariate odd is nearly a copy .* of the time years - in"),
+        (YEARS // 3, "the covariate odd is determined by the time years"),
+        (AGE + YEARS, "the covariates age, odd together determine the time years"),
+    ],
+)
+def test_a_covariate_that_holds_the_time_to_an_event_is_refused(covariate, why):
+    with pytest.raises(NeuroFMError, match=f"{why}.*task t.*Remove"):
+        check_times([f"{value:.9g}" for value in covariate])
+
+
+def test_age_at_entry_and_the_site_are_not_times():
+    check_times(text(AGE + ENTRY))
+    check_times(["AB"[k % 2] for k in range(N)])
