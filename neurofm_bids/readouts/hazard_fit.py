@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled
 from neurofm_bids.readouts.core import Core
 from neurofm_bids.readouts.cox import fit_cox
@@ -14,7 +15,7 @@ from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.enough import check_sites
 from neurofm_bids.readouts.folds import first_rows, site_folds
 from neurofm_bids.readouts.hazard_columns import HazardColumns
-from neurofm_bids.readouts.hazard_model import Hazard, event_folds, fit_model
+from neurofm_bids.readouts.hazard_model import FEWEST_EVENTS, Hazard, event_folds, fit_model
 from neurofm_bids.readouts.hazard_selection import FLATTEST, column_penalties, recalibrating_slope
 from neurofm_bids.readouts.hazard_validation import CrossValidated, evaluate_hazards
 from neurofm_bids.readouts.hazards import expected_events
@@ -53,10 +54,28 @@ def fit_times(found: Assembled, task: Task, scheme: Scheme, predictions: _Array 
         folds = site_folds(samples.blocks, samples.sites)
     else:
         folds = event_folds(samples, scheme.folds, scheme.seed)
+    _check_events(samples, folds, task)
     evaluation, tested = evaluate_hazards(
         samples, causes, task.times.horizons, folds, scheme, predictions, by_site=task.leave_site_out
     )
     return fit_hazards(samples, causes, task.times.horizons, scheme, evaluation, tested)
+
+
+def _check_events(samples: Samples, folds: NDArray[np.intp], task: Task) -> None:
+    """Raise if too few people have the event in all scans or in the training of a fold."""
+    times = SurvivalTimes.of(samples.target)
+    have = people_with(EVENT, times, samples.people)
+    trainings = (np.flatnonzero(folds != fold) for fold in np.unique(folds))
+    least = min(people_with(EVENT, times[rows], samples.people[rows]) for rows in trainings)
+    if least < FEWEST_EVENTS:
+        part = "site" if task.leave_site_out else "fold"
+        raise NeuroFMError(
+            f"{have} people have the event, {least} when a {part} is left out, and {FEWEST_EVENTS} are needed"
+            " then",
+            where=f"task {task.name}",
+            fix="Add people with the event"
+            + (", or use leave_site_out = false." if task.leave_site_out and have > FEWEST_EVENTS else "."),
+        )
 
 
 def fit_hazards(

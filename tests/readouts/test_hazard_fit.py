@@ -124,12 +124,49 @@ def test_impossible_times_are_left_out_by_name(samples, caplog):
         (replace(TASK, times=replace(TIMES, time="age")), "has a time that is a covariate"),
         (replace(TASK, times=replace(TIMES, censored=("gone",))), "outcome has values that are not declared"),
         (replace(TASK, times=replace(TIMES, time="months")), "the column 'months'"),
-        (replace(TASK, times=replace(TIMES, event="stroke", censored=("alive", "dementia"))), "in 0 people"),
+        (
+            replace(TASK, times=replace(TIMES, event="stroke", censored=("alive", "dementia"))),
+            "^0 people have the event",
+        ),
     ],
 )
 def test_a_task_that_cannot_be_fitted_is_refused(samples, task, message):
     with pytest.raises(NeuroFMError, match=message):
         fit(samples.features, table(samples), task, scheme=SCHEME)
+
+
+def with_events(samples, count):
+    """Return scans of which some have the event, all in site 0, and others none."""
+    few = replace(samples, target=samples.target.copy(), sites=samples.sites.copy())
+    events = np.flatnonzero(few.target[:, 2] == 1)
+    few.target[events[count:], 2] = 0
+    few.sites[events[:count]] = 0
+    return few
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "message"),
+    [
+        (23, {}, "23 people have the event, 17 when a fold is left out, and 20 are needed then"),
+        (12, {}, "12 people have the event, 9 when a fold is left out, and 20 are needed then"),
+        (
+            60,
+            {"site": "site", "leave_site_out": True},
+            "60 people .*, 0 when a site is left out.*or use leave",
+        ),
+    ],
+)
+def test_too_few_people_with_the_event_are_counted_in_all_and_in_a_training(samples, count, more, message):
+    with pytest.raises(NeuroFMError, match=f"^{message}") as error:
+        few = with_events(samples, count)
+        fit(few.features, table(few), replace(TASK, **more), scheme=SCHEME)
+    assert "task dementia" in str(error.value)
+
+
+def test_few_people_with_the_event_are_enough_if_each_training_has_them(samples):
+    few = with_events(samples, 27)
+    scheme = Scheme(folds=4, permutations=0, bootstraps=2, replicates=2)
+    assert fit(few.features, table(few), TASK, scheme=scheme).training.events["dementia"] == 27
 
 
 def test_sites_are_left_out(samples):
