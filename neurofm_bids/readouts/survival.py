@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ __all__ = [
     "SurvivalTimes",
     "check_times",
     "people_with",
+    "shared_values",
 ]
 
 CENSORED, EVENT, COMPETING = 0, 1, 2
@@ -156,6 +158,9 @@ def _codes(
     Without declared values of censoring there may be one other value: with two, one could be a spelling of
     the event.
     """
+    if shared := shared_values(columns.event, columns.competing, columns.censored):
+        what = f"{some_of(shared)} stands for more than one of event, competing event and censoring"
+        raise NeuroFMError(what, where=f"times of {target}", fix="Give each its own values.")
     codes = {columns.event: EVENT} | dict.fromkeys(columns.censored, CENSORED)
     if columns.competing is not None:
         codes[columns.competing] = COMPETING
@@ -174,6 +179,16 @@ def _codes(
         where=some_of(who),
         fix='Declare the values of people without an event as "censored" in the task, or correct the table.',
     )
+
+
+def shared_values(event: str, competing: str | None, censored: Sequence[str]) -> tuple[str, ...]:
+    """Return the values that stand for more than one of event, competing event and censoring.
+
+    >>> shared_values("1", "2", ["0", "1"]), shared_values("1", None, ["0"])
+    (('1',), ())
+    """
+    values = [event, *([] if competing is None else [competing]), *dict.fromkeys(censored)]
+    return tuple(value for value, count in Counter(values).items() if count > 1)
 
 
 def _judge(cells: tuple[Cell, ...], names: tuple[str, ...], codes: dict[str, int]) -> tuple[str, str]:

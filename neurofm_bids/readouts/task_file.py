@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -14,7 +15,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.assembly import columns_of
 from neurofm_bids.readouts.columns import nearest, text_of
 from neurofm_bids.readouts.task import Task, Times
-from neurofm_bids.readouts.task_rules import broken_rules
+from neurofm_bids.readouts.task_rules import broken_rules, broken_rules_of_times
 from neurofm_bids.readouts.toml_places import Place, Places, find_places
 from neurofm_bids.storage.text import read_text, some_of
 
@@ -163,9 +164,7 @@ class _Reader:
 
     def _value(self, hint: Any, value: Any, key: tuple[Any, ...], of: str) -> Any:
         if Times in (hint, *get_args(hint)):
-            if isinstance(value, dict):
-                return Times(**self._values(Times, value, key, of))
-            raise self._bad(key, "not a table", of, "Write it as a table, such as [task.times].")
+            return self._times(value, key, of)
         if hint is bool:
             if isinstance(value, bool):
                 return value
@@ -181,11 +180,20 @@ class _Reader:
             return self._numbers(value, key, of)
         return self._texts(value, key, of) if "tuple" in text else self._text(value, key, of)
 
+    def _times(self, value: Any, key: tuple[Any, ...], of: str) -> Times:
+        if not isinstance(value, dict):
+            raise self._bad(key, "not a table", of, "Write it as a table, such as [task.times].")
+        values = self._values(Times, value, key, of)
+        for name, what, fix in broken_rules_of_times(values):
+            raise self._bad((*key, name), what, f"{of}, key {name}", fix)
+        return Times(**values)
+
     def _numbers(self, value: Any, key: tuple[Any, ...], of: str) -> tuple[float, ...]:
         items = value if isinstance(value, list) else [value]
-        if all(isinstance(one, int | float) and not isinstance(one, bool) and one > 0 for one in items):
-            return tuple(map(float, items))
-        raise self._bad(key, "not a list of positive numbers", of, "Write [2, 5], for example.")
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in items):
+            with suppress(OverflowError):
+                return tuple(map(float, items))
+        raise self._bad(key, "not a list of numbers", of, "Write [2, 5], for example.")
 
     def _texts(self, value: Any, key: tuple[Any, ...], of: str) -> tuple[str, ...]:
         return tuple(self._text(one, key, of) for one in (value if isinstance(value, list) else [value]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from neurofm_bids.readouts.columns import nearest
+from neurofm_bids.readouts.survival import LONGEST, shared_values
 from neurofm_bids.readouts.task import DOMAINS, Kind
 
-__all__ = ["broken_rules"]
+__all__ = ["broken_rules", "broken_rules_of_times"]
 
 Broken = tuple[str, str, str]  # the key, empty for the task; what is wrong; what to do
 
@@ -62,3 +64,24 @@ def _of_classes(values: Mapping[str, Any]) -> Iterator[Broken]:
         yield "classes", "classes are not two or more different values", "List each value once."
     if "positive" in values and values["positive"] not in classes:
         yield "positive", "the positive class is not in classes", f"Use one of {', '.join(classes)}."
+
+
+def broken_rules_of_times(values: Mapping[str, Any]) -> Iterator[Broken]:
+    """Yield the rules that the values of the times of a task by field break.
+
+    >>> list(broken_rules_of_times({"time": "years", "event": "1", "horizons": (5.0, 5.0)}))
+    [('horizons', 'horizons are not different', 'List each once.')]
+    """
+    competing, censored = values.get("competing"), values.get("censored", ())
+    for value in shared_values(values["event"], competing, censored):
+        name = "censored" if value in censored else "competing"
+        what = f"{value!r} stands for more than one of event, competing event and censoring"
+        yield name, what, "Give each its own values."
+    horizons = values.get("horizons")
+    if horizons is None:
+        return
+    if not horizons or not all(math.isfinite(years) and 0 < years <= LONGEST for years in horizons):
+        what = f"horizons are not one or more numbers of years above 0, up to {LONGEST:g}"
+        yield "horizons", what, "Write [2, 5], for example."
+    if len({f"{years:g}" for years in horizons}) < len(horizons):
+        yield "horizons", "horizons are not different", "List each once."

@@ -157,8 +157,8 @@ def with_events(samples, count):
     ],
 )
 def test_too_few_people_with_the_event_are_counted_in_all_and_in_a_training(samples, count, more, message):
+    few = with_events(samples, count)
     with pytest.raises(NeuroFMError, match=f"^{message}") as error:
-        few = with_events(samples, count)
         fit(few.features, table(few), replace(TASK, **more), scheme=SCHEME)
     assert "task dementia" in str(error.value)
 

@@ -1,5 +1,7 @@
 """Times to an event are checked row by row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,15 @@ def test_times_that_differ_by_floating_point_are_ties():
 def test_a_follow_up_that_is_short_by_rounding_alone_is_left_out():
     read = checked(["5.4", "3"], ["alive", "alive"], [str(78.3 - 72.9), "0"])
     assert read.reasons == ("follow-up ended when it began or before", "")
+
+
+@pytest.mark.parametrize(("competing", "censored"), [("1", ("0",)), ("2", ("0", "1")), ("2", ("2", "0"))])
+def test_a_value_of_two_meanings_is_refused(competing, censored):
+    with pytest.raises(
+        NeuroFMError, match="stands for more than one of event, competing event and censoring"
+    ):
+        checked(
+            ["2", "3"],
+            ["1", "0"],
+            columns=replace(COLUMNS, event="1", competing=competing, censored=censored, entry=None),
+        )

@@ -99,7 +99,26 @@ def test_a_file_holds_tasks(tmp_path):
         (with_line("covariates = [[1]]"), r"\[1\] is not a text: .*line 6, column 1.*key covariates"),
         (with_line("exclude = 3"), "not a table of columns and values: .*line 6, column 1.*key exclude"),
         (with_line("times = 3"), "not a table: .*line 6, column 1.*key times"),
-        (GOOD.replace("[1, 3.5]", '["soon"]'), "not a list of positive numbers: .*line 23, column 1"),
+        (GOOD.replace("[1, 3.5]", '["soon"]'), "not a list of numbers: .*line 23, column 1"),
+        *(
+            (
+                GOOD.replace("[1, 3.5]", years),
+                f"horizons are not {why}.*: .*line 23, column 1.*dementia.*horizons",
+            )
+            for years, why in (
+                ("[2, inf]", "one or more numbers"),
+                ("[nan]", "one or more numbers"),
+                ("[0, 2]", "one or more numbers"),
+                ("-1", "one or more numbers"),
+                ("[]", "one or more numbers"),
+                ("[730]", "one or more numbers of years above 0, up to 120"),
+                ("[2, 5, 2.0]", "different"),
+            )
+        ),
+        (GOOD.replace("[1, 3.5]", f"[1{'0' * 400}]"), "not a list of numbers: .*line 23"),
+        (GOOD.replace('"dead"', "1"), "'1' stands for more than one .*line 22, column 1.*key competing"),
+        (GOOD.replace("horizons", 'censored = ["1", 0]\nhorizons'), "'1' stands for .*line 23.*key censored"),
+        (GOOD.replace("horizons", 'censored = ["dead"]\nhorizons'), "'dead' stands for .*line 23.*censored"),
         (GOOD.replace("competing", "competng"), "'competng': .*line 22, column 1.*Did you mean 'competing'"),
         (GOOD.replace("event = 1\n", ""), "the key event is absent: .*line 19, column 1.*key times"),
         (
