@@ -32,7 +32,6 @@ from neurofm_bids.readouts.hazards import absolute_risks, baseline_hazard
 from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
 from neurofm_bids.readouts.readout import Evaluation, Linear, Metric
 from neurofm_bids.readouts.samples import Samples
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import (
     brier_scores,
@@ -42,6 +41,7 @@ from neurofm_bids.readouts.survival_metrics import (
     time_dependent_auc,
     uno_c,
 )
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 AT = np.array([2.0, 5.0, 8.0])
 NEW = 4000  # people on whom fits are compared with the truth

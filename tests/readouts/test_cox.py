@@ -11,9 +11,9 @@ from neurofm_bids.readouts.basis import decompose
 from neurofm_bids.readouts.cox import fit_cox
 from neurofm_bids.readouts.hazards import baseline_hazard
 from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import harrell_c
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 from tests.readouts.test_partial_likelihood import people
 
 

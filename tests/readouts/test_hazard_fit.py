@@ -16,10 +16,10 @@ from neurofm_bids.readouts.kinds import fitter_of
 from neurofm_bids.readouts.readout import Evaluation, Metric
 from neurofm_bids.readouts.risk import risk_curve
 from neurofm_bids.readouts.samples import Samples
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import calibration_slope, harrell_c
 from neurofm_bids.readouts.task import Task, Times
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 from tests.readouts.test_hazard_model import cohort
 
 NOT_EVALUATED = Evaluation({"c_index": Metric(None)})

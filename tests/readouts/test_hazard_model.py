@@ -13,9 +13,9 @@ from neurofm_bids.readouts.hazard_selection import STRENGTHS, column_penalties
 from neurofm_bids.readouts.hazards import baseline_hazard
 from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
 from neurofm_bids.readouts.samples import Samples
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import calibration_slope
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 
 def cohort(n=400, features=6, effect=0.8, competing=True, seed=0, scans=1):

@@ -14,8 +14,8 @@ from neurofm_bids.readouts.hazards import (
 )
 from neurofm_bids.readouts.partial_likelihood import RiskSets
 from neurofm_bids.readouts.readout import Baseline
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 AT = np.array([1.0, 3.0, 6.0])
 

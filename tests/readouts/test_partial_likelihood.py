@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 
 def people(seed=0, n=60, ties=True, latest_entry=3.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.readouts.hazards import observed_risks
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 
 @pytest.mark.parametrize("latest_entry", [0.0, 2.0])

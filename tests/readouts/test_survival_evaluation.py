@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival_evaluation import (
     HeldOut,
     calibration_groups,
@@ -13,6 +12,7 @@ from neurofm_bids.readouts.survival_evaluation import (
     with_intervals,
 )
 from neurofm_bids.readouts.survival_metrics import harrell_c, time_dependent_auc
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 HORIZONS, GRID = np.array([2.0, 5.0]), np.linspace(0, 5, 11)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from neurofm_bids.readouts.hazards import observed_risks
-from neurofm_bids.readouts.simulated_times import KnownHazards, simulate_times
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import (
     brier_scores,
@@ -18,6 +17,7 @@ from neurofm_bids.readouts.survival_metrics import (
     time_dependent_auc,
     uno_c,
 )
+from tests.readouts.simulated_times import KnownHazards, simulate_times
 
 AT = np.array([2.0, 4.0, 6.0])
 REFERENCE = Path(__file__).parents[1] / "data" / "survival_reference.json"
