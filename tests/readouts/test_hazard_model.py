@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.cox import fit_cox
-from neurofm_bids.readouts.hazard_columns import learn_columns
 from neurofm_bids.readouts.hazard_model import event_folds, fit_model
-from neurofm_bids.readouts.hazard_selection import STRENGTHS, column_penalties
 from neurofm_bids.readouts.hazards import baseline_hazard
-from neurofm_bids.readouts.partial_likelihood import PartialLikelihood, RiskSets
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.survival import SurvivalTimes
 from neurofm_bids.readouts.survival_metrics import calibration_slope
@@ -49,33 +45,6 @@ def test_hazards_have_the_effects_of_features_and_covariates():
 def test_the_penalty_is_strong_without_an_effect_and_weak_with_one():
     weak, strong = (fitted(cohort(effect=effect, competing=False), (1,)) for effect in (0.8, 0.0))
     assert weak.hazards[0].penalty < strong.hazards[0].penalty / 30
-
-
-def test_the_chosen_penalty_is_the_best_of_all():
-    """The search stops early; the definition tries each penalty from the start."""
-    samples = replace(cohort(200, 30, competing=False), is_harmonised=True)
-    model = fitted(samples, (1,))
-    times, folds = SurvivalTimes.of(samples.target), event_folds(samples, 4, 0)
-    everybody = RiskSets(times)
-
-    def log_ratios(strength, fold):
-        """Learn everything, columns too, without the fold."""
-        train = samples.take(folds != fold)
-        columns, sets = learn_columns(train), RiskSets(times[folds != fold])
-        values = columns.values(train)
-        fit = fit_cox(values, sets, column_penalties(values, 1, strength * len(sets.cases)))
-        return columns.values(samples) @ fit.coefficients, fit.log_likelihood
-
-    def gain(strength, fold):
-        values, own = log_ratios(strength, fold)
-        return PartialLikelihood(everybody, values).value - own
-
-    gains = {strength: sum(gain(strength, fold) for fold in range(4)) for strength in STRENGTHS}
-    best, hazard = max(gains, key=gains.get), model.hazards[0]
-    assert hazard.penalty == best * len(everybody.cases)
-    for fold in range(4):
-        rows = folds == fold
-        assert hazard.held_out[rows] == pytest.approx(log_ratios(best, fold)[0][rows], abs=0.02)
 
 
 def test_baselines_and_slopes_are_those_of_held_out_scans():
