@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
 from neurofm_bids.readouts.optimise import Loss, Start, minimise
 
-__all__ = ["Binary", "sigmoid"]
+__all__ = ["Binary"]
 
 _Values = npt.NDArray[np.float64]
 _NONE = np.empty(0)
@@ -58,7 +59,7 @@ class Binary:
 
     def predict(self, values: _Values, shape: _Values) -> _Values:
         """Return the probabilities of both classes."""
-        p = sigmoid(values)
+        p = expit(values)
         return np.concatenate([1 - p, p], axis=1)
 
     def code(self, target: _Values) -> _Values:
@@ -80,20 +81,10 @@ class Binary:
         }
 
 
-def sigmoid(values: _Values) -> _Values:
-    """Return the logistic function.
-
-    >>> sigmoid(np.array([0.0, -1000.0]))
-    array([0.5, 0. ])
-    """
-    tail = np.exp(-np.abs(values))
-    return np.asarray(np.where(values >= 0, 1.0, tail) / (1 + tail))
-
-
 def _loss(target: _Values) -> Loss:
     def loss(values: _Values, shape: _Values) -> tuple[float, _Values, _Values]:
         z = values[:, 0]
         total = float((np.logaddexp(0, z) - target * z).sum())
-        return total, (sigmoid(z) - target)[:, None], _NONE
+        return total, (expit(z) - target)[:, None], _NONE
 
     return loss

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from neurofm_bids.readouts.readout import Linear, Readout
 
-__all__ = ["class_probabilities", "function_values", "logistic"]
+__all__ = ["class_probabilities", "function_values"]
 
 _Array = NDArray[np.float64]
 
@@ -44,22 +45,13 @@ def class_probabilities(readout: Readout, values: _Array) -> _Array:
     """
     kind = readout.task.kind
     if kind == "binary":
-        positive = logistic(values)
+        positive = expit(values)
         return np.hstack([1 - positive, positive])
     if kind == "multiclass":
         relative = np.exp(values - values.max(axis=1, keepdims=True))
         return np.asarray(relative / relative.sum(axis=1, keepdims=True))
     if kind == "ordinal":
-        above = logistic(values - np.array(readout.thresholds))
+        above = expit(values - np.array(readout.thresholds))
         edge = np.ones((len(values), 1))
         return np.asarray(-np.diff(np.hstack([edge, above, 0 * edge]), axis=1))
     raise ValueError(f"a readout of the kind {kind} has no classes")
-
-
-def logistic(values: _Array) -> _Array:
-    """Return the logistic function of values.
-
-    >>> logistic(np.array([-1000.0, 0.0, 1000.0])).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 __all__ = [
     "auc",
@@ -114,7 +115,7 @@ def calibration_slope(is_positive: npt.NDArray[np.bool_], logit: _Values, weight
     y, slopes, intercepts = is_positive.astype(np.float64), np.zeros(len(weights)), np.zeros(len(weights))
     x = logit - logit.mean()
     for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(intercepts[:, None] + slopes[:, None] * x, -30, 30)))
+        p = expit(np.clip(intercepts[:, None] + slopes[:, None] * x, -30, 30))
         residual, curve = weights * (y - p), weights * p * (1 - p)
         gradient = residual.sum(axis=1), residual @ x
         h00, h01, h11 = curve.sum(axis=1), curve @ x, curve @ (x * x)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
 from neurofm_bids.readouts.optimise import Loss, Start, minimise
 
-__all__ = ["Multiclass", "logit"]
+__all__ = ["Multiclass", "log_odds"]
 
 _Values = npt.NDArray[np.float64]
 _NONE = np.empty(0)
@@ -76,7 +77,7 @@ class Multiclass:
         classes, p = held.target.astype(np.intp), held.predictions
         each = range(self.count)
         aucs = [metrics.auc(classes == k, p[:, k], held.folds, weights) for k in each]
-        slopes = [metrics.calibration_slope(classes == k, logit(p[:, k]), weights) for k in each]
+        slopes = [metrics.calibration_slope(classes == k, log_odds(p[:, k]), weights) for k in each]
         chosen = np.argmax(p / np.maximum(held.shares, 1e-6), axis=1)
         return {
             "auc": np.mean(aucs, axis=0),
@@ -95,10 +96,9 @@ class Multiclass:
         return loss
 
 
-def logit(p: _Values) -> _Values:
+def log_odds(p: _Values) -> _Values:
     """Return log odds of probabilities, finite at 0 and 1."""
-    inside = np.clip(p, 1e-9, 1 - 1e-9)
-    return np.log(inside / (1 - inside))
+    return np.asarray(logit(np.clip(p, 1e-9, 1 - 1e-9)))
 
 
 def _log_softmax(values: _Values) -> _Values:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
-from neurofm_bids.readouts.binary import sigmoid
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
 from neurofm_bids.readouts.optimise import Loss, Start, minimise
 
@@ -65,7 +65,7 @@ class Ordinal:
 
     def predict(self, values: _Values, shape: _Values) -> _Values:
         """Return the probabilities of the classes."""
-        above = sigmoid(values - thresholds(shape))
+        above = expit(values - thresholds(shape))
         ones, zeros = np.ones((len(values), 1)), np.zeros((len(values), 1))
         return np.maximum(-np.diff(np.concatenate([ones, above, zeros], axis=1), axis=1), 0)
 
@@ -112,7 +112,7 @@ class Ordinal:
             total = (has_lower * np.logaddexp(0, -a) + has_upper * np.logaddexp(0, b)).sum()
             total -= np.log1p(-np.exp(-gap)).sum()
             narrow = 1 / np.expm1(np.minimum(gap, 700.0)) * np.isfinite(gap)
-            by_a, by_b = has_lower * -sigmoid(-a) - narrow, has_upper * sigmoid(b) + narrow
+            by_a, by_b = has_lower * -expit(-a) - narrow, has_upper * expit(b) + narrow
             by_cut = -np.bincount(lower, by_a, last + 1) - np.bincount(upper, by_b, last + 1)
             by_shape = np.cumsum(by_cut[::-1])[::-1].copy()
             by_shape[1:] *= np.exp(shape[1:])

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from neurofm_bids.readouts.linear import class_probabilities, function_values
 from neurofm_bids.readouts.readout import Readout
-from neurofm_bids.readouts.risk import risk_curve
+from neurofm_bids.readouts.risk import NORMAL95, risk_curve
 from neurofm_bids.records.score import ScorePart
 
 __all__ = ["Response", "Row", "response", "sampling_interval"]
 
 _Array = NDArray[np.float64]
 _Interval = tuple[float, float] | None
-_NORMAL95 = 1.959964
 _LEAST_REPLICATES = 2
 _SMALLEST = 1e-9  # probability that has a logit
 
@@ -63,7 +63,7 @@ def sampling_interval(value: float, replicates: _Array) -> _Interval:
     """Return the 95 % interval of a value from those of replicates, shape (r,); None with fewer than two."""
     if len(replicates) < _LEAST_REPLICATES:
         return None
-    half = _NORMAL95 * float(np.std(replicates, ddof=1))
+    half = NORMAL95 * float(np.std(replicates, ddof=1))
     return value - half, value + half
 
 
@@ -114,13 +114,12 @@ def _within(probability: float, replicates: _Array) -> _Interval:
     limits = sampling_interval(float(_logit(np.array(probability))), _logit(replicates))
     if limits is None:
         return None
-    low, high = (float(1 / (1 + np.exp(-limit))) for limit in limits)
+    low, high = (float(expit(limit)) for limit in limits)
     return low, high
 
 
 def _logit(probabilities: _Array) -> _Array:
-    inside = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-    return np.asarray(np.log(inside) - np.log1p(-inside))
+    return np.asarray(logit(np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)))
 
 
 def _time_to_event(readout: Readout, row: Row) -> Response:

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from neurofm_bids.readouts.hazards import absolute_risks
 from neurofm_bids.readouts.readout import Linear, Readout
 
-__all__ = ["RiskAtHorizon", "RiskCurve", "risk_curve"]
+__all__ = ["NORMAL95", "RiskAtHorizon", "RiskCurve", "risk_curve"]
 
 _Array = NDArray[np.float64]
 _CERTAIN = 1 - 1e-12  # the complementary log-log of 1 is infinite
-_INTERVAL = 1.959964  # standard deviations on each side that hold 95 % of a normal distribution
+NORMAL95 = 1.959964  # standard deviations on each side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _with_interval(readout: Readout, values: _Array, at: _Array) -> tuple[_Array
         return risk, np.full_like(risk, np.nan), np.full_like(risk, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.log(-np.log1p(-np.minimum(risks, _CERTAIN)))
-        spread = _INTERVAL * scale[1:].std(axis=0, ddof=1)
+        spread = NORMAL95 * scale[1:].std(axis=0, ddof=1)
         low, high = (-np.expm1(-np.exp(scale[0] + side * spread)) for side in (-1, 1))
     return risk, np.where(risk == 0, 0.0, low), np.where(risk == 0, 0.0, high)
 

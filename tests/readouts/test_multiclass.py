@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from neurofm_bids.readouts.basis import decompose
 from neurofm_bids.readouts.family import HeldOut
-from neurofm_bids.readouts.multiclass import Multiclass, logit
+from neurofm_bids.readouts.multiclass import Multiclass, log_odds
 
 
 def test_fits_are_those_of_multinomial_regression():
@@ -33,4 +33,4 @@ def test_metrics_of_a_perfect_prediction():
 
 
 def test_log_odds_are_finite():
-    assert np.isfinite(logit(np.array([0.0, 1.0]))).all()
+    assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()

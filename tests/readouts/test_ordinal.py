@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from neurofm_bids.readouts.basis import decompose
-from neurofm_bids.readouts.binary import Binary, sigmoid
+from neurofm_bids.readouts.binary import Binary
 from neurofm_bids.readouts.family import HeldOut
 from neurofm_bids.readouts.ordinal import Ordinal, thresholds
 
@@ -26,8 +27,8 @@ def test_the_penalised_likelihood_is_largest():
 
     def cost(packed):
         cuts, weights = np.concatenate([[-np.inf], packed[:3], [np.inf]]), packed[3:]
-        below = 1 - sigmoid(values @ weights - cuts[target + 1, None].T)[0]
-        above = 1 - sigmoid(values @ weights - cuts[target, None].T)[0]
+        below = 1 - expit(values @ weights - cuts[target + 1, None].T)[0]
+        above = 1 - expit(values @ weights - cuts[target, None].T)[0]
         return -np.log(np.maximum(below - above, 1e-300)).sum() + 0.5 * 2.0 * (weights**2).sum()
 
     options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 20000, "maxfev": 20000, "adaptive": True}
@@ -42,7 +43,7 @@ def test_probabilities_follow_from_thresholds():
     shape = np.array([-1.0, np.log(2.0)])
     p = Ordinal(3).predict(np.array([[0.5]]), shape)
     assert p.sum() == pytest.approx(1)
-    assert p[0, 2] == pytest.approx(sigmoid(np.array(0.5 - 1.0)))
+    assert p[0, 2] == pytest.approx(expit(np.array(0.5 - 1.0)))
     assert Ordinal(3).losses(np.array([[0.5]]), shape, np.array([2.0])) == pytest.approx(-np.log(p[0, 2]))
 
 
