@@ -10,7 +10,7 @@ import numpy.typing as npt
 from neurofm_bids.readouts.family import Family, HeldOut
 from neurofm_bids.readouts.readout import Metric
 
-__all__ = ["block_weights", "metrics_with_intervals"]
+__all__ = ["block_weights", "metrics_with_intervals", "resampled_rows", "with_interval"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -25,6 +25,12 @@ def block_weights(blocks: _Ints, rng: np.random.Generator, count: int) -> _Value
     return drawn[:, places].astype(np.float64)
 
 
+def resampled_rows(blocks: _Ints, count: int, seed: int) -> list[_Ints]:
+    """Return the rows of each of ``count`` bootstrap samples of blocks, increasing, with repetitions."""
+    weights = block_weights(blocks, np.random.default_rng(seed), count)
+    return [np.repeat(np.arange(len(blocks)), own.astype(np.intp)) for own in weights]
+
+
 def metrics_with_intervals(held: HeldOut, family: Family, bootstraps: int, seed: int) -> dict[str, Metric]:
     """Return the metrics of held-out scans, with 95 % percentile intervals of the bootstrap over blocks."""
     values = family.metrics(held, np.ones((1, len(held.blocks))))
@@ -33,7 +39,7 @@ def metrics_with_intervals(held: HeldOut, family: Family, bootstraps: int, seed:
         for name, of_sample in family.metrics(held, weights).items():
             samples[name].append(of_sample)
     drawn = {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in samples.items()}
-    return {name: _metric(float(value[0]), drawn[name]) for name, value in values.items()}
+    return {name: with_interval(float(value[0]), drawn[name]) for name, value in values.items()}
 
 
 def _weights(blocks: _Ints, count: int, seed: int) -> Iterator[_Values]:
@@ -43,7 +49,11 @@ def _weights(blocks: _Ints, count: int, seed: int) -> Iterator[_Values]:
         yield block_weights(blocks, rng, min(size, count - start))
 
 
-def _metric(value: float, drawn: _Values) -> Metric:
+def with_interval(value: float, drawn: _Values) -> Metric:
+    """Return a metric with the 95 % percentile interval of its values in bootstrap samples, shape (count,).
+
+    There is none if it is not defined in nine of ten samples.
+    """
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(value):
         return Metric(None)

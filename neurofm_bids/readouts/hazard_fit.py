@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled
+from neurofm_bids.readouts.bootstrap import resampled_rows
 from neurofm_bids.readouts.core import Core
 from neurofm_bids.readouts.cox import fit_cox
 from neurofm_bids.readouts.cross_validation import Scheme
@@ -24,7 +25,6 @@ from neurofm_bids.readouts.partial_likelihood import RiskSets
 from neurofm_bids.readouts.readout import Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.survival import COMPETING, EVENT, SurvivalTimes, people_with
-from neurofm_bids.readouts.survival_evaluation import resampled_people
 from neurofm_bids.readouts.task import Task
 
 __all__ = ["fit_hazards", "fit_times"]
@@ -104,7 +104,7 @@ def fit_hazards(
     """
     times = SurvivalTimes.of(samples.target)
     model = fit_model(samples, causes, folds=scheme.folds, seed=scheme.seed)
-    drawn = resampled_people(samples.blocks, scheme.replicates, scheme.seed + 200)
+    drawn = resampled_rows(samples.blocks, scheme.replicates, scheme.seed + 200)
     values = model.columns.values(samples)
     by_cause = [_replicates(times, model.columns, values, one, drawn) for one in model.hazards]
     return Core(

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.readouts.bootstrap import resampled_rows, with_interval
 from neurofm_bids.readouts.hazards import observed_risks
 from neurofm_bids.readouts.readout import Metric
 from neurofm_bids.readouts.survival import SurvivalTimes
@@ -27,13 +28,10 @@ __all__ = [
     "calibration_groups",
     "concordance",
     "evaluate",
-    "resampled_people",
     "with_intervals",
 ]
 
 _Array = NDArray[np.float64]
-_LIMITS = (2.5, 97.5)
-_FEWEST = 0.8  # share of bootstrap samples in which a metric must be defined to have an interval
 
 
 @dataclass(frozen=True)
@@ -92,15 +90,6 @@ class CalibrationGroup:
     observed: Metric
 
 
-def resampled_people(people: NDArray[np.intp], replicates: int, seed: int) -> list[NDArray[np.intp]]:
-    """Return rows of bootstrap samples of people, with all scans of each."""
-    labels, place = np.unique(people, return_inverse=True)
-    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
-    random = np.random.default_rng(seed)
-    draws = random.integers(0, len(labels), (replicates, len(labels)))
-    return [np.concatenate([rows[index] for index in draw]) for draw in draws]
-
-
 def evaluate(
     held_out: HeldOut, times: SurvivalTimes, people: NDArray[np.intp], *, replicates: int = 200, seed: int = 0
 ) -> dict[str, Metric]:
@@ -149,20 +138,11 @@ def with_intervals(
 ) -> dict[str, Metric]:
     """Return what a function of rows gives for all rows, with percentile intervals over people."""
     values = metrics(np.arange(len(people)))
-    samples = [metrics(rows) for rows in resampled_people(people, replicates, seed)]
+    samples = [metrics(rows) for rows in resampled_rows(people, replicates, seed)]
     return {
-        name: _metric(value, np.array([sample[name] for sample in samples])) for name, value in values.items()
+        name: with_interval(float(value), np.array([sample[name] for sample in samples]))
+        for name, value in values.items()
     }
-
-
-def _metric(value: float, samples: _Array) -> Metric:
-    finite = samples[np.isfinite(samples)]
-    if not np.isfinite(value):
-        return Metric(None)
-    if len(finite) < 2 or len(finite) < _FEWEST * len(samples):
-        return Metric(float(value))
-    low, high = np.percentile(finite, _LIMITS)
-    return Metric(float(value), (float(low), float(high)))
 
 
 def _metrics(held_out: HeldOut, times: SurvivalTimes) -> dict[str, float]:

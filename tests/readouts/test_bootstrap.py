@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.readouts.bootstrap import block_weights, metrics_with_intervals
+from neurofm_bids.readouts.bootstrap import (
+    block_weights,
+    metrics_with_intervals,
+    resampled_rows,
+    with_interval,
+)
 from neurofm_bids.readouts.family import HeldOut
 from neurofm_bids.readouts.gaussian import Gaussian
+from neurofm_bids.readouts.survival_evaluation import with_intervals
 
 
 def test_scans_of_one_person_are_drawn_together():
@@ -12,6 +18,16 @@ def test_scans_of_one_person_are_drawn_together():
     assert np.array_equal(weights[:, 0], weights[:, 1])
     assert np.array_equal(weights[:, 3], weights[:, 4])
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
+
+
+def test_people_are_drawn_with_all_their_scans():
+    people = np.array([7, 1, 7, 3])
+    samples = resampled_rows(people, 50, 0)
+    counts = np.array([np.bincount(rows, minlength=4) for rows in samples])
+    assert (counts[:, 0] == counts[:, 2]).all()
+    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    assert len({tuple(rows) for rows in samples}) > 5
+    assert [list(rows) for rows in samples] == [list(rows) for rows in resampled_rows(people, 50, 0)]
 
 
 def held_out(target, predicted, people=None):
@@ -53,3 +69,18 @@ def test_a_metric_that_is_not_defined_has_no_value():
     assert (found["r"].value, found["r"].interval95) == (None, None)
     assert found["mae"].interval95 is not None
     assert metrics_with_intervals(held_out(np.arange(9.0), np.arange(9.0)), Gaussian(), 0, 0)["r"].value == 1
+
+
+@pytest.mark.parametrize(("undefined", "has_interval"), [(10, True), (15, False)])
+def test_an_interval_needs_nine_of_ten_samples(undefined, has_interval):
+    """By one rule for all kinds: this is also that of times to an event."""
+    drawn = np.concatenate([np.full(undefined, np.nan), np.linspace(0, 1, 100 - undefined)])
+    metric = with_interval(0.5, drawn)
+    assert metric.value == 0.5
+    assert (metric.interval95 is not None) == has_interval
+
+    def of_times(rows):
+        return {"m": next(values)}
+
+    values = iter([0.5, *drawn])
+    assert with_intervals(of_times, np.arange(9), replicates=100, seed=0)["m"] == metric

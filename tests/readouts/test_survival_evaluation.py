@@ -8,7 +8,6 @@ from neurofm_bids.readouts.survival_evaluation import (
     calibration_groups,
     concordance,
     evaluate,
-    resampled_people,
     with_intervals,
 )
 from neurofm_bids.readouts.survival_metrics import harrell_c, time_dependent_auc
@@ -58,16 +57,6 @@ def test_with_left_truncation_what_weights_for_censoring_is_absent():
     absent = {name for name, metric in metrics.items() if metric.value is None}
     assert absent == {"c_index_ipcw", "integrated_brier", "auc_2y", "auc_5y", "brier_2y", "brier_5y"}
     assert metrics["c_index"].interval95 is not None
-
-
-def test_people_are_drawn_with_all_their_scans():
-    people = np.array([7, 1, 7, 3])
-    samples = resampled_people(people, 50, 0)
-    counts = np.array([np.bincount(rows, minlength=4) for rows in samples])
-    assert (counts[:, 0] == counts[:, 2]).all()
-    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
-    assert len({tuple(rows) for rows in samples}) > 10
-    assert [list(rows) for rows in samples] == [list(rows) for rows in resampled_people(people, 50, 0)]
 
 
 def test_intervals_of_two_scans_of_each_person_are_those_of_people():
