@@ -76,6 +76,7 @@ class Readout:
             In mm3 by region, for latent features of a scan; of a result those of its segmentation count.
         covariates
             By name: numbers, or texts as in the training. ``age`` in years and ``sex`` as F or M.
+            With the column of the site, if features are harmonised by it.
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ class ReadoutEstimator(BaseEstimator):  # type: ignore[misc]
     """Predict with a fitted readout; nothing is fitted.
 
     Rows are scans. Columns of an array are the features of the readout in its order, then its coded
-    covariates; a table may have its columns in any order, with covariates as in the dataset.
+    covariates; a table may have its columns in any order, with covariates as in the dataset. A readout
+    that is harmonised by site needs a table, with the column of the site.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ class ReadoutEstimator(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
         """Return values in units, the most probable classes, or log hazard ratios of the event, shape (n,).
 
-        Where a covariate is not known, a value is NaN and a class None.
+        Where a covariate or the site is not known, a value is NaN and a class None.
 
         Raises
         ------
@@ -87,7 +89,7 @@ class ReadoutEstimator(BaseEstimator):  # type: ignore[misc]
         return self._values(X)[:, 0]
 
     def predict_proba(self, X: Any) -> _Array:  # noqa: N803
-        """Return the probability of each class, shape (n, classes); NaN where a covariate is not known.
+        """Return the probability of each class, shape (n, classes); NaN where covariates or site are unknown.
 
         Raises
         ------
@@ -110,6 +112,10 @@ class ReadoutEstimator(BaseEstimator):  # type: ignore[misc]
         if hasattr(rows, "columns"):
             features, covariates = _of_table(record, rows)
             return function_values(record.functions, features, covariates)
+        if record.harmonisation is not None:
+            raise ValueError(
+                f"the readout {record.task.name} needs a table with the column {record.task.site}"
+            )
         values = np.asarray(rows, dtype=np.float64)
         n_features, n_covariates = len(record.features), coded_columns(record.covariates)
         if values.ndim != 2 or values.shape[1] != n_features + n_covariates:
@@ -121,15 +127,35 @@ class ReadoutEstimator(BaseEstimator):  # type: ignore[misc]
 
 
 def _of_table(record: ReadoutRecord, table: pd.DataFrame) -> tuple[_Array, _Array]:
-    """Return features and coded covariates of a table, the latter NaN where one is not known."""
+    """Return features and coded covariates of a table, NaN where covariates or the site are not known."""
     from neurofm_bids.readouts.consistency import coded_columns
     from neurofm_bids.readouts.covariate_coding import coded_row
 
     names = [one.name for one in record.covariates]
-    if absent := [name for name in (*record.features, *names) if name not in table]:
+    sites = [str(record.task.site)] if record.harmonisation else []
+    if absent := [name for name in (*record.features, *names, *sites) if name not in table]:
         raise ValueError(f"the table has no column {' or '.join(absent)}")
     width = coded_columns(record.covariates)
     coded = [coded_row(record.covariates, row) for row in table[names].to_dict("records")]
     rows = [[np.nan] * width if isinstance(row, str) else row for row in coded]
     covariates = np.array(rows, dtype=np.float64).reshape(len(table), width)
-    return table[list(record.features)].to_numpy(dtype=np.float64), covariates
+    features = table[list(record.features)].to_numpy(dtype=np.float64)
+    for name in sites:
+        features = _harmonised(record, table[name], features, covariates)
+    return features, covariates
+
+
+def _harmonised(
+    record: ReadoutRecord, sites: Iterable[object], features: _Array, covariates: _Array
+) -> _Array:
+    """Return features at the common site of a readout; NaN where a site is not one of its training."""
+    from neurofm_bids.readouts.columns import text_of
+    from neurofm_bids.readouts.harmonisation import harmonised
+
+    assert record.harmonisation is not None
+    unknown = np.full(features.shape[1], np.nan)
+    rows = [
+        harmonised(record.harmonisation, text_of(site), own, coded)
+        for site, own, coded in zip(sites, features, covariates, strict=True)
+    ]
+    return np.array([unknown if row is None else row for row in rows]).reshape(features.shape)

@@ -68,6 +68,8 @@ def _refusal(readout: Readout, targets: set[str]) -> str:
         return "the model has a target of this name"
     if readout.feature_set != "latent":
         return "it needs volumes of regions, which are no function of the network"
+    if readout.harmonisation is not None:
+        return "its features are harmonised by site, which is not known when a scan is processed"
     return "it has one function for each class" if readout.task.kind == "multiclass" else ""
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neurofm_bids.readouts.columns import text_of
 from neurofm_bids.readouts.compatibility import refusal
 from neurofm_bids.readouts.covariate_coding import coded_row
 from neurofm_bids.readouts.distance import distances
+from neurofm_bids.readouts.harmonisation import harmonised
 from neurofm_bids.readouts.percentile import percentile_of
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.readouts.response import Row, response, sampling_interval
@@ -97,7 +99,10 @@ def score(readout: Readout, scan: Measured) -> Score:
 
 
 def row_of(readout: Readout, scan: Measured) -> tuple[Row | None, tuple[str, ...], str]:
-    """Return features and covariates in the order of a readout, or None with the note and the reason."""
+    """Return features and covariates in the order of a readout, or None with the note and the reason.
+
+    Features are at the common site of a readout that is harmonised.
+    """
     why = "" if scan.origin is None else refusal(readout, scan.origin)
     if why:
         return None, ("made_otherwise",), why
@@ -109,7 +114,20 @@ def row_of(readout: Readout, scan: Measured) -> tuple[Row | None, tuple[str, ...
     if isinstance(coded, str):
         return None, ("covariate_unknown",), coded
     features = np.array([scan.features[name] for name in readout.features], dtype=np.float64)
-    return Row(features, np.array(coded, dtype=np.float64)), (), ""
+    row = Row(features, np.array(coded, dtype=np.float64))
+    if readout.harmonisation is None:
+        return row, (), ""
+    column = str(readout.task.site)
+    site = text_of(given.get(column.lower()))
+    common = harmonised(readout.harmonisation, site, row.features, row.covariates)
+    if common is None:
+        why = (
+            f"{column} is {site}, a site that was not harmonised in the training"
+            if site
+            else f"{column} is not known"
+        )
+        return None, ("site_unknown",), why
+    return replace(row, features=common), (), ""
 
 
 def _centile(readout: Readout, row: Row) -> tuple[float | None, tuple[float, float] | None]:

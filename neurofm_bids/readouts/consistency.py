@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.readouts.harmonisation import harmonisation_fault
 from neurofm_bids.readouts.readout import Cloud, Covariate, Readout
 
 __all__ = ["N_PERCENTILES", "check_consistency", "coded_columns"]
@@ -24,8 +25,8 @@ def check_consistency(readout: Readout) -> None:
     NeuroFMError
         Lengths, orders or signs are not those that the kind of its task needs; the message says which.
     """
-    for faults in (_feature_faults, _function_faults, _size_faults, _time_faults, _distribution_faults):
-        if fault := next(faults(readout), ""):
+    for faults in _FAULTS:
+        if fault := next(filter(None, faults(readout)), ""):
             raise NeuroFMError(f"the parts of the readout do not fit together ({fault})")
 
 
@@ -69,6 +70,14 @@ def _function_faults(readout: Readout) -> Iterator[str]:
         yield f"{len(readout.thresholds)} thresholds for {classes} classes"
     if not _increases(readout.thresholds, strictly=True):
         yield "thresholds do not increase"
+
+
+def _site_faults(readout: Readout) -> Iterator[str]:
+    made = readout.harmonisation
+    if (made is not None) != readout.task.harmonise or (made is not None and readout.task.site is None):
+        yield "a harmonisation belongs to a task that is harmonised by a site, and only to it"
+    if made is not None:
+        yield harmonisation_fault(made, len(readout.features), coded_columns(readout.covariates))
 
 
 def _size_faults(readout: Readout) -> Iterator[str]:
@@ -116,3 +125,6 @@ def _cloud_faults(cloud: Cloud, n_features: int) -> Iterator[str]:
 def _increases(values: Sequence[float], *, strictly: bool = False) -> bool:
     steps = np.diff(values)
     return bool(np.all(steps > 0 if strictly else steps >= 0))
+
+
+_FAULTS = (_feature_faults, _function_faults, _site_faults, _size_faults, _time_faults, _distribution_faults)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.assembly import assemble, columns_of
+from neurofm_bids.readouts.assembly import Assembled, assemble, columns_of
 from neurofm_bids.readouts.cloud import make_cloud
 from neurofm_bids.readouts.columns import PERSON, texts
 from neurofm_bids.readouts.cross_validation import Scheme
@@ -22,6 +22,7 @@ from neurofm_bids.readouts.readout import FORMAT_VERSION, Evaluation, FeatureSet
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.readouts.training import describe
+from neurofm_bids.readouts.transform import LEAST_OF_SITE, Transform, learn_transform
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import to_json
@@ -91,8 +92,9 @@ def fit(
     digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
     with one_thread():
         found = assemble(values, table, task, categories, named)
+        transform = _transform(found, task)
         core = fitter(found, task, scheme, _compared(compared, found.rows))
-        cloud = make_cloud(found.samples.features, found.samples.blocks, scheme.seed)
+        cloud = make_cloud(transform.harmonised(found.samples), found.samples.blocks, scheme.seed)
     for problem in found.problems:
         _log.warning("Task %s: %s.", task.name, problem)
     left_out = tuple(f"Scans left out, {why}: {count:,}." for why, count in found.left_out.items())
@@ -117,6 +119,7 @@ def fit(
             cloud=cloud,
             training=describe(found, table, dataset, digest),
             evaluation=core.evaluation,
+            harmonisation=transform.harmonisation(found.sites),
             notes=(*core.notes, *_not_compared(compared, found.rows, core.evaluation), *left_out),
         )
     )
@@ -163,6 +166,22 @@ def fingerprint_of(
     for values in (features, predictions):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
+
+
+def _transform(found: Assembled, task: Task) -> Transform:
+    """Return the transform of all scans, which that of the readout is."""
+    if task.harmonise and not found.sites:
+        raise NeuroFMError(
+            "harmonise needs the column of the site", where=f"task {task.name}", code=Exit.USAGE
+        )
+    made = learn_transform(found.samples)
+    if task.harmonise and not made.sites:
+        raise NeuroFMError(
+            f"no site has {LEAST_OF_SITE} scans, which harmonisation needs",
+            where=f"task {task.name}",
+            fix="Leave harmonise out, or name another column of sites.",
+        )
+    return made
 
 
 def _names(features: Any, values: _Values, names: Sequence[str] | None) -> tuple[str, ...]:

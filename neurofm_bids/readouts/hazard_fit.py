@@ -26,6 +26,7 @@ from neurofm_bids.readouts.readout import Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.survival import COMPETING, EVENT, SurvivalTimes, people_with
 from neurofm_bids.readouts.task import Task
+from neurofm_bids.readouts.transform import site_note
 
 __all__ = ["fit_hazards", "fit_times"]
 
@@ -173,8 +174,5 @@ def _notes(
             " not defined."
         )
     if samples.is_harmonised:
-        notes.append(
-            f"Features were harmonised within {len(np.unique(samples.sites))} sites of the training; those of"
-            " other scans are used as they are."
-        )
+        notes.append(site_note(len(np.unique(samples.sites))))
     return tuple(notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +21,7 @@ from neurofm_bids.readouts.ordinal import Ordinal, thresholds
 from neurofm_bids.readouts.readout import Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.task import Task
+from neurofm_bids.readouts.transform import Transform, site_note
 
 __all__ = ["family_of", "fit_linear", "percentiles"]
 
@@ -56,7 +59,8 @@ def fit_linear(found: Assembled, task: Task, scheme: Scheme, predictions: _Value
     selection = select(samples, family, folds)
     calibration = selection.calibration
     whole = fit_at(samples, family, selection.penalty)
-    replicates = _replicates(samples, family, selection.penalty, calibration, scheme)
+    drawn = _harmonised(samples, whole.transform)
+    replicates = _replicates(drawn, family, selection.penalty, calibration, scheme)
     is_ordinal, is_value = task.kind == "ordinal", task.kind == "regression"
     return Core(
         functions=_functions(whole, calibration),
@@ -84,10 +88,18 @@ def _functions(fit: Fitted, calibration: Calibration) -> tuple[Linear, ...]:
     )
 
 
+def _harmonised(samples: Samples, transform: Transform) -> Samples:
+    """Return scans with features at a common site, to which functions of the readout are applied."""
+    return replace(samples, features=transform.harmonised(samples), is_harmonised=False)
+
+
 def _replicates(
     samples: Samples, family: Family, penalty: float, calibration: Calibration, scheme: Scheme
 ) -> tuple[tuple[Linear, ...], ...]:
-    """Return the functions fitted to bootstrap samples of people, with the same penalty and recalibration."""
+    """Return the functions fitted to bootstrap samples of people, with the same penalty and recalibration.
+
+    Locations and scales of sites are those of all scans.
+    """
     rng = np.random.default_rng(scheme.seed + 200)
     order = np.argsort(samples.blocks, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(samples.blocks[order]) != 0])
@@ -118,8 +130,5 @@ def _notes(
     if calibration.slope < _WEAK or (interval is not None and interval[0] <= family.chance):
         notes.append("Held-out scans are not read reliably better than by chance.")
     if task.harmonise:
-        notes.append(
-            f"Features were harmonised within {len(found.sites)} sites of the training; those of other scans "
-            "are used as they are."
-        )
+        notes.append(site_note(len(found.sites)))
     return tuple(notes)

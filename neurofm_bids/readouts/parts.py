@@ -12,7 +12,17 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Baseline", "Cloud", "Covariate", "Evaluation", "Linear", "Metric", "Training"]
+__all__ = [
+    "Baseline",
+    "Cloud",
+    "Covariate",
+    "Evaluation",
+    "Harmonisation",
+    "Linear",
+    "Metric",
+    "Site",
+    "Training",
+]
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -96,6 +106,44 @@ class Cloud:
     def axes(self) -> NDArray[np.float64]:
         """The components as rows, shape (components, features)."""
         return np.array(self.components, dtype=np.float64).reshape(-1, len(self.mean))
+
+
+@dataclass(frozen=True, config=RECORD)
+class Site:
+    """Location and scale of the features at one site.
+
+    Parameters
+    ----------
+    location
+        Mean of each feature, regressed on covariates, in the units of the features.
+    scale
+        Of each feature, its standard deviation over that within all sites.
+    """
+
+    location: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True, config=RECORD)
+class Harmonisation:
+    """What makes the features of a scan those of a common site, before functions are applied to them.
+
+    Parameters
+    ----------
+    centre
+        Means of the q coded covariates.
+    slopes
+        Change of each of p features per unit of each covariate within sites, (q, p).
+    level
+        Mean of each feature, regressed on covariates, which all sites get.
+    sites
+        By their names in the column of the task; scans of other sites have no score.
+    """
+
+    centre: tuple[float, ...]
+    slopes: tuple[tuple[float, ...], ...]
+    level: tuple[float, ...]
+    sites: Mapping[str, Site]
 
 
 @dataclass(frozen=True, config=RECORD)

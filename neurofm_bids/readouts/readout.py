@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from neurofm_bids.readouts.parts import Baseline, Cloud, Covariate, Evaluation, Linear, Metric, Training
+from neurofm_bids.readouts.parts import (
+    Baseline,
+    Cloud,
+    Covariate,
+    Evaluation,
+    Harmonisation,
+    Linear,
+    Metric,
+    Training,
+)
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import RECORD
@@ -77,6 +86,8 @@ class Readout:
         The cohort of the fit.
     evaluation
         How well it did.
+    harmonisation
+        Of features by site, before they enter ``functions`` and ``cloud``; None if the task has none.
     notes
         What limits its use, one sentence each.
     digest
@@ -102,6 +113,7 @@ class Readout:
     cloud: Cloud
     training: Training
     evaluation: Evaluation
+    harmonisation: Harmonisation | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""
 

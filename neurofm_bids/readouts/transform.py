@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.readouts.readout import Linear
+from neurofm_bids.readouts.harmonisation import at_common_site
+from neurofm_bids.readouts.parts import Harmonisation, Linear, Site
 from neurofm_bids.readouts.samples import Samples
 
-__all__ = ["LEAST_OF_SITE", "Transform", "learn_transform"]
+__all__ = ["LEAST_OF_SITE", "Transform", "learn_transform", "site_note"]
 
 _Values = npt.NDArray[np.float64]
 LEAST_OF_SITE = 5  # scans of a site from which its location and scale are estimated
@@ -46,14 +47,43 @@ class Transform:
 
     def apply(self, samples: Samples) -> _Values:
         """Return standardised features, shape (n, p); a site that is not known is left as it is."""
-        left = samples.features - (samples.covariates - self.centre) @ self.slopes
-        for site, (location, scale) in self.sites.items():
-            rows = samples.sites == site
-            left[rows] = self.level + (left[rows] - location) / scale
+        left = self.harmonised(samples) - (samples.covariates - self.centre) @ self.slopes
         return np.asarray((left - self.mean) / self.sd)
 
+    def harmonised(self, samples: Samples) -> _Values:
+        """Return the features at a common site, shape (n, p), in their own units, not regressed."""
+        made = samples.features.copy()
+        of_covariates = (samples.covariates - self.centre) @ self.slopes
+        for site, (location, scale) in self.sites.items():
+            rows = samples.sites == site
+            made[rows] = at_common_site(made[rows], of_covariates[rows], self.level, location, scale)
+        return made
+
+    def harmonisation(self, names: Sequence[str]) -> Harmonisation | None:
+        """Return what a readout needs to harmonise the features of a scan; None if nothing was harmonised.
+
+        Parameters
+        ----------
+        names
+            Of the sites by their numbers.
+        """
+        if not self.sites:
+            return None
+        return Harmonisation(
+            tuple(self.centre.tolist()),
+            tuple(map(tuple, self.slopes.tolist())),
+            tuple(self.level.tolist()),
+            {
+                names[site]: Site(tuple(location.tolist()), tuple(scale.tolist()))
+                for site, (location, scale) in self.sites.items()
+            },
+        )
+
     def unfold(self, weights: _Values, intercept: float) -> Linear:
-        """Return a linear function of standardised features, weights (p,), in the units of the features."""
+        """Return a linear function of standardised features, weights (p,), in the units of the features.
+
+        It is one of harmonised features.
+        """
         coefficients = weights / self.sd
         of_covariates = -(self.slopes @ coefficients)
         constant = intercept - self.mean @ coefficients - self.centre @ of_covariates
@@ -78,6 +108,14 @@ def learn_transform(samples: Samples) -> Transform:
     mean, sd = harmonised.mean(axis=0), harmonised.std(axis=0)
     is_constant = sd <= _SMALL * np.maximum(np.abs(mean), np.abs(level))
     return replace(plain, mean=mean, sd=np.where(is_constant, np.inf, sd))
+
+
+def site_note(sites: int) -> str:
+    """Return what harmonisation within so many sites means for the use of a readout."""
+    return (
+        f"Features were harmonised within {sites} sites of the training; scans of other sites, and of sites "
+        f"with fewer than {LEAST_OF_SITE} scans, have no score."
+    )
 
 
 def _slopes(samples: Samples, design: _Values) -> _Values:

@@ -7,9 +7,11 @@ import pytest
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.attributed import attributed, linear_readouts
+from neurofm_bids.readouts.parts import Harmonisation, Site
 from tests.readouts.made import made_readout
 
 SPEC = model_spec("open-s")
+BY_SITE = Harmonisation((), (), (0.0, 0.0), {"a": Site((0.0, 0.0), (1.0, 1.0))})
 READOUTS = [made_readout(), made_readout("binary"), made_readout("time-to-event", competing=True)]
 ORIGIN = READOUTS[0].origin
 
@@ -41,6 +43,7 @@ def test_names_stand_for_targets_and_readouts():
     [
         (made_readout(name="age"), "the model has a target of this name"),
         (made_readout(feature_set="regional", features=("brain", "csf")), "it needs volumes of regions"),
+        (made_readout(harmonisation=BY_SITE), "its features are harmonised by site"),
         (made_readout("multiclass"), "it has one function for each class"),
         (made_readout(origin=replace(ORIGIN, pipeline_version=99)), "its features were made by pipeline"),
     ],
