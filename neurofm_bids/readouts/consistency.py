@@ -66,10 +66,18 @@ def _function_faults(readout: Readout) -> Iterator[str]:
         for function in functions:
             if (len(function.coefficients), len(function.covariates)) != sizes:
                 yield "coefficients are not as many as features and coded covariates"
+
+
+def _threshold_faults(readout: Readout) -> Iterator[str]:
+    kind, classes = readout.task.kind, len(readout.classes)
     if len(readout.thresholds) != (classes - 1 if kind == "ordinal" else 0):
         yield f"{len(readout.thresholds)} thresholds for {classes} classes"
-    if not _increases(readout.thresholds, strictly=True):
-        yield "thresholds do not increase"
+    of_replicates = readout.replicate_thresholds
+    if len(of_replicates) != (len(readout.replicates) if kind == "ordinal" else 0):
+        yield f"thresholds of {len(of_replicates)} replicates of {len(readout.replicates)}"
+    for thresholds in (readout.thresholds, *of_replicates):
+        if len(thresholds) != len(readout.thresholds) or not _increases(thresholds, strictly=True):
+            yield "thresholds do not increase"
 
 
 def _site_faults(readout: Readout) -> Iterator[str]:
@@ -127,4 +135,12 @@ def _increases(values: Sequence[float], *, strictly: bool = False) -> bool:
     return bool(np.all(steps > 0 if strictly else steps >= 0))
 
 
-_FAULTS = (_feature_faults, _function_faults, _site_faults, _size_faults, _time_faults, _distribution_faults)
+_FAULTS = (
+    _feature_faults,
+    _function_faults,
+    _threshold_faults,
+    _site_faults,
+    _size_faults,
+    _time_faults,
+    _distribution_faults,
+)

@@ -18,6 +18,7 @@ class Core:
     scores: tuple[float, ...]
     evaluation: Evaluation
     thresholds: tuple[float, ...] = ()
+    replicate_thresholds: tuple[tuple[float, ...], ...] = ()
     baselines: tuple[Baseline, ...] = ()
     calibration: tuple[float, float] | None = None
     residual_quantile: float | None = None

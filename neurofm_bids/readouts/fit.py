@@ -119,6 +119,7 @@ def fit(
             cloud=cloud,
             training=describe(found, table, dataset, digest),
             evaluation=core.evaluation,
+            replicate_thresholds=core.replicate_thresholds,
             harmonisation=transform.harmonisation(found.sites),
             notes=(*core.notes, *_not_compared(compared, found.rows, core.evaluation), *left_out),
         )

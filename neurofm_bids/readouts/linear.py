@@ -35,8 +35,13 @@ def function_values(functions: Sequence[Linear], features: ArrayLike, covariates
     return np.asarray(rows @ weights.T + coded @ of_covariates.T + intercepts)
 
 
-def class_probabilities(readout: Readout, values: _Array) -> _Array:
+def class_probabilities(readout: Readout, values: _Array, thresholds: ArrayLike | None = None) -> _Array:
     """Return the probability of each class from values of the functions, shapes (n, k) and (n, classes).
+
+    Parameters
+    ----------
+    thresholds
+        Of ordered classes, shape (n, classes - 1); by default those of the readout.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def class_probabilities(readout: Readout, values: _Array) -> _Array:
         relative = np.exp(values - values.max(axis=1, keepdims=True))
         return np.asarray(relative / relative.sum(axis=1, keepdims=True))
     if kind == "ordinal":
-        above = expit(values - np.array(readout.thresholds))
+        above = expit(values - np.asarray(readout.thresholds if thresholds is None else thresholds))
         edge = np.ones((len(values), 1))
         return np.asarray(-np.diff(np.hstack([edge, above, 0 * edge]), axis=1))
     raise ValueError(f"a readout of the kind {kind} has no classes")

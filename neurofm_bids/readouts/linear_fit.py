@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -60,14 +61,17 @@ def fit_linear(found: Assembled, task: Task, scheme: Scheme, predictions: _Value
     calibration = selection.calibration
     whole = fit_at(samples, family, selection.penalty)
     drawn = _harmonised(samples, whole.transform)
-    replicates = _replicates(drawn, family, selection.penalty, calibration, scheme)
+    replicates = [
+        _replicate(one, whole, calibration) for one in _refitted(drawn, family, selection.penalty, scheme)
+    ]
     is_ordinal, is_value = task.kind == "ordinal", task.kind == "regression"
     return Core(
         functions=_functions(whole, calibration),
-        replicates=replicates,
+        replicates=tuple(functions for functions, _ in replicates),
         scores=percentiles(held.values[first_rows(samples.people), 0]),
         evaluation=evaluation,
         thresholds=tuple(thresholds(calibration.shape).tolist()) if is_ordinal else (),
+        replicate_thresholds=tuple(own for _, own in replicates) if is_ordinal else (),
         calibration=(calibration.slope, calibration.intercept),
         residual_quantile=_half_width(held) if is_value else None,
         notes=_notes(found, task, calibration, evaluation, family),
@@ -79,10 +83,10 @@ def percentiles(values: _Values) -> tuple[float, ...]:
     return tuple(np.percentile(values, np.arange(101)).tolist())
 
 
-def _functions(fit: Fitted, calibration: Calibration) -> tuple[Linear, ...]:
-    """Return the recalibrated functions in the units of the features."""
+def _functions(fit: Fitted, calibration: Calibration, level: float = 0.0) -> tuple[Linear, ...]:
+    """Return the recalibrated functions, less a level, in the units of the features."""
     weights = calibration.slope * (fit.directions @ fit.solution.weights)
-    intercepts = calibration.apply(fit.solution.intercepts)
+    intercepts = calibration.apply(fit.solution.intercepts) - level
     return tuple(
         fit.transform.unfold(weights[:, place], float(intercepts[place])) for place in range(len(intercepts))
     )
@@ -93,10 +97,26 @@ def _harmonised(samples: Samples, transform: Transform) -> Samples:
     return replace(samples, features=transform.harmonised(samples), is_harmonised=False)
 
 
-def _replicates(
-    samples: Samples, family: Family, penalty: float, calibration: Calibration, scheme: Scheme
-) -> tuple[tuple[Linear, ...], ...]:
-    """Return the functions fitted to bootstrap samples of people, with the same penalty and recalibration.
+def _replicate(
+    fit: Fitted, whole: Fitted, calibration: Calibration
+) -> tuple[tuple[Linear, ...], tuple[float, ...]]:
+    """Return the functions and thresholds of a replicate, with the recalibration of the readout.
+
+    Thresholds differ from the recalibrated ones as those of the fit do from those of the fit to all scans.
+    Their mean is kept: by how much it would change is taken from the intercept, so that functions are
+    comparable.
+    """
+    change = fit.solution.shape - whole.solution.shape
+    if not change.size:
+        return _functions(fit, calibration), ()
+    change[0] *= calibration.slope  # the others are logarithms of gaps
+    common, own = thresholds(calibration.shape), thresholds(calibration.shape + change)
+    level = float(own.mean() - common.mean())
+    return _functions(fit, calibration, level), tuple((own - level).tolist())
+
+
+def _refitted(samples: Samples, family: Family, penalty: float, scheme: Scheme) -> Iterator[Fitted]:
+    """Yield fits to bootstrap samples of people, with the same penalty.
 
     Locations and scales of sites are those of all scans.
     """
@@ -104,14 +124,14 @@ def _replicates(
     order = np.argsort(samples.blocks, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(samples.blocks[order]) != 0])
     blocks = np.split(order, starts[1:])
-    replicates: list[tuple[Linear, ...]] = []
-    while len(replicates) < scheme.replicates:
+    made = 0
+    while made < scheme.replicates:
         rows = np.concatenate([blocks[place] for place in rng.integers(len(blocks), size=len(blocks))])
         shares = family.shares(samples.target[rows])
         if shares.size and not shares.all():
             continue  # a class is absent by chance
-        replicates.append(_functions(fit_at(samples.take(rows), family, penalty), calibration))
-    return tuple(replicates)
+        yield fit_at(samples.take(rows), family, penalty)
+        made += 1
 
 
 def _half_width(held: HeldOut) -> float:

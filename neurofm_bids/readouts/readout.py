@@ -72,6 +72,9 @@ class Readout:
         Of the kind ``ordinal``: logit of P(class above k) = function - thresholds[k].
     replicates
         The functions fitted on bootstrap samples of people, for the sampling error of a score.
+    replicate_thresholds
+        Of the kind ``ordinal``, those of each replicate, with the mean of ``thresholds``: the level of a
+        replicate is in its intercept.
     baselines
         Of the kind ``time-to-event``, one for each function.
     calibration
@@ -113,6 +116,7 @@ class Readout:
     cloud: Cloud
     training: Training
     evaluation: Evaluation
+    replicate_thresholds: tuple[tuple[float, ...], ...] = ()
     harmonisation: Harmonisation | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""

@@ -86,20 +86,20 @@ def _multiclass(readout: Readout, row: Row) -> Response:
 
 
 def _ordinal(readout: Readout, row: Row) -> Response:
+    """Return the expected rank; its interval is that of a probability once it is scaled to 0 to 1."""
     classes = readout.classes
-    ranks = np.arange(1, len(classes) + 1)
-    value = float(row.values(readout)[0])
-    limits = sampling_interval(value, row.replicated(readout)[:, 0])
-    points = np.array([value, *(limits or ())])[:, None]
-    expected = class_probabilities(readout, points) @ ranks
+    scaled = np.linspace(0, 1, len(classes))
+    own, replicates = _probabilities(readout, row)
+    expected = float(own @ scaled)
+    limits = _within(expected, replicates @ scaled)
+    last = len(classes) - 1
     quantity = f"expected rank, 1 ({classes[0]}) to {len(classes)} ({classes[-1]})"
-    interval = None if limits is None else (float(expected[1]), float(expected[2]))
-    return Response(quantity, float(expected[0]), interval, None, _class_parts(readout, row))
+    interval = None if limits is None else (1 + last * limits[0], 1 + last * limits[1])
+    return Response(quantity, 1 + last * expected, interval, None, _class_parts(readout, row))
 
 
 def _class_parts(readout: Readout, row: Row) -> tuple[ScorePart, ...]:
-    probabilities = class_probabilities(readout, row.values(readout)[None])[0]
-    replicates = class_probabilities(readout, row.replicated(readout))
+    probabilities, replicates = _probabilities(readout, row)
     return tuple(
         ScorePart(
             f"probability of class {name}",
@@ -108,6 +108,13 @@ def _class_parts(readout: Readout, row: Row) -> tuple[ScorePart, ...]:
         )
         for k, name in enumerate(readout.classes)
     )
+
+
+def _probabilities(readout: Readout, row: Row) -> tuple[_Array, _Array]:
+    """Return the probabilities of the classes, and those of each replicate, shapes (k,) and (r, k)."""
+    own = class_probabilities(readout, row.values(readout)[None])[0]
+    thresholds = np.array(readout.replicate_thresholds) if readout.replicate_thresholds else None
+    return own, class_probabilities(readout, row.replicated(readout), thresholds)
 
 
 def _within(probability: float, replicates: _Array) -> _Interval:

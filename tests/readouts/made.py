@@ -72,7 +72,8 @@ def with_replicates(readout, *shifts):
     replicates = tuple(
         tuple(replace(one, intercept=one.intercept + shift) for one in readout.functions) for shift in shifts
     )
-    return signed(replace(readout, replicates=replicates))
+    of_replicates = (readout.thresholds,) * len(shifts) if readout.thresholds else ()
+    return signed(replace(readout, replicates=replicates, replicate_thresholds=of_replicates))
 
 
 def all_features(size, **changes):

@@ -43,6 +43,7 @@ def test_a_competing_event_has_a_function_of_its_own():
         ("binary", {"classes": ("a", "b", "c")}, "3 classes of the kind binary"),
         ("multiclass", {"classes": ("a", "b")}, "3 functions in place of 2"),
         ("ordinal", {"thresholds": (1.0, 1.0)}, "thresholds do not increase"),
+        ("ordinal", {"replicate_thresholds": ((-1.0, 1.0),)}, "thresholds of 1 replicates of 0"),
         ("time-to-event", {"baselines": ()}, "0 baselines for 1 functions"),
         ("time-to-event", {"baselines": (Baseline((1.0,), ()),)}, "of a baseline are not equally many"),
         ("time-to-event", {"baselines": (Baseline((2.0, 1.0), (0.1, 0.2)),)}, "baseline do not increase"),
