@@ -16,6 +16,7 @@ from neurofm_bids.option import make, option
 
 __all__ = ["add_commands"]
 
+_EVALUATION, _DIGITS = "evaluation.tsv", 7
 _log = logging.getLogger("neurofm_bids")
 
 
@@ -35,7 +36,9 @@ class _Fit:
         help="table with participant_id and the columns that tasks name, such as participants.tsv",
     )
     tasks: Path = option(convert=Path, help="file of tasks (.toml)")
-    folder: Path = option(convert=Path, help="folder for the readouts, one file for each task")
+    folder: Path = option(
+        convert=Path, help="folder for the readouts, one file for each task, and the table evaluation.tsv"
+    )
 
 
 def add_commands(commands: Commands) -> None:
@@ -63,14 +66,24 @@ def _suggest(given: Mapping[str, Any]) -> Exit:
 
 
 def _fit(given: Mapping[str, Any]) -> Exit:
+    from neurofm_bids.group.readout_fits import Fits
+    from neurofm_bids.group.readout_table import evaluation_rows
     from neurofm_bids.readouts.batch import fit_tasks
+    from neurofm_bids.readouts.fit import feature_set_of
     from neurofm_bids.readouts.plain_tables import read_data
     from neurofm_bids.readouts.task_file import read_tasks
+    from neurofm_bids.records.dictionary import evaluation_columns
+    from neurofm_bids.storage.atomic import write_text
+    from neurofm_bids.storage.tables import table_text
 
     options, resources = make(_Fit, given), make(Resources, given)
     file = read_tasks(options.tasks)
     data = read_data(options.features, options.table)
     file.check_columns(data.table.keys())
     found = fit_tasks(data, file.tasks, options.folder, resources.nprocs)
+    rows = evaluation_rows(Fits(tuple(file.tasks), feature_set_of(data.names), found))
+    columns = evaluation_columns()
+    text = table_text(columns, (row.values() for row in rows), _DIGITS)
+    write_text(options.folder / _EVALUATION, text)
     _log.info("Readouts: %d in %s; refused: %d", len(found.readouts), options.folder, len(found.refused))
     return Exit.SOME_FAILED if found.refused else Exit.OK

@@ -50,7 +50,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Readouts and refused tasks by name, in the order of the tasks."""
+    """Readouts, with corrected p-values, and refused tasks by name, in the order of the tasks."""
 
     readouts: Mapping[str, Readout]
     refused: Mapping[str, NeuroFMError]
@@ -65,7 +65,8 @@ def fit_tasks(data: Data, tasks: Sequence[Task], folder: Path, processes: int = 
     """Fit tasks and write a file for each; those whose file is of an equal fit are not fitted again.
 
     A task that cannot be fitted, or whose readout its file cannot hold, is refused; others are not affected.
-    P-values are corrected over all tasks that are not refused. Equal data and tasks give equal files,
+    P-values are corrected over all tasks that are not refused. Files do not have corrected ones: a readout
+    and its digest do not depend on the other tasks. Equal data and tasks give equal files,
     whatever the number of processes.
 
     Parameters
@@ -94,7 +95,7 @@ def fit_tasks(data: Data, tasks: Sequence[Task], folder: Path, processes: int = 
         found[task.name] = write_readout(readout_path(folder, task.name), outcome)
         _log.info("[%d/%d] readout %s: %s", number, len(todo), task.name, _main(outcome))
     names = [task.name for task in tasks]
-    readouts = _corrected({name: found[name] for name in names if name in found}, folder)
+    readouts = _corrected({name: found[name] for name in names if name in found})
     return Outcomes(readouts, {name: refused[name] for name in names if name in refused})
 
 
@@ -183,15 +184,14 @@ def _fit(data: Data, task: Task) -> Readout | NeuroFMError:
     return readout
 
 
-def _corrected(readouts: Mapping[str, Readout], folder: Path) -> dict[str, Readout]:
-    """Return readouts with p-values that are corrected over all of them, and write those that change."""
+def _corrected(readouts: Mapping[str, Readout]) -> dict[str, Readout]:
+    """Return readouts with p-values that are corrected over all of them."""
     known = {name: one.evaluation.p_value for name, one in readouts.items()}
     corrected = holm({name: p for name, p in known.items() if p is not None})
-    made = {}
-    for name, readout in readouts.items():
-        evaluation = replace(readout.evaluation, p_corrected=corrected.get(name))
-        made[name] = write_readout(readout_path(folder, name), replace(readout, evaluation=evaluation))
-    return made
+    return {
+        name: replace(one, evaluation=replace(one.evaluation, p_corrected=corrected.get(name)))
+        for name, one in readouts.items()
+    }
 
 
 def _main(readout: Readout) -> str:

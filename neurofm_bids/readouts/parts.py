@@ -172,7 +172,8 @@ class Evaluation:
     p_value
         Share of permutations of the target that are read as well or better; None without permutations.
     p_corrected
-        Corrected over the tasks that were fitted together (Holm).
+        Corrected over the tasks that were fitted together (Holm); never in a file, which does not depend on
+        the other tasks.
     scheme
         How scans were split, in words.
     learning_curve

@@ -6,6 +6,7 @@ from neurofm_bids.cli.readout_fitting import add_commands
 from neurofm_bids.cli.tools import main
 from neurofm_bids.readouts.file import read_readout
 from neurofm_bids.readouts.task_file import read_tasks
+from neurofm_bids.storage.tables import read_tsv
 
 
 @pytest.fixture
@@ -28,7 +29,11 @@ def test_tasks_are_suggested_and_fitted(folder, capsys):
     made = read_readout(folder / "fitted" / "iq.json")
     assert made.features == ("a", "b", "c")
     assert made.evaluation.metrics["r"].value > 0.95
-    assert made.evaluation.p_corrected < 0.05
+    assert made.evaluation.p_value < 0.05
+    _, rows = read_tsv(folder / "fitted" / "evaluation.tsv")
+    main_rows = [row for row in rows if row["p_corrected"] != "n/a"]
+    assert {row["task"] for row in main_rows} == {"iq", "group"}
+    assert all(float(row["p_corrected"]) >= float(row["p_value"]) for row in main_rows)
     assert main(["readouts", "suggest", str(folder)]) == 0
     assert "[[task]]" in capsys.readouterr().out
 

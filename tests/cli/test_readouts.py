@@ -15,7 +15,6 @@ EVALUATION = Evaluation(
     {"AUC": Metric(0.6123, (0.5, 0.7)), "Brier": Metric(None)},
     {"AUC": Metric(0.55)},
     p_value=0.02,
-    p_corrected=0.08,
     scheme="5 folds",
 )
 
@@ -43,7 +42,7 @@ def test_a_readout_is_described(path, capsys):
     assert lines["Classes"] == "control, MDD"
     assert "0.612 (95% interval 0.5 to 0.7)" in text
     assert "covariates only" in text
-    assert "p = 0.02, 0.08 corrected over the tasks" in text
+    assert "p = 0.02, not corrected for other tasks" in text
     assert lines["Note"] == "Only students."
     assert lines["Settings"] == "views=8"
 
