@@ -75,8 +75,8 @@ class Readout:
         volumes
             In mm3 by region, for latent features of a scan; of a result those of its segmentation count.
         covariates
-            By name: numbers, or texts as in the training. ``age`` in years and ``sex`` as F or M.
-            With the column of the site, if features are harmonised by it.
+            By name, in upper or lower case: numbers, or texts as in the training. ``age`` in years and
+            ``sex`` as F or M. With the column of the site, if features are harmonised by it.
 
         Returns
         -------
@@ -86,23 +86,29 @@ class Readout:
         Raises
         ------
         neurofm_bids.errors.NeuroFMError
-            The features of the result were made otherwise than those of the training.
+            The features of the result were made otherwise than those of the training, or are not as many.
         """
         from neurofm_bids.readouts.apply import Measured, measured, score
+        from neurofm_bids.readouts.columns import as_number, text_of
         from neurofm_bids.records.columns import feature_columns
 
         known = dict(covariates or {})
-        age = known.get("age")
-        age_years = float(age) if isinstance(age, int | float) else None
+        given = {name.lower(): value for name, value in known.items()}
+        age_years = as_number(text_of(given.get("age")))
         if isinstance(scan, Result):
             made = score(self.record, measured(scan.record, scan.features, known, age_years))
         else:
             latent = np.asarray(scan, dtype=np.float64)
+            if latent.ndim != 1:
+                raise NeuroFMError(
+                    f"the features have the shape {latent.shape}, not (features,)",
+                    fix="Give those of one scan.",
+                )
             features = dict(zip(feature_columns(len(latent)), latent.tolist(), strict=True))
             made = score(self.record, Measured({**features, **(volumes or {})}, known, None, age_years))
         if "made_otherwise" in made.notes:
             raise NeuroFMError(
                 f"the readout {self.name} cannot be used for this scan: {made.reason}",
-                fix="Use the settings of its training.",
+                fix="Use the model and the settings of its training.",
             )
         return made

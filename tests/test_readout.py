@@ -46,6 +46,26 @@ def test_results_are_compared_with_the_training(load):
         load(origin=other).apply(result)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_features_of_another_number_are_refused(load, size):
+    with pytest.raises(NeuroFMError, match=f"needs 2 features of the model, and there are {size}"):
+        load().apply(np.zeros(size))
+    with pytest.raises(NeuroFMError, match=r"the features have the shape \(1, 2\)"):
+        load().apply(np.zeros((1, 2)))
+
+
+def test_a_feature_that_is_not_a_number_leaves_no_score(load):
+    made = load().apply(np.array([np.nan, 1.0]))
+    assert (made.value, made.notes) == (None, ("feature_unknown",))
+
+
+@pytest.mark.parametrize(
+    "given", [{"age": np.int64(90)}, {"Age": 90}, {"AGE": "90"}, {"age": np.float32(90)}]
+)
+def test_an_age_outside_the_training_is_said(load, given):
+    assert load().apply(FEATURES, covariates=given).notes == ("age_outside",)
+
+
 def test_covariates_and_volumes(load):
     regressed = load(covariates=(Covariate("age"),), functions=(Linear(0.0, (1.0, 0.0), (0.1,)),))
     made = regressed.apply(FEATURES, covariates={"age": 50})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from neurofm_bids.bids.names import image_sidecar
 from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.apply import Measured, score
-from neurofm_bids.readouts.columns import as_number
+from neurofm_bids.readouts.columns import as_number, is_latent
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.columns import IDENTITY_COLUMNS, KNOWN_AGE, RECORDED_COLUMNS
 from neurofm_bids.records.dictionary import volume_column
@@ -63,13 +64,14 @@ def score_table(readouts: Sequence[Readout], features: Path, others: Sequence[Pa
 
 def _measured(readout: Readout, row: _Row) -> Measured:
     volumes = {name: as_number(row.get(volume_column(name), "")) for name in readout.features}
-    found = {name: as_number(row.get(name, "")) for name in readout.features}
+    found = {name: as_number(row[name]) for name in row if is_latent(name) or name in readout.features}
     found |= {name: volume for name, volume in volumes.items() if volume}  # 0 where no region was found
+    age = next((value for name, value in row.items() if name.lower() == "age"), "")
     recorded = {name: row[column] for name, column in _RECORDED.items() if row.get(column, "n/a") != "n/a"}
     return Measured(
-        {name: value for name, value in found.items() if value is not None},
+        {name: math.nan if value is None else value for name, value in found.items()},
         {**row, **recorded},
-        age_years=as_number(recorded.get("age", row.get("age", ""))),
+        age_years=as_number(recorded.get("age", age)),
         has_failed=row.get("quality") == "fail",
     )
 

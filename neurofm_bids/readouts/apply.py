@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.readouts.columns import text_of
+from neurofm_bids.readouts.columns import is_latent, text_of
 from neurofm_bids.readouts.compatibility import refusal
 from neurofm_bids.readouts.covariate_coding import coded_row
 from neurofm_bids.readouts.distance import distances
@@ -32,7 +33,7 @@ class Measured:
     Parameters
     ----------
     features
-        By the names in :attr:`Readout.features`; volumes that were not found are absent.
+        By the names in :attr:`Readout.features`; what was not found is absent or NaN.
     covariates
         By column of the tables of the dataset, as written there; upper and lower case are the same.
     origin
@@ -106,8 +107,8 @@ def row_of(readout: Readout, scan: Measured) -> tuple[Row | None, tuple[str, ...
     why = "" if scan.origin is None else refusal(readout, scan.origin)
     if why:
         return None, ("made_otherwise",), why
-    if absent := [name for name in readout.features if name not in scan.features]:
-        return None, ("volume_unknown",), f"not found: {some_of(absent)}"
+    if fault := _feature_fault(readout, scan.features):
+        return None, fault[:1], fault[1]
     given = {name.lower(): value for name, value in scan.covariates.items()}
     named = {one.name: given.get(one.name.lower()) for one in readout.covariates}
     coded = coded_row(readout.covariates, named)
@@ -128,6 +129,18 @@ def row_of(readout: Readout, scan: Measured) -> tuple[Row | None, tuple[str, ...
         )
         return None, ("site_unknown",), why
     return replace(row, features=common), (), ""
+
+
+def _feature_fault(readout: Readout, given: Mapping[str, float]) -> tuple[str, str] | None:
+    """Return why features cannot be used, as a note and its reason; None if they can."""
+    needed, found = (sum(map(is_latent, names)) for names in (readout.features, given))
+    if needed and found and needed != found:
+        return "made_otherwise", f"it needs {needed} features of the model, and there are {found}"
+    absent = [name for name in readout.features if not math.isfinite(given.get(name, math.nan))]
+    if not absent:
+        return None
+    note = "feature_unknown" if any(map(is_latent, absent)) else "volume_unknown"
+    return note, f"not found: {some_of(absent)}"
 
 
 def _centile(readout: Readout, row: Row) -> tuple[float | None, tuple[float, float] | None]:

@@ -15,7 +15,7 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.sheets import is_known
 from neurofm_bids.records.scan import Identity
 
-__all__ = ["PERSON", "as_number", "nearest", "numbers", "scan_values", "text_of", "texts"]
+__all__ = ["PERSON", "as_number", "is_latent", "nearest", "numbers", "scan_values", "text_of", "texts"]
 
 PERSON = "participant_id"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -49,6 +49,15 @@ def as_number(text: str) -> float | None:
     (1.5, 89.0, None)
     """
     return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def is_latent(name: str) -> bool:
+    """Tell whether a feature is one of the model, named ``f`` and a number.
+
+    >>> is_latent("f000"), is_latent("fornix")
+    (True, False)
+    """
+    return name[:1] == "f" and name[1:].isdecimal()
 
 
 def numbers(column: Sequence[str]) -> npt.NDArray[np.float64] | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.readouts.columns import is_latent
 from neurofm_bids.readouts.harmonisation import harmonisation_fault
 from neurofm_bids.readouts.readout import Cloud, Covariate, Readout
 
@@ -42,14 +43,10 @@ def coded_columns(covariates: Sequence[Covariate]) -> int:
 def _feature_faults(readout: Readout) -> Iterator[str]:
     if not readout.features or len({*readout.features}) < len(readout.features):
         yield "features are absent or named twice"
-    latent = [name for name in readout.features if _is_latent(name)]
+    latent = [name for name in readout.features if is_latent(name)]
     expected = {"latent": len(readout.features), "regional": 0}.get(readout.feature_set)
     if expected is not None and len(latent) != expected:
         yield f"features are not those of the set {readout.feature_set}"
-
-
-def _is_latent(name: str) -> bool:
-    return name[:1] == "f" and name[1:].isdecimal()
 
 
 def _function_faults(readout: Readout) -> Iterator[str]:

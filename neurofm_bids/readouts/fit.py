@@ -15,7 +15,7 @@ from neurofm_bids import __version__
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled, assemble, columns_of
 from neurofm_bids.readouts.cloud import make_cloud
-from neurofm_bids.readouts.columns import PERSON, texts
+from neurofm_bids.readouts.columns import PERSON, is_latent, texts
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.kinds import fitter_of
 from neurofm_bids.readouts.readout import FORMAT_VERSION, Evaluation, FeatureSet, Readout
@@ -132,7 +132,7 @@ def feature_set_of(names: Sequence[str]) -> FeatureSet:
     >>> feature_set_of(["f000", "f001"]), feature_set_of(["f000", "brain"]), feature_set_of(["brain"])
     ('latent', 'both', 'regional')
     """
-    latent = sum(name[:1] == "f" and name[1:].isdecimal() for name in names)
+    latent = sum(map(is_latent, names))
     if latent == len(names):
         return "latent"
     return "both" if latent else "regional"

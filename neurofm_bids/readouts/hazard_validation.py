@@ -221,8 +221,8 @@ def _in_words(samples: Samples, folds: _Ints, scheme: Scheme, *, by_site: bool) 
     )
     drawn = min(scheme.bootstraps, _BOOTSTRAPS)
     return (
-        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training, for penalty"
-        f" and recalibration; intervals: {drawn:,} bootstrap samples of {blocks}{null}"
+        f"Nested cross-validation: {what}, {scheme.folds} inner folds of {blocks} in each training, for "
+        f"penalty and recalibration; intervals: {drawn:,} bootstrap samples of {blocks}{null}"
     )
 
 

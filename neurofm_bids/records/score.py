@@ -12,7 +12,9 @@ from neurofm_bids.records.schema import RECORD
 __all__ = ["FAR", "NO_SCORE", "Profile", "Score", "ScorePart"]
 
 # Notes with which there is no score; the others only limit it. Their meaning: Levels of ``readout_notes``.
-NO_SCORE = frozenset({"covariate_unknown", "site_unknown", "volume_unknown", "made_otherwise"})
+NO_SCORE = frozenset(
+    {"covariate_unknown", "site_unknown", "feature_unknown", "volume_unknown", "made_otherwise"}
+)
 FAR = 99.0  # percentile of the distances of training scans from which on a scan is unlike them
 
 

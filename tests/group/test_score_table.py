@@ -39,6 +39,7 @@ def test_covariates_and_volumes_come_from_other_tables(features, tmp_path):
     covariates.write_text(
         "participant_id\tsex\tage\tchronological_age_years\tf000\nsub-02\tM\t20Y\t20\t99\nsub-01\tF\t30Y\t30\t99\n"
     )
+    features.write_text(features.read_text().replace("\tf001", "\tother"))
     volumes.write_text("scan\tleft_hippocampus_mm3\nb\t10\na\t0\n")
     regressed = made_readout(
         features=("f000", "left_hippocampus"),
@@ -49,6 +50,16 @@ def test_covariates_and_volumes_come_from_other_tables(features, tmp_path):
     first, second = scored([regressed], features, [covariates, volumes])
     assert (first["readout_raven"], first["readout_raven_notes"]) == ("n/a", "volume_unknown")
     assert float(second["readout_raven"]) == pytest.approx(1.5 + 1000 + 2 + 3)
+
+
+def test_a_table_of_another_number_of_features_has_no_scores(tmp_path):
+    path = tmp_path / "features.tsv"
+    path.write_text("f000\tf001\tf002\n0.5\t0.25\t1\n")
+    (row,) = scored([made_readout()], path)
+    assert (row["readout_raven"], row["readout_raven_notes"]) == ("n/a", "made_otherwise")
+    path.write_text("f000\tf001\n0.5\tn/a\n")
+    (row,) = scored([made_readout()], path)
+    assert (row["readout_raven"], row["readout_raven_notes"]) == ("n/a", "feature_unknown")
 
 
 def test_a_table_of_one_scan_has_no_names(tmp_path):

@@ -106,8 +106,25 @@ def test_volumes_of_regions_are_features():
 
 def test_a_volume_that_was_not_found_leaves_no_score():
     readout = made_readout(features=("f000", "brain"), feature_set="both")
-    row, notes, reason = row_of(readout, SCAN)
+    row, notes, reason = row_of(readout, Measured({"f000": 0.5}))
     assert (row, notes, reason) == (None, ("volume_unknown",), "not found: brain")
+
+
+@pytest.mark.parametrize(
+    ("features", "note", "reason"),
+    [
+        ({"f000": 0.5}, "made_otherwise", "it needs 2 features of the model, and there are 1"),
+        ({"f000": 0.5, "f001": 0, "f002": 0}, "made_otherwise", "it needs 2 features of the model, and"),
+        ({"f000": 0.5, "f001": np.nan}, "feature_unknown", "not found: f001"),
+        ({"f000": np.inf, "f001": 0.0}, "feature_unknown", "not found: f000"),
+        ({}, "feature_unknown", "not found: f000, f001"),
+    ],
+)
+def test_features_that_are_not_those_of_the_readout_leave_no_score(features, note, reason):
+    made = score(made_readout(), Measured(features))
+    assert (made.value, made.notes) == (None, (note,))
+    assert made.reason.startswith(reason)
+    assert note in NO_SCORE
 
 
 def test_features_of_a_scan_go_by_the_names_of_tables():
