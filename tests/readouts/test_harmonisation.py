@@ -55,10 +55,10 @@ def made(kind, path, monkeypatch):
     )  # fmt: skip
     write_readout(path, fit(samples.features, table, task, scheme=SCHEME))
     readout = read_readout(path)
+    if kind == "time-to-event":
+        return readout, samples, table, models[0].log_ratios(samples)
     slope, intercept = readout.calibration
-    model = models[0]
-    own = model.log_ratios(samples) if kind == "time-to-event" else model.values(samples)
-    return readout, samples, table, slope * own + intercept
+    return readout, samples, table, slope * models[0].values(samples) + intercept
 
 
 def scans_of(readout, samples, table):
