@@ -87,6 +87,8 @@ def _show(given: Mapping[str, Any]) -> Exit:
 
 
 def _described(readout: Readout) -> Iterator[tuple[str, str]]:
+    from neurofm_bids.readouts.fit import NOT_OF_SCANS
+
     task, training, origin = readout.task, readout.training, readout.origin
     yield "Readout", task.name
     yield "Description", task.description or "none"
@@ -98,8 +100,11 @@ def _described(readout: Readout) -> Iterator[tuple[str, str]]:
     yield "Covariates", ", ".join(one.name for one in readout.covariates) or "none"
     yield "Training", f"{training.description} ({training.scans} scans of {training.people} people)"
     yield from _evaluated(readout.evaluation)
-    yield "Model", f"weights {origin.weights_sha256}, pipeline version {origin.pipeline_version}"
-    yield "Settings", ", ".join(f"{name}={value}" for name, value in sorted(origin.parameters.items()))
+    if origin == NOT_OF_SCANS:
+        yield "Model", "none: the features are not of NeuroFM-BIDS"
+    else:
+        yield "Model", f"weights {origin.weights_sha256}, pipeline version {origin.pipeline_version}"
+        yield "Settings", ", ".join(f"{name}={value}" for name, value in sorted(origin.parameters.items()))
     yield "License", readout.license or "none stated"
     yield from (("Note", note) for note in readout.notes)
     yield "SHA-256", readout.digest

@@ -15,6 +15,7 @@ from neurofm_bids.bids.description import dataset_name
 from neurofm_bids.config import Readouts
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.origins import one_origin
+from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.readouts.batch import Data, Outcomes, fit_tasks
 from neurofm_bids.readouts.columns import scan_values
 from neurofm_bids.readouts.cross_validation import Scheme
@@ -141,9 +142,18 @@ def data_of(cohort: Cohort, covariates: Covariates, features: str, scheme: Schem
         np.column_stack(predictions) if predictions else None,
         dataset_name(covariates.bids_dir),
         origin,
+        None if features == "regional" else _license(cohort),
         categories=frozenset(name for name, entry in covariates.dictionary.items() if entry.get("Levels")),
         scheme=scheme,
     )
+
+
+def _license(cohort: Cohort) -> str | None:
+    """Return the license of a model whose weights are downloaded; what is fitted is derived from them."""
+    made = cohort.made.model if cohort.made else None
+    if made is None or made.name not in model_names() or not model_spec(made.name).repository:
+        return None
+    return made.license
 
 
 def _volumes(members: Sequence[Member]) -> dict[str, npt.NDArray[np.float64]]:

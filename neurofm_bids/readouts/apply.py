@@ -15,7 +15,7 @@ from neurofm_bids.readouts.covariate_coding import coded_row
 from neurofm_bids.readouts.distance import distances
 from neurofm_bids.readouts.harmonisation import harmonised
 from neurofm_bids.readouts.percentile import percentile_of
-from neurofm_bids.readouts.readout import Readout
+from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Readout
 from neurofm_bids.readouts.response import Row, response, sampling_interval
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.origin import Origin, origin_of
@@ -159,6 +159,7 @@ def _centile(readout: Readout, row: Row) -> tuple[float | None, tuple[float, flo
 def _limits(readout: Readout, scan: Measured, value: float | None, percentile: float) -> tuple[str, ...]:
     ages, age = readout.training.age_range, scan.age_years
     holds = {
+        "not_above_chance": NOT_ABOVE_CHANCE in readout.notes,
         "quality_failed": scan.has_failed,
         "far_from_training": percentile > FAR,
         "age_outside": ages is not None and age is not None and not ages[0] <= age <= ages[1],

@@ -119,7 +119,8 @@ def _finished(data: Data, task: Task, folder: Path) -> Readout | None:
         )
     except (NeuroFMError, KeyError):
         return None
-    return readout if readout.training.fingerprint == expected else None
+    is_equal = readout.training.fingerprint == expected and readout.license == data.license
+    return readout if is_equal else None
 
 
 def _fitted(

@@ -22,7 +22,7 @@ from neurofm_bids.readouts.hazard_validation import CrossValidated, evaluate_haz
 from neurofm_bids.readouts.hazards import expected_events
 from neurofm_bids.readouts.linear_fit import percentiles
 from neurofm_bids.readouts.partial_likelihood import RiskSets
-from neurofm_bids.readouts.readout import Evaluation, Linear
+from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.survival import COMPETING, EVENT, SurvivalTimes, people_with
 from neurofm_bids.readouts.task import Task
@@ -161,7 +161,7 @@ def _notes(
     times, notes = SurvivalTimes.of(samples.target), []
     interval = evaluation.metrics["c_index"].interval95
     if hazards[0].slope == FLATTEST or (interval is not None and interval[0] <= 0.5):
-        notes.append("Held-out scans are not read reliably better than by chance.")
+        notes.append(NOT_ABOVE_CHANCE)
     if beyond := sorted(set(horizons) - set(tested.held_out.horizons)):
         years = ", ".join(f"{one:g}" for one in beyond)
         notes.append(f"The follow-up does not reach the horizons of {years} years; they were not evaluated.")

@@ -19,7 +19,7 @@ from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.gaussian import Gaussian
 from neurofm_bids.readouts.multiclass import Multiclass
 from neurofm_bids.readouts.ordinal import Ordinal, thresholds
-from neurofm_bids.readouts.readout import Evaluation, Linear
+from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.readouts.transform import Transform, site_note
@@ -148,7 +148,7 @@ def _notes(
     interval = evaluation.metrics[family.main].interval95
     notes = []
     if calibration.slope < _WEAK or (interval is not None and interval[0] <= family.chance):
-        notes.append("Held-out scans are not read reliably better than by chance.")
+        notes.append(NOT_ABOVE_CHANCE)
     if task.harmonise:
         notes.append(site_note(len(found.sites)))
     return tuple(notes)

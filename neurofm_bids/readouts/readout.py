@@ -25,6 +25,7 @@ from neurofm_bids.records.schema import RECORD
 
 __all__ = [
     "FORMAT_VERSION",
+    "NOT_ABOVE_CHANCE",
     "Baseline",
     "Cloud",
     "Covariate",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
+NOT_ABOVE_CHANCE = "Held-out scans are not read reliably better than by chance."
 FeatureSet = Literal["latent", "regional", "both"]
 
 

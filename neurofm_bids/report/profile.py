@@ -16,7 +16,7 @@ from neurofm_bids.report.plots import Bar, Chart, Point, plot_bar, plot_curve
 
 __all__ = ["ProfileLine", "ProfileView", "RiskChart", "profile_of"]
 
-_MUTED = {"quality_failed", "far_from_training", "age_outside"}
+_MUTED = {"not_above_chance", "quality_failed", "far_from_training", "age_outside"}
 _Interval = tuple[float, float] | None
 
 

@@ -8,6 +8,7 @@ from neurofm_bids.cli import tools
 from neurofm_bids.cli.arguments import Parser
 from neurofm_bids.cli.readouts import add_commands
 from neurofm_bids.readouts.file import write_readout
+from neurofm_bids.readouts.fit import NOT_OF_SCANS
 from neurofm_bids.readouts.readout import Evaluation, Metric
 from tests.readouts.made import made_readout
 
@@ -45,6 +46,15 @@ def test_a_readout_is_described(path, capsys):
     assert "p = 0.02, not corrected for other tasks" in text
     assert lines["Note"] == "Only students."
     assert lines["Settings"] == "views=8"
+
+
+def test_features_of_other_software_are_said_to_be_so(tmp_path, capsys):
+    write_readout(tmp_path / "a.json", made_readout(origin=NOT_OF_SCANS))
+    assert tools.main(["readouts", "show", str(tmp_path / "a.json")]) == 0
+    shown = capsys.readouterr().out
+    assert "none: the features are not of NeuroFM-BIDS" in shown
+    assert "pipeline version" not in shown
+    assert "Settings" not in shown
 
 
 def test_files_are_checked_one_by_one(path, tmp_path, capsys):

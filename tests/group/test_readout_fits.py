@@ -14,6 +14,7 @@ from neurofm_bids.group import readout_fits
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.readout_fits import check_tasks, data_of, fit_cohort, read_task_files
 from neurofm_bids.group.run import write_group
+from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.file import read_readout
 from tests.group.readout_cohort import PEOPLE, TASKS, write_cohort
@@ -45,6 +46,16 @@ def test_features_are_those_of_scans_that_take_part(cohort):
     assert {"age", "value", "snr_brain", "participant_id"} <= set(data.table)
     everyone = data_of(*collected(cohort, include_failed=True), "latent")
     assert "sub-03" in everyone.table["participant_id"]
+
+
+def test_the_license_is_that_of_a_model_that_is_downloaded(cohort):
+    people, covariates = collected(cohort)
+    assert data_of(people, covariates, "latent").license is None
+    model = next(model_spec(name) for name in model_names() if model_spec(name).repository)
+    made = replace(people.made.model, name=model.name, license=model.license)
+    people = replace(people, made=replace(people.made, model=made))
+    found = [data_of(people, covariates, features).license for features in ("latent", "both", "regional")]
+    assert found == [model.license, model.license, None]
 
 
 def test_volumes_of_regions_are_features_too(cohort):

@@ -9,7 +9,7 @@ from neurofm_bids.readouts.apply import Measured, measured, row_of, score
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.file import read_readout, write_readout
 from neurofm_bids.readouts.fit import fit
-from neurofm_bids.readouts.readout import Covariate, Linear
+from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Covariate, Linear
 from neurofm_bids.readouts.task import Task, Times
 from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.schema import from_json, to_json
@@ -50,6 +50,11 @@ def test_a_scan_unlike_those_of_the_training_is_marked(feature, notes):
     made = score(made_readout(), Measured({"f000": feature, "f001": 0.0}))
     assert made.distance_percentile == pytest.approx(10 * feature / 2)
     assert made.notes == notes
+
+
+def test_a_readout_that_is_not_above_chance_marks_its_scores():
+    made = score(made_readout(notes=(NOT_ABOVE_CHANCE, "Other.")), SCAN)
+    assert (made.value, made.notes) == (1.0, ("not_above_chance",))
 
 
 def test_age_and_quality_limit_a_score():

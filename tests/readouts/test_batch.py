@@ -87,6 +87,7 @@ def test_finished_tasks_are_not_fitted_again(data, tmp_path, monkeypatch, caplog
     readout_path(tmp_path, "value").write_text("{")
     fit_tasks(changed, TASKS[:1], tmp_path)
     assert fitted == ["noise", "value", "value"]
+    assert fit_tasks(replace(changed, license="MIT"), TASKS[:1], tmp_path).readouts["value"].license == "MIT"
 
 
 LONG = """
