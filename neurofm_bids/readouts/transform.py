@@ -142,5 +142,7 @@ def _sites(left: _Values, sites: npt.NDArray[np.intp]) -> dict[int, tuple[_Value
     variances = [left[sites == site].var(axis=0, ddof=1) for site in known]
     degrees = [np.count_nonzero(sites == site) - 1 for site in known]
     within = np.average(variances, axis=0, weights=degrees)
-    scales = [np.sqrt(np.where(own > 0, own / np.where(within > 0, within, 1.0), 1.0)) for own in variances]
+    varies = [own > (_SMALL * np.abs(mean)) ** 2 for own, mean in zip(variances, means, strict=True)]
+    relative = [own / np.where(within > 0, within, 1.0) for own in variances]
+    scales = [np.sqrt(np.where(*both, 1.0)) for both in zip(varies, relative, strict=True)]
     return dict(zip(known, zip(means, scales, strict=True), strict=True))

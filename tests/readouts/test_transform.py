@@ -58,6 +58,16 @@ def test_a_constant_feature_counts_for_nothing():
     assert transform.unfold(np.ones(8), 0.0).coefficients[2] == 0
 
 
+def test_a_feature_that_is_constant_at_one_site_only_is_not_scaled():
+    samples = samples_of(harmonised=True, covariates=0)
+    features, rng = samples.features.copy(), np.random.default_rng(0)
+    own = samples.sites == 0
+    features[own, 2] = 1234.5 + 1e-12 * rng.normal(size=own.sum())
+    transform = learn_transform(replace(samples, features=features))
+    assert transform.sites[0][1][2] == 1
+    assert transform.sites[1][1][2] > 1
+
+
 def test_a_function_is_the_same_in_the_units_of_the_features():
     samples = samples_of(covariates=2)
     transform = learn_transform(samples)
