@@ -2,13 +2,15 @@
 
     python -m benchmarks.synthetic_readouts planted FOLDER WEIGHTS
     python -m benchmarks.synthetic_readouts quality FOLDER CACHE MAPS... [--readouts OUT]
+    python -m benchmarks.synthetic_readouts real READOUTS IMAGES...
 
 FOLDER is what benchmarks/planted_effect.py wrote: features of images of 1 mm of held-out label maps that went
 through the whole pipeline, and volumes segmented with WEIGHTS. "planted" fits readouts of the planted effect,
 of the latent features, the regional volumes and both, and prints their areas under the curve beside that of
 the four predictions alone. "quality" makes the images again to learn what their scanner did to them
 (FOLDER/acquisition.tsv, which resumes), fits readouts of it to the latent features, and prints how well they
-do; with --readouts it writes those to the folder that the package bundles.
+do; with --readouts it writes those to the folder that the package bundles. "real" injects noise, blur and
+motion into real scans and prints what the readouts in a folder say of them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import torch
 
@@ -32,7 +35,8 @@ from benchmarks.planted_effect import (
     prepared_maps,
     values,
 )
-from neurofm_bids import NeuroFM
+from benchmarks.quality_injection import Head, blur, motion, noise
+from neurofm_bids import NeuroFM, Readout
 from neurofm_bids.pretrain.evaluation.growing_table import GrowingTable
 from neurofm_bids.pretrain.evaluation.summary import TARGETS
 from neurofm_bids.pretrain.synthesis.bids_dataset import nifti_image
@@ -45,6 +49,7 @@ from neurofm_bids.records.origin import origin_of
 from neurofm_bids.storage.atomic import file_sha256
 
 ABOUT = ("person", "noise_sd", "blur_mm", "motion_mm", "bias_sd", "style", "brain_ml")
+FAULTS = (("noise", noise, (0.0, 0.04, 0.08)), ("blur", blur, (2.0, 4.0)), ("motion", motion, (1.0, 3.0)))
 DATASET = "synthetic brains of three held-out label maps"
 QUALITY = (
     (
@@ -142,6 +147,23 @@ def acquisition_of(index, maps, cache):
     return dict(zip(ABOUT, map(plain, (*row, brain)), strict=True))
 
 
+def real(options):
+    model = NeuroFM(device="cpu")
+    readouts = {path.stem: Readout.load(path) for path in sorted(options.readouts.glob("*.json"))}
+    print(f"| Scan | Fault | {' | '.join(readouts)} |\n| --- | --- {'| --- ' * len(readouts)}|")
+    for path in options.images:
+        image = nib.load(path)
+        middle = np.zeros(image.shape, dtype=bool)  # mostly brain, in place of its mask
+        middle[tuple(slice(n // 4, n - n // 4) for n in image.shape)] = True
+        head = Head(image, middle)
+        for fault, inject, strengths in FAULTS:
+            for strength in strengths:
+                result = model.predict(inject(head, strength), no_anatomy=True)
+                scores = [readout.apply(result) for readout in readouts.values()]
+                cells = " | ".join("n/a" if s.value is None else f"{s.value:.3f}" for s in scores)
+                print(f"| {path.name} | {fault} {strength:g} | {cells} |", flush=True)
+
+
 def origin(options):
     """Return how features are made now, from the first person."""
     image = nifti_image(generate_image(prepared_maps(tuple(options.maps), options.cache), SEED, 0, step_mm=1))
@@ -165,8 +187,11 @@ def main():
     other.add_argument("maps", type=Path, nargs="+")
     other.add_argument("--nprocs", type=int, default=2)
     other.add_argument("--readouts", type=Path)
+    last = commands.add_parser("real")
+    last.add_argument("readouts", type=Path)
+    last.add_argument("images", type=Path, nargs="+")
     options = parser.parse_args()
-    {"planted": planted, "quality": quality}[options.command](options)
+    {"planted": planted, "quality": quality, "real": real}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from neurofm_bids.records.origin import origin_of
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import json_schema
 from tests.conftest import TEMPLATE_BRAIN, write_dataset_files, write_t1w
-from tests.readouts.made import all_features, made_readout
+from tests.readouts.made import all_features
 from tests.samples import PARAMETERS, scan_record, write_scan
 from tests.tables import failed_rows, read_rows
 
@@ -662,15 +662,17 @@ def test_readouts_add_scores_to_finished_scans_and_to_the_tables_of_the_group(da
     options = ("--participant-label", "sub-good", *QUICK)
     stem = out / "sub-good/anat/sub-good_desc-openS"
     record = ScanRecord.from_dict(json.loads(Path(f"{stem}_predictions.json").read_text()))
-    write_readout(tmp_path / "raven.json", made_readout(origin=origin_of(record)))
+    features = read_features(Path(f"{stem}_features.tsv"))
+    write_readout(tmp_path / "raven.json", all_features(len(features), origin=origin_of(record)))
     before = Path(f"{stem}_features.json").stat().st_mtime_ns
     assert (
         run(dataset, out, "participant", "group", *options, "--readouts", str(tmp_path / "raven.json")) == 0
     )
     assert Path(f"{stem}_features.json").stat().st_mtime_ns == before
-    (row,) = read_rows(Path(f"{stem}_readouts.tsv"))
-    features = read_features(Path(f"{stem}_features.tsv"))
-    assert float(row["value"]) == pytest.approx(1 + features[0] - 2 * features[1], rel=1e-5)
+    (row,) = (row for row in read_rows(Path(f"{stem}_readouts.tsv")) if row["name"] == "raven")
+    assert float(row["value"]) == pytest.approx(
+        1 + sum(f / (1 + i) for i, f in enumerate(features)), rel=1e-4
+    )
     (of_group,) = read_rows(out / "group_desc-openS_readouts.tsv")
     (twin,) = read_rows(out / "phenotype/neurofm.tsv")
     assert (
