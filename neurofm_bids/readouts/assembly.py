@@ -16,11 +16,11 @@ from neurofm_bids.readouts.covariate_coding import check_coding, coded_rows, cod
 from neurofm_bids.readouts.exclusions import excluded_rows
 from neurofm_bids.readouts.folds import first_rows
 from neurofm_bids.readouts.leakage import check_task
+from neurofm_bids.readouts.losses import people_left, problems_of, reasons_of, unknown_features, with_losses
 from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.targets import Target, code_target
 from neurofm_bids.readouts.task import Task
-from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.storage.text import some_of
 
 __all__ = ["Assembled", "assemble", "columns_of"]
@@ -51,6 +51,8 @@ class Assembled:
         Names of what people are counted by: classes, or events of the kind time-to-event.
     problems
         Which participants are left out for want of a value, and their values, a sentence for each reason.
+    losses
+        How many people who have the target remain, and why others do not; empty if all do.
     """
 
     samples: Samples
@@ -61,6 +63,7 @@ class Assembled:
     left_out: Mapping[str, int]
     outcomes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    losses: str = ""
 
 
 def columns_of(task: Task) -> dict[str, str]:
@@ -113,12 +116,11 @@ def assemble(
     whose = texts(table[PERSON]) if PERSON in table else tuple(f"row {row}" for row in range(len(features)))
     excluded = excluded_rows(task, columns)
     needed = {name: columns[name] for key, keys in _keys(task) if key != "exclude" for name in keys}
-    reasons = _reasons(needed, whose, excluded, _unknown_features(features, names))
-    target = code_target(
-        task,
-        [t if not r else "" for t, r in zip(columns[task.target], reasons, strict=True)],
-        {**columns, PERSON: whose},
-    )
+    reasons = reasons_of(needed, whose, excluded, unknown_features(features, names))
+    counted = [not task.classes or text in task.classes for text in columns[task.target]]
+    has_target = [bool(text) and one for text, one in zip(columns[task.target], counted, strict=True)]
+    losses = people_left(whose, has_target, reasons, excluded)
+    target = _target(task, {**columns, PERSON: whose}, reasons, excluded, losses)
     is_coded = [bool(row.all()) for row in np.isfinite(target.values.reshape(len(features), -1))]
     reasons = [
         why or ("" if known else own)
@@ -157,25 +159,33 @@ def assemble(
         tuple(map(str, site_names)) if task.site else (),
         left_out,
         target.outcomes,
-        _problems(reasons, whose, target.shown, excluded),
+        problems_of(reasons, whose, target.shown, excluded),
+        losses,
     )
+
+
+def _target(
+    task: Task,
+    columns: Mapping[str, Sequence[str]],
+    reasons: Sequence[str],
+    excluded: Collection[int],
+    losses: str,
+) -> Target:
+    """Return the target of the rows that can be used; if these alone lack values, say what others lack."""
+    column = columns[task.target]
+    usable = ["" if why else text for text, why in zip(column, reasons, strict=True)]
+    try:
+        return code_target(task, usable, columns)
+    except NeuroFMError as error:
+        if not losses:
+            raise
+        code_target(task, ["" if row in excluded else text for row, text in enumerate(column)], columns)
+        raise with_losses(NeuroFMError(error.what, where=error.where, code=error.code), losses) from error
 
 
 def _own_reasons(target: Target, task: Task, rows: int) -> Sequence[str]:
     """Return why the target of each row cannot be used, where it cannot."""
     return target.reasons or [f"{task.target} is none of the classes"] * rows
-
-
-def _problems(
-    reasons: Sequence[str], whose: Sequence[str], shown: Sequence[str], excluded: Collection[int]
-) -> tuple[str, ...]:
-    """Return a sentence for each reason that names participants and, if known, their values."""
-    named: dict[str, list[str]] = {}
-    for row, reason in enumerate(reasons):
-        if reason and row not in excluded:
-            value = f" ({shown[row]})" if shown and shown[row] else ""
-            named.setdefault(reason, []).append(f"{whose[row]}{value}")
-    return tuple(f"{reason}; left out: {some_of(who)}" for reason, who in named.items())
 
 
 def _column(table: Mapping[str, Any], name: str, key: str, task: Task) -> tuple[str, ...]:
@@ -188,42 +198,6 @@ def _column(table: Mapping[str, Any], name: str, key: str, task: Task) -> tuple[
         fix=f"{nearest(name, names)}Columns are {some_of(names)}.",
         code=Exit.DATA,
     )
-
-
-def _reasons(
-    needed: Mapping[str, Sequence[str]],
-    whose: Sequence[str],
-    excluded: Mapping[int, str],
-    unknown_features: Sequence[str],
-) -> list[str]:
-    """Return why each scan is left out, before its target is looked at; empty if it is not."""
-    reasons = []
-    for row, person in enumerate(whose):
-        unknown = [name for name, column in needed.items() if not column[row]]
-        if row in excluded:
-            reasons.append(excluded[row])
-        elif unknown:
-            reasons.append(f"{unknown[0]} is not known")
-        elif not person:
-            reasons.append(f"{PERSON} is not known")
-        else:
-            reasons.append(unknown_features[row])
-    return reasons
-
-
-def _unknown_features(features: _Values, names: Sequence[str]) -> list[str]:
-    """Return which feature each scan lacks, empty if none: of several, the one that most scans lack."""
-    lacks = ~np.isfinite(features)
-    often = np.where(lacks, lacks.sum(axis=0), -1).argmax(axis=1)
-    named = names or feature_columns(features.shape[1])
-    return [
-        "no feature is known"
-        if row.all()
-        else f"the feature {named[place]} is not known"
-        if row.any()
-        else ""
-        for row, place in zip(lacks, often, strict=True)
-    ]
 
 
 def _together(people: _Ints, groups: Sequence[str]) -> _Ints:

@@ -8,6 +8,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import Assembled
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.folds import blocks_with, first_rows
+from neurofm_bids.readouts.losses import with_losses
 from neurofm_bids.readouts.task import Task
 
 __all__ = [
@@ -30,8 +31,15 @@ def check_enough(found: Assembled, task: Task, scheme: Scheme) -> None:
     Raises
     ------
     NeuroFMError
-        There are; the message gives the numbers.
+        There are; the message gives the numbers, and why people who have the target do not remain.
     """
+    try:
+        _check(found, task, scheme)
+    except NeuroFMError as error:
+        raise with_losses(error, found.losses) from None
+
+
+def _check(found: Assembled, task: Task, scheme: Scheme) -> None:
     people = found.samples.people
     firsts = first_rows(people)
     target = found.samples.target[firsts]
@@ -39,9 +47,8 @@ def check_enough(found: Assembled, task: Task, scheme: Scheme) -> None:
         _check_classes(task, found.classes, np.bincount(target.astype(np.intp), minlength=len(found.classes)))
         _check_blocks(found, task)
     elif len(firsts) < LEAST_OF_VALUES:
-        text = (
-            f"there are {len(firsts)} people with a value of {task.target}, and {LEAST_OF_VALUES} are needed"
-        )
+        have = f"there are {len(firsts)} people with a value of {task.target}, and "
+        text = f"{'' if found.losses else have}{LEAST_OF_VALUES} are needed"
         raise _refused(task, text, "Add people.")
     elif np.ptp(target.reshape(len(firsts), -1)[:, 0]) == 0:
         raise _refused(task, f"all people have the same {task.target}", "Check the column.")

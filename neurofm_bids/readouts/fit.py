@@ -92,11 +92,11 @@ def fit(
     digest = fingerprint_of(values, table, task, named, compared, origin, categories, scheme, dataset)
     with one_thread():
         found = assemble(values, table, task, categories, named)
+        for problem in found.problems:
+            _log.warning("Task %s: %s.", task.name, problem)
         transform = _transform(found, task)
         core = fitter(found, task, scheme, _compared(compared, found.rows))
         cloud = make_cloud(transform.harmonised(found.samples), found.samples.blocks, scheme.seed)
-    for problem in found.problems:
-        _log.warning("Task %s: %s.", task.name, problem)
     left_out = tuple(f"Scans left out, {why}: {count:,}." for why, count in found.left_out.items())
     return signed(
         Readout(

@@ -21,6 +21,7 @@ from neurofm_bids.readouts.hazard_selection import FLATTEST, column_penalties, r
 from neurofm_bids.readouts.hazard_validation import CrossValidated, evaluate_hazards
 from neurofm_bids.readouts.hazards import expected_events
 from neurofm_bids.readouts.linear_fit import percentiles
+from neurofm_bids.readouts.losses import with_losses
 from neurofm_bids.readouts.partial_likelihood import RiskSets
 from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Evaluation, Linear
 from neurofm_bids.readouts.samples import Samples
@@ -55,28 +56,30 @@ def fit_times(found: Assembled, task: Task, scheme: Scheme, predictions: _Array 
         folds = site_folds(samples.blocks, samples.sites)
     else:
         folds = event_folds(samples, scheme.folds, scheme.seed)
-    _check_events(samples, folds, task)
+    _check_events(found, folds, task)
     evaluation, tested = evaluate_hazards(
         samples, causes, task.times.horizons, folds, scheme, predictions, by_site=task.leave_site_out
     )
     return fit_hazards(samples, causes, task.times.horizons, scheme, evaluation, tested)
 
 
-def _check_events(samples: Samples, folds: NDArray[np.intp], task: Task) -> None:
+def _check_events(found: Assembled, folds: NDArray[np.intp], task: Task) -> None:
     """Raise if too few people have the event in all scans or in the training of a fold."""
+    samples = found.samples
     times = SurvivalTimes.of(samples.target)
     have = people_with(EVENT, times, samples.people)
     trainings = (np.flatnonzero(folds != fold) for fold in np.unique(folds))
     least = min(people_with(EVENT, times[rows], samples.people[rows]) for rows in trainings)
     if least < FEWEST_EVENTS:
         part = "site" if task.leave_site_out else "fold"
-        raise NeuroFMError(
+        error = NeuroFMError(
             f"{have} people have the event, {least} when a {part} is left out, and {FEWEST_EVENTS} are needed"
             " then",
             where=f"task {task.name}",
             fix="Add people with the event"
             + (", or use leave_site_out = false." if task.leave_site_out and have > FEWEST_EVENTS else "."),
         )
+        raise with_losses(error, found.losses)
 
 
 def fit_hazards(
