@@ -144,8 +144,12 @@ def _feature_fault(readout: Readout, given: Mapping[str, float]) -> tuple[str, s
 
 
 def _centile(readout: Readout, row: Row) -> tuple[float | None, tuple[float, float] | None]:
-    """Return the centile of the first function among held-out training scans, with its sampling error."""
-    if readout.task.kind == "multiclass":
+    """Return the centile of the first function among held-out training scans, with its sampling error.
+
+    There is none where scans are not told apart: held-out scores are of models of other folds, whose levels
+    may then differ by more than the scores of one model.
+    """
+    if readout.task.kind == "multiclass" or NOT_ABOVE_CHANCE in readout.notes:
         return None, None
     value = float(row.values(readout)[0])
     limits = sampling_interval(value, row.replicated(readout)[:, 0])

@@ -60,7 +60,7 @@ class Score:
         Probabilities of all classes, or risks at all horizons.
     centile, centile_interval95
         Percentage of the training cohort, when held out, with a lower score, and its sampling error; None for
-        classes without order.
+        classes without order, and for readouts that are not above chance.
     distance_percentile
         Percentage of training scans whose features are less far from the mean of the cohort.
     notes

@@ -52,9 +52,20 @@ def test_a_scan_unlike_those_of_the_training_is_marked(feature, notes):
     assert made.notes == notes
 
 
-def test_a_readout_that_is_not_above_chance_marks_its_scores():
+def test_a_readout_that_is_not_above_chance_marks_its_scores_and_gives_no_centile():
     made = score(made_readout(notes=(NOT_ABOVE_CHANCE, "Other.")), SCAN)
     assert (made.value, made.notes) == (1.0, ("not_above_chance",))
+    assert (made.centile, made.centile_interval95) == (None, None)
+
+
+def test_a_readout_of_noise_gives_no_centile():
+    rng = np.random.default_rng(3)
+    features, table = rng.normal(size=(60, 2)), {"y": rng.normal(size=60).tolist()}
+    task = Task("noise", "cognitive", "regression", "y")
+    readout = fit(features, table, task, scheme=Scheme(folds=3, permutations=0, bootstraps=50, replicates=5))
+    made = score(readout, SCAN)
+    assert made.value is not None
+    assert (made.centile, made.notes[0]) == (None, "not_above_chance")
 
 
 def test_age_and_quality_limit_a_score():
