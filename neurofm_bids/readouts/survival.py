@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.task import Times
 from neurofm_bids.storage.text import some_of
 
@@ -128,10 +129,10 @@ def check_times(
     Raises
     ------
     NeuroFMError
-        The column of events has values that are not declared, or no row can be used.
+        The column of events has values that are not declared or lacks the event, or no row can be used.
     """
     names = (columns.time, target, columns.entry or "entry")
-    codes = _codes(participants, columns, status, target)
+    codes = _codes(columns, status, target)
     starts = [0.0] * len(time) if entry is None else entry
     cells = list(zip(time, status, starts, strict=True))
     judged = [_judge(one, names, codes) for one in cells]
@@ -150,9 +151,7 @@ def check_times(
     return CheckedTimes(times, np.array(rows), reasons, shown)
 
 
-def _codes(
-    participants: Sequence[str], columns: Times, status: Sequence[Cell], target: str
-) -> dict[str, int]:
+def _codes(columns: Times, status: Sequence[Cell], target: str) -> dict[str, int]:
     """Return what each value of the column of events means.
 
     Without declared values of censoring there may be one other value: with two, one could be a spelling of
@@ -164,21 +163,33 @@ def _codes(
     codes = {columns.event: EVENT} | dict.fromkeys(columns.censored, CENSORED)
     if columns.competing is not None:
         codes[columns.competing] = COMPETING
-    others = {_text(cell) for cell in status} - codes.keys() - {""}
+    counts = Counter(filter(None, map(_text, status)))
+    others = counts.keys() - codes.keys()
+    for kind, value in (("event", columns.event), ("competing event", columns.competing)):
+        likely = nearest(value, others) if value and value not in counts else ""
+        if likely or (kind == "event" and others and value not in counts):
+            raise NeuroFMError(
+                f"no row has the {kind} {value!r}",
+                where=f"column {target}",
+                fix=f"{likely}Values are {_counted(counts, counts)}.",
+            )
     if len(others) == 1 and not columns.censored:
         return codes | {others.pop(): CENSORED}
     if not others:
         return codes
-    who = [
-        f"{name} ({_text(cell)})"
-        for name, cell in zip(participants, status, strict=True)
-        if _text(cell) in others
-    ]
+    typos = "".join(f"{text!r}: {likely}" for text in sorted(others) if (likely := nearest(text, codes)))
     raise NeuroFMError(
         f"{target} has values that are not declared",
-        where=some_of(who),
-        fix='Declare the values of people without an event as "censored" in the task, or correct the table.',
+        where=_counted(others, counts),
+        fix=f'{typos}Declare the values of people without an event as "censored" in the task, '
+        "or correct the table.",
     )
+
+
+def _counted(values: Collection[str], counts: Mapping[str, int]) -> str:
+    """Return values with their numbers of rows, the most frequent first."""
+    order = sorted(values, key=lambda text: (-counts[text], text))
+    return some_of([f"{text} ({counts[text]})" for text in order])
 
 
 def shared_values(event: str, competing: str | None, censored: Sequence[str]) -> tuple[str, ...]:

@@ -63,14 +63,36 @@ def test_a_row_that_cannot_be_used_is_left_out_by_name(time, status, entry, reas
 
 
 def test_a_value_that_is_not_declared_is_refused():
-    with pytest.raises(NeuroFMError, match=r"outcome has values that are not declared: sub-02 \(demntia\)"):
+    with pytest.raises(NeuroFMError, match=r"outcome has values that are not declared: demntia \(1\)\. 'dem"):
         checked(["1", "2", "3"], ["alive", "demntia", "dementia"])
+
+
+def test_values_that_are_not_declared_are_counted():
+    status = ["dementia"] * 3 + ["alive"] * 40 + ["demntia"]
+    with pytest.raises(NeuroFMError) as refused:
+        checked(["1"] * 44, status, columns=Times("years", "dementia"))
+    assert str(refused.value).startswith(
+        "outcome has values that are not declared: alive (40), demntia (1). "
+        "'demntia': Did you mean 'dementia'? Declare"
+    )
+
+
+@pytest.mark.parametrize(("event", "competing"), [("Dementia", None), ("dementia", "Death")])
+def test_a_misspelt_event_is_not_to_be_declared_as_censored(event, competing):
+    status = ["dementia"] * 3 + ["alive"] * 5 + ["death"] * 2
+    with pytest.raises(NeuroFMError) as refused:
+        checked(["1"] * 10, status, columns=Times("years", event, competing))
+    kind, wrong, right = ("competing event", "Death", "death") if competing else ("event", event, "dementia")
+    assert str(refused.value) == (
+        f"no row has the {kind} {wrong!r}: column outcome. Did you mean {right!r}? "
+        "Values are alive (5), dementia (3), death (2)."
+    )
 
 
 def test_without_declared_censoring_there_is_one_other_value():
     columns = Times("years", "1", "2")
     assert checked(["1", "2", "3"], [0, 1.0, "2"], columns=columns).times.event.tolist() == [0, 1, 2]
-    with pytest.raises(NeuroFMError, match=r"sub-01 \(0\), sub-03 \(3\)"):
+    with pytest.raises(NeuroFMError, match=r"0 \(1\), 3 \(1\)"):
         checked(["1", "2", "3"], ["0", "1", "3"], columns=columns)
 
 
