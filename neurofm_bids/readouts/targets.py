@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import PERSON, as_number, numbers
+from neurofm_bids.readouts.columns import PERSON, as_number, nearest, numbers
 from neurofm_bids.readouts.survival import check_times
 from neurofm_bids.readouts.task import Kind, Task
 from neurofm_bids.storage.text import some_of
@@ -75,13 +75,15 @@ def _value(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]]) ->
 def _binary(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]]) -> Target:
     classes = task.classes or _classes_of(column)
     if len(classes) != 2:
-        fix = "List the two that count in classes, or use the kind multiclass."
+        fix = "Check the column, and whether people of both classes are among those that take part."
+        if len(classes) > 2:
+            fix = "List the two that count in classes, or use the kind multiclass."
         raise _refused(task, f"has {len(classes)} values, not 2 ({some_of(classes)})", fix)
     if task.positive not in classes:
-        fix = f"Set positive to {' or '.join(map(repr, classes))}."
+        fix = f"{nearest(task.positive or '', classes)}Set positive to {' or '.join(map(repr, classes))}."
         raise _refused(task, f"has no value that is the positive class {task.positive!r}", fix)
     other = next(text for text in classes if text != task.positive)
-    return _coded(column, (other, task.positive))
+    return _coded(task, column, (other, task.positive))
 
 
 def _multiclass(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]]) -> Target:
@@ -89,7 +91,7 @@ def _multiclass(task: Task, column: Sequence[str], _: Mapping[str, Sequence[str]
     if not 2 <= len(classes) <= _MANY:
         fix = f"List 2 to {_MANY} in classes, or use the kind regression."
         raise _refused(task, f"has {len(classes)} values", fix)
-    return _coded(column, classes)
+    return _coded(task, column, classes)
 
 
 def _ordinal(task: Task, column: Sequence[str], columns: Mapping[str, Sequence[str]]) -> Target:
@@ -105,7 +107,12 @@ def _classes_of(column: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(known, key=lambda text: (as_number(text) is None, as_number(text) or 0.0, text)))
 
 
-def _coded(column: Sequence[str], classes: Sequence[str]) -> Target:
+def _coded(task: Task, column: Sequence[str], classes: Sequence[str]) -> Target:
+    known = _classes_of(column)
+    if absent := [text for text in classes if text not in known]:
+        likely = nearest(absent[0], [text for text in known if text not in classes])
+        fix = f"{likely}Values are {some_of(known)}."
+        raise _refused(task, f"has no value {absent[0]!r}, which is one of classes", fix)
     places = {text: float(place) for place, text in enumerate(classes)}
     values = np.array([places.get(text, np.nan) for text in column])
     return Target(values, tuple(classes), tuple(classes))

@@ -20,8 +20,8 @@ def task(kind, **more):
         (task("ordinal"), ["10", "9", "9"], [1, 0, 0], ("9", "10")),
         (
             task("ordinal", classes=("low", "mid", "high")),
-            ["high", "low", "?"],
-            [2, 0, np.nan],
+            ["high", "low", "?", "mid"],
+            [2, 0, np.nan, 1],
             ("low", "mid", "high"),
         ),
     ],
@@ -37,8 +37,14 @@ def test_targets_are_numbers(of, column, values, classes):
     [
         (task("regression"), ["1", "old"], r"the target y has values that are not numbers \(old\): task t"),
         (task("binary", positive="a"), ["a", "b", "c"], r"has 3 values, not 2 \(a, b, c\).*List the two"),
+        (task("binary", positive="a"), ["a", "a"], r"has 1 values, not 2 \(a\): task t. Check the column"),
         (task("binary"), ["a", "b"], "the positive class None.*Set positive to 'a' or 'b'"),
         (task("binary", positive="c"), ["a", "b"], "the positive class 'c'"),
+        (
+            task("binary", positive="depr", classes=("contrl", "depr")),
+            ["control", "depr", "other"],
+            "has no value 'contrl', which is one of classes.*Did you mean 'control'. Values are control",
+        ),
         (task("ordinal"), ["low", "high"], "texts, whose order is not known.*increasing order"),
         (task("multiclass"), ["a", "a"], "has 1 values"),
         (task("multiclass"), [str(k) for k in range(30)], "has 30 values.*regression"),
