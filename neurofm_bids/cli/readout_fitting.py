@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from neurofm_bids.cli.arguments import Commands, add_command, add_options
 from neurofm_bids.config import Resources
-from neurofm_bids.errors import Exit
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, option
 
 __all__ = ["add_commands"]
@@ -24,7 +25,7 @@ _log = logging.getLogger("neurofm_bids")
 class _Suggest:
     bids_dir: Path = option(convert=Path, help="the BIDS dataset")
     out: Path | None = option(
-        "--out", default=None, convert=Path, metavar="FILE", help="file to write, in place of the output"
+        "--out", default=None, convert=Path, metavar="FILE", help="new file to write, in place of the output"
     )
 
 
@@ -55,6 +56,9 @@ def _suggest(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.storage.atomic import write_text
 
     options = make(_Suggest, given)
+    if options.out is not None and os.path.lexists(options.out):
+        fix = "Name another file, or remove this one."
+        raise NeuroFMError("the file exists already", where=options.out, fix=fix, code=Exit.CANT_CREATE)
     found = suggest_tasks(options.bids_dir)
     text = task_file_text(found)
     if options.out is None:

@@ -9,7 +9,7 @@ from neurofm_bids.readouts.task import Domain
 __all__ = ["domain_of"]
 
 _WORDS: dict[Domain, str] = {
-    "image quality": r"motion|artefact|artifact|quality|snr\w*|cnr\w*|cjv|efc|blur|noise|rating",
+    "image quality": r"motion|artefact|artifact|snr\w*|cnr\w*|cjv|efc|blur|qc",
     "cognitive": r"iq|raven\w*|memory|cogniti\w*|mmse|moca|intelligence|attention|reading|verbal|fluency"
     r"|wais\w*|wisc\w*|stroop|trail\w*|digit|span|vocabulary|executive|education\w*|matrices",
     "socio-behavioural": r"neo\w*|personality|agreeableness|conscientiousness|extraversion|neuroticism"
@@ -20,6 +20,11 @@ _WORDS: dict[Domain, str] = {
     "clinical": r"group|diagnos\w*|dx|patient|depress\w*|anxi\w*|bdi\w*|ham\w*|madrs|panss\w*|ymrs|phq\w*"
     r"|gad\w*|symptom\w*|disease|medic\w*|treatment|dementia|cdr\w*|disorder|episode\w*|illness|onset",
 }
+# Rating, quality and noise are of images only beside a word for them: scales of people are self-ratings.
+_RATED = re.compile(
+    r"(?<![a-z])(images?|scans?|mri|t1w?|visual)[\W_]+(quality|rating|noise)(?![a-z])"
+    r"|(?<![a-z])(quality|rating|noise) (of|in) (the )?(images?|scans?|mri|t1w?)(?![a-z])"
+)
 
 
 def domain_of(name: str, text: str) -> tuple[Domain, bool]:
@@ -29,6 +34,8 @@ def domain_of(name: str, text: str) -> tuple[Domain, bool]:
     (('socio-behavioural', True), ('cognitive', True), ('clinical', False))
     """
     for words in (name, text):
+        if _RATED.search(words.lower()):
+            return "image quality", True
         parts = [part for part in re.split(r"[\W_]+", words.lower()) if part]
         for domain, pattern in _WORDS.items():
             if any(re.fullmatch(pattern, part) for part in parts):

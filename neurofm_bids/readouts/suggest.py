@@ -24,6 +24,7 @@ from neurofm_bids.storage.text import some_of
 __all__ = ["Proposal", "Suggestions", "suggest_tasks"]
 
 _FEW, _LEVELS = 10, 12  # different numbers that are still classes, and texts
+_SCALE = 5  # different numbers from which on they may be a scale
 _KEYS = re.compile(r"(participant|session|subject|scan|record)?_?(id|label)|filename|acq_time|.*_?date.*")
 _COVARIATES = ("age", "sex", "gender")
 _SITES = ("site", "site_id", "scanner", "center", "centre", "scanner_id")
@@ -119,6 +120,8 @@ def _proposal(
         return "it names or dates the scan"
     if len(set(known)) < 2:
         return f"{len(known)} people have a value, and all the same" if known else "no one has a value"
+    if _is_measured(known, entry) and len(known) < LEAST_OF_VALUES:
+        return f"{len(known)} people have a value, and {LEAST_OF_VALUES} are needed"
     kind = _kind(known, entry)
     if kind is None:
         return f"{len(set(known))} different texts"
@@ -159,9 +162,23 @@ def _kind(known: Sequence[str], entry: Mapping[str, Any]) -> Kind | None:
         return "binary"
     if values is not None and different > _FEW:
         return "regression"
-    if values is not None and not entry.get("Levels"):
-        return "ordinal"
+    if _is_measured(known, entry):
+        return "regression" if _is_scale(known) else "ordinal"
     return "multiclass" if different <= _LEVELS else None
+
+
+def _is_measured(known: Sequence[str], entry: Mapping[str, Any]) -> bool:
+    """Tell whether values are numbers that are no codes of classes."""
+    return numbers(known) is not None and not entry.get("Levels")
+
+
+def _is_scale(known: Sequence[str]) -> bool:
+    """Tell whether numbers are those of a scale: several, which are not ranks with enough people of each."""
+    different = {float(text) for text in known}
+    is_whole = all(map(float.is_integer, different))
+    is_ranked = is_whole and max(different) - min(different) == len(different) - 1
+    has_people = min(Counter(known).values()) >= LEAST_OF_LEVEL
+    return len(different) >= _SCALE and not (is_ranked and has_people)
 
 
 def _classes(known: Sequence[str], kind: Kind) -> tuple[tuple[str, ...], list[str], str]:

@@ -38,6 +38,14 @@ def test_tasks_are_suggested_and_fitted(folder, capsys):
     assert "[[task]]" in capsys.readouterr().out
 
 
+def test_a_file_of_tasks_is_not_replaced(folder, caplog):
+    path = folder / "tasks.toml"
+    path.write_text("# mine")
+    assert main(["readouts", "suggest", str(folder), "--out", str(path)]) == 73
+    assert f"the file exists already: {path}" in caplog.text
+    assert path.read_text() == "# mine"
+
+
 def test_an_unknown_column_is_named(folder, caplog):
     (folder / "tasks.toml").write_text(
         '[[task]]\nname = "a"\ndomain = "clinical"\nkind = "regression"\ntarget = "iqq"\n'

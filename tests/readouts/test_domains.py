@@ -12,6 +12,10 @@ from neurofm_bids.readouts.domains import domain_of
         ("NEO_C", "Score on the scale", "socio-behavioural"),
         ("q1", "Severity of depressive symptoms", "clinical"),
         ("snr_brain", "", "image quality"),
+        ("image_quality", "", "image quality"),
+        ("q2", "Rating of the scan by two readers", "image quality"),
+        ("SDS", "Zung Self-Rating Depression Scale", "clinical"),
+        ("psqi", "Pittsburgh Sleep Quality Index", "socio-behavioural"),
     ],
 )
 def test_words_say_the_domain(name, text, domain):

@@ -84,6 +84,21 @@ def test_the_choice_of_the_positive_class_is_said(dataset, target, remark):
     assert remark in remarks[target]
 
 
+def test_numbers_of_few_people_are_a_scale_and_not_classes(tmp_path):
+    cells = {
+        "few": [str(20 + 3 * k) if k < 6 else "n/a" for k in range(24)],
+        "scale": [str((3, 8, 10, 15, 22, 30)[k % 6]) for k in range(24)],
+        "item": [str(1 + min(k % 6, k % 5)) for k in range(24)],
+        "ranks": [str(1 + k % 4) for k in range(24)],
+    }
+    lines = ["\t".join((f"sub-{k:02d}", *(cells[name][k] for name in cells))) for k in range(24)]
+    text = "\n".join(["\t".join(("participant_id", *cells)), *lines]) + "\n"
+    found = suggest_tasks(write_dataset_files(tmp_path / "bids", text))
+    assert found.left_out == {"few": "6 people have a value, and 20 are needed"}
+    kinds = {one.task.target: one.task.kind for one in found.proposals}
+    assert kinds == {"scale": "regression", "item": "regression", "ranks": "ordinal"}
+
+
 def test_the_text_is_a_file_of_tasks(dataset, tmp_path):
     path = tmp_path / "tasks.toml"
     found = suggest_tasks(dataset)
