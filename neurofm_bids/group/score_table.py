@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from neurofm_bids.bids.names import image_sidecar
@@ -16,10 +17,11 @@ from neurofm_bids.records.columns import IDENTITY_COLUMNS, KNOWN_AGE, RECORDED_C
 from neurofm_bids.records.dictionary import volume_column
 from neurofm_bids.records.score_columns import overlapping, score_row
 from neurofm_bids.storage.tables import read_tsv, table_text
-from neurofm_bids.storage.text import read_json
+from neurofm_bids.storage.text import read_json, some_of
 
 __all__ = ["score_table"]
 
+_log = logging.getLogger(__name__)
 _Row = Mapping[str, str]
 _PERSON, _SCAN = IDENTITY_COLUMNS[0], IDENTITY_COLUMNS[2]
 _RECORDED = {"age": KNOWN_AGE, "sex": RECORDED_COLUMNS[-1]}  # as they were understood, in tables of the group
@@ -38,8 +40,8 @@ def score_table(readouts: Sequence[Readout], features: Path, others: Sequence[Pa
     Raises
     ------
     NeuroFMError
-        A table cannot be read, rows of two tables cannot be joined, the features are of another model, or
-        the columns of two readouts would be the same.
+        A table cannot be read, rows of two tables cannot be joined, the features are of another model or
+        absent, or the columns of two readouts would be the same.
     """
     names = [readout.task.name for readout in readouts]
     if pair := next(overlapping(names), None):
@@ -52,6 +54,10 @@ def score_table(readouts: Sequence[Readout], features: Path, others: Sequence[Pa
     rows = _rows(features)
     for path in others:
         rows = _joined(rows, _rows(path), path)
+    known = dict.fromkeys(name for row in rows for name in row)
+    for readout in readouts:
+        _check_features(readout, known, features)
+    _warn_of_covariates(readouts, known)
     named = [name for name in IDENTITY_COLUMNS if name in rows[0]]
     scores = [score_row(score(readout, _measured(readout, row)) for readout in readouts) for row in rows]
     columns = dict.fromkeys(name for cells in scores for name in cells)
@@ -60,6 +66,36 @@ def score_table(readouts: Sequence[Readout], features: Path, others: Sequence[Pa
         for row, cells in zip(rows, scores, strict=True)
     ]
     return table_text([*named, *columns], lines)
+
+
+def _check_features(readout: Readout, columns: Collection[str], path: Path) -> None:
+    """Raise if no table has the column of a feature."""
+    absent = [name for name in readout.features if not {name, volume_column(name)} & {*columns}]
+    if absent:
+        raise NeuroFMError(
+            f"the readout {readout.task.name} needs columns that no table has ({some_of(absent)})",
+            where=path,
+            fix="Use a table of features of the same kind, or add that of the volumes with --tables.",
+        )
+
+
+def _warn_of_covariates(readouts: Sequence[Readout], columns: Collection[str]) -> None:
+    """Say which covariates and sites no table has: without them there is no score."""
+    known = {name.lower() for name in columns}
+    known |= {name for name, column in _RECORDED.items() if column in columns}
+    needed: dict[str, list[str]] = {}
+    for readout in readouts:
+        sites = [readout.task.site] if readout.harmonisation and readout.task.site else []
+        for name in (*(one.name for one in readout.covariates), *sites):
+            if name.lower() not in known:
+                needed.setdefault(name, []).append(readout.task.name)
+    if needed:
+        names = sorted({name for of in needed.values() for name in of})
+        _log.warning(
+            "No scores of %s: no table has the columns of %s. Add tables with --tables.",
+            some_of(names),
+            some_of(list(needed)),
+        )
 
 
 def _measured(readout: Readout, row: _Row) -> Measured:

@@ -62,6 +62,32 @@ def test_a_table_of_another_number_of_features_has_no_scores(tmp_path):
     assert (row["readout_raven"], row["readout_raven_notes"]) == ("n/a", "feature_unknown")
 
 
+def test_a_table_without_the_features_is_refused(tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.write_text("participant_id\tage\nsub-01\t30\n")
+    with pytest.raises(NeuroFMError, match=r"raven needs columns that no table has \(f000, f001\)"):
+        score_table([made_readout()], path)
+
+
+def test_covariates_that_no_table_has_are_named_once(features, tmp_path, caplog):
+    both = made_readout(
+        covariates=(Covariate("age"), Covariate("sex", ("F", "M"))),
+        functions=(Linear(0.0, (1.0, 1.0), (0.1, 3.0)),),
+    )
+    assert {row["readout_raven_notes"] for row in scored([both], features)} == {"covariate_unknown"}
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "No scores of raven: no table has the columns of age, sex. Add tables with --tables."
+    )
+    caplog.clear()
+    (tmp_path / "more.tsv").write_text("scan\tAge\tSEX\na\t30\tF\nb\t40\tM\n")
+    assert {row["readout_raven_notes"] for row in scored([both], features, [tmp_path / "more.tsv"])} == {
+        "n/a",
+        "quality_failed",
+    }
+    assert not caplog.records
+
+
 def test_a_table_of_one_scan_has_no_names(tmp_path):
     path = tmp_path / "features.tsv"
     path.write_text("f000\tf001\n0.5\t0.25\n")
