@@ -149,7 +149,8 @@ def make_job(config: Config) -> Job:
     origin = _origin(config, weights_sha256)
     readouts = given_readouts(config.readouts.files, origin)
     linear = linear_readouts(readouts, config.processing.attribution, spec, origin)
-    attributed(spec, config.processing.attribution, linear)  # unknown names are refused here
+    names = [readout.task.name for readout in readouts]
+    attributed(spec, config.processing.attribution, linear, names)  # unknown names are refused here
     return Job(
         config,
         out,

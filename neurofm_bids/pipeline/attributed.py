@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neurofm_bids.config import ALL_TARGETS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout, TargetReadout, target_readouts
 from neurofm_bids.model.registry import ModelSpec
+from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.compatibility import refusal
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.origin import Origin
@@ -18,9 +20,17 @@ _UNITS = {"time-to-event": "log hazard ratio"}  # of others that are no regressi
 
 
 def attributed(
-    spec: ModelSpec, names: Sequence[str], readouts: Sequence[LinearReadout] = ()
+    spec: ModelSpec,
+    names: Sequence[str],
+    readouts: Sequence[LinearReadout] = (),
+    offered: Sequence[str] = (),
 ) -> tuple[TargetReadout | LinearReadout, ...]:
     """Return the targets of a model and the readouts that names stand for.
+
+    Parameters
+    ----------
+    offered
+        Names of all readouts that were given, for the message of the error.
 
     Raises
     ------
@@ -29,7 +39,13 @@ def attributed(
     """
     others = [one.name for one in readouts]
     of_model = [name for name in names if name not in others]
-    return (*target_readouts(spec, of_model, others), *readouts)
+    choices = tuple(dict.fromkeys((*others, *offered)))
+    try:
+        return (*target_readouts(spec, of_model, choices), *readouts)
+    except NeuroFMError as error:
+        known = [*(head.name for head in spec.heads), *choices]
+        likely = "".join(nearest(name, known) for name in of_model if name not in {*known, ALL_TARGETS})
+        raise NeuroFMError(error.what, where=error.where, fix=likely + error.fix, code=error.code) from None
 
 
 def linear_readouts(

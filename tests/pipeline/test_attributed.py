@@ -38,6 +38,13 @@ def test_names_stand_for_targets_and_readouts():
     assert caught.value.code is Exit.USAGE
 
 
+def test_a_misspelt_readout_is_answered_with_those_there_are():
+    with pytest.raises(NeuroFMError, match="no target Raven to attribute") as caught:
+        attributed(SPEC, ["Raven"], (), ["raven", "depression"])
+    assert caught.value.fix.startswith("Did you mean 'raven'? Use ")
+    assert "raven, depression, or all" in caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("readout", "why"),
     [
