@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from logging.handlers import QueueHandler
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -131,13 +133,22 @@ def _fitted(
         for task in tasks:
             yield task, _fit(data, task)
         return
+    yield from _fitted_by_workers(data, tasks, processes)
+
+
+def _fitted_by_workers(
+    data: Data, tasks: Sequence[Task], processes: int
+) -> Iterator[tuple[Task, Readout | NeuroFMError]]:
     with ProcessPoolExecutor(
         min(processes, len(tasks)), get_context("forkserver"), initializer=_receive, initargs=(data,)
     ) as pool:
         futures = {pool.submit(_fit_received, task): task for task in tasks}
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                outcome, records = future.result()
+                for record in records:
+                    logging.getLogger(record.name).handle(record)
+                yield futures[future], outcome
         except BrokenProcessPool as error:
             what = "a process that fitted a readout was killed, probably for lack of memory"
             raise NeuroFMError(what, fix=MEMORY_FIX, code=Exit.SOFTWARE) from error
@@ -159,9 +170,17 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _fit_received(task: Task) -> Readout | NeuroFMError:
+def _fit_received(task: Task) -> tuple[Readout | NeuroFMError, list[logging.LogRecord]]:
+    """Return what :func:`_fit` does, and what it logged, which the process that started this one shows."""
     assert _data is not None
-    return _fit(_data, task)
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    root, handler = logging.getLogger(), QueueHandler(records)
+    root.addHandler(handler)
+    try:
+        outcome = _fit(_data, task)
+    finally:
+        root.removeHandler(handler)
+    return outcome, [records.get() for _ in range(records.qsize())]
 
 
 def _fit(data: Data, task: Task) -> Readout | NeuroFMError:

@@ -49,6 +49,21 @@ def test_files_are_equal_whatever_the_number_of_processes(data, tmp_path):
         assert read_readout(readout_path(tmp_path / "1", name)).digest == one.readouts[name].digest
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_workers_log_reaches_the_log_of_the_run(data, tmp_path, caplog, capfd, processes):
+    lacking = replace(data, table={**data.table, "c": ["", *data.table["c"][1:]]})
+    tasks = (TASKS[0], replace(TASKS[0], name="again"))
+    with caplog.at_level(logging.WARNING, "neurofm_bids"):
+        fit_tasks(lacking, tasks, tmp_path, processes)
+    told = sorted(record.getMessage() for record in caplog.records)
+    assert [text.split(";")[0] for text in told] == [
+        "Task again: c is not known",
+        "Task value: c is not known",
+    ]
+    assert {record.name for record in caplog.records} == {"neurofm_bids.readouts.fit"}
+    assert "left out" not in capfd.readouterr().err
+
+
 def test_p_values_are_corrected_over_the_tasks(data, tmp_path):
     found = fit_tasks(data, TASKS[:2], tmp_path).readouts
     assert found["value"].evaluation.p_value == 0.05
