@@ -39,7 +39,14 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     work_dir = given["work_dir"] if "work_dir" in given else default_work_dir(out_dir)
     _check_folders(bids_dir, out_dir, work_dir)
     _check_options(given)
-    _check_readouts(Readouts(tuple(given.get("readouts", ()))), given["analysis_level"])
+    readouts = Readouts(tuple(given.get("readouts", ())))
+    _check_readouts(readouts, given["analysis_level"])
+    if "features" in given and not readouts.tasks:
+        raise NeuroFMError(
+            "--features says what tasks are fitted to, and no file of tasks is given",
+            fix="Add a file of tasks (.toml) with --readouts, or leave --features out.",
+            code=Exit.USAGE,
+        )
     if given.get("bids_filter_file"):
         read_filter_file(given["bids_filter_file"])  # an invalid one ends the run before any work
     flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}

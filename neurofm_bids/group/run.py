@@ -240,6 +240,8 @@ def _write(
 
 def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:
     """Remove tables and maps of an earlier run that this cohort does not have."""
+    if "evaluation" not in tables and out.group("evaluation").is_file():
+        _log.info("Removed the evaluation of an earlier run: this one fits no tasks. %s/ stays.", READOUTS)
     for name in GROUP_OUTPUTS.keys() - {*tables, "report"}:
         for path in (out.group(name), image_sidecar(out.group(name))):
             path.unlink(missing_ok=True)

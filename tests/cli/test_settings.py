@@ -130,3 +130,11 @@ def test_files_of_readouts_have_absolute_paths(make):
     config = make(analysis_level=["participant", "group"], readouts=[Path("a.json"), Path("t.toml")])
     assert config.readouts.files == (Path.cwd() / "a.json",)
     assert config.readouts.tasks == (Path.cwd() / "t.toml",)
+
+
+def test_features_without_tasks_to_fit_are_refused(make):
+    with pytest.raises(NeuroFMError, match="no file of tasks is given") as caught:
+        make(analysis_level=["group"], features="regional")
+    assert caught.value.code is Exit.USAGE
+    tasks = [Path("tasks.toml")]
+    assert make(analysis_level=["group"], features="regional", readouts=tasks).readouts.features == "regional"

@@ -13,7 +13,6 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group import readout_fits
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.readout_fits import check_tasks, data_of, fit_cohort, read_task_files
-from neurofm_bids.group.run import write_group
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.file import read_readout
@@ -111,7 +110,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(readout_fits, "data_of", quickly)
 
 
-def test_the_group_level_writes_table_report_and_files(cohort, quick):
+def test_the_group_level_writes_table_report_and_files(cohort, quick, capsys):
     arguments = [str(cohort / "bids"), str(cohort / "out"), "group", "--skip-bids-validation"]
     arguments += ["--readouts", str(cohort / "tasks.toml"), "--nprocs", "1"]
     assert main(arguments) == 1  # a task was refused
@@ -132,8 +131,13 @@ def test_the_group_level_writes_table_report_and_files(cohort, quick):
     assert main(arguments) == 1
     assert path.read_bytes() == before
     assert all(path.read_bytes() == content for path, content in files.items())
-    write_group(cohort / "out", "openS", bids_dir=cohort / "bids")
+    capsys.readouterr()
+    assert main(arguments[:4]) == 0
+    assert "Removed the evaluation of an earlier run: this one fits no tasks" in capsys.readouterr().err
     assert not path.exists()
+    assert all(one.is_file() for one in files)
+    assert main(arguments[:4]) == 0
+    assert "Removed the evaluation" not in capsys.readouterr().err
     assert 'id="readouts"' not in (cohort / "out" / "group_desc-openS.html").read_text()
 
 
