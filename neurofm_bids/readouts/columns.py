@@ -18,6 +18,7 @@ from neurofm_bids.records.scan import Identity
 __all__ = ["PERSON", "as_number", "is_latent", "nearest", "numbers", "scan_values", "text_of", "texts"]
 
 PERSON = "participant_id"
+_SYNONYMS = {"sex": "gender", "gender": "sex"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -71,9 +72,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     >>> nearest("diagnose", ["diagnosis", "age"])
     "Did you mean 'diagnosis'? "
+    >>> nearest("sex", ["gender", "set"])
+    "Did you mean 'gender'? "
     """
     names = {text.lower(): text for text in known}
-    alike = get_close_matches(name.lower(), names, 1, 0.6)
+    same = _SYNONYMS.get(name.lower(), "")
+    alike = [same] if same in names else get_close_matches(name.lower(), names, 1, 0.6)
     return f"Did you mean {names[alike[0]]!r}? " if alike else ""
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.readouts.columns import numbers, scan_values, texts
+from neurofm_bids.readouts.columns import nearest, numbers, scan_values, texts
 from neurofm_bids.records.scan import Identity
 from tests.conftest import write_dataset_files
 
@@ -30,3 +30,9 @@ def test_age_is_in_years_and_sex_has_one_spelling(tmp_path):
     rows = [scan_values(Covariates(root), Identity("", f"sub-{s}", s)) for s in ("01", "02")]
     assert rows[0] == {"participant_id": "sub-01", "age": "34", "sex": "F", "group": "x"}
     assert (rows[1]["age"], rows[1]["sex"]) == ("", "?")
+
+
+def test_sex_and_gender_stand_for_each_other():
+    assert nearest("sex", ["age", "Gender", "set"]) == "Did you mean 'Gender'? "
+    assert nearest("gender", ["sex", "genre"]) == "Did you mean 'sex'? "
+    assert nearest("sex", ["age", "group"]) == ""
