@@ -10,14 +10,15 @@ from pathlib import Path
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.centiles import curves
+from neurofm_bids.norms.head_size import head_size
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.participant.centile_files import allowed_centiles
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import ScanRecord
-from neurofm_bids.report.centiles import notes_text
+from neurofm_bids.report.centiles import limits_of, notes_text
 from neurofm_bids.report.contents import Curve, Measured, ScanReport
 
-__all__ = ["hash_of", "scan_report"]
+__all__ = ["compared_heads", "hash_of", "scan_report"]
 
 
 def scan_report(
@@ -31,30 +32,45 @@ def scan_report(
         centiles=allowed_centiles(record, person, reference),
         curves=_curves(record, person, reference),
         measured=_measured(record),
-        reference=_about(reference),
+        reference=_about(reference, record),
     )
 
 
 def _curves(record: ScanRecord, person: Person, reference: Reference) -> dict[str, Curve]:
     people = {"F": "women", "M": "men"}.get(person.sex or "", "people")
-    text = f"Median, middle half and 5th to 95th centile of healthy {people} with the head size of this scan"
+    text = f"Median, middle half and 5th to 95th centile of healthy {people} {compared_heads(record)}"
     return {
         name: Curve(
             tuple(curve.ages.tolist()),
             {level: tuple(values.tolist()) for level, values in curve.mm3.items()},
-            f"{text}. {notes_text(curve.notes)}",
+            f"{text}. {notes_text(limits_of(curve.notes))}",
         )
         for name, curve in curves(record, person, reference).items()
     }
 
 
-def _about(reference: Reference) -> str:
-    """Return which people a reference is made of."""
+def compared_heads(record: ScanRecord) -> str:
+    """Return with which heads the volumes of a scan are compared, and why not with heads of its size."""
+    if head_size(record) is not None:
+        return "with the head size of this scan"
+    if record.anatomy is None:
+        return "of all head sizes (the brain was not segmented, so its head size is not known)"
+    if record.measurements.brain_extraction.method == "none":
+        return (
+            "of all head sizes (the image was skull-stripped before: its cranial cavity was not seen, and "
+            "the intracranial volume is only that of what was left)"
+        )
+    return "of all head sizes (no intracranial volume was measured)"
+
+
+def _about(reference: Reference, record: ScanRecord) -> str:
+    """Return which people a reference is made of, and with which of them a scan is compared."""
     about = reference.about
     people = sum(about["People"].values()) if "People" in about else ""
     low, high = about["AgeRange"]
     who = f"{about.get('Source', f'{people} people')}; {low:g} to {high:g} years"
-    return f"Reference: {about['Name']} ({who}), at the age, sex and head size of this scan"
+    heads = compared_heads(record)
+    return f"Reference: {about['Name']} ({who}); people of the age and sex of this scan, {heads}"
 
 
 def hash_of(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "centile_text",
     "centile_with_interval",
     "is_muted",
+    "limits_of",
     "notes_of",
     "notes_text",
     "whole_centile",
@@ -45,11 +46,16 @@ class CentileNotes:
 
 def notes_of(centiles: Sequence[Centile]) -> CentileNotes:
     """Return what limits some centiles."""
-    found = list(dict.fromkeys(note for centile in centiles for note in centile.notes))
+    found = list(dict.fromkeys(note for centile in centiles for note in limits_of(centile.notes)))
     common = [note for note in found if all(note in centile.notes for centile in centiles)]
     others = [note for note in found if note not in common]
     sentences = tuple(notes_text([note]) for note in common)
     return CentileNotes(sentences, dict(zip(others, ascii_lowercase, strict=False)))
+
+
+def limits_of(notes: Sequence[str]) -> list[str]:
+    """Return notes without that on head size, which the sentence on the reference says with its reason."""
+    return [note for note in notes if note != "no_head_size"]
 
 
 def notes_text(notes: Sequence[str]) -> str:

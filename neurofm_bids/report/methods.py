@@ -26,6 +26,11 @@ _ATTRIBUTION = (
     "What each place of the brain contributes to predictions was mapped by integrated gradients"
     " [@sundararajan], from a baseline that is smoothed within the outline of the brain to the scan."
 )
+_HEADS = {
+    "auto": "the measured head size (all head sizes where the image was skull-stripped before, so that its"
+    " cranial cavity was not seen)",
+    "skip": "all head sizes (images were skull-stripped before, so that cranial cavities were not seen)",
+}
 _YEAR = re.compile(r"year = \{(\d+)\}")
 _FIELD = re.compile(r"(\w+) = \{((?:[^{}]|\{[^{}]*\})*)\}")
 
@@ -109,7 +114,7 @@ def _is_segmented(parameters: Mapping[str, Any]) -> bool:
 def _centiles(parameters: Mapping[str, Any], model: str) -> str:
     if not _has_centiles(parameters, model):
         return ""
-    volumes, size = "volumes", "the measured head size"
+    volumes, size = "volumes", _HEADS.get(parameters["skull_strip"], "the measured head size")
     if not _is_segmented(parameters):
         volumes, size = "predicted volumes", "all head sizes"
     return (

@@ -104,6 +104,12 @@ _FIGURES = (
 )
 
 
+_STRIPPED = (
+    "Red: the brain mask on the image, which was skull-stripped before: the mask is what the image has of "
+    "the head. It should neither lack parts of the brain nor include eyes, neck or dura."
+)
+
+
 @dataclass(frozen=True)
 class Pictures:
     """The pictures of one scan in its report, and the files that it has no room for."""
@@ -147,6 +153,8 @@ def _candidates(scan: ScanReport) -> Iterator[_Candidate]:
     for kind in _FIGURES:
         paths = tuple(scan.figures[name] for name in kind.files if name in scan.figures)
         shown = Picture(kind.title, kind.caption, (), kind.flicker if len(paths) == len(kind.files) else "")
+        if kind.files == ("mask",) and scan.record.measurements.brain_extraction.method == "none":
+            shown = replace(shown, caption=_STRIPPED)
         alts = tuple(f"{alt}, {stem}" for alt in kind.alts[: len(paths)])
         if kind.files == ("attribution",):
             made = scan.record.attributions

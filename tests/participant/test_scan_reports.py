@@ -4,7 +4,7 @@ from pathlib import Path
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.reference import PUBLISHED
-from neurofm_bids.participant.scan_reports import hash_of, scan_report
+from neurofm_bids.participant.scan_reports import compared_heads, hash_of, scan_report
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.report.contents import Measured
 from tests.samples import prediction, scan_record
@@ -43,6 +43,25 @@ def test_centiles_and_curves_are_those_of_the_reference():
     assert "healthy women" in curve.about
     assert f"Reference: {PUBLISHED.about['Name']} (" in scan.reference
     assert scan_report(made, Person(40.0, "40"), {}).curves == {}
+
+
+def test_the_head_size_is_that_of_the_scan_or_there_is_a_reason():
+    sized = replace(ANATOMY, volumes={**ANATOMY.volumes, "intracranial": Volume(1.5e6, None, 0.9)})
+    whole = scan_record(predictions=PREDICTIONS, anatomy=sized)
+    extraction = replace(whole.measurements.brain_extraction, method="none")
+    stripped = replace(whole, measurements=replace(whole.measurements, brain_extraction=extraction))
+    assert compared_heads(whole) == "with the head size of this scan"
+    assert "skull-stripped before" in compared_heads(stripped)
+    assert "was not segmented" in compared_heads(scan_record(predictions=PREDICTIONS))
+    assert "no intracranial volume" in compared_heads(scan_record(predictions=PREDICTIONS, anatomy=ANATOMY))
+    model = replace(stripped.provenance.model, weights_sha256=model_spec("open-s").sha256)
+    made = replace(stripped, provenance=replace(stripped.provenance, model=model))
+    scan = scan_report(made, Person(40.0, "40", "F", "F"), {})
+    assert any("no_head_size" in item.notes for item in scan.centiles)
+    for shown in (scan.reference, scan.curves["brain_volume"].about):
+        assert "of all head sizes (the image was skull-stripped before" in shown
+        assert "head size of this scan" not in shown
+        assert shown.count("head size") == 1
 
 
 def test_without_a_card_that_allows_them_there_are_no_centiles():
