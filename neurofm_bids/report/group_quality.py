@@ -19,15 +19,15 @@ def count_statuses(cohort: Cohort) -> list[tuple[str, int]]:
 
 
 def scans_to_check(cohort: Cohort, checks: Sequence[str | None]) -> list[tuple[Member, str, str]]:
-    """Return the failed scans, then the others that stand out, each with its status and why."""
+    """Return the scans that failed, need a look or stand out in the cohort, each with status and reason."""
     rows = []
     for member, check in zip(cohort.members, checks or [None] * len(cohort.members), strict=True):
         status = str(member.flag_cells[QUALITY_STATUS])
-        why = [member.flag_cells[QUALITY_REASONS]] if status == "fail" else []
+        why = [member.flag_cells[QUALITY_REASONS]] if status != "ok" else []
         why += [f"In the cohort: {check}."] if check else []
         if why:
             rows.append((member, status, " ".join(str(text) for text in why if text)))
-    return sorted(rows, key=lambda row: row[1] != "fail")
+    return sorted(rows, key=lambda row: -STATUSES.index(row[1]))
 
 
 def count_flags(members: Iterable[Member]) -> list[tuple[str, str, int]]:

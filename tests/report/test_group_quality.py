@@ -25,13 +25,14 @@ def test_every_status_is_counted():
     assert count_statuses(cohort(())) == [("ok", 1), ("check", 0), ("fail", 0)]
 
 
-def test_scans_to_check_failed_or_stand_out():
+def test_scans_to_look_at_are_not_ok_or_stand_out():
     rows = scans_to_check(cohort((), (ODD,), (LOW,), ()), [None, None, "far", "odd"])
     assert [(member.scan.stem, status, why) for member, status, why in rows] == [
         ("sub-2", "fail", "Noise. Look at grain. In the cohort: far."),
+        ("sub-1", "check", judge((ODD,)).reasons[0]),
         ("sub-3", "ok", "In the cohort: odd."),
     ]
-    assert [row[1] for row in scans_to_check(cohort((ODD,), (LOW,)), ())] == ["fail"]
+    assert [row[1] for row in scans_to_check(cohort((ODD,), (LOW,)), ())] == ["fail", "check"]
     with pytest.raises(ValueError, match="zip"):
         scans_to_check(cohort((), ()), [None])
 
