@@ -32,6 +32,7 @@ from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
+from neurofm_bids.report.readout_methods import cite_readouts
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.locks import Locks
 
@@ -230,6 +231,8 @@ def _write(
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
     links, checks = _links(out, cohort), group_checks(cohort)
     readouts = fits.outcomes.readouts if fits else {}
+    if readouts:
+        cite_readouts(out.out_dir, readouts.values())
     refused = {name: error.reason for name, error in fits.outcomes.refused.items()} if fits else {}
     fitted = None if fits is None else FittedTasks(tuple(readouts.values()), refused)
     page = render_group_report(cohort, statistics, links, command, written, checks, fitted)

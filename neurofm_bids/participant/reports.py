@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.names import DATASET_OUTPUTS, REPORT, Derivatives
+from neurofm_bids.bids.names import REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
@@ -33,7 +33,8 @@ from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.methods import bibliography, methods_text
 from neurofm_bids.report.participant import contents_comment, write_participant_report
 from neurofm_bids.report.pdf import print_pdf
-from neurofm_bids.storage.atomic import file_version, remove_leftovers, write_text
+from neurofm_bids.report.readout_methods import write_citation as write_methods
+from neurofm_bids.storage.atomic import file_version, remove_leftovers
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import read_json
 
@@ -282,6 +283,5 @@ def write_citation(out: Derivatives, processing: Processing, model: ModelSpec) -
     text = methods_text(
         parameters, model=model.name, notice=model.notice, versions=software(), is_attributed=attributed
     )
-    write_text(out.out_dir / DATASET_OUTPUTS["citation"], text)
     bibtex = bibliography(parameters, model=model.name, is_attributed=attributed)
-    write_text(out.out_dir / DATASET_OUTPUTS["bibliography"], bibtex)
+    write_methods(out.out_dir, text, bibtex)

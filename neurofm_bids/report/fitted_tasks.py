@@ -11,7 +11,9 @@ import numpy as np
 from neurofm_bids.readouts.readout import Metric, Readout
 from neurofm_bids.records.dictionary import evaluation_columns
 from neurofm_bids.report.charts import GREY, LINE, new_figure, svg
+from neurofm_bids.report.methods import plain_citations, references_of
 from neurofm_bids.report.metric_names import is_of_quarter, metric_name
+from neurofm_bids.report.readout_methods import readout_methods, readout_references
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["FittedTasks", "fitted_context"]
 
 _CHANCE = {"auc": 0.5, "c_index": 0.5}
+_FEATURES = {
+    "latent": "the {} latent features of the network",
+    "regional": "the {} volumes of regions of the segmentation",
+    "both": "the latent features of the network and the volumes of regions, {} together",
+}
 _UNKNOWN, _BLUE = "n/a", "#1f5f8b"
 _MODELS = (
     ("metrics", "features", _BLUE, 0.0),
@@ -43,6 +50,7 @@ def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
         return {"fitted": None}
     from markupsafe import Markup
 
+    methods = readout_methods(fitted.readouts)
     picture = _forest(fitted.readouts) if fitted.readouts else None
     return {
         "fitted": fitted,
@@ -50,6 +58,9 @@ def fitted_context(fitted: FittedTasks | None) -> dict[str, Any]:
         "fitted_figure": Markup(picture) if picture else None,  # our own SVG
         "fitted_metrics": _meanings(fitted.readouts),
         "fitted_schemes": _schemes(fitted.readouts),
+        "fitted_methods": plain_citations(methods),
+        "fitted_references": references_of(readout_references(methods)),
+        "fitted_features": _features(fitted.readouts),
     }
 
 
@@ -96,6 +107,12 @@ def _meanings(readouts: Sequence[Readout]) -> list[tuple[str, str]]:
     return [(metric_name(name), str(levels[name])) for name in names if name in levels]
 
 
+def _features(readouts: Sequence[Readout]) -> str:
+    """Return what the readouts are fitted to."""
+    found = dict.fromkeys((readout.feature_set, len(readout.features)) for readout in readouts)
+    return "; ".join(f"{_FEATURES[name].format(count)} (--features {name})" for name, count in found)
+
+
 def _schemes(readouts: Sequence[Readout]) -> list[str]:
     """Return how scans were split, one text for all tasks, or one for each scheme with its tasks."""
     tasks: dict[str, list[str]] = {}
@@ -112,14 +129,26 @@ def _forest(readouts: Sequence[Readout]) -> str:
     for readout in readouts:
         by_metric.setdefault(next(iter(readout.evaluation.metrics)), []).append(readout)
     most = max(map(len, by_metric.values()))
-    with new_figure((4.6 * len(by_metric), 0.9 + 0.5 * most)) as figure:
+    with new_figure((4.6 * len(by_metric), 1.4 + 0.5 * most)) as figure:
         for place, (name, own) in enumerate(by_metric.items()):
             axes = figure.add_subplot(1, len(by_metric), place + 1)
             _draw(axes, name, own)
-            if not place:
-                axes.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+        handles = {label: one for axes in figure.axes for one, label in zip(*_legend(axes), strict=True)}
+        figure.legend(
+            [*handles.values()],
+            [*handles],
+            frameon=False,
+            fontsize=7.5,
+            loc="outside lower left",
+            ncols=3 if len(by_metric) > 1 else 2,
+        )
         titles = ", ".join(readout.task.name for readout in readouts)
         return svg(figure, "tasks", f"Main metric with 95% interval of the tasks: {titles}")
+
+
+def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
+    handles, labels = axes.get_legend_handles_labels()
+    return list(handles), list(labels)
 
 
 def _draw(axes: Axes, name: str, readouts: Sequence[Readout]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,7 +12,17 @@ from neurofm_bids.config import N_PHASES
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.records.scan import ScanRecord
 
-__all__ = ["bibliography", "methods_of", "methods_text", "plain_citations", "references_of"]
+__all__ = [
+    "READOUT_KEYS",
+    "bibliography",
+    "entries",
+    "methods_of",
+    "methods_text",
+    "plain_citations",
+    "references_of",
+]
+
+READOUT_KEYS = ("varma", "holm", "cox")  # of what the group level fits
 
 _TEMPLATES = {
     "MNI152NLin2009cAsym": "mni2009c",
@@ -149,9 +159,15 @@ def _references() -> dict[str, str]:
     return {_KEY.findall(entry)[0]: entry for entry in text.strip().split("\n\n")}
 
 
+def entries(keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of some keys; empty for none."""
+    found = [_references()[key] for key in keys]
+    return "\n\n".join(found) + "\n" if found else ""
+
+
 def bibliography(parameters: Mapping[str, Any], *, model: str, is_attributed: bool = False) -> str:
     """Return the BibTeX entries that :func:`methods_text` cites with the same arguments."""
-    unused = {"templateflow", *_TEMPLATES.values()} - {_template(parameters)}
+    unused = {"templateflow", *_TEMPLATES.values(), *READOUT_KEYS} - {_template(parameters)}
     if parameters["skull_strip"] == "skip":
         unused.add("deepbet")
     if parameters["bias_correction"] == "none":
@@ -162,7 +178,7 @@ def bibliography(parameters: Mapping[str, Any], *, model: str, is_attributed: bo
         unused.add("nomis")
     if not is_attributed:
         unused.add("sundararajan")
-    return "\n\n".join(entry for key, entry in _references().items() if key not in unused) + "\n"
+    return entries(key for key in _references() if key not in unused)
 
 
 def methods_of(records: Sequence[ScanRecord]) -> tuple[str, str]:

@@ -34,6 +34,9 @@ def test_rows_have_metrics_with_intervals_comparisons_and_null():
     assert "features with covariates" in found["fitted_figure"]
     assert (row["p"], row["p_corrected"]) == ("0.01", "0.02")
     assert "<svg" in found["fitted_figure"]
+    assert found["fitted_features"].endswith(f"(--features {one.feature_set})")
+    assert "Varma 2006" in found["fitted_methods"]
+    assert "Varma" in found["fitted_references"][0]
     assert "covariates only" in found["fitted_figure"]
     assert [name for name, _ in found["fitted_metrics"]] == ["r", "MAE", "R²"]
 
