@@ -18,6 +18,7 @@ from neurofm_bids.report.plots import Bar
 from neurofm_bids.storage.tables import cell
 
 __all__ = [
+    "ANATOMICAL_ORDER",
     "Line",
     "Number",
     "Scale",
@@ -28,6 +29,42 @@ __all__ = [
     "scale_of",
     "sex_text",
 ]
+
+
+ANATOMICAL_ORDER = (  # of the structures in a table of volumes; others follow
+    "intracranial",
+    "brain",
+    "csf",
+    "cerebral_cortex",
+    "frontal_cortex",
+    "parietal_cortex",
+    "temporal_cortex",
+    "occipital_cortex",
+    "cingulate_cortex",
+    "insula",
+    "cerebral_white_matter",
+    "white_matter",
+    "corpus_callosum",
+    "deep_grey_matter",
+    "thalamus",
+    "caudate",
+    "putamen",
+    "pallidum",
+    "hippocampus",
+    "amygdala",
+    "accumbens",
+    "ventral_diencephalon",
+    "cerebellum",
+    "cerebellar_cortex",
+    "cerebellar_white_matter",
+    "brainstem",
+    "ventricles",
+    "lateral_ventricles",
+    "lateral_ventricle",
+    "inferior_lateral_ventricle",
+    "third_ventricle",
+    "fourth_ventricle",
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +170,7 @@ def _flagged(name: str) -> str:
 
 
 def lines_of(anatomy: Anatomy, centiles: Mapping[str, Centile], notes: CentileNotes) -> list[Line]:
-    """Return the volumes of a scan as lines of its profile, in ml: the largest sums first, then by size.
+    """Return the volumes of a scan as lines of its profile, in ml, in the order of anatomy.
 
     Parameters
     ----------
@@ -141,7 +178,8 @@ def lines_of(anatomy: Anatomy, centiles: Mapping[str, Centile], notes: CentileNo
         By name of the region, where there are any; what limits them.
     """
     structures = anatomy.structures
-    names = sorted(structures, key=lambda name: ("" not in structures[name], -_total(structures[name])))
+    places = {name: place for place, name in enumerate(ANATOMICAL_ORDER)}
+    names = sorted(structures, key=lambda name: places.get(name, len(places)))
     lines = [line for name in names for line in _lines(name, anatomy)]
     return [_placed(line, centiles[line.key], notes) if line.key in centiles else line for line in lines]
 
@@ -150,10 +188,6 @@ def _placed(line: Line, centile: Centile, notes: CentileNotes) -> Line:
     text = centile_text(centile)
     marks = notes.marks_of(centile) if text else ""
     return replace(line, centile=text, marks=marks, is_muted=is_muted(centile), bar=centile_bar(centile))
-
-
-def _total(sides: Mapping[str, Volume]) -> float:
-    return sides[""].mm3 if "" in sides else sum(volume.mm3 for volume in sides.values())
 
 
 def _lines(name: str, anatomy: Anatomy) -> list[Line]:

@@ -1,10 +1,12 @@
 import pytest
 
+from neurofm_bids.anatomy.morphometry import MEASURED
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.records.anatomy import Anatomy, Volume
+from neurofm_bids.records.anatomy import Anatomy, Volume, structure_and_side
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.report.centiles import notes_of
 from neurofm_bids.report.numbers import (
+    ANATOMICAL_ORDER,
     age_text,
     lines_of,
     metric_number,
@@ -61,7 +63,7 @@ def test_why_a_metric_is_not_measured_is_kept():
     assert metric_number("snr_brain", None, "there is no air").remark == "there is no air"
 
 
-def test_lines_begin_with_the_largest_sum_and_keep_sides_together():
+def test_lines_are_in_the_order_of_anatomy_and_keep_sides_together():
     volumes = {
         "left_caudate": Volume(3000.0, (2500.0, 3600.0), 0.9),
         "right_caudate": Volume(5000.0, None, 0.8),
@@ -69,19 +71,26 @@ def test_lines_begin_with_the_largest_sum_and_keep_sides_together():
         "right_amygdala": Volume(1.0e4, None, 0.9),
         "csf": Volume(2e5, None, 0.95),
         "brain": Volume(1.2e6, None, 0.95),
+        "another": Volume(1.3e6, None, 0.95),
     }
     placed = Centile("left_caudate", "measured", 3000.0, None, centile=97.6)
     lines = lines_of(Anatomy(volumes, 2, ""), {"left_caudate": placed}, notes_of([placed]))
     assert [(line.name, line.side, line.count) for line in lines] == [
         ("Brain", "", 1),
         ("CSF", "", 1),
-        ("Amygdala", "left", 2),
-        ("Amygdala", "right", 0),
         ("Caudate", "left", 2),
         ("Caudate", "right", 0),
+        ("Amygdala", "left", 2),
+        ("Amygdala", "right", 0),
+        ("Another", "", 1),
     ]
-    assert [line.centile for line in lines] == ["", "", "", "", "98", ""]
-    assert [line.bar is not None for line in lines] == [False] * 4 + [True, False]
+    assert [line.centile for line in lines] == ["", "", "98", "", "", "", ""]
+    assert [line.bar is not None for line in lines] == [False, False, True, *[False] * 4]
+
+
+def test_every_volume_of_the_segmentation_has_a_place():
+    regions = {structure_and_side(name)[0] for name in MEASURED}
+    assert regions == set(ANATOMICAL_ORDER)
 
 
 def test_what_is_not_known_of_a_person_is_said():
