@@ -1,10 +1,10 @@
-"""Names of the metrics of readouts as people read them."""
+"""Names of readouts and of their metrics as people read them."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["is_of_quarter", "metric_name"]
+__all__ = ["is_of_quarter", "metric_name", "readout_title"]
 
 _QUARTER = re.compile(r"_q\d$")
 _AT = re.compile(r"(.+)_([0-9.]+y)")  # so many years from the scan
@@ -44,3 +44,13 @@ def is_of_quarter(name: str) -> bool:
     (True, False)
     """
     return bool(_QUARTER.search(name))
+
+
+def readout_title(name: str) -> str:
+    """Return the name of a readout.
+
+    >>> readout_title("hand_grip")
+    'Hand grip'
+    """
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

@@ -11,7 +11,7 @@ from neurofm_bids.records.score import NO_SCORE, Score
 from neurofm_bids.records.score_columns import READOUT_NOTES
 from neurofm_bids.report.centiles import whole_centile
 from neurofm_bids.report.contents import ReadoutAbout, ScanReport
-from neurofm_bids.report.metric_names import is_of_quarter, metric_name
+from neurofm_bids.report.metric_names import is_of_quarter, metric_name, readout_title
 from neurofm_bids.report.plots import Bar, Chart, Point, plot_bar, plot_curve
 
 __all__ = ["ProfileLine", "ProfileView", "RiskChart", "profile_of"]
@@ -24,7 +24,8 @@ _Interval = tuple[float, float] | None
 class ProfileLine:
     """One readout: its score, where it lies among those of the training, and what limits it.
 
-    ``parts`` are the probabilities of classes, or risks; ``reason`` says why there is no score.
+    ``parts`` are the probabilities of classes, or risks; ``reason`` says why there is no score; ``warning``
+    stands beside the bar.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ProfileLine:
     is_muted: bool
     parts: str = ""
     reason: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def profile_of(scan: ScanReport) -> ProfileView | None:
         domains,
         [(mark, levels[note]) for note, mark in marks.items()],
         [_chart(score, scan) for score in scan.profile.scores if score.name in scan.risks],
-        [(_title(name), one.description, _sentences(one)) for name, one in scan.readouts.items()],
+        [(readout_title(name), one.description, _sentences(one)) for name, one in scan.readouts.items()],
     )
 
 
@@ -100,18 +102,19 @@ def _line(score: Score, marks: Mapping[str, str], about: ReadoutAbout | None) ->
     shown = f"centile {centile}" + (f", interval {ends[0]} to {ends[1]}" if limits else "")
     others = [part for part in score.parts if part.name != score.quantity]
     return ProfileLine(
-        _title(score.name),
+        readout_title(score.name),
         score.description,
         "no score" if score.value is None else _score(score),
         "" if score.quantity == "value" else score.quantity,
         centile + (f" ({ends[0]} to {ends[1]})" if limits else ""),
         bar,
-        f"{_title(score.name)}: {shown}",
+        f"{readout_title(score.name)}: {shown}",
         _metric(*about.metrics[0]) if about and about.metrics else "",
         ", ".join(sorted(marks[note] for note in score.notes if note in marks)),
         is_muted=bool(_MUTED & {*score.notes}),
         parts="; ".join(f"{part.name} {_share(part.value, part.interval95)}" for part in others),
         reason=score.reason,
+        warning="not reliably above chance" if "not_above_chance" in score.notes else "",
     )
 
 
@@ -123,7 +126,7 @@ def _score(score: Score) -> str:
 
 
 def _chart(score: Score, scan: ScanReport) -> RiskChart:
-    curve, title = scan.risks[score.name], _title(score.name)
+    curve, title = scan.risks[score.name], readout_title(score.name)
     points = [
         Point(part.horizon, part.value, part.interval95)
         for part in score.parts
@@ -182,13 +185,3 @@ def _share(value: float | None, limits: _Interval) -> str:
 
 def _rounded(share: float) -> str:
     return "<0.01" if share < 0.005 else ">0.99" if share > 0.995 else f"{share:.2f}"
-
-
-def _title(name: str) -> str:
-    """Return the name of a readout as people read it.
-
-    >>> _title("hand_grip")
-    'Hand grip'
-    """
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]

@@ -1,13 +1,14 @@
 """The profile of readouts as the report shows it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.participant.scored_reports import with_scores
 from neurofm_bids.readouts.apply import Measured
-from neurofm_bids.readouts.readout import Covariate, Evaluation, Linear, Metric
+from neurofm_bids.readouts.readout import NOT_ABOVE_CHANCE, Covariate, Evaluation, Linear, Metric
 from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.participant import write_participant_report
 from neurofm_bids.report.profile import profile_of
@@ -51,6 +52,18 @@ def test_without_readouts_there_is_no_profile(tmp_path):
     plain = ScanReport(record(), Person(), {})
     assert profile_of(plain) is None
     assert "Profile of readouts" not in page(tmp_path, plain)
+
+
+def test_a_readout_that_is_not_above_chance_says_so_beside_its_bar(tmp_path):
+    weak = replace(READOUTS[0], notes=(NOT_ABOVE_CHANCE,))
+    plain, marked = (
+        page(tmp_path, with_scores(ScanReport(record(), Person(), {}), (one,), SCANNED))
+        for one in (READOUTS[0], weak)
+    )
+    assert ["</svg>\n<small>not reliably above chance</small>" in text for text in (plain, marked)] == [
+        False,
+        True,
+    ]
 
 
 def test_lines_stand_by_domain():
