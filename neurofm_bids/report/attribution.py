@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
+from textwrap import wrap
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.records.attribution import Attribution
+from neurofm_bids.report.metric_names import readout_title
 from neurofm_bids.report.slices import PLANES, Tile, Volume, crop_around, intensity_window, slice_tile, svg_of
 
 __all__ = ["CLEAR", "FULL", "attribution_figure", "full_value", "target_title", "unit_per_ml"]
@@ -22,6 +24,7 @@ FULL = 99.8  # percentile of the absolute values at which the colour is full
 CLEAR = 0.1  # share of that value below which the image is not coloured
 _OPACITY = 0.9
 _BAR = (180, 18)  # height and width in pixels
+_LETTERS = 28  # of a line above the bar
 _MID_GREY = 90  # below the colours of the bar
 _UNITS = {"1": "logit", "mm^3": "mm\u00b3"}
 
@@ -83,7 +86,13 @@ def target_title(target: str, attribution: Attribution) -> str:
     'sex (logit of male)'
     """
     title = attribution.long_name.removeprefix("Predicted ")
-    return f"{target} ({title})" if attribution.units == "1" else title
+    name = target
+    if attribution.readout_digest is not None:
+        name = readout_title(target)
+        if not title.startswith("Logit of "):
+            return name
+        title = title.replace("Logit", "logit", 1)
+    return f"{name} ({title})" if attribution.units == "1" else title
 
 
 def _places(
@@ -140,5 +149,7 @@ def _colour_bar(target: str, attribution: Attribution, full: float) -> Tile:
     unit = unit_per_ml(attribution)
     number = f"{full:,.0f}" if full >= 100 else f"{full:.3g}"
     marks = [(f"{sign}{number} {unit}", 45 + down) for sign, down in (("+", 12), ("\u2212", height))]
-    notes = [(escape(target_title(target, attribution)), 6, 30), ("0", 33, 45 + height // 2 + 6)]
+    lines = wrap(target_title(target, attribution), _LETTERS, max_lines=2, placeholder=" ...")
+    notes = [(escape(line), 6, 17 + 19 * number) for number, line in enumerate(lines)]
+    notes.append(("0", 33, 45 + height // 2 + 6))
     return Tile(pixels, (), "", "  ", (*notes, *((text, 33, down) for text, down in marks)))

@@ -16,7 +16,10 @@ _LARGEST = 6  # regions of a map that are named
 _LARGE_ERROR = 0.10  # of the difference between the outputs for scan and baseline
 _WARNING = (
     f"Warning: the completeness error is above {_LARGE_ERROR:.0%}, so the parts of this map do not add up to "
-    "the difference that they should explain"
+    "the difference that they should explain. The relative error is large where the outputs for scan and "
+    "baseline are nearly equal, whose difference is then small parts of both signs that cancel. Compare the "
+    "error with what matters in units of the target: where it is small, places and signs of the map can be "
+    "looked at, but not shares of the difference; where it is not, do not use this map"
 )
 _UNITS = {"1": (1.0, ""), "mm^3": (1e-3, "ml"), "year": (1.0, "years")}
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from neurofm_bids.anatomy.labels import label_names, volume_names
@@ -24,6 +26,15 @@ def test_regions_are_named_like_volumes_the_largest_share_first():
 def test_a_map_that_does_not_add_up_has_a_warning(error, warns):
     (text,) = texts_of({"age": attribution(error=error)})
     assert text.warning.startswith("Warning: the completeness error is above 10%") is warns
+    assert ("Compare the error with what matters" in text.warning) is warns
+
+
+def test_a_readout_has_the_name_of_its_profile():
+    score = replace(attribution("IQ scores on Raven's Progressive Matrices", "scores"), readout_digest="ab")
+    logit = replace(attribution("Logit of patient", "1"), readout_digest="ab")
+    plain = replace(attribution("Readout iq_raven", "1"), readout_digest="ab")
+    maps = {"iq_raven": score, "group": logit, "other": plain}
+    assert [text.title for text in texts_of(maps)] == ["Iq raven", "Group (logit of patient)", "Other"]
 
 
 def test_the_caption_names_the_rows_and_the_ends_of_the_colours():
