@@ -86,10 +86,14 @@ def _evaluation() -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    cells = (
-        [" ".join(cell.split()).replace("|", r"\|").replace("<", "&lt;") for cell in line] for line in lines
-    )
+    cells = ([_outside_code(" ".join(cell.split()).replace("|", r"\|")) for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+
+
+def _outside_code(cell: str) -> str:
+    """Return a cell with ``<`` escaped where it would be HTML; spans of code show it as it is."""
+    parts = cell.split("`")
+    return "`".join(part if place % 2 else part.replace("<", "&lt;") for place, part in enumerate(parts))
 
 
 def _options() -> str:
