@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurofm_bids.cli.options import get_parser, parse
+from neurofm_bids.cli.output import printing
 from neurofm_bids.config import LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -92,15 +93,19 @@ def _set_verbosity(verbose: int) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if verbose > 2 else logging.ERROR)
 
 
-def _run(config: Config) -> Exit:
+def _preview(config: Config) -> Exit:
     from neurofm_bids.cli.preview import preview
 
+    preview(config)
+    return Exit.OK
+
+
+def _run(config: Config) -> int:
     participant, group = (level in config.levels for level in LEVELS)
     if config.readouts.tasks:
         _check_tasks(config)
     if config.running.dry_run:
-        preview(config)
-        return Exit.OK
+        return printing(lambda: _preview(config))
     if not participant:
         return _group(config)
     if not group:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 
+_WIDTH = 42  # of names in a description
+
+
 @dataclass(frozen=True)
 class _Show:
     readout: Path = option(convert=Path, help="file of a readout (.json)")
@@ -82,7 +85,7 @@ def _show(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.readouts.file import read_readout
 
     for name, text in _described(read_readout(make(_Show, given).readout)):
-        sys.stdout.write(f"{name:<36}{text}\n")
+        sys.stdout.write(f"{name:<{_WIDTH - 2}}  {text}\n")
     return Exit.OK
 
 
@@ -99,6 +102,7 @@ def _described(readout: Readout) -> Iterator[tuple[str, str]]:
     yield "Features", f"{len(readout.features)} ({readout.feature_set})"
     yield "Covariates", ", ".join(one.name for one in readout.covariates) or "none"
     yield "Training", f"{training.description} ({training.scans} scans of {training.people} people)"
+    yield from (("Note", note) for note in readout.notes)
     yield from _evaluated(readout.evaluation)
     if origin == NOT_OF_SCANS:
         yield "Model", "none: the features are not of NeuroFM-BIDS"
@@ -106,7 +110,6 @@ def _described(readout: Readout) -> Iterator[tuple[str, str]]:
         yield "Model", f"weights {origin.weights_sha256}, pipeline version {origin.pipeline_version}"
         yield "Settings", ", ".join(f"{name}={value}" for name, value in sorted(origin.parameters.items()))
     yield "License", readout.license or "none stated"
-    yield from (("Note", note) for note in readout.notes)
     yield "SHA-256", readout.digest
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from neurofm_bids import __version__
 from neurofm_bids.cli.arguments import Commands, Parser, add_command, add_options, safetensors_path
+from neurofm_bids.cli.output import printing
 from neurofm_bids.cli.pretrain import add_commands as add_pretraining
 from neurofm_bids.cli.readout_fitting import add_commands as add_fitting
 from neurofm_bids.cli.readouts import add_commands as add_readouts
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("huggingface_hub").propagate = False  # it shows its own messages
     try:
         given = vars(get_parser().parse_args(argv))
-        return int(given["run"](given))
+        return printing(lambda: int(given["run"](given)))
     except NeuroFMError as error:
         _log.error("%s", error)
         return int(error.code)

@@ -48,6 +48,18 @@ def test_a_readout_is_described(path, capsys):
     assert lines["Settings"] == "views=8"
 
 
+def test_notes_stand_before_metrics_and_a_long_name_apart_from_its_value(tmp_path, capsys):
+    name = "mean_absolute_rank_error"
+    metrics = {name: Metric(1.01)}
+    evaluation = Evaluation(metrics, metrics, predictions_and_covariates=metrics)
+    write_readout(tmp_path / "a.json", made_readout(evaluation=evaluation, notes=("Only students.",)))
+    assert tools.main(["readouts", "show", str(tmp_path / "a.json")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("Only students.") < shown.index(name)
+    assert f"{name}, predictions and covariates  1.01\n" in shown
+    assert f"{name}, covariates only  1.01\n" in shown
+
+
 def test_features_of_other_software_are_said_to_be_so(tmp_path, capsys):
     write_readout(tmp_path / "a.json", made_readout(origin=NOT_OF_SCANS))
     assert tools.main(["readouts", "show", str(tmp_path / "a.json")]) == 0
