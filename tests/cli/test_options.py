@@ -170,7 +170,7 @@ REACHED = [
     (["--readouts", "/a.json", "/b.toml"], "readouts", (Path("/a.json"), Path("/b.toml"))),
     (["--attribution"], "attribution", ("all",)),
     (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
-    (["--features", "both"], "features", "both"),
+    (["--features", "both", "--readouts", "/b.toml"], "features", "both"),
 ]
 
 
