@@ -55,6 +55,7 @@ BANNED = {
 OWN_MARKUP = {
     "report/assets.py",
     "report/embedding.py",
+    "report/fitted_tasks.py",
     "report/group.py",
     "pretrain/evaluation/report.py",
     "pretrain/evaluation/anatomy_report.py",

@@ -41,7 +41,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     _check_options(given)
     readouts = Readouts(tuple(given.get("readouts", ())))
     _check_readouts(readouts, given["analysis_level"])
-    if "features" in given and not readouts.tasks:
+    if given.get("features", readouts.features) != readouts.features and not readouts.tasks:
         raise NeuroFMError(
             "--features says what tasks are fitted to, and no file of tasks is given",
             fix="Add a file of tasks (.toml) with --readouts, or leave --features out.",

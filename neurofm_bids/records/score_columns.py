@@ -109,8 +109,8 @@ def score_entries(scores: Iterable[Score]) -> dict[str, Entry]:
 def overlapping(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield pairs of names of readouts whose columns in a table of scans would be the same.
 
-    >>> list(overlapping(["raven", "Raven", "raven_centile", "grip"]))
-    [('raven', 'Raven'), ('raven', 'raven_centile')]
+    >>> list(overlapping(["raven", "raven_centile", "grip", "Grip"]))
+    [('raven', 'raven_centile'), ('grip', 'Grip')]
     """
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
