@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from neurofm_bids.bids.problems import option_problem
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.bids.signed_file import read_signed
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.norms.reference import Expectation
 from neurofm_bids.norms.regression import Regression, Terms, fit
 from neurofm_bids.records.centile import Observation
 from neurofm_bids.records.origin import Origin
-from neurofm_bids.records.schema import RECORD, from_json, to_json
-from neurofm_bids.records.signature import is_unchanged, signed
+from neurofm_bids.records.schema import RECORD, to_json
+from neurofm_bids.records.signature import signed
 from neurofm_bids.storage.atomic import write_json
-from neurofm_bids.storage.text import read_json
 
 __all__ = ["LEAST", "UserReference", "make_reference", "read_reference", "write_reference"]
 
@@ -157,21 +156,7 @@ def read_reference(path: Path) -> UserReference:
     NeuroFMError
         The file cannot be read (exit code 64), or is not a whole and unchanged reference (65).
     """
-    try:
-        values = read_json(path)
-    except OSError as error:
-        what, fix = option_problem(path, error, "reference", "--reference", _NEW)
-        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
-    except ValueError as error:
-        raise NeuroFMError(f"the reference is damaged ({error})", where=path, fix=_NEW) from error
-    try:
-        reference = from_json(UserReference, values)
-    except NeuroFMError as error:
-        reason = error.what.partition("(")[2].removesuffix(")")
-        raise NeuroFMError(f"this is not a reference ({reason})", where=path, fix=_NEW) from error
-    if not is_unchanged(values):
-        raise NeuroFMError("the reference is damaged or was edited", where=path, fix=_NEW)
-    return reference
+    return read_signed(UserReference, path, "reference", "--reference", _NEW)
 
 
 def _regressions(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.problems import option_problem
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.bids.signed_file import read_signed
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.consistency import check_consistency
 from neurofm_bids.readouts.readout import FORMAT_VERSION, Readout
-from neurofm_bids.records.schema import from_json, to_json
-from neurofm_bids.records.signature import is_unchanged, signed
+from neurofm_bids.records.schema import to_json
+from neurofm_bids.records.signature import signed
 from neurofm_bids.storage.atomic import write_json
-from neurofm_bids.storage.text import read_json
 
 __all__ = ["read_readout", "write_readout"]
 
@@ -41,21 +41,7 @@ def read_readout(path: Path) -> Readout:
     NeuroFMError
         The file cannot be read (exit code 64), or is not a whole and unchanged readout of this format (65).
     """
-    try:
-        values = read_json(path)
-    except OSError as error:
-        what, fix = option_problem(path, error, "readout", "--readouts", _NEW)
-        raise NeuroFMError(what, where=path, fix=fix, code=Exit.USAGE) from error
-    except ValueError as error:
-        raise NeuroFMError(f"the readout is damaged ({error})", where=path, fix=_NEW) from error
-    _check_format(path, values)
-    try:
-        readout = from_json(Readout, values)
-    except NeuroFMError as error:
-        reason = error.what.partition("(")[2].removesuffix(")")
-        raise NeuroFMError(f"this is not a readout ({reason})", where=path, fix=_NEW) from error
-    if not is_unchanged(values):
-        raise NeuroFMError("the readout is damaged or was edited", where=path, fix=_NEW)
+    readout = read_signed(Readout, path, "readout", "--readouts", _NEW, partial(_check_format, path))
     try:
         check_consistency(readout)
     except NeuroFMError as error:
