@@ -108,17 +108,7 @@ def _finished(data: Data, task: Task, folder: Path) -> Readout | None:
         return None
     try:
         readout = read_readout(path)
-        expected = fingerprint_of(
-            data.features,
-            data.table,
-            task,
-            data.names,
-            data.predictions,
-            data.origin,
-            data.categories,
-            data.scheme,
-            data.dataset,
-        )
+        expected = fingerprint_of(task=task, **{k: v for k, v in vars(data).items() if k != "license"})
     except (NeuroFMError, KeyError):
         return None
     is_equal = readout.training.fingerprint == expected and readout.license == data.license
@@ -186,18 +176,7 @@ def _fit_received(task: Task) -> tuple[Readout | NeuroFMError, list[logging.LogR
 def _fit(data: Data, task: Task) -> Readout | NeuroFMError:
     """Return the readout of a task as its file will have it, or why there is none."""
     try:
-        readout = fit(
-            data.features,
-            data.table,
-            task,
-            names=data.names,
-            predictions=data.predictions,
-            dataset=data.dataset,
-            origin=data.origin,
-            license=data.license,
-            categories=data.categories,
-            scheme=data.scheme,
-        )
+        readout = fit(task=task, **vars(data))
         check_consistency(readout)
     except NeuroFMError as error:
         return error

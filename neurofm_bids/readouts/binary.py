@@ -11,7 +11,7 @@ from scipy.special import expit
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
-from neurofm_bids.readouts.optimise import Loss, Start, minimise
+from neurofm_bids.readouts.optimise import Loss, Start, minimise_path
 
 __all__ = ["Binary"]
 
@@ -40,11 +40,7 @@ class Binary:
         """Return the fits, each started from the one before."""
         share = np.clip(target.mean(), 1e-6, 1 - 1e-6)
         start = Solution(np.zeros((len(basis.squares), 1)), np.array([np.log(share / (1 - share))]), _NONE)
-        fits = []
-        for penalty in penalties:
-            start = minimise(basis, _loss(target), penalty, Start(start, _CURVATURE))
-            fits.append(start)
-        return fits
+        return minimise_path(basis, _loss(target), penalties, Start(start, _CURVATURE))
 
     def losses(self, values: _Values, shape: _Values, target: _Values) -> _Values:
         """Return negative log-likelihoods."""

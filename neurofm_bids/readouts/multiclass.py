@@ -12,7 +12,7 @@ from scipy.special import logit
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
-from neurofm_bids.readouts.optimise import Loss, Start, minimise
+from neurofm_bids.readouts.optimise import Loss, Start, minimise_path
 
 __all__ = ["Multiclass", "log_odds"]
 
@@ -46,11 +46,7 @@ class Multiclass:
         """Return the fits, each started from the one before."""
         logs = np.log(np.maximum(self.shares(target), 1e-6))
         start = Solution(np.zeros((len(basis.squares), self.count)), logs - logs.mean(), _NONE)
-        fits = []
-        for penalty in penalties:
-            start = minimise(basis, self._loss(target), penalty, Start(start, _CURVATURE))
-            fits.append(start)
-        return fits
+        return minimise_path(basis, self._loss(target), penalties, Start(start, _CURVATURE))
 
     def losses(self, values: _Values, shape: _Values, target: _Values) -> _Values:
         """Return negative log-likelihoods."""

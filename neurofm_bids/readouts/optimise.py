@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.readouts.basis import Basis, Solution
 
-__all__ = ["Loss", "Start", "minimise"]
+__all__ = ["Loss", "Start", "minimise", "minimise_path"]
 
 _Values = npt.NDArray[np.float64]
 # Functions (n, m) and shape (k,) -> sum of losses, its gradients by functions and by shape.
@@ -78,3 +78,12 @@ def minimise(basis: Basis, loss: Loss, penalty: float, start: Start) -> Solution
     options = {"gtol": _GRADIENT, "ftol": _CHANGE, "maxiter": _STEPS, "maxfun": 2 * _STEPS}
     found = minimize(objective, packed, jac=True, method="L-BFGS-B", options={**options, "maxcor": _MEMORY})
     return unpacked(np.asarray(found.x, dtype=np.float64))
+
+
+def minimise_path(basis: Basis, loss: Loss, penalties: Sequence[float], start: Start) -> list[Solution]:
+    """Return the solution of each penalty, each started from the one before."""
+    found: list[Solution] = []
+    for penalty in penalties:
+        found.append(minimise(basis, loss, penalty, start))
+        start = replace(start, solution=found[-1])
+    return found

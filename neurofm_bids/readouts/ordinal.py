@@ -12,7 +12,7 @@ from scipy.special import expit
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
 from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
-from neurofm_bids.readouts.optimise import Loss, Start, minimise
+from neurofm_bids.readouts.optimise import Loss, Start, minimise_path
 
 __all__ = ["Ordinal", "thresholds"]
 
@@ -45,14 +45,9 @@ class Ordinal:
 
     def path(self, basis: Basis, target: _Values, penalties: Sequence[float]) -> list[Solution]:
         """Return the fits, each started from the one before."""
-        start = Solution(np.zeros((len(basis.squares), 1)), np.zeros(1), self._start(target))
-        fits = []
-        for penalty in penalties:
-            start = minimise(
-                basis, self._loss(target), penalty, Start(start, _CURVATURE, has_intercept=False)
-            )
-            fits.append(start)
-        return fits
+        first = Solution(np.zeros((len(basis.squares), 1)), np.zeros(1), self._start(target))
+        start = Start(first, _CURVATURE, has_intercept=False)
+        return minimise_path(basis, self._loss(target), penalties, start)
 
     def losses(self, values: _Values, shape: _Values, target: _Values) -> _Values:
         """Return negative log-likelihoods."""
