@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurofm_bids.readouts.basis import Basis, Solution
 
-__all__ = ["SLOPES", "Calibration", "Family", "HeldOut", "recalibrate"]
+__all__ = ["SLOPES", "Calibration", "Family", "HeldOut", "OfClasses", "recalibrate"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -103,6 +103,27 @@ class Family(Protocol):
     def metrics(self, held: HeldOut, weights: _Values) -> Mapping[str, _Values]:
         """Return the metrics of held-out scans by name, shape (b,), for weights of shape (b, n)."""
         ...
+
+
+@dataclass(frozen=True)
+class OfClasses:
+    """What families of several classes share.
+
+    Parameters
+    ----------
+    count
+        Number of classes; targets are their numbers, or ranks, from 0.
+    """
+
+    count: int
+
+    def strata(self, target: _Values) -> _Ints:
+        """Return the classes."""
+        return target.astype(np.intp)
+
+    def shares(self, target: _Values) -> _Values:
+        """Return the shares of the classes."""
+        return np.bincount(target.astype(np.intp), minlength=self.count) / len(target)
 
 
 def recalibrate(

@@ -11,7 +11,7 @@ from scipy.special import logit
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
-from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
+from neurofm_bids.readouts.family import Calibration, HeldOut, OfClasses, recalibrate
 from neurofm_bids.readouts.optimise import Loss, Start, minimise_path
 
 __all__ = ["Multiclass", "log_odds"]
@@ -22,25 +22,10 @@ _CURVATURE = 0.2
 
 
 @dataclass(frozen=True)
-class Multiclass:
-    """Softmax of one function for each class; penalties as of two classes.
+class Multiclass(OfClasses):
+    """Softmax of one function for each class; penalties as of two classes."""
 
-    Parameters
-    ----------
-    count
-        Number of classes; targets are their numbers from 0.
-    """
-
-    count: int
     main, chance = "auc", 0.5
-
-    def strata(self, target: _Values) -> npt.NDArray[np.intp]:
-        """Return the classes."""
-        return target.astype(np.intp)
-
-    def shares(self, target: _Values) -> _Values:
-        """Return the shares of the classes."""
-        return np.bincount(target.astype(np.intp), minlength=self.count) / len(target)
 
     def path(self, basis: Basis, target: _Values, penalties: Sequence[float]) -> list[Solution]:
         """Return the fits, each started from the one before."""

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from neurofm_bids.readouts import metrics
 from neurofm_bids.readouts.basis import Basis, Solution
-from neurofm_bids.readouts.family import Calibration, HeldOut, recalibrate
+from neurofm_bids.readouts.family import Calibration, HeldOut, OfClasses, recalibrate
 from neurofm_bids.readouts.optimise import Loss, Start, minimise_path
 
 __all__ = ["Ordinal", "thresholds"]
@@ -21,27 +21,13 @@ _CURVATURE = 0.25
 
 
 @dataclass(frozen=True)
-class Ordinal:
+class Ordinal(OfClasses):
     """One function; the logit of the probability of a class above k is the function less the k-th threshold.
 
     The shape of its solutions is the first threshold and the logarithms of the gaps between them.
-
-    Parameters
-    ----------
-    count
-        Number of classes; targets are their ranks from 0.
     """
 
-    count: int
     main, chance = "spearman", 0.0
-
-    def strata(self, target: _Values) -> npt.NDArray[np.intp]:
-        """Return the classes."""
-        return target.astype(np.intp)
-
-    def shares(self, target: _Values) -> _Values:
-        """Return the shares of the classes."""
-        return np.bincount(target.astype(np.intp), minlength=self.count) / len(target)
 
     def path(self, basis: Basis, target: _Values, penalties: Sequence[float]) -> list[Solution]:
         """Return the fits, each started from the one before."""
