@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, options_of, whole_number
@@ -23,6 +24,7 @@ __all__ = [
     "N_PHASES",
     "PRECISIONS",
     "TEMPLATE",
+    "Analyses",
     "Centiles",
     "Config",
     "Outputs",
@@ -264,6 +266,7 @@ class Config:
     outputs: Outputs = field(default_factory=Outputs)
     centiles: Centiles = field(default_factory=Centiles)
     readouts: Readouts = field(default_factory=Readouts)
+    analyses: Analyses = field(default_factory=Analyses)
     resources: Resources = field(default_factory=Resources)
     running: Running = field(default_factory=Running)
     command: str = ""

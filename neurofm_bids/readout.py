@@ -88,8 +88,9 @@ class Readout:
         neurofm_bids.errors.NeuroFMError
             The features of the result were made otherwise than those of the training, or are not as many.
         """
+        from neurofm_bids.bids.sheets import text_of
         from neurofm_bids.readouts.apply import Measured, measured, score
-        from neurofm_bids.readouts.columns import as_number, text_of
+        from neurofm_bids.readouts.columns import as_number
         from neurofm_bids.records.columns import feature_columns
 
         known = dict(covariates or {})

@@ -149,7 +149,7 @@ def _harmonised(
     record: ReadoutRecord, sites: Iterable[object], features: _Array, covariates: _Array
 ) -> _Array:
     """Return features at the common site of a readout; NaN where a site is not one of its training."""
-    from neurofm_bids.readouts.columns import text_of
+    from neurofm_bids.bids.sheets import text_of
     from neurofm_bids.readouts.harmonisation import harmonised
 
     assert record.harmonisation is not None

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from neurofm_bids.bids.problems import file_problem
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.storage.tables import cell
 from neurofm_bids.storage.text import decoded, read_bytes, some_of
 
-__all__ = ["KEYS", "Sheet", "is_known", "label_of", "listed", "read_sheet", "warn_of_lines"]
+__all__ = ["KEYS", "Sheet", "is_known", "label_of", "listed", "read_sheet", "text_of", "warn_of_lines"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +32,23 @@ _SEPARATORS = "\t,; "
 def is_known(value: str) -> bool:
     """Tell whether a cell has a value."""
     return value.lower() not in _MISSING
+
+
+def text_of(value: Any) -> str:
+    """Return a cell as text, empty if it is not known; whole numbers have no decimal point.
+
+    >>> text_of(1.0), text_of("F"), text_of(None), text_of("n/a"), text_of(float("nan"))
+    ('1', 'F', '', '', '')
+    """
+    value = value.item() if hasattr(value, "item") else value  # of numpy
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{float(value):.15g}"
+    text = str(value).strip()
+    return text if is_known(text) else ""
 
 
 def label_of(key: str, text: str) -> str:

@@ -102,8 +102,8 @@ def _preview(config: Config) -> Exit:
 
 def _run(config: Config) -> int:
     participant, group = (level in config.levels for level in LEVELS)
-    if config.readouts.tasks:
-        _check_tasks(config)
+    if group:
+        _check_group_files(config)
     if config.running.dry_run:
         return printing(lambda: _preview(config))
     if not participant:
@@ -118,10 +118,12 @@ def _run(config: Config) -> int:
     return _group_after(code, config)
 
 
-def _check_tasks(config: Config) -> None:
-    """End the run before any work if a file of tasks is not valid."""
+def _check_group_files(config: Config) -> None:
+    """End the run before any work if a file of tasks or of settings is not valid."""
+    from neurofm_bids.analysis.settings import read_settings
     from neurofm_bids.group.readout_fits import read_task_files
 
+    read_settings(config.analyses.group_config)
     read_task_files(config.readouts.tasks)
 
 
@@ -172,6 +174,7 @@ def _group(config: Config) -> Exit:
         selection=config.selection,
         centiles=config.centiles,
         readouts=config.readouts,
+        analyses=config.analyses,
         include_failed=config.outputs.include_failed,
         processes=config.resources.nprocs,
         command=config.command,

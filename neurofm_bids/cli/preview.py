@@ -105,6 +105,7 @@ def _group(config: Config) -> None:
         selection=config.selection,
         centiles=config.centiles,
         readouts=config.readouts,
+        analyses=config.analyses,
     )
     rows = [("use", member.scan.path, "finished") for member in cohort.members]
     _print([*rows, *(("missing", missing.stem, missing.reason) for missing in cohort.missing)])

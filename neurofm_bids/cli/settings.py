@@ -41,6 +41,10 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     _check_options(given)
     readouts = Readouts(tuple(given.get("readouts", ())))
     _check_readouts(readouts, given["analysis_level"])
+    if given.get("group_config") and LEVELS[1] not in given["analysis_level"]:
+        raise NeuroFMError(
+            "--group-config needs the group level", fix="Add group to the levels.", code=Exit.USAGE
+        )
     if given.get("features", readouts.features) != readouts.features and not readouts.tasks:
         raise NeuroFMError(
             "--features says what tasks are fitted to, and no file of tasks is given",

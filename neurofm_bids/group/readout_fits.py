@@ -52,11 +52,11 @@ def read_task_files(paths: Sequence[Path]) -> tuple[TaskFile, ...]:
     places: dict[str, Path] = {}
     for file in files:
         for task in file.tasks:
-            other = places.setdefault(task.name.lower(), file.path)
-            if other != file.path:
+            other = places.setdefault(task.name.lower(), file.file.path)
+            if other != file.file.path:
                 raise NeuroFMError(
                     f"two files have a task {task.name}",
-                    where=f"{other} and {file.path}",
+                    where=f"{other} and {file.file.path}",
                     fix="Rename one of them.",
                     code=Exit.USAGE,
                 )

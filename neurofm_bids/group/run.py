@@ -9,21 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT, Derivatives, image_sidecar
 from neurofm_bids.bids.stored import stored_scans
-from neurofm_bids.config import Centiles, Readouts, Selection
+from neurofm_bids.config import Analyses, Centiles, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.analyses import analyse
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.readout_fits import Fits, check_tasks, fit_cohort, read_task_files
 from neurofm_bids.group.readout_table import evaluation_rows
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
+from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import compute
-from neurofm_bids.group.tables import Table, evaluation_table, make_tables
+from neurofm_bids.group.tables import Table, analysis_table, evaluation_table, make_tables
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
@@ -43,7 +46,7 @@ _ACTIVE = (
     "A participant run was active in this folder: the tables contain only the scans that were "
     "finished by then. Run the group level again when that run has ended."
 )
-_PUBLISHED, _NO_READOUTS = Centiles(), Readouts()
+_PUBLISHED, _NO_READOUTS, _STANDARD = Centiles(), Readouts(), Analyses()
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def write_group(
     selection: Selection = EVERYTHING,
     centiles: Centiles = _PUBLISHED,
     readouts: Readouts = _NO_READOUTS,
+    analyses: Analyses = _STANDARD,
     include_failed: bool = False,
     processes: int = 1,
     command: str = "",
@@ -87,6 +91,8 @@ def write_group(
         The reference of their volumes, and the one to make of them.
     readouts
         The tasks that are fitted.
+    analyses
+        Settings of the analyses of the cohort.
     include_failed
         Whether scans whose quality is judged as fail take part in statistics.
     processes
@@ -99,10 +105,11 @@ def write_group(
     NeuroFMError
         ``label`` is not alphanumeric, ``out_dir`` is not a folder or holds another dataset, ``bids_dir`` is
         not the dataset that was processed, no scan has usable outputs of this model, the reference cannot be
-        used or made, a file of tasks is not valid, or a file cannot be written.
+        used or made, a file of tasks or settings is not valid, or a file cannot be written.
     """
     _check(out_dir, label)
     read_task_files(readouts.tasks)
+    settings = read_settings(analyses.group_config)
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
@@ -118,6 +125,8 @@ def write_group(
             _log.info("Reference: %s", centiles.make_reference)
         statistics = _statistics(cohort)
         tables = make_tables(cohort, covariates, statistics, reference)
+        result = analyse(scans_of(cohort, tables), settings)
+        tables |= {name: analysis_table(cohort, name, frame) for name, frame in result.tables.items()}
         fits = None
         if readouts.tasks:
             fits = fit_cohort(cohort, covariates, readouts, out_dir / READOUTS, processes)
@@ -133,9 +142,11 @@ def read_cohort(
     selection: Selection = EVERYTHING,
     centiles: Centiles = _PUBLISHED,
     readouts: Readouts = _NO_READOUTS,
+    analyses: Analyses = _STANDARD,
 ) -> Cohort:
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
+    read_settings(analyses.group_config)
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     cohort = _collected(out_dir, label, covariates, selection, reference)
     _check_members(out_dir, cohort, selection)

@@ -32,7 +32,7 @@ from neurofm_bids.storage.tables import cell, table_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "evaluation_table", "make_tables"]
+__all__ = ["Table", "analysis_table", "evaluation_table", "make_tables"]
 
 _OF_PERSON = (RECORDED_COLUMNS[0], RECORDED_COLUMNS[-1])  # age and sex
 _RESERVED = ("Description", "NeuroFM", "MeasurementToolMetadata", "Derivative")
@@ -76,6 +76,20 @@ def evaluation_table(cohort: Cohort, rows: Sequence[Row]) -> Table:
     frame = pd.DataFrame(rows, columns=list(columns), dtype=object)
     what = "How well the tasks of --readouts are read from held-out scans, one row per task and metric"
     return Table(frame, columns, _about(cohort, what))
+
+
+def analysis_table(cohort: Cohort, name: str, frame: pd.DataFrame) -> Table:
+    """Return a table of an analysis, with the meaning of its columns.
+
+    Parameters
+    ----------
+    name
+        In ``bids.names.GROUP_OUTPUTS``.
+    """
+    what, columns = dictionary.analysis_table(name)
+    known = {column: dictionary.column(column) for column in IDENTITY_COLUMNS}
+    described = {**known, **cohort.columns, **columns}
+    return Table(frame, {c: described.get(c) or _unexplained(c) for c in frame.columns}, _about(cohort, what))
 
 
 def make_tables(

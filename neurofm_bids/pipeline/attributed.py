@@ -8,10 +8,10 @@ from neurofm_bids.config import ALL_TARGETS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout, TargetReadout, target_readouts
 from neurofm_bids.model.registry import ModelSpec
-from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.compatibility import refusal
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.records.origin import Origin
+from neurofm_bids.storage.text import nearest
 
 __all__ = ["attributed", "linear_readouts"]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.readouts.columns import is_latent, text_of
+from neurofm_bids.bids.sheets import text_of
+from neurofm_bids.readouts.columns import is_latent
 from neurofm_bids.readouts.compatibility import refusal
 from neurofm_bids.readouts.covariate_coding import coded_row
 from neurofm_bids.readouts.distance import distances

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.columns import PERSON, nearest, texts
+from neurofm_bids.readouts.columns import PERSON, texts
 from neurofm_bids.readouts.covariate_coding import check_coding, coded_rows, coding_of
 from neurofm_bids.readouts.exclusions import excluded_rows
 from neurofm_bids.readouts.folds import first_rows
@@ -21,7 +21,7 @@ from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.targets import Target, code_target
 from neurofm_bids.readouts.task import Task
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = ["Assembled", "assemble", "columns_of"]
 

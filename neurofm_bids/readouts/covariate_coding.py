@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.sheets import text_of
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import as_number, numbers, text_of
+from neurofm_bids.readouts.columns import as_number, numbers
 from neurofm_bids.readouts.readout import Covariate
 from neurofm_bids.storage.text import some_of
 

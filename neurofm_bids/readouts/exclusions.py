@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import as_number, nearest
+from neurofm_bids.readouts.columns import as_number
 from neurofm_bids.readouts.task import Task
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = ["excluded_rows"]
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.sheets import text_of
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import numbers, text_of
+from neurofm_bids.readouts.columns import numbers
 from neurofm_bids.readouts.task import Task
 
 __all__ = ["check_covariates", "check_task", "follows_from"]

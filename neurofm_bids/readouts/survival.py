@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.task import Times
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = [
     "CENSORED",

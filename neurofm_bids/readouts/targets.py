@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.readouts.columns import PERSON, as_number, nearest, numbers
+from neurofm_bids.readouts.columns import PERSON, as_number, numbers
 from neurofm_bids.readouts.survival import check_times
 from neurofm_bids.readouts.task import Kind, Task
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = ["CODERS", "Target", "code_target"]
 

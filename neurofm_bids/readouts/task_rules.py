@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.survival import LONGEST, shared_values
 from neurofm_bids.readouts.task import DOMAINS, Kind
+from neurofm_bids.storage.text import nearest
 
 __all__ = ["broken_rules", "broken_rules_of_times"]
 

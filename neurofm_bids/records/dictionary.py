@@ -15,6 +15,7 @@ from neurofm_bids.storage.text import read_json
 __all__ = [
     "Entry",
     "acquisition",
+    "analysis_table",
     "asymmetry_column",
     "attribution",
     "centile_columns",
@@ -186,6 +187,18 @@ def evaluation_columns() -> dict[str, Entry]:
     'count'
     """
     return {name: dict(entry) for name, entry in _dictionary()["evaluation"].items()}
+
+
+def analysis_table(name: str) -> tuple[str, dict[str, Entry]]:
+    """Return what a table of an analysis of a cohort holds, and what its columns mean.
+
+    Parameters
+    ----------
+    name
+        In ``bids.names.GROUP_OUTPUTS``.
+    """
+    about = _dictionary()["analyses"][name]
+    return about["Description"], {column: dict(entry) for column, entry in about["Columns"].items()}
 
 
 def region_title(name: str) -> str:

@@ -8,14 +8,16 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-__all__ = ["decoded", "printable", "read_bytes", "read_json", "read_text", "some_of"]
+__all__ = ["decoded", "nearest", "printable", "read_bytes", "read_json", "read_text", "some_of"]
 
 _MAX_BYTES = 2**28
 _SHOWN = 5  # of many names
+_SYNONYMS = {"sex": "gender", "gender": "sex"}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -109,3 +111,17 @@ def some_of(names: Sequence[str], show: Callable[[str], str] = str) -> str:
     """
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(map(show, names[:_SHOWN])) + more
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is most like another, empty if none is.
+
+    >>> nearest("diagnose", ["diagnosis", "age"])
+    "Did you mean 'diagnosis'? "
+    >>> nearest("sex", ["gender", "set"])
+    "Did you mean 'gender'? "
+    """
+    names = {text.lower(): text for text in known}
+    same = _SYNONYMS.get(name.lower(), "")
+    alike = [same] if same in names else get_close_matches(name.lower(), names, 1, 0.6)
+    return f"Did you mean {names[alike[0]]!r}? " if alike else ""

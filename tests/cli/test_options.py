@@ -170,6 +170,7 @@ REACHED = [
     (["--readouts", "/a.json", "/b.toml"], "readouts", (Path("/a.json"), Path("/b.toml"))),
     (["--attribution"], "attribution", ("all",)),
     (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
+    (["--group-config", "/g.toml"], "group_config", Path("/g.toml")),
     (["--features", "both", "--readouts", "/b.toml"], "features", "both"),
 ]
 

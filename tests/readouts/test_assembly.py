@@ -3,8 +3,8 @@ import pytest
 
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.assembly import assemble, columns_of
-from neurofm_bids.readouts.columns import nearest
 from neurofm_bids.readouts.task import Task, Times
+from neurofm_bids.storage.text import nearest
 
 TABLE = {
     "participant_id": ["sub-1", "sub-1", "sub-2", "sub-3", "sub-4", "", "sub-6"],

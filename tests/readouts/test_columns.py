@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.readouts.columns import nearest, numbers, scan_values, texts
+from neurofm_bids.readouts.columns import numbers, scan_values, texts
 from neurofm_bids.records.scan import Identity
+from neurofm_bids.storage.text import nearest
 from tests.conftest import write_dataset_files
 
 

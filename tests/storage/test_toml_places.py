@@ -1,6 +1,6 @@
 import pytest
 
-from neurofm_bids.readouts.toml_places import Place, find_places
+from neurofm_bids.storage.toml_places import Place, find_places
 
 TEXT = '''# a comment with [[task]] and "text"
 [[task]]

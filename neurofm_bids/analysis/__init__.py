@@ -1,0 +1,1 @@
+"""Analysis of cohorts: functions on tables of scans, usable without a BIDS dataset."""

@@ -1,0 +1,92 @@
+"""The settings of the analyses of a cohort, and the TOML file that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurofm_bids.bids.toml_file import Broken, read_toml
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.text import nearest, some_of
+
+__all__ = ["AnalysisSettings", "Columns", "read_settings"]
+
+_SITE = ("site", "site_id", "scanner", "scanner_id", "DeviceSerialNumber", "ManufacturersModelName")
+_DATE = ("acq_time", "AcquisitionDateTime", "acquisition_date", "scan_date")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the tables of the dataset say where and when a scan was acquired.
+
+    Parameters
+    ----------
+    site
+        Column of the site or scanner; None for the first of :data:`_SITE` that there is.
+    date
+        Column of the date of acquisition; None for the first of :data:`_DATE` that there is.
+    """
+
+    site: str | None = None
+    date: str | None = None
+
+    def site_in(self, known: Collection[str]) -> str | None:
+        """Return the column of the site among known ones, None if there is none."""
+        return self.site or next((name for name in _SITE if name in known), None)
+
+    def date_in(self, known: Collection[str]) -> str | None:
+        """Return the column of the date of acquisition among known ones, None if there is none."""
+        return self.date or next((name for name in _DATE if name in known), None)
+
+    def check(self, known: Collection[str]) -> None:
+        """Raise if a column does not exist.
+
+        Raises
+        ------
+        NeuroFMError
+            The message names the column that is most like it.
+        """
+        for key, column in (("site", self.site), ("date", self.date)):
+            if column is not None and column not in known:
+                raise NeuroFMError(
+                    f"the tables of the dataset have no column {column!r}",
+                    where=f"--group-config, table columns, key {key}",
+                    fix=f"{nearest(column, known)}Columns are {some_of(sorted(known))}.",
+                    code=Exit.USAGE,
+                )
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """Settings of the analyses; each field is a table of the file.
+
+    Parameters
+    ----------
+    columns
+        Of site and date.
+    """
+
+    columns: Columns = field(default_factory=Columns)
+
+
+def read_settings(path: Path | None) -> AnalysisSettings:
+    """Return the settings of a file; the defaults without one.
+
+    Raises
+    ------
+    NeuroFMError
+        The file cannot be read or is not TOML (exit code 64), or a key or value is not valid (65); the
+        message names line, column, table and key.
+    """
+    if path is None:
+        return AnalysisSettings()
+    file = read_toml(path, "file of settings", "--group-config")
+    return file.record(AnalysisSettings, file.content, (), "the file", _broken)
+
+
+def _broken(kind: type, values: Mapping[str, Any]) -> Iterable[Broken]:
+    """Yield the rules that the values of a table break: what its class finds wrong with them."""
+    rules = getattr(kind, "broken_rules", None)
+    return rules(values) if rules else ()

@@ -1,0 +1,34 @@
+"""The analyses of a cohort, one after the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from neurofm_bids.analysis.result import Result
+from neurofm_bids.analysis.scans import Scans
+from neurofm_bids.analysis.settings import AnalysisSettings
+
+__all__ = ["ANALYSES", "Analysis", "analyse"]
+
+_log = logging.getLogger(__name__)
+
+Analysis = Callable[[Scans, AnalysisSettings], Result | None]
+
+ANALYSES: tuple[Analysis, ...] = ()
+
+
+def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:
+    """Return the tables and remarks of all analyses that the scans and settings allow.
+
+    Raises
+    ------
+    NeuroFMError
+        A setting names what the scans do not have.
+    """
+    settings.columns.check(scans.covariates)
+    results = [result for run in analyses if (result := run(scans, settings))]
+    remarks = tuple(remark for result in results for remark in result.remarks)
+    for remark in remarks:
+        _log.info("%s", remark)
+    return Result({name: frame for result in results for name, frame in result.tables.items()}, remarks)

@@ -1,0 +1,42 @@
+"""Settings of the analyses of a cohort."""
+
+import pytest
+
+from neurofm_bids.analysis.settings import AnalysisSettings, Columns, read_settings
+from neurofm_bids.errors import NeuroFMError
+
+
+def test_without_a_file_the_defaults_hold():
+    assert read_settings(None) == AnalysisSettings()
+
+
+def test_a_file_sets_them(tmp_path):
+    path = tmp_path / "group.toml"
+    path.write_text('[columns]\nsite = "centre"\n')
+    assert read_settings(path).columns == Columns(site="centre")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[colums]", "unknown key 'colums'.*line 1, column 1.*Did you mean 'columns'"),
+        ("[columns]\nscanner = 1", "unknown key 'scanner'.*line 2.*Known keys are site, date"),
+        ("columns = 3", "not a table"),
+    ],
+)
+def test_what_is_not_known_is_refused(tmp_path, text, message):
+    path = tmp_path / "group.toml"
+    path.write_text(text)
+    with pytest.raises(NeuroFMError, match=message):
+        read_settings(path)
+
+
+def test_columns_are_found_by_their_usual_names_or_named():
+    known = ["age", "scanner", "acq_time", "centre"]
+    assert Columns().site_in(known) == "scanner"
+    assert Columns("centre").site_in(known) == "centre"
+    assert Columns().date_in(known) == "acq_time"
+    assert Columns().site_in(["age"]) is None
+    Columns("centre").check(known)
+    with pytest.raises(NeuroFMError, match=r"no column 'center'.*key site.*Did you mean 'centre'"):
+        Columns("center").check(known)
