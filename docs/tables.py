@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args, get_type_hints
 
+from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit
 from neurofm_bids.model.registry import model_names, model_spec
@@ -66,6 +70,8 @@ def pages() -> dict[Path, str]:
         "recipe": _recipe(),
         "inputs": _inputs(),
         "evaluation": _evaluation(),
+        "settings of analyses": _analysis_settings(),
+        "tables of analyses": _analysis_tables(),
     }
     return {
         page: _PLACE.sub(lambda place: f"{place[1]}\n{tables[place[2]]}\n{place[3]}", page.read_text("utf-8"))
@@ -81,6 +87,50 @@ def _evaluation() -> str:
         _table(("Column", "Unit", "Description"), rows)
         + "\n"
         + _table(("Metric", "Meaning"), [(f"`{name}`", text) for name, text in metrics.items()])
+    )
+
+
+def _analysis_settings() -> str:
+    """Return a table of keys for each table of the file of ``--group-config``, from the docstrings."""
+    parts = []
+    for name, hint in get_type_hints(AnalysisSettings).items():
+        kind = next(one for one in (hint, *get_args(hint)) if is_dataclass(one))
+        meanings = _parameters(inspect.getdoc(kind) or "")
+        rows = [(f"`{item.name}`", _shown(_default(item)), meanings[item.name]) for item in fields(kind)]
+        parts.append(f"`[{name}]`\n\n{_table(('Key', 'Default', 'Meaning'), rows)}")
+    return "\n".join(parts)
+
+
+def _default(item: Field[object]) -> object:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def _shown(value: object) -> str:
+    if value is None or value in ((), "", {}):
+        return ""
+    return f"`{json.dumps(value)}`"
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """Return the meaning of each parameter of a docstring in the numpy style, as Markdown."""
+    lines = text.partition("----------\n")[2].splitlines()
+    meanings: dict[str, str] = {}
+    names: list[str] = []
+    for line in lines:
+        if line and not line.startswith(" "):
+            names = line.split(", ")
+            meanings |= dict.fromkeys(names, "")
+        else:
+            meanings |= {name: f"{meanings[name]} {line.strip()}" for name in names}
+    without_roles = {name: re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text) for name, text in meanings.items()}
+    return {name: text.replace("``", "`").strip() for name, text in without_roles.items()}
+
+
+def _analysis_tables() -> str:
+    text = files("neurofm_bids").joinpath("data/dictionary.json").read_text(encoding="utf-8")
+    return "\n".join(
+        f"`group_desc-<model>_{name}.tsv`: {about['Description']}\n\n{_meanings(about['Columns'])}"
+        for name, about in json.loads(text)["analyses"].items()
     )
 
 

@@ -24,9 +24,11 @@ class Columns:
     Parameters
     ----------
     site
-        Column of the site or scanner; None for the first of :data:`_SITE` that there is.
+        Column of the site or scanner; without it the first there is of site, site_id, scanner, scanner_id,
+        DeviceSerialNumber and ManufacturersModelName.
     date
-        Column of the date of acquisition; None for the first of :data:`_DATE` that there is.
+        Column of the date of acquisition; without it the first there is of acq_time, AcquisitionDateTime,
+        acquisition_date and scan_date.
     """
 
     site: str | None = None
