@@ -126,9 +126,10 @@ def measure(folder, processes, profile):
 
     out = Derivatives(folder / "out", LABEL)
     parts = Clock()
+    index = out.out_dir / "group_desc-openS_index.arrow"
     covariates = Covariates(folder / "raw")
     parts("covariates")
-    cohort = collect(out.out_dir, LABEL, covariates)
+    cohort = collect(out.out_dir, LABEL, covariates, index=index, processes=processes)
     parts("collect")
     statistics = _statistics(cohort)
     parts("statistics")

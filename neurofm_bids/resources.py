@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["available_cpus", "available_memory_gb", "out_of_memory_kills", "torch_threads"]
+__all__ = ["available_cpus", "available_memory_gb", "end_with_parent", "out_of_memory_kills", "torch_threads"]
 
 _ROOT = Path("/")
 _V2 = "unified"
@@ -122,3 +122,13 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def end_with_parent() -> None:
+    """End this worker process when the one that started it is gone, however it ended; for a thread."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

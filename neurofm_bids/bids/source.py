@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import stat
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from neurofm_bids.bids.sheets import listed
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.storage.atomic import status_version
 
 if TYPE_CHECKING:
     from neurofm_bids.bids.discovery import Scan
-    from neurofm_bids.records.scan import Identity
+    from neurofm_bids.records.scan import Identity, Input
 
-__all__ = ["SourceImages"]
+__all__ = ["Comparison", "SourceImages"]
 
 _Key = tuple[str | None, str | None, str]  # participant, session, name of the image
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether a version of the image of a scan is another one than the one that was processed."""
+
+    version: tuple[int, ...]
+    is_other: bool
 
 
 class SourceImages:
@@ -36,10 +47,34 @@ class SourceImages:
 
     def compare(self, record: ScanRecord) -> None:
         """Compare the image at the path of a scan with the one that it was processed from."""
-        path, source = self._bids_dir / record.scan.path, record.provenance.input
+        self.compare_with(record.scan, record.provenance.input)
+
+    def compare_with(
+        self, scan: Identity, source: Input | None, known: Comparison | None = None
+    ) -> Comparison | None:
+        """Compare the image at the path of a scan with the one that it was processed from.
+
+        Parameters
+        ----------
+        source
+            The image that was processed, None for one without a file.
+        known
+            An earlier result, which holds if the image is still of that version.
+
+        Returns
+        -------
+        The result; None if there is nothing to compare.
+        """
+        path = self._bids_dir / scan.path
         with contextlib.suppress(OSError):
-            if source is not None and path.is_file():
-                self._is_other[_key(record.scan)] = not source.is_in(path)
+            status = path.stat()
+            if source is not None and stat.S_ISREG(status.st_mode):
+                version = status_version(status)
+                is_known = known is not None and known.version == version
+                result = known if known and is_known else Comparison(version, not source.is_in(path))
+                self._is_other[_key(scan)] = result.is_other
+                return result
+        return None
 
     def is_other(self, scan: Identity | Scan) -> bool:
         """Tell whether the image of a scan in the dataset was found to be another one."""
@@ -53,7 +88,7 @@ class SourceImages:
         NeuroFMError
             That is so for all that were compared.
         """
-        others = [name for (_, _, name), is_other in self._is_other.items() if is_other]
+        others = sorted(name for (_, _, name), is_other in self._is_other.items() if is_other)
         if others and len(others) == len(self._is_other):
             raise NeuroFMError(
                 "none of the images in the dataset is the one that was processed",

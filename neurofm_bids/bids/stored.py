@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurofm_bids.bids.entities import is_hidden
@@ -16,11 +16,20 @@ __all__ = ["StoredScan", "stored_scans"]
 
 @dataclass(frozen=True)
 class StoredScan:
-    """A scan with files in the output folder."""
+    """A scan with files in the output folder.
+
+    Parameters
+    ----------
+    subject, session, stem
+        Labels without prefix, and what the names of its files begin with.
+    is_finished
+        Whether it has a sidecar, which a failure removes.
+    """
 
     subject: str
     session: str | None
     stem: str
+    is_finished: bool = field(default=False, compare=False)
 
 
 def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[StoredScan]:
@@ -33,16 +42,19 @@ def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[Store
     """
     names = [output.ending for output in SCAN_OUTPUTS.values() if "{label}_" in output.ending]
     endings = tuple(f"_{name.format(label=out.label)}" for name in names if name.startswith("desc-"))
+    sidecar = f"_{SCAN_OUTPUTS['sidecar'].ending.format(label=out.label)}"
     for root in _names(out.out_dir, "sub-") if subject is None else [f"sub-{subject}"]:
         folder = out.out_dir / root
         for session in (None, *_names(folder, "ses-")):
-            for stem in _stems((folder / session if session else folder) / "anat", endings):
-                yield StoredScan(root.removeprefix("sub-"), session and session.removeprefix("ses-"), stem)
+            names = _names((folder / session if session else folder) / "anat")
+            labels = root.removeprefix("sub-"), session and session.removeprefix("ses-")
+            for stem in _stems(names, endings):
+                yield StoredScan(*labels, stem, f"{stem}{sidecar}" in names)
 
 
-def _stems(folder: Path, endings: tuple[str, ...]) -> list[str]:
-    names = (name for name in _names(folder) if not is_hidden(name))
-    return sorted({name.removesuffix(end) for name in names for end in endings if name.endswith(end)})
+def _stems(names: list[str], endings: tuple[str, ...]) -> list[str]:
+    shown = (name for name in names if name.endswith(endings) and not is_hidden(name))
+    return sorted({name.removesuffix(end) for name in shown for end in endings if name.endswith(end)})
 
 
 def _names(root: Path, prefix: str = "") -> list[str]:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
-from neurofm_bids.resources import out_of_memory_kills
+from neurofm_bids.resources import end_with_parent, out_of_memory_kills
 
 __all__ = ["Task", "Workers"]
 
@@ -205,7 +205,7 @@ class Workers:
 
 def _serve(pipe: Connection, threads: int, folder: str) -> None:
     """Answer calls until the command closes the pipe."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself ends its workers
     for library in _LIBRARIES:
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
@@ -228,11 +228,3 @@ def _answer(pipe: Connection) -> None:
         pipe.send((None, error))
     except Exception:
         pipe.send((None, RuntimeError(f"in a worker process:\n{traceback.format_exc()}")))
-
-
-def _end_with_parent() -> None:
-    """End this worker when the command that started it is gone, however it ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -3,62 +3,97 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.group.member import prediction_columns
+from neurofm_bids.group.entry import About
 from neurofm_bids.records.cohort import Member
-from neurofm_bids.records.columns import RECORDED_COLUMNS, entries
 from neurofm_bids.records.dictionary import Entry
-from neurofm_bids.records.origin import Origin, origin_of
-from neurofm_bids.records.scan import ScanRecord
+from neurofm_bids.records.origin import Origin
 
 __all__ = ["Alike", "most_common"]
 
 _Features = npt.NDArray[np.float32]
 
 
+@dataclass
+class _Kind:
+    """What some scans share, and how many they are."""
+
+    about: About
+    n_scans: int = 0
+
+
 @dataclass(frozen=True)
 class Alike:
-    """The scans with one number of features, and what they were made with."""
+    """The scans with one number of features, and what they were made with.
 
-    example: ScanRecord
+    Parameters
+    ----------
+    members
+        With their features, shape (d,).
+    """
+
     members: list[tuple[Member, _Features]] = field(default_factory=list)
-    weights: Counter[str] = field(default_factory=Counter)
-    segmentation: Counter[str] = field(default_factory=Counter)
-    settings: Counter[str] = field(default_factory=Counter)
-    versions: Counter[int] = field(default_factory=Counter)
-    origins: list[Origin] = field(default_factory=list)  # distinct ones
-    entries: dict[str, Entry] = field(default_factory=dict)
-    predicted: dict[str, None] = field(default_factory=dict)  # in order
+    _kinds: dict[int, _Kind] = field(default_factory=dict)  # by identity of what they share
 
-    def add(self, member: Member, features: _Features, record: ScanRecord) -> None:
-        """Add a scan and its features, shape (d,), with what its record says of both."""
-        made = record.provenance
+    def add(self, member: Member, features: _Features, about: About) -> None:
+        """Add a scan and its features, shape (d,), with what it shares with others."""
         self.members.append((member, features))
-        if {*member.predictions, *member.morphometry, *member.quality} - {*self.entries, *RECORDED_COLUMNS}:
-            self.entries.update(entries(record))
-        self.predicted.update(dict.fromkeys(prediction_columns(record.predictions)))
-        self.weights[made.model.weights_sha256] += 1
-        if record.anatomy is not None:
-            self.segmentation[record.anatomy.weights_sha256] += 1
-        self.settings[made.parameters_hash] += 1
-        self.versions[made.pipeline_version] += 1
-        if (origin := origin_of(record)) not in self.origins:
-            self.origins.append(origin)
+        self._kinds.setdefault(id(about), _Kind(about)).n_scans += 1
+
+    @property
+    def example(self) -> About:
+        """How the first scan was made."""
+        return next(iter(self._kinds.values())).about
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Data dictionary of the columns of all scans."""
+        found: dict[str, Entry] = {}
+        for kind in self._kinds.values():
+            if kind.about.entries.keys() - found.keys():
+                found.update(kind.about.entries)
+        return found
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """Columns of predicted values, in order."""
+        return tuple(dict.fromkeys(name for kind in self._kinds.values() for name in kind.about.predicted))
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """How volumes were made, distinct ones."""
+        found: list[Origin] = []
+        for kind in self._kinds.values():
+            if kind.about.origin not in found:
+                found.append(kind.about.origin)
+        return tuple(found)
+
+    @property
+    def weights(self) -> Counter[str]:
+        """Numbers of scans by the weights of the model."""
+        return self._count(lambda about: about.made.model.weights_sha256)
 
     def differences(self) -> tuple[str, ...]:
         """Return a sentence for everything that is not the same for all scans."""
         counters = {
             "weights": self.weights,
-            "weights of the segmentation": self.segmentation,
-            "settings": self.settings,
-            "pipeline version of NeuroFM-BIDS": Counter({str(v): n for v, n in self.versions.items()}),
+            "weights of the segmentation": self._count(lambda about: about.origin.anatomy_weights_sha256),
+            "settings": self._count(lambda about: about.made.parameters_hash),
+            "pipeline version of NeuroFM-BIDS": self._count(lambda about: str(about.made.pipeline_version)),
         }
         return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)
+
+    def _count(self, what: Callable[[About], str | None]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for kind in self._kinds.values():
+            if value := what(kind.about):
+                counts[value] += kind.n_scans
+        return counts
 
 
 def most_common(by_size: Mapping[int, Alike]) -> tuple[Alike | None, dict[str, str]]:

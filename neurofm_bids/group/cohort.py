@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.filters import Selector, selector
+from neurofm_bids.bids.filters import selector
 from neurofm_bids.bids.labels import check_sessions
 from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
-from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.alike import Alike, most_common
-from neurofm_bids.group.member import left_out_scans, make_member
+from neurofm_bids.group.entry import Own, member_of, own_of
+from neurofm_bids.group.member import left_out_scans
 from neurofm_bids.group.presence import (
     abandoned_outputs,
     absent_images,
@@ -28,8 +27,11 @@ from neurofm_bids.group.presence import (
     incomplete_outputs,
     participants_without_scan,
 )
-from neurofm_bids.group.reading import read_failures, read_scan
-from neurofm_bids.group.readout_scores import of_one_readout, read_scores
+from neurofm_bids.group.reading import read_failures
+from neurofm_bids.group.readout_scores import of_one_readout
+from neurofm_bids.group.scan_index import Row, ScanIndex
+from neurofm_bids.group.scan_processes import read_all
+from neurofm_bids.group.scan_reader import ScanReader
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
@@ -50,6 +52,8 @@ def collect(
     reference: Reference = PUBLISHED,
     *,
     include_failed: bool = False,
+    index: Path | None = None,
+    processes: int = 1,
 ) -> Cohort:
     """Read the outputs of every scan under ``out_dir`` and join the covariates.
 
@@ -72,27 +76,34 @@ def collect(
         With whose volumes those of the scans are compared.
     include_failed
         Whether scans whose quality is judged as fail take part in statistics.
+    index
+        A file that holds what was read of scans: only new and changed ones are read. It is written again; the
+        result is the same without it.
+    processes
+        That read many scans.
 
     Raises
     ------
     NeuroFMError
         None of the participants is in the source dataset, all its images are other ones, or none of the
-        images is there and the outputs link another dataset; or a session is neither in the dataset nor in
-        the output folder.
+        images is there and the outputs link another dataset; a session is neither in the dataset nor in the
+        output folder; or a process was killed.
     """
     out, is_selected = Derivatives(out_dir, label), selector(selection)
     every = list(stored_scans(out))
     _check(every, covariates.bids_dir, selection)
     stored = [scan for scan in every if is_selected(scan.subject, scan.stem)]
-    by_size, unusable, ignored = _read(
-        out, stored, covariates, is_selected, reference, include_failed=include_failed
-    )
+    is_ignored = read_bidsignore(covariates.bids_dir)
+    reader = ScanReader(out, covariates, is_selected, is_ignored, reference, include_failed)
+    known = ScanIndex(index)
+    by_size, unusable, ignored = _read(reader, stored, known, processes)
+    known.write(every)
     members = [member for alike in by_size.values() for member, _ in alike.members]
     abandoned = abandoned_outputs(unusable, [m.scan for m in members], covariates.bids_dir, is_selected)
     alike, odd = most_common(by_size)
     reasons = odd | {stem: why for stem, why in unusable.items() if stem not in abandoned}
     left = [scan for scan in stored if scan.stem in abandoned]
-    finished, n_finished = _finished(stored, out), len(_finished(every, out))
+    finished, n_finished = _finished(stored), len(_finished(every))
     warnings = [text for text in _warnings(out, covariates, members, left, ignored) if text]
     if alike and len(alike.members) + len((reasons | ignored).keys() & finished) < n_finished:
         warnings.insert(0, _partial(len(alike.members), n_finished, selection))
@@ -129,9 +140,9 @@ def _check(stored: Sequence[StoredScan], bids_dir: Path, selection: Selection) -
         check_sessions(bids_dir, selection.session_label, having)
 
 
-def _finished(stored: Iterable[StoredScan], out: Derivatives) -> set[str]:
-    """Return the stems of the scans with a sidecar, which a failure removes."""
-    return {scan.stem for scan in stored if out.path(scan, "sidecar").is_file()}
+def _finished(stored: Iterable[StoredScan]) -> set[str]:
+    """Return the stems of the finished scans."""
+    return {scan.stem for scan in stored if scan.is_finished}
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:
@@ -157,23 +168,17 @@ def _cohort(
         members=members,
         missing=missing,
         features=np.stack([row for _, row in pairs]),
-        made=alike.example.provenance,
+        made=alike.example.made,
         entries=alike.entries,
-        predicted=tuple(alike.predicted),
+        predicted=alike.predicted,
         weights_sha256=tuple(sorted(alike.weights)),
-        origins=tuple(alike.origins),
+        origins=alike.origins,
         warnings=warnings,
     )
 
 
 def _read(
-    out: Derivatives,
-    stored: Iterable[StoredScan],
-    covariates: Covariates,
-    is_selected: Selector,
-    reference: Reference,
-    *,
-    include_failed: bool,
+    reader: ScanReader, stored: Sequence[StoredScan], index: ScanIndex, processes: int
 ) -> tuple[dict[int, Alike], dict[str, str], dict[str, str]]:
     """Return the scans by number of features, the reasons of those that cannot be used, those in .bidsignore.
 
@@ -182,24 +187,50 @@ def _read(
     by_size: dict[int, Alike] = {}
     missing: dict[str, str] = {}
     ignored: dict[str, str] = {}
-    is_ignored = read_bidsignore(covariates.bids_dir)
-    for scan in stored:
-        try:
-            record, features = read_scan(out, scan)
-        except NeuroFMError as error:
-            missing[scan.stem] = str(error)
+    for scan, row, own in _rows(reader, stored, index, processes):
+        if isinstance(row, str) or own is None:
+            missing[scan.stem] = str(row)
             continue
-        if not is_selected(scan.subject, PurePosixPath(record.scan.path).name):
+        if not reader.is_selected(own.scan):
             continue
-        if is_ignored(record.scan.path):
-            ignored[scan.stem] = record.scan.path
+        if reader.is_ignored(own.scan.path):
+            ignored[scan.stem] = own.scan.path
             continue
-        alike = by_size.setdefault(features.size, Alike(record))
-        person = covariates.person_of(record)
-        member = make_member(record, person, reference, include_failed=include_failed)
-        alike.add(replace(member, scores=read_scores(out, scan)), features, record)
-    ignored |= ignored_images(covariates.bids_dir, missing)  # the path of an unreadable record is not known
+        if own.problem:
+            _log.warning("%s", own.problem)
+        member, features, about = member_of(row.entry, own)
+        by_size.setdefault(features.size, Alike()).add(member, features, about)
+    bids_dir = reader.covariates.bids_dir
+    ignored |= ignored_images(bids_dir, missing)  # the path of an unreadable record is not known
     return by_size, {stem: why for stem, why in missing.items() if stem not in ignored}, ignored
+
+
+def _rows(
+    reader: ScanReader, stored: Sequence[StoredScan], index: ScanIndex, processes: int
+) -> Iterator[tuple[StoredScan, Row, Own] | tuple[StoredScan, str, None]]:
+    """Yield what is kept of each scan, or why it cannot be used, and keep the index up to date."""
+    known = {scan: pair for scan in stored if (pair := _known(reader, scan, index.get(scan)))}
+    others = read_all(reader, [scan for scan in stored if scan not in known], processes)
+    for scan in stored:
+        if scan in known:
+            yield scan, *known.pop(scan)
+            continue
+        row, own = next(others), None
+        if isinstance(row, Row) and not reader.join(own := own_of(row.entry), row):
+            row, own = reader.read(scan), None  # the dataset has changed meanwhile
+        index.put(scan, row)
+        if isinstance(row, Row):
+            yield scan, row, own or own_of(row.entry)
+        else:
+            yield scan, row, None
+
+
+def _known(reader: ScanReader, scan: StoredScan, row: Row | None) -> tuple[Row, Own] | None:
+    """Return what is kept of a scan if it need not be read again."""
+    if row is None or not reader.is_current(scan, row):
+        return None
+    own = own_of(row.entry)
+    return (row, own) if reader.join(own, row) else None
 
 
 def _order(scan: Identity) -> tuple[str, str, str]:

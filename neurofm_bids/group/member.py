@@ -19,6 +19,8 @@ from neurofm_bids.records.columns import (
 )
 from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import impossible_predictions
+from neurofm_bids.records.packed import pack
+from neurofm_bids.records.packed_centiles import pack_centiles
 from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.text import printable, some_of
@@ -45,16 +47,16 @@ def make_member(
     outside = {name: p for name, p in record.predictions.items() if not p.in_range}
     return Member(
         scan=record.scan,
-        predictions={**prediction_row(record), **recorded},
-        morphometry=morphometry_row(record),
-        quality=quality_row(record),
-        flag_cells=flag_row(record),
+        predictions=pack({**prediction_row(record), **recorded}),
+        morphometry=pack(morphometry_row(record)),
+        quality=pack(quality_row(record)),
+        flag_cells=pack(flag_row(record)),
         acquisition=record.acquisition,
         flags=record.flags,
         out_of_range=prediction_columns(outside),
         left_out=_left_out(record, without, fails=fails),
         is_included=not fails,
-        centiles=centiles(record, person, reference),
+        centiles=pack_centiles(centiles(record, person, reference)),
         observation=observation(record, person),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,24 +15,23 @@ from neurofm_bids.storage.text import printable, read_json, some_of
 
 __all__ = ["of_one_readout", "read_scores"]
 
-_log = logging.getLogger(__name__)
 
-
-def read_scores(out: Derivatives, scan: Named) -> tuple[Score, ...]:
-    """Return the scores of a scan; none, with a warning, if the file that holds them cannot be read."""
+def read_scores(out: Derivatives, scan: Named) -> tuple[tuple[Score, ...], str]:
+    """Return the scores of a scan; none, and why, if the file that holds them cannot be read."""
     path = image_sidecar(out.path(scan, "readouts"))
     if not path.is_file():
-        return ()
+        return (), ""
     try:
-        return from_json(Profile, read_json(path)["Profile"]).scores
+        return from_json(Profile, read_json(path)["Profile"]).scores, ""
     except (OSError, ValueError, KeyError, TypeError, NeuroFMError) as error:
         reason = " ".join(str(error).split())
-        _log.warning("The scores of %s cannot be read and are left out: %s", printable(scan.stem), reason)
-        return ()
+        return (), f"The scores of {printable(scan.stem)} cannot be read and are left out: {reason}"
 
 
 def of_one_readout(members: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
     """Return the scans without scores by another readout of a name than that of most scans, and warnings."""
+    if not any(member.scores for member in members):
+        return tuple(members), ()
     usual = _usual_digests(members)
     kept, others = [], dict[str, list[str]]()
     for member in members:

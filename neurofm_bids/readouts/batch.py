@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from logging.handlers import QueueHandler
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -27,6 +26,7 @@ from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.readouts.task import Task
 from neurofm_bids.records.origin import Origin
+from neurofm_bids.resources import end_with_parent
 
 __all__ = ["Data", "Outcomes", "fit_tasks", "readout_path"]
 
@@ -149,15 +149,7 @@ def _fitted_by_workers(
 def _receive(data: Data) -> None:
     global _data
     _data = data
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it was killed: no one would take its results."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    Thread(target=end_with_parent, daemon=True).start()
 
 
 def _fit_received(task: Task) -> tuple[Readout | NeuroFMError, list[logging.LogRecord]]:

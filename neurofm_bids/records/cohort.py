@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +16,17 @@ from neurofm_bids.records.columns import (
     AGE_REMARKS,
     KNOWN_AGE,
     RECORDED_COLUMNS,
-    Row,
 )
 from neurofm_bids.records.dictionary import Entry, column
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.origin import Origin
+from neurofm_bids.records.packed import columns as as_frame
 from neurofm_bids.records.scan import Identity, Provenance
 from neurofm_bids.records.score import Score
 from neurofm_bids.records.statistics import Ages
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Cohort", "Member", "Missing"]
 
@@ -65,16 +69,16 @@ class Member:
     """
 
     scan: Identity
-    predictions: Row
-    quality: Row
-    flag_cells: Row
+    predictions: Mapping[str, object]
+    quality: Mapping[str, object]
+    flag_cells: Mapping[str, object]
     acquisition: Mapping[str, Any]
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     is_included: bool = True
-    morphometry: Row = field(default_factory=dict)
-    centiles: tuple[Centile, ...] = ()
+    morphometry: Mapping[str, object] = field(default_factory=dict)
+    centiles: Sequence[Centile] = ()
     observation: Observation = UNKNOWN
     scores: tuple[Score, ...] = ()
 
@@ -124,10 +128,20 @@ class Cohort:
     origins: tuple[Origin, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The cells of the members by their name in :class:`Member`, one row per member."""
+        return {
+            "predictions": as_frame([member.predictions for member in self.members]),
+            "quality": as_frame([member.quality for member in self.members]),
+            "flag_cells": as_frame([member.flag_cells for member in self.members]),
+            "morphometry": as_frame([member.morphometry for member in self.members]),
+        }
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """Columns of the image quality metrics that any scan has, in the order of the records."""
-        return tuple(dict.fromkeys(name for member in self.members for name in member.quality))
+        return tuple(self.frames["quality"].columns)
 
     @property
     def included(self) -> npt.NDArray[np.bool_]:
@@ -152,12 +166,22 @@ class Cohort:
 
     def values(self, column: str) -> npt.NDArray[np.float64]:
         """Return the numbers of a column for statistics, shape (n,): NaN where none or left out."""
-        is_left_out = np.array([column in member.left_out for member in self.members], dtype=bool)
-        return np.where(is_left_out, np.nan, self.recorded(column))
+        values = self.recorded(column)
+        values[self._left_out.get(column, [])] = np.nan
+        return values
 
     def recorded(self, column: str) -> npt.NDArray[np.float64]:
         """Return the numbers of a column, shape (n,), those that statistics leave out, too; NaN for none."""
-        cells = (
-            m.predictions.get(column, m.quality.get(column, m.flag_cells.get(column))) for m in self.members
-        )
-        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+        for name in ("predictions", "quality", "flag_cells"):
+            if column in self.frames[name]:
+                return self.frames[name][column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        return np.full(len(self.members), np.nan)
+
+    @cached_property
+    def _left_out(self) -> dict[str, list[int]]:
+        """Places of the members by the columns that statistics leave out of them."""
+        places: dict[str, list[int]] = {}
+        for place, member in enumerate(self.members):
+            for name in member.left_out:
+                places.setdefault(name, []).append(place)
+        return places

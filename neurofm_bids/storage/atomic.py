@@ -7,14 +7,15 @@ sees half of it and several processes may write the same tree at once.
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import gzip
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from neurofm_bids.errors import os_error
 
@@ -25,6 +26,8 @@ __all__ = [
     "file_sha256",
     "file_version",
     "remove_leftovers",
+    "status_version",
+    "whole_file",
     "write_bytes",
     "write_json",
     "write_nifti",
@@ -51,20 +54,50 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise os_error(error, path) from error
 
 
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose content becomes a file when all is written, or nothing; leave an equal file alone.
+
+    Raises
+    ------
+    NeuroFMError
+        As :func:`write_bytes`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary_file(path) as (stream, temporary):
+            yield stream
+            stream.flush()
+            if not (path.is_file() and filecmp.cmp(temporary, path, shallow=False)):
+                _move(stream, temporary, path)
+    except OSError as error:
+        raise os_error(error, path) from error
+
+
 def _replace(path: Path, data: bytes) -> None:
+    with _temporary_file(path) as (stream, temporary):
+        stream.write(data)
+        _move(stream, temporary, path)
+
+
+def _move(stream: BinaryIO, temporary: Path, path: Path) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())  # a power failure must not leave an empty file of that name
+    temporary.chmod(0o666 & ~_umask())
+    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a new file beside another, which is removed at the end unless it was moved."""
     handle, name = tempfile.mkstemp(prefix=_temporary(path), dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())  # a power failure must not leave an empty file of that name
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
+            yield stream, temporary
+    finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+            temporary.unlink(missing_ok=True)
 
 
 def file_version(path: Path) -> tuple[int, ...]:
@@ -74,6 +107,11 @@ def file_version(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def status_version(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes whenever the content of a file changes, even if its time of modification is kept."""
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def file_sha256(path: Path) -> str:
