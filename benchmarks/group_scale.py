@@ -122,7 +122,7 @@ def measure(folder, processes, profile):
     from neurofm_bids.group import tables as module
     from neurofm_bids.group.cohort import collect
     from neurofm_bids.group.run import _statistics
-    from neurofm_bids.storage.atomic import write_json, write_text
+    from neurofm_bids.group.table_files import write_table
 
     out = Derivatives(folder / "out", LABEL)
     parts = Clock()
@@ -136,8 +136,7 @@ def measure(folder, processes, profile):
     tables = module.make_tables(cohort, covariates, statistics)
     parts("tables")
     for name, table in tables.items():
-        write_text(out.group(name), table.text())
-        write_json(out.group(name).with_suffix(".json"), table.sidecar())
+        write_table(out, name, table)
     parts("write")
     parts.total(len(cohort.members), len(cohort.missing))
 

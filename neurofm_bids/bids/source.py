@@ -66,7 +66,7 @@ class SourceImages:
         The result; None if there is nothing to compare.
         """
         path = self._bids_dir / scan.path
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a record may hold what no path can be
             status = path.stat()
             if source is not None and stat.S_ISREG(status.st_mode):
                 version = status_version(status)

@@ -13,7 +13,7 @@ from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
-from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT, Derivatives, image_sidecar
+from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT, Derivatives
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Analyses, Centiles, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -26,6 +26,7 @@ from neurofm_bids.group.references import check_reference, reference_of, referen
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import compute
+from neurofm_bids.group.table_files import table_paths, write_table
 from neurofm_bids.group.tables import Table, analysis_table, evaluation_table, make_tables
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
@@ -36,7 +37,7 @@ from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.readout_methods import cite_readouts
-from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
+from neurofm_bids.storage.atomic import remove_leftovers, write_text
 from neurofm_bids.storage.locks import Locks
 
 __all__ = ["GroupResult", "read_cohort", "write_group"]
@@ -232,10 +233,7 @@ def _write(
     _remove_absent(out, tables)
     paths: list[Path] = []
     for name, table in tables.items():
-        path = out.group(name)
-        write_text(path, table.text())
-        write_json(path.with_suffix(".json"), table.sidecar())
-        paths += [path, path.with_suffix(".json")]
+        paths += write_table(out, name, table)
     means = write_mean_maps(out, cohort)
     paths += means.paths
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))
@@ -257,7 +255,7 @@ def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:
     if "evaluation" not in tables and out.group("evaluation").is_file():
         _log.info("Removed the evaluation of an earlier run: this one fits no tasks. %s/ stays.", READOUTS)
     for name in GROUP_OUTPUTS.keys() - {*tables, "report"}:
-        for path in (out.group(name), image_sidecar(out.group(name))):
+        for path in table_paths(out, name):
             path.unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,17 @@ from neurofm_bids.records.columns import (
     RECORDED_COLUMNS,
     Row,
     centile_entries,
-    centile_row,
     feature_columns,
     identity_row,
 )
 from neurofm_bids.records.dictionary import Entry
+from neurofm_bids.records.packed import columns as as_frame
+from neurofm_bids.records.packed_centiles import PackedCentiles, Volumes, pack_centiles
 from neurofm_bids.records.scan import Model
 from neurofm_bids.records.score_columns import score_entries, score_row
 from neurofm_bids.records.statistics import Components, Statistics
-from neurofm_bids.storage.tables import cell, table_text
+from neurofm_bids.storage.frames import frame_text
+from neurofm_bids.storage.tables import cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +61,13 @@ class Table:
     about: Mapping[str, object]
     digits: int = 10
 
+    def parts(self) -> Iterator[str]:
+        """Yield the table as TSV, some rows at a time."""
+        return frame_text(self.frame, self.digits)
+
     def text(self) -> str:
         """Return the table as TSV."""
-        return table_text(self.frame.columns, self.frame.itertuples(index=False, name=None), self.digits)
+        return "".join(self.parts())
 
     def sidecar(self) -> dict[str, object]:
         """Return the content of its JSON file."""
@@ -102,9 +108,8 @@ def make_tables(
     first of all, and says how many there are.
     """
     columns = cohort.columns
-    flags = [member.flag_cells for member in cohort.members]
-    predictions = _rows([member.predictions for member in cohort.members], flags)
-    quality = _rows([member.quality for member in cohort.members], flags)
+    predictions = _with_flags(cohort, cohort.frames["predictions"])
+    quality = _with_flags(cohort, cohort.frames["quality"])
     quality[GROUP_CHECK] = group_checks(cohort)
     columns = {**columns, GROUP_CHECK: dictionary.column(GROUP_CHECK)}
     tables = {
@@ -114,11 +119,12 @@ def make_tables(
         "covariates": _covariates(cohort, covariates),
         "statistics": _statistics(cohort, statistics),
     }
-    if any(member.morphometry for member in cohort.members):
-        morphometry = _rows([member.morphometry for member in cohort.members], flags)
+    if not cohort.frames["morphometry"].empty:
+        morphometry = _with_flags(cohort, cohort.frames["morphometry"])
         tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
-    if any("not_allowed" not in item.notes for member in cohort.members for item in member.centiles):
-        tables["centiles"] = _centiles(cohort, reference)
+    placed = [pack_centiles(member.centiles) for member in cohort.members]
+    if any("not_allowed" not in notes for one in _distinct_of(placed) for _, _, notes in one.volumes):
+        tables["centiles"] = _centiles(cohort, reference, placed)
     if any(member.scores for member in cohort.members):
         tables["readouts"] = _readouts(cohort)
     if statistics.components is not None:
@@ -126,12 +132,18 @@ def make_tables(
     return {**tables, "phenotype": _phenotype(cohort, tables)}
 
 
-def _rows(rows: Sequence[Row], flags: Sequence[Row]) -> pd.DataFrame:
+def _with_flags(cohort: Cohort, frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    names = dict.fromkeys(name for row in rows for name in row)
-    whole = ({**row, **flagged} for row, flagged in zip(rows, flags, strict=True))
-    return pd.DataFrame(whole, columns=[*names, *FLAG_COLUMNS], dtype=object)
+    return pd.concat([frame, cohort.frames["flag_cells"].reindex(columns=[*FLAG_COLUMNS])], axis=1)
+
+
+def _distinct_of(placed: Iterable[PackedCentiles]) -> Iterable[PackedCentiles]:
+    """Return the first of those with equal names, sources and notes."""
+    first: dict[Volumes, PackedCentiles] = {}
+    for one in placed:
+        first.setdefault(one.volumes, one)
+    return first.values()
 
 
 def _scans(
@@ -146,17 +158,16 @@ def _scans(
     return Table(pd.concat([identity, frame], axis=1), {**columns, **known}, about, digits)
 
 
-def _centiles(cohort: Cohort, reference: Reference) -> Table:
+def _centiles(cohort: Cohort, reference: Reference, placed: Sequence[PackedCentiles]) -> Table:
     """Return the centiles of volumes, with recorded age and sex, and the notes that volumes share."""
-    recorded = [{name: m.predictions.get(name) for name in _OF_PERSON} for m in cohort.members]
-    of_scans = [
-        {**known, **centile_row(member.centiles)}
-        for known, member in zip(recorded, cohort.members, strict=True)
-    ]
+    import pandas as pd
+
+    known = cohort.frames["predictions"].reindex(columns=[*_OF_PERSON])
+    frame = pd.concat([known, as_frame([one.row() for one in placed])], axis=1)
     columns = {name: dictionary.column(name) for name in _OF_PERSON}
-    columns |= centile_entries(item for member in cohort.members for item in member.centiles)
-    flags = [member.flag_cells for member in cohort.members]
-    table = _scans(cohort, "Centiles of volumes", _rows(of_scans, flags), {**cohort.columns, **columns})
+    columns |= centile_entries(item for one in _distinct_of(placed) for item in one)
+    columns = {**cohort.columns, **columns}
+    table = _scans(cohort, "Centiles of volumes", _with_flags(cohort, frame), columns)
     about = {"Reference": dict(reference.about), "Segmentation": _cards(cohort)}
     return replace(table, about={**table.about, **about})
 
@@ -164,8 +175,7 @@ def _centiles(cohort: Cohort, reference: Reference) -> Table:
 def _readouts(cohort: Cohort) -> Table:
     """Return the scores of readouts, and by which readouts they are."""
     scores = [score for member in cohort.members for score in member.scores]
-    flags = [member.flag_cells for member in cohort.members]
-    frame = _rows([score_row(member.scores) for member in cohort.members], flags)
+    frame = _with_flags(cohort, as_frame([score_row(member.scores) for member in cohort.members]))
     table = _scans(cohort, "Scores of readouts", frame, {**cohort.columns, **score_entries(scores)})
     named = {
         one.name: {"Name": one.name, "Domain": one.domain, "SHA256": one.digest, "Training": one.training}
@@ -261,7 +271,7 @@ def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
         frame = pd.concat([frame, table.frame[others]], axis=1)
         columns |= {name: table.columns[name] for name in others}
     frame = frame.loc[_first_of_each(scans.to_list(), cohort)].reset_index(drop=True)
-    frame.insert(len(IDENTITY_COLUMNS), "n_scans", [int(counts[name]) for name in frame["participant_id"]])
+    frame.insert(len(IDENTITY_COLUMNS), "n_scans", frame["participant_id"].map(counts).astype("int64"))
     columns = {**cohort.columns, **columns, "n_scans": dictionary.column("n_scans")}
     about = _about(
         cohort,

@@ -1,18 +1,24 @@
+from dataclasses import replace
+
 import numpy as np
 
 from neurofm_bids.group.alike import Alike, most_common
+from neurofm_bids.group.entry import about
 from neurofm_bids.records.cohort import Member
 from tests.samples import scan_record
 
 
 def alike(size, *subjects):
     """Scans with one number of features."""
-    made = Alike(scan_record())
+    made = Alike()
     for subject in subjects:
-        record = scan_record(subject)
-        member = Member(record.scan, {}, {}, {}, acquisition={}, flags=(), out_of_range=())
-        made.add(member, np.zeros(size, np.float32), record)
+        add(made, scan_record(subject), size)
     return made
+
+
+def add(made, record, size=4):
+    member = Member(record.scan, {}, {}, {}, acquisition={}, flags=(), out_of_range=())
+    made.add(member, np.zeros(size, np.float32), about(record))
 
 
 def test_the_most_common_number_of_features_counts():
@@ -25,8 +31,9 @@ def test_the_most_common_number_of_features_counts():
 def test_differences_name_what_differs():
     made = alike(4, "01", "02")
     assert made.differences() == ()
-    made.weights["cd" * 32] += 1
-    made.versions[7] += 1
+    other = scan_record("03").provenance
+    model = replace(other.model, weights_sha256="cd" * 32)
+    add(made, scan_record("03", provenance=replace(other, model=model, pipeline_version=7)))
     weights, versions = made.differences()
     assert weights.startswith(
         "The scans were not all made with the same weights (2 with abababababab, 1 with cdcd"

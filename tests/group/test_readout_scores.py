@@ -31,15 +31,16 @@ def write_scores(out, subject, readout):
 def test_scores_are_read_as_they_were_written(tmp_path):
     write_scores(tmp_path, "01", made_readout())
     out = Derivatives(tmp_path, "openS")
-    assert read_scores(out, scan_record().scan) == from_json(Profile, to_json(SCORES)).scores
-    assert read_scores(out, scan_record("02").scan) == ()
+    assert read_scores(out, scan_record().scan) == (from_json(Profile, to_json(SCORES)).scores, "")
+    assert read_scores(out, scan_record("02").scan) == ((), "")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"Profile": {"Quality": 1}}'])
-def test_scores_that_cannot_be_read_are_left_out(tmp_path, caplog, text):
+def test_scores_that_cannot_be_read_are_left_out(tmp_path, text):
     write_scores(tmp_path, "01", made_readout()).with_suffix(".json").write_text(text)
-    assert read_scores(Derivatives(tmp_path, "openS"), scan_record().scan) == ()
-    assert "The scores of sub-01 cannot be read and are left out: " in caplog.text
+    scores, problem = read_scores(Derivatives(tmp_path, "openS"), scan_record().scan)
+    assert scores == ()
+    assert problem.startswith("The scores of sub-01 cannot be read and are left out: ")
 
 
 def test_scores_by_another_readout_of_the_name_are_left_out(tmp_path):
