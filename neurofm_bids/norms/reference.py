@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from neurofm_bids.anatomy.morphometry import MEASURED
 from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.norms.distribution import Distribution
 from neurofm_bids.norms.head_size import ETIV_SD_ML, etiv_ml
-from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, Norms, read_norms
+from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, read_norms
 from neurofm_bids.records.origin import Origin
 
 __all__ = ["PUBLISHED", "Expectation", "PublishedReference", "Reference"]
@@ -98,41 +99,74 @@ class PublishedReference:
         """Return the distribution of a volume; without head size, that over the heads of the sex."""
         if not _AGES[0] <= age_years <= _AGES[1]:
             return Expectation(None, ("age_outside",))
-        norms, members = read_norms(), np.array(MEASURED[definition])
+        regions, norms = _regions_of(definition), read_norms()
         size = ETIV_ML[sex] if head_ml is None else etiv_ml(head_ml)
-        found = _distribution(norms, members, age_years, sex, size)
+        found = _distribution(regions, age_years, sex, size)
         notes = () if norms.ages[0] <= age_years <= norms.ages[-1] else ("extrapolated",)
         if head_ml is None:
-            found, notes = _without_head_size(norms, members, age_years, sex, found), (*notes, "no_head_size")
+            found, notes = _without_head_size(regions, age_years, sex, found), (*notes, "no_head_size")
         return Expectation(found, notes)
 
 
 PUBLISHED = PublishedReference()
 
 
-def _distribution(
-    norms: Norms, members: NDArray[np.int64], age_years: float, sex: str, etiv: float
-) -> Distribution:
-    means, logarithmic = norms.means(age_years, sex, etiv)[members], norms.logarithmic[members]
-    sd, correlation = norms.sd[members], norms.correlation[np.ix_(members, members)]
+@dataclass(frozen=True)
+class _Regions:
+    """What the norms say of the regions of a volume at any age, sex and head size.
+
+    Parameters
+    ----------
+    members
+        Their places in the norms, (m,).
+    logarithmic, sd, correlation
+        As in :class:`~neurofm_bids.norms.published.Norms`, (m,) and (m, m).
+    choroid_mm3
+        Choroid plexus in the volume that the norms do not count.
+    scale
+        The sd of the sum of the regions if none is a logarithm.
+    """
+
+    members: NDArray[np.int64]
+    logarithmic: NDArray[np.bool_]
+    sd: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    choroid_mm3: float
+    scale: float | None
+
+
+@cache
+def _regions_of(definition: str) -> _Regions:
+    norms, members = read_norms(), np.array(MEASURED[definition])
+    logarithmic, sd = norms.logarithmic[members], norms.sd[members]
+    correlation = norms.correlation[np.ix_(members, members)]
     choroid = CHOROID_MM3 * sum(
         STRUCTURES[REGIONS[member].structure].name == "lateral_ventricle" for member in members
     )
-    if not logarithmic.any():
-        return Distribution(float(means.sum()), math.sqrt(sd @ correlation @ sd))
+    scale = None if logarithmic.any() else math.sqrt(sd @ correlation @ sd)
+    return _Regions(members, logarithmic, sd, correlation, choroid, scale)
+
+
+@lru_cache(maxsize=16)  # all volumes of a scan are expected at a few head sizes
+def _means(age_years: float, sex: str, etiv: float) -> NDArray[np.float64]:
+    return read_norms().means(age_years, sex, etiv)
+
+
+def _distribution(regions: _Regions, age_years: float, sex: str, etiv: float) -> Distribution:
+    means = _means(age_years, sex, etiv)[regions.members]
+    if regions.scale is not None:
+        return Distribution(float(means.sum()), regions.scale)
+    logarithmic, sd = regions.logarithmic, regions.sd
     volumes = np.where(logarithmic, 10.0 ** np.where(logarithmic, means, 0), means)
     relative = np.where(logarithmic, sd * math.log(10), sd / volumes) * volumes / volumes.sum()
-    scale = math.sqrt(relative @ correlation @ relative)
-    return Distribution(math.log(float(volumes.sum())), scale, True, choroid)
+    scale = math.sqrt(relative @ regions.correlation @ relative)
+    return Distribution(math.log(float(volumes.sum())), scale, True, regions.choroid_mm3)
 
 
-def _without_head_size(
-    norms: Norms, members: NDArray[np.int64], age_years: float, sex: str, at_mean: Distribution
-) -> Distribution:
+def _without_head_size(regions: _Regions, age_years: float, sex: str, at_mean: Distribution) -> Distribution:
     """Return a distribution with the part of head size added to its sd."""
     low, high = (
-        _distribution(norms, members, age_years, sex, ETIV_ML[sex] + step).location
-        for step in (-_STEP_ML, _STEP_ML)
+        _distribution(regions, age_years, sex, ETIV_ML[sex] + step).location for step in (-_STEP_ML, _STEP_ML)
     )
     of_heads = ETIV_SD_ML[sex] * (high - low) / (2 * _STEP_ML)
     scale = math.hypot(at_mean.scale, of_heads)
