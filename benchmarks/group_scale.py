@@ -1,32 +1,33 @@
-"""Time and memory of collecting, checking and tabulating a large cohort, and of a second run with 100 new scans.
+"""Time and memory of collecting, checking and tabulating a large cohort, and again with some new scans.
 
-    python benchmarks/group_scale.py FOLDER SCAN [--scans 100000] [--features 512] [--no-anatomy] [--add 100]
+    python benchmarks/group_scale.py FOLDER --scan out/sub-01/anat/sub-01 [--scans 100000] [--no-anatomy]
 
-SCAN is the stem path of one finished scan in an output folder (``out/sub-01/anat/sub-01``). FOLDER gets a
-dataset of as many people with random ages (``FOLDER/raw``) and its outputs (``FOLDER/out``): the records of SCAN
-with random features, predictions, image quality metrics and volumes. Images and masks are links to one small
-file. Every measurement is made in a process of its own; the report is not part of it.
+The scan is the stem path of a finished one. FOLDER gets a dataset of as many people with random ages
+(``FOLDER/raw``) and its outputs (``FOLDER/out``): the records of that scan with random features, predictions,
+image quality metrics and volumes; images, masks and transforms are links to small files. Two runs are
+measured: one that reads all scans, and one after 100 more were written. Each is a process of its own, in which
+nothing is imported before; memory is that of it and of the processes that it starts, twice a second. Whether
+the second tables equal those of a run without index is checked. The report is not part of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-
-from neurofm_bids.records.columns import feature_columns
+import psutil
 
 LABEL = "openS"
 LINKS = 10_000  # to one file: file systems limit their number
 VARIED = ("ImageQuality", "Predictions", "Anatomy")
-REQUIRED = (
+LINKED = (
     "desc-brain_mask.nii.gz",
     "from-T1w_to-MNI152NLin2009cAsym_mode-image_xfm.txt",
     "from-T1w_to-MNI152NLin2009cAsym_mode-image_desc-rigid_xfm.txt",
@@ -34,10 +35,11 @@ REQUIRED = (
 
 
 def varied(value, factor, rng):
-    """Return plain values with every float but ranges and zeros changed by a few percent, seven digits."""
+    """Return plain values with floats changed by a few percent, to seven digits; ranges stay."""
     if isinstance(value, dict):
         return {
-            key: item if key == "Range" else varied(item, rng.normal(1, 0.05), rng) for key, item in value.items()
+            key: item if key == "Range" else varied(item, rng.normal(1, 0.05), rng)
+            for key, item in value.items()
         }
     if isinstance(value, list):
         return [varied(item, factor, rng) for item in value]
@@ -45,142 +47,166 @@ def varied(value, factor, rng):
 
 
 class Source:
-    """The records of one scan, written for other people."""
+    """The records of one scan, to be written for other people."""
 
     def __init__(self, scan, folder, features, *, anatomy):
-        self.folder, self.names = folder, "\t".join(feature_columns(features)) + "\n"
-        self.features = features
-        stem = scan.name
-        self.record = json.loads(scan.with_name(f"{stem}_desc-{LABEL}_predictions.json").read_text())
+        self.folder, self.features, self.stem = folder, features, scan.name
+        self.names = "\t".join(f"f{number:03d}" for number in range(features))
+        self.record = json.loads(scan.with_name(f"{scan.name}_desc-{LABEL}_predictions.json").read_text())
         if not anatomy:
             self.record["Anatomy"] = None
             self.record["Provenance"]["Parameters"]["no_anatomy"] = True
         self.record["Flags"], self.record["Quality"] = [], {"Status": "ok", "Reasons": []}
         self.record["Measurements"]["BrainExtraction"]["Method"] = "deepbet"  # so that head size counts
-        self.record["Provenance"]["Input"]["Size"] = len(stem)
-        self.sidecar = json.loads(scan.with_name(f"{stem}_desc-{LABEL}_features.json").read_text())
-        self.sidecar["NeuroFM"] = self.record["Provenance"]
-        self.linked = folder / "linked"
-        self.linked.mkdir(parents=True, exist_ok=True)
-        self.stem = stem
+        self.record["Provenance"]["Input"]["Size"] = len(self.stem)
+        sidecar = json.loads(scan.with_name(f"{scan.name}_desc-{LABEL}_features.json").read_text())
+        self.sidecar = json.dumps({**sidecar, "NeuroFM": self.record["Provenance"]}, indent=2)
 
     def write(self, number):
-        """Write the image and the outputs of one person."""
+        """Write the image and the outputs of one person, and return the line of ``participants.tsv``."""
         rng, person = np.random.default_rng(number), f"sub-{number:06d}"
-        record = {**self.record, **{name: varied(self.record[name], 1.0, rng) for name in VARIED}}
-        image = f"{person}/anat/{person}_T1w.nii.gz"
-        record["Scan"] = {
-            "URI": f"bids:raw:{image}",
-            "Stem": person,
-            "Subject": person[4:],
-            "Session": None,
-            "Entities": {"sub": person[4:]},
-        }
-        raw, out = self.folder / "raw" / person / "anat", self.folder / "out" / person / "anat"
-        raw.mkdir(parents=True)
-        out.mkdir(parents=True)
+        raw, out = (self.folder / root / person / "anat" for root in ("raw", "out"))
+        for folder in (raw, out):
+            folder.mkdir(parents=True)
         linked = self._linked(number // LINKS)
-        os.link(linked, self.folder / "raw" / image)
-        for ending in REQUIRED:
+        os.link(linked, raw / f"{person}_T1w.nii.gz")
+        for ending in LINKED:
             os.link(linked, out / f"{person}_{ending}")
-        values = rng.normal(size=self.features).astype(np.float32)
-        (out / f"{person}_desc-{LABEL}_features.tsv").write_text(
-            self.names + "\t".join(f"{value:.8g}" for value in values.tolist()) + "\n"
-        )
-        (out / f"{person}_desc-{LABEL}_predictions.json").write_text(json.dumps(record, indent=2))
-        (out / f"{person}_desc-{LABEL}_features.json").write_text(json.dumps(self.sidecar, indent=2))
+        values = rng.normal(size=self.features).astype(np.float32).tolist()
+        table = f"{self.names}\n" + "\t".join(f"{value:.8g}" for value in values) + "\n"
+        (out / f"{person}_desc-{LABEL}_features.tsv").write_text(table)
+        record = json.dumps(self._record(person, rng), indent=2)
+        (out / f"{person}_desc-{LABEL}_predictions.json").write_text(record)
+        (out / f"{person}_desc-{LABEL}_features.json").write_text(self.sidecar)
         return f"{person}\t{rng.uniform(18, 90):.1f}\t{rng.choice(['F', 'M'])}\t{rng.integers(0, 31)}\n"
 
+    def _record(self, person, rng):
+        uri, label = f"bids:raw:{person}/anat/{person}_T1w.nii.gz", person.removeprefix("sub-")
+        scan = {"URI": uri, "Stem": person, "Subject": label, "Session": None, "Entities": {"sub": label}}
+        return {**self.record, **{name: varied(self.record[name], 1.0, rng) for name in VARIED}, "Scan": scan}
+
     def _linked(self, number):
-        path = self.linked / str(number)
+        path = self.folder / "linked" / str(number)
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.stem)
             modified = self.record["Provenance"]["Input"]["Modified"]
             os.utime(path, ns=(modified, modified))
         return path
 
 
-def add_scans(source, first, last):
-    """Write the scans from the first to before the last, and their rows of participants.tsv."""
-    table = source.folder / "raw" / "participants.tsv"
-    table.parent.mkdir(parents=True, exist_ok=True)
-    (table.parent / "dataset_description.json").write_text('{"Name": "raw", "BIDSVersion": "1.10.0"}')
+def add_scans(source, last):
+    """Write scans until there are as many."""
+    raw, out = source.folder / "raw", source.folder / "out"
+    for folder, kind in ((raw, "raw"), (out, "derivative")):
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {"Name": kind, "BIDSVersion": "1.10.0", "DatasetType": kind}
+        about["GeneratedBy"] = [{"Name": "NeuroFM-BIDS"}]
+        (folder / "dataset_description.json").write_text(json.dumps(about))
+    table = raw / "participants.tsv"
+    if not table.exists():
+        table.write_text("participant_id\tage\tsex\tmoca\n")
+    first = len(table.read_text().splitlines()) - 1
     with table.open("a") as stream:
-        if not first:
-            stream.write("participant_id\tage\tsex\tmoca\n")
         for number in range(first, last):
             stream.write(source.write(number))
-    description = {"Name": "out", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
-    description["GeneratedBy"] = [{"Name": "NeuroFM-BIDS"}]
-    (source.folder / "out" / "dataset_description.json").write_text(json.dumps(description))
 
 
-def measure(folder, processes, profile):
-    """Collect and tabulate, and print seconds, seconds of the processors and memory of each part."""
+def tabulate(folder, processes, *, use_index):
+    """Collect the scans and write their tables; print the time since the last line for each part."""
+    clock = Clock()
     from neurofm_bids.bids.covariates import Covariates
     from neurofm_bids.bids.names import Derivatives
-    from neurofm_bids.group import tables as module
     from neurofm_bids.group.cohort import collect
-    from neurofm_bids.group.run import _statistics
+    from neurofm_bids.group.statistics import statistics_of
     from neurofm_bids.group.table_files import write_table
+    from neurofm_bids.group.tables import make_tables
 
-    out = Derivatives(folder / "out", LABEL)
-    parts = Clock()
-    index = out.out_dir / "group_desc-openS_index.arrow"
-    covariates = Covariates(folder / "raw")
-    parts("covariates")
+    out, covariates = Derivatives(folder / "out", LABEL), Covariates(folder / "raw")
+    clock.lap("start")
+    index = out.index if use_index else None
     cohort = collect(out.out_dir, LABEL, covariates, index=index, processes=processes)
-    parts("collect")
-    statistics = _statistics(cohort)
-    parts("statistics")
-    tables = module.make_tables(cohort, covariates, statistics)
-    parts("tables")
+    clock.lap("collect")
+    statistics = statistics_of(cohort)
+    clock.lap("statistics")
+    tables = make_tables(cohort, covariates, statistics)
+    clock.lap("tables")
     for name, table in tables.items():
         write_table(out, name, table)
-    parts("write")
-    parts.total(len(cohort.members), len(cohort.missing))
+    clock.lap("write")
+    print(f"rows {len(cohort.members)}, missing {len(cohort.missing)}", flush=True)
 
 
 class Clock:
     def __init__(self):
-        self.start = self.last = self.now()
+        self.last = time.perf_counter()
 
-    @staticmethod
-    def now():
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return time.perf_counter(), sum(u.ru_utime + u.ru_stime for u in used)
-
-    def __call__(self, name):
-        now = self.now()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(f"{name:12s} {now[0] - self.last[0]:8.1f} s {now[1] - self.last[1]:8.1f} s CPU {peak:6.2f} GB", flush=True)
+    def lap(self, name):
+        now = time.perf_counter()
+        print(f"  {name:12s}{now - self.last:8.1f} s", flush=True)
         self.last = now
 
-    def total(self, rows, missing):
-        self.last = self.start
-        self(f"total {rows}+{missing}")
+
+def measured(*options):
+    """Run this script with options; print its seconds, those of the processors, and the most memory."""
+    start, most, used = time.perf_counter(), 0, {}
+    process = subprocess.Popen([sys.executable, __file__, *map(str, options)])
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        now = 0
+        with contextlib.suppress(psutil.Error):
+            for one in (watched, *watched.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    now += one.memory_full_info().pss
+                    used[one.pid] = sum(one.cpu_times()[:2])
+        most = max(most, now)
+        time.sleep(0.5)
+    seconds = time.perf_counter() - start
+    print(f"= {seconds:.1f} s, {sum(used.values()):.1f} s of processors, {most / 1e9:.2f} GB", flush=True)
+    if process.returncode:
+        raise SystemExit(process.returncode)
+
+
+def tables_of(folder):
+    """Return the digests of the tables."""
+    from neurofm_bids.storage.atomic import file_sha256
+
+    paths = [*folder.glob("out/group_*"), *folder.glob("out/phenotype/*")]
+    return {path.name: file_sha256(path) for path in paths if path.suffix != ".arrow"}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("scan", type=Path, nargs="?")
+    parser.add_argument("--scan", type=Path, help="of which the records are varied")
     parser.add_argument("--scans", type=int, default=100_000)
+    parser.add_argument("--new", type=int, default=100)
     parser.add_argument("--features", type=int, default=512)
     parser.add_argument("--no-anatomy", action="store_true")
-    parser.add_argument("--make", action="store_true")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--check", action="store_true", help="compare with a run without index")
+    parser.add_argument("--tabulate", choices=("index", "all"), help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.make:
-        source = Source(args.scan, args.folder, args.features, anatomy=not args.no_anatomy)
-        first = len(list((args.folder / "out").glob("sub-*"))) if (args.folder / "out").exists() else 0
-        add_scans(source, first, args.scans)
-    elif args.profile:
-        import cProfile
-        cProfile.runctx("measure(args.folder, args.processes, True)", globals(), locals(), str(args.folder / "profile"))
-    else:
-        measure(args.folder, args.processes, False)
+    if args.tabulate:
+        tabulate(args.folder, args.processes, use_index=args.tabulate == "index")
+        return
+    source = Source(args.scan, args.folder, args.features, anatomy=not args.no_anatomy)
+    options = (args.folder, "--processes", args.processes, "--tabulate")
+    add_scans(source, args.scans)
+    (args.folder / "out" / f"group_desc-{LABEL}_index.arrow").unlink(missing_ok=True)
+    print(f"{args.scans} scans, all read", flush=True)
+    measured(*options, "index")
+    add_scans(source, args.scans + args.new)
+    time.sleep(3)  # what was just written is read again by the next run
+    print(f"{args.new} more", flush=True)
+    measured(*options, "index")
+    if args.check:
+        found = tables_of(args.folder)
+        print("again without index", flush=True)
+        measured(*options, "all")
+        print("equal tables:", found == tables_of(args.folder))
 
 
 if __name__ == "__main__":

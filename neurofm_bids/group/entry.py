@@ -1,4 +1,4 @@
-"""What the group level keeps of one scan as texts and numbers, as processes send it and its index holds it."""
+"""What the group level keeps of one scan as texts and numbers, for its index and between processes."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from neurofm_bids.analysis.settings import read_settings
@@ -25,14 +26,13 @@ from neurofm_bids.group.readout_table import evaluation_rows
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.standing import group_checks
-from neurofm_bids.group.statistics import compute
+from neurofm_bids.group.statistics import statistics_of
 from neurofm_bids.group.table_files import table_paths, write_table
 from neurofm_bids.group.tables import Table, analysis_table, evaluation_table, make_tables
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Missing
-from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
@@ -97,7 +97,7 @@ def write_group(
     include_failed
         Whether scans whose quality is judged as fail take part in statistics.
     processes
-        Tasks that are fitted at once.
+        That read many scans, or fit tasks.
     command
         The command line, for the report.
 
@@ -114,7 +114,9 @@ def write_group(
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        cohort = _collected(out_dir, label, covariates, selection, reference, include_failed=include_failed)
+        index = Derivatives(out_dir, label).index
+        options = {"include_failed": include_failed, "index": index, "processes": processes}
+        cohort = _collected(out_dir, label, covariates, selection, reference, **options)
         if active or _is_active(locks):
             _log.warning("%s", _ACTIVE)
             cohort = replace(cohort, warnings=(_ACTIVE, *cohort.warnings))
@@ -124,7 +126,7 @@ def write_group(
             made = reference_of_cohort(cohort, covariates, centiles.reference_participants)
             write_reference(centiles.make_reference, made)
             _log.info("Reference: %s", centiles.make_reference)
-        statistics = _statistics(cohort)
+        statistics = statistics_of(cohort)
         tables = make_tables(cohort, covariates, statistics, reference)
         result = analyse(scans_of(cohort, tables), settings)
         tables |= {name: analysis_table(cohort, name, frame) for name, frame in result.tables.items()}
@@ -165,10 +167,9 @@ def _collected(
     covariates: Covariates,
     selection: Selection,
     reference: Reference,
-    *,
-    include_failed: bool = False,
+    **options: Any,
 ) -> Cohort:
-    cohort = collect(out_dir, label, covariates, selection, reference, include_failed=include_failed)
+    cohort = collect(out_dir, label, covariates, selection, reference, **options)
     log_coverage(covariates, [member.scan for member in cohort.members])
     return cohort
 
@@ -214,13 +215,6 @@ def _check_members(out_dir: Path, cohort: Cohort, selection: Selection) -> None:
     )
 
 
-def _statistics(cohort: Cohort) -> Statistics:
-    columns = cohort.columns
-    names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
-    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
-    return compute(values, cohort.ages, cohort.features, cohort.included)
-
-
 def _write(
     out: Derivatives,
     cohort: Cohort,
@@ -229,7 +223,7 @@ def _write(
     command: str,
     fits: Fits | None,
 ) -> GroupResult:
-    remove_leftovers(out.group(name) for name in GROUP_OUTPUTS)
+    remove_leftovers([out.index, *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
     _remove_absent(out, tables)
     paths: list[Path] = []
     for name, table in tables.items():

@@ -80,7 +80,7 @@ class ScanIndex:
         return self._rows.get(_name(scan))
 
     def put(self, scan: StoredScan, row: Row | str) -> None:
-        """Add or replace the row of a scan; a reason why there is none, or a row not to be used again, removes it."""
+        """Replace the row of a scan; there is none any more where it cannot be used again."""
         is_kept = isinstance(row, Row) and row.files
         earlier = self._rows.pop(_name(scan), None)
         if isinstance(row, Row) and is_kept:
@@ -99,9 +99,11 @@ class ScanIndex:
             for text in row.entry.shared:
                 texts.setdefault(text, len(texts))
         rows = (
-            (name, row.files, row.joined, row.image, row.entry.own)
-            + tuple(texts[text] for text in row.entry.shared)
-            + (row.entry.numbers, row.entry.features)
+            (
+                *(name, row.files, row.joined, row.image, row.entry.own),
+                *(texts[text] for text in row.entry.shared),
+                *(row.entry.numbers, row.entry.features),
+            )
             for name, row in kept
         )
         details = json.dumps({"program": _program(), "texts": list(texts)})

@@ -27,9 +27,7 @@ _FEW, _AT_ONCE = 500, 50  # scans that are read by one process, and that a proce
 _reader: ScanReader | None = None  # of a worker process
 
 
-def read_all(
-    reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1
-) -> Iterator[Row | str]:
+def read_all(reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1) -> Iterator[Row | str]:
     """Yield what is kept of scans, or why they cannot be used, in their order.
 
     Many scans are read by as many processes, in which warnings about tables of the dataset are not shown.

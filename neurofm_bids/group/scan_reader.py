@@ -92,7 +92,7 @@ class ScanReader:
         return versions == self._versions(scan) and all(map(_is_filled, others))
 
     def join(self, own: Own, row: Row) -> bool:
-        """Compare the image of a scan that was read, and tell whether what was joined to it is the same now."""
+        """Compare the image of a scan that was read, and tell whether what is joined to it is the same."""
         known = json.loads(row.image)
         self._compare(own.scan, own.image, Comparison(tuple(known[0]), known[1]) if known else None)
         return row.joined == self._joined(self.covariates.person(own.scan))
@@ -125,7 +125,9 @@ class ScanReader:
 @cache
 def _endings(label: str) -> tuple[str, ...]:
     endings = {name: SCAN_OUTPUTS[name].ending.format(label=label) for name in _CONTENTS}
-    return tuple(image_sidecar(Path(end)).name if name == "readouts" else end for name, end in endings.items())
+    return tuple(
+        image_sidecar(Path(end)).name if name == "readouts" else end for name, end in endings.items()
+    )
 
 
 @cache

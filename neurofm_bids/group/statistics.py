@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.records.cohort import Cohort
+from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import (
     Ages,
     Agreement,
@@ -17,10 +19,18 @@ from neurofm_bids.records.statistics import (
     standard_deviation,
 )
 
-__all__ = ["age_agreement", "compute", "principal_components"]
+__all__ = ["age_agreement", "compute", "principal_components", "statistics_of"]
 
 _Array = npt.NDArray[np.float64]
 _BLOCK = 10_000  # scans of which there are copies at once
+
+
+def statistics_of(cohort: Cohort) -> Statistics:
+    """Return the statistics of predictions, image quality metrics, gaps of age and features of a cohort."""
+    columns = cohort.columns
+    names = (*cohort.predicted, *cohort.metrics, AGE_GAP, MASK_VOLUME)
+    values = {name: (columns[name]["Units"], cohort.values(name)) for name in names}
+    return compute(values, cohort.ages, cohort.features, cohort.included)
 
 
 def compute(

@@ -174,7 +174,8 @@ class Cohort:
         """Return the numbers of a column, shape (n,), those that statistics leave out, too; NaN for none."""
         for name in ("predictions", "quality", "flag_cells"):
             if column in self.frames[name]:
-                return self.frames[name][column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+                values = self.frames[name][column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+                return np.asarray(values)
         return np.full(len(self.members), np.nan)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Rows of tables in little memory: scans with the same columns share their names, numbers lie in one array."""
+"""Rows of tables in little memory: those with the same columns share names, and numbers lie in arrays."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def layout(names: tuple[str, ...], kinds: str) -> Layout:
     return Layout(names, kinds)
 
 
-class PackedRow(Mapping[str, object]):
+class PackedRow(Mapping[str, Any]):
     """A row that cannot be changed.
 
     Parameters
@@ -63,9 +63,7 @@ class PackedRow(Mapping[str, object]):
 
     __slots__ = ("layout", "numbers", "texts")
 
-    def __init__(
-        self, layout: Layout, numbers: npt.NDArray[np.float64], texts: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, layout: Layout, numbers: npt.NDArray[np.float64], texts: tuple[str, ...] = ()) -> None:
         self.layout, self.numbers, self.texts = layout, numbers, texts
 
     def __getitem__(self, name: str) -> Any:
@@ -87,7 +85,7 @@ class PackedRow(Mapping[str, object]):
 
 def _cell(value: float, kind: str) -> object:
     if kind == "f":
-        return None if value != value else value  # noqa: PLR0124 -- NaN
+        return None if value != value else value  # NaN
     return bool(value) if kind == "b" else int(value)
 
 

@@ -59,11 +59,11 @@ class PackedCentiles(Sequence[Centile]):
 
 
 def _item(volume: Any, numbers: list[float]) -> Centile:
-    mm3, low, high, expected, z, centile, lower, upper = (None if n != n else n for n in numbers)  # noqa: PLR0124
+    low, high, expected, z, centile, lower, upper = (None if n != n else n for n in numbers[1:])
     name, source, notes = volume
     interval = None if low is None or high is None else (low, high)
     limits = None if lower is None or upper is None else (lower, upper)
-    return Centile(name, source, mm3 or 0.0, interval, expected, z, centile, limits, notes)
+    return Centile(name, source, numbers[0], interval, expected, z, centile, limits, notes)
 
 
 @cache

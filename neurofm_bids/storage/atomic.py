@@ -110,7 +110,7 @@ def file_version(path: Path) -> tuple[int, ...]:
 
 
 def status_version(status: os.stat_result) -> tuple[int, ...]:
-    """Return what changes whenever the content of a file changes, even if its time of modification is kept."""
+    """Return what changes with the content of a file, even if its time of modification is set back."""
     return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 

@@ -28,7 +28,8 @@ def frame_text(frame: pd.DataFrame, digits: int = 10) -> Iterator[str]:
     yield table_text(frame.columns, [])
     columns = [frame.iloc[:, place].to_numpy() for place in range(frame.shape[1])]
     for start in range(0, len(frame), _ROWS):
-        cells, formats = zip(*(_cells(column[start : start + _ROWS], digits) for column in columns), strict=True)
+        parts = [_cells(column[start : start + _ROWS], digits) for column in columns]
+        cells, formats = zip(*parts, strict=True)
         line = "\t".join(formats) + "\n"
         yield "".join([line % row for row in zip(*cells, strict=True)])
 
