@@ -5,9 +5,9 @@
 The scan is the stem path of a finished one. FOLDER gets a dataset of as many people with random ages
 (``FOLDER/raw``) and its outputs (``FOLDER/out``): the records of that scan with random features, predictions,
 image quality metrics and volumes; images, masks and transforms are links to small files. Two runs are
-measured: one that reads all scans, and one after 100 more were written. Each is a process of its own, in which
-nothing is imported before; memory is that of it and of the processes that it starts, twice a second. Whether
-the second tables equal those of a run without index is checked. The report is not part of it.
+measured: one that reads all scans, and one after 100 more were written. Each is a process of its own; memory
+is that of it and of the processes that it starts, twice a second. With --check, the second tables are compared
+with those of a run without index. Analyses, fits of readouts and the report are not part of it.
 """
 
 from __future__ import annotations
@@ -118,13 +118,14 @@ def tabulate(folder, processes, *, use_index):
     from neurofm_bids.bids.covariates import Covariates
     from neurofm_bids.bids.names import Derivatives
     from neurofm_bids.group.cohort import collect
+    from neurofm_bids.group.scan_index import index_path
     from neurofm_bids.group.statistics import statistics_of
     from neurofm_bids.group.table_files import write_table
     from neurofm_bids.group.tables import make_tables
 
     out, covariates = Derivatives(folder / "out", LABEL), Covariates(folder / "raw")
     clock.lap("start")
-    index = out.index if use_index else None
+    index = index_path(out) if use_index else None
     cohort = collect(out.out_dir, LABEL, covariates, index=index, processes=processes)
     clock.lap("collect")
     statistics = statistics_of(cohort)
@@ -138,10 +139,13 @@ def tabulate(folder, processes, *, use_index):
 
 
 class Clock:
+    """Prints the seconds of parts."""
+
     def __init__(self):
         self.last = time.perf_counter()
 
     def lap(self, name):
+        """Print the seconds since the last part."""
         now = time.perf_counter()
         print(f"  {name:12s}{now - self.last:8.1f} s", flush=True)
         self.last = now
@@ -195,7 +199,8 @@ def main():
     source = Source(args.scan, args.folder, args.features, anatomy=not args.no_anatomy)
     options = (args.folder, "--processes", args.processes, "--tabulate")
     add_scans(source, args.scans)
-    (args.folder / "out" / f"group_desc-{LABEL}_index.arrow").unlink(missing_ok=True)
+    for path in args.folder.glob("out/group_*.arrow"):
+        path.unlink()
     print(f"{args.scans} scans, all read", flush=True)
     measured(*options, "index")
     add_scans(source, args.scans + args.new)

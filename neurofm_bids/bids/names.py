@@ -113,7 +113,6 @@ GROUP_OUTPUTS = {
     "report": "group_desc-{label}.html",
 }
 
-INDEX = "group_desc-{label}_index.arrow"  # what the group level has read; safe to delete
 REPORT = "sub-{}.html"  # of a participant
 READOUTS = "readouts"  # folder of the readouts that were fitted to the cohort
 LOGS = "logs"  # a folder per run
@@ -248,11 +247,6 @@ class Derivatives:
     def report(self, subject: str) -> Path:
         """Return the report of one participant; its PDF has the same name with another extension."""
         return self._inside(self.out_dir / REPORT.format(subject))
-
-    @property
-    def index(self) -> Path:
-        """The file in which the group level keeps what it has read of scans."""
-        return self.out_dir / INDEX.format(label=self.label)
 
     def group(self, name: str) -> Path:
         """Return one of :data:`GROUP_OUTPUTS`."""

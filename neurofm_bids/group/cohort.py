@@ -105,7 +105,7 @@ def collect(
     left = [scan for scan in stored if scan.stem in abandoned]
     finished, n_finished = _finished(stored), len(_finished(every))
     warnings = [text for text in _warnings(out, covariates, members, left, ignored) if text]
-    if alike and len(alike.members) + len((reasons | ignored).keys() & finished) < n_finished:
+    if alike and len(alike.members) + len({*reasons, *ignored, *abandoned} & finished) < n_finished:
         warnings.insert(0, _partial(len(alike.members), n_finished, selection))
     failed = read_failures(out_dir, covariates.bids_dir, is_selected)
     reasons |= {stem: failed[stem] for stem in failed.keys() - finished}

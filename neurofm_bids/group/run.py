@@ -24,6 +24,7 @@ from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.readout_fits import Fits, check_tasks, fit_cohort, read_task_files
 from neurofm_bids.group.readout_table import evaluation_rows
 from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
+from neurofm_bids.group.scan_index import index_path
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import statistics_of
@@ -114,7 +115,7 @@ def write_group(
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     with Locks(out_dir / LOCK) as locks, locks.held("group"):
         active = _is_active(locks)
-        index = Derivatives(out_dir, label).index
+        index = index_path(Derivatives(out_dir, label))
         options = {"include_failed": include_failed, "index": index, "processes": processes}
         cohort = _collected(out_dir, label, covariates, selection, reference, **options)
         if active or _is_active(locks):
@@ -223,7 +224,7 @@ def _write(
     command: str,
     fits: Fits | None,
 ) -> GroupResult:
-    remove_leftovers([out.index, *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
+    remove_leftovers([index_path(out), *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
     _remove_absent(out, tables)
     paths: list[Path] = []
     for name, table in tables.items():

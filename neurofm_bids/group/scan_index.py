@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.entry import Entry
 from neurofm_bids.storage.arrow import read_rows, write_rows
 
-__all__ = ["Row", "ScanIndex"]
+__all__ = ["Row", "ScanIndex", "index_path"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ _COLUMNS = {
     "volumes": "int32",
     "numbers": "binary",
     "features": "binary",
+    "checksum": "int64",
 }
 _SOURCES = frozenset({".py", ".json", ".toml", ".tsv"})
 
@@ -102,7 +105,7 @@ class ScanIndex:
             (
                 *(name, row.files, row.joined, row.image, row.entry.own),
                 *(texts[text] for text in row.entry.shared),
-                *(row.entry.numbers, row.entry.features),
+                *(row.entry.numbers, row.entry.features, _checksum(row)),
             )
             for name, row in kept
         )
@@ -111,6 +114,11 @@ class ScanIndex:
             write_rows(self._path, rows, _COLUMNS, details)
         except NeuroFMError as error:
             _log.warning("The index of the scans is not written, the next run reads all of them: %s", error)
+
+
+def index_path(out: Derivatives) -> Path:
+    """Return the file of the index of an output folder."""
+    return out.out_dir / f"group_desc-{out.label}_index.arrow"
 
 
 def _name(scan: StoredScan) -> str:
@@ -123,9 +131,18 @@ def _read(path: Path) -> Iterator[tuple[str, Row]]:
     if details["program"] != _program():
         raise ValueError("it is of another version of NeuroFM-BIDS")
     texts = details["texts"]
-    for name, versions, joined, image, own, about, layouts, volumes, numbers, features in rows:
+    for name, versions, joined, image, own, about, layouts, volumes, numbers, features, checksum in rows:
         shared = texts[about], texts[layouts], texts[volumes]
-        yield name, Row(versions, joined, image, Entry(own, shared, numbers, features))
+        row = Row(versions, joined, image, Entry(own, shared, numbers, features))
+        if _checksum(row) != checksum:
+            raise ValueError("it is damaged")
+        yield name, row
+
+
+def _checksum(row: Row) -> int:
+    parts = row.files, row.joined, row.image, row.entry.own
+    checksum = zlib.crc32("\0".join(parts).encode())
+    return zlib.crc32(row.entry.features, zlib.crc32(row.entry.numbers, checksum))
 
 
 @cache

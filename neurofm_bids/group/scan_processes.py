@@ -21,9 +21,10 @@ from neurofm_bids.group.scan_reader import ScanReader
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.resources import end_with_parent
 
-__all__ = ["read_all"]
+__all__ = ["FEW", "read_all"]
 
-_FEW, _AT_ONCE = 500, 50  # scans that are read by one process, and that a process gets at once
+FEW = 500  # scans that one process reads
+_AT_ONCE = 50  # that a process gets at once
 _reader: ScanReader | None = None  # of a worker process
 
 
@@ -37,7 +38,7 @@ def read_all(reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1
     NeuroFMError
         A process was killed.
     """
-    if processes < 2 or len(scans) < _FEW:
+    if processes < 2 or len(scans) < FEW:
         yield from map(reader.read, scans)
         return
     made_of = (

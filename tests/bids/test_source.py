@@ -93,3 +93,19 @@ def test_a_dataset_with_other_images_only_is_refused(made_from, tmp_path):
     with pytest.raises(NeuroFMError, match="none of the images in the dataset is the one") as caught:
         images.warning()
     assert caught.value.code == Exit.NO_INPUT
+
+
+def test_an_earlier_comparison_holds_for_the_same_version_of_the_image(made_from, tmp_path, monkeypatch):
+    path, record = made_from("01")
+    os.utime(path, ns=(1, 1))
+    hashed = []
+    monkeypatch.setattr("neurofm_bids.records.scan.file_sha256", lambda path: hashed.append(path) or "")
+    images = SourceImages(tmp_path)
+    known = images.compare_with(record.scan, record.provenance.input)
+    assert (known.is_other, hashed) == (True, [path])
+    assert images.compare_with(record.scan, record.provenance.input, known) == known
+    assert hashed == [path]
+    os.utime(path, ns=(2, 2))
+    assert images.compare_with(record.scan, record.provenance.input, known) != known
+    assert hashed == [path, path]
+    assert images.compare_with(record.scan, None) is None

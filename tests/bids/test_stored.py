@@ -17,3 +17,12 @@ def test_stored_scans_are_those_with_files_of_the_model(tmp_path):
     scans = [StoredScan("01", None, "sub-01"), StoredScan("01", "a", "sub-01_ses-a")]
     assert list(stored_scans(out)) == list(stored_scans(out, "01")) == scans
     assert list(stored_scans(out, "77")) == []
+
+
+def test_finished_scans_have_a_sidecar(tmp_path):
+    folder = tmp_path / "sub-01" / "anat"
+    folder.mkdir(parents=True)
+    for name in ("sub-01_run-1_desc-openS_features.json", "sub-01_run-2_desc-openS_features.tsv"):
+        (folder / name).touch()
+    scans = stored_scans(Derivatives(tmp_path, "openS"))
+    assert {scan.stem: scan.is_finished for scan in scans} == {"sub-01_run-1": True, "sub-01_run-2": False}

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.atomic import remove_leftovers, write_bytes, write_json, write_nifti
+from neurofm_bids.storage.atomic import (
+    remove_leftovers,
+    status_version,
+    whole_file,
+    write_bytes,
+    write_json,
+    write_nifti,
+)
 
 
 def test_equal_content_is_left_alone(tmp_path):
@@ -80,3 +87,39 @@ def test_concurrent_writers_never_tear_a_file(tmp_path):
                 assert len(set(data)) == 1
         result.get()
     assert [p.name for p in tmp_path.iterdir()] == ["shared.bin"]
+
+
+def test_a_stream_becomes_a_file_when_all_is_written(tmp_path):
+    path = tmp_path / "new" / "a.tsv"
+    with whole_file(path) as stream:
+        stream.write(b"ab")
+        assert not path.exists()
+        stream.write(b"c")
+    assert path.read_bytes() == b"abc"
+    os.utime(path, (1, 1))
+    with whole_file(path) as stream:
+        stream.write(b"abc")
+    assert path.stat().st_mtime == 1
+    with whole_file(path) as stream:
+        stream.write(b"abcd")
+    assert path.read_bytes() == b"abcd"
+    assert [p.name for p in path.parent.iterdir()] == ["a.tsv"]
+
+
+def test_a_stream_that_is_interrupted_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("before")
+    with pytest.raises(TypeError), whole_file(path) as stream:
+        stream.writelines([b"after", None])
+    assert path.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tsv"]
+
+
+def test_a_version_changes_with_the_content_even_if_the_time_is_set_back(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("a")
+    before = path.stat()
+    path.write_text("b")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert status_version(path.stat()) != status_version(before)

@@ -1,0 +1,42 @@
+import json
+
+import pandas as pd
+import pytest
+from pyarrow import parquet
+
+from neurofm_bids.bids.names import GROUP_OUTPUTS, Derivatives
+from neurofm_bids.group.table_files import table_paths, write_table
+from neurofm_bids.group.tables import Table
+
+TABLE = Table(
+    pd.DataFrame({"scan": ["a", "b"], "x": [0.5, None]}),
+    {"scan": {"LongName": "Scan"}, "x": {"LongName": "X", "Units": "mm"}, "more": {}},
+    {"Description": "A table"},
+)
+
+
+@pytest.mark.parametrize("name", GROUP_OUTPUTS)
+def test_tables_but_the_phenotype_have_a_parquet_file(tmp_path, name):
+    suffixes = [path.suffix for path in table_paths(Derivatives(tmp_path, "openS"), name)]
+    is_table = GROUP_OUTPUTS[name].endswith(".tsv") and name != "phenotype"
+    assert (suffixes == [".tsv", ".json", ".parquet"]) is is_table
+
+
+def test_all_files_of_a_table_have_the_same_content(tmp_path):
+    out = Derivatives(tmp_path, "openS")
+    paths = write_table(out, "quality", TABLE)
+    assert paths == table_paths(out, "quality")
+    text, sidecar, columns = paths
+    assert text.read_text() == TABLE.text() == "scan\tx\na\t0.5\nb\tn/a\n"
+    assert json.loads(sidecar.read_text()) == TABLE.sidecar()
+    table = parquet.read_table(columns)
+    assert table.to_pydict() == {"scan": ["a", "b"], "x": [0.5, None]}
+    assert table.schema.field("x").metadata == {b"LongName": b"X", b"Units": b"mm"}
+
+
+def test_the_phenotype_has_two_files(tmp_path):
+    assert [p.name for p in write_table(Derivatives(tmp_path, "openS"), "phenotype", TABLE)] == [
+        "neurofm.tsv",
+        "neurofm.json",
+    ]
+    assert len(list((tmp_path / "phenotype").iterdir())) == 2
