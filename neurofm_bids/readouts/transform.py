@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.combat import pooled_sd, site_effect, within_slopes
 from neurofm_bids.readouts.harmonisation import at_common_site
 from neurofm_bids.readouts.parts import Harmonisation, Linear, Site
 from neurofm_bids.readouts.samples import Samples
@@ -94,15 +95,15 @@ def learn_transform(samples: Samples) -> Transform:
     """Learn the transform of the features from the scans of a training, and from them only.
 
     Features are regressed on covariates by least squares, with a constant for each site if they are
-    harmonised. Harmonisation then gives the residuals of each site the mean and the standard deviation that
-    they have within sites over all; sites of fewer than five scans are left as they are.
+    harmonised. Harmonisation (:mod:`neurofm_bids.combat`) then takes the shift and the scale of each site
+    from the residuals; sites of fewer than five scans are left as they are.
     """
     centre = samples.covariates.mean(axis=0)
     design = samples.covariates - centre
     slopes = _slopes(samples, design)
     left = samples.features - design @ slopes
     level = left.mean(axis=0)
-    sites = _sites(left, samples.sites) if samples.is_harmonised else {}
+    sites = _sites(left, level, samples.sites) if samples.is_harmonised else {}
     plain = Transform(centre, slopes, level, sites, np.zeros_like(level), np.ones_like(level))
     harmonised = plain.apply(samples)
     mean, sd = harmonised.mean(axis=0), harmonised.std(axis=0)
@@ -119,30 +120,15 @@ def site_note(sites: int) -> str:
 
 
 def _slopes(samples: Samples, design: _Values) -> _Values:
-    """Return the slopes on centred covariates, shape (q, p)."""
-    if not design.shape[1]:
-        return np.zeros((0, samples.features.shape[1]))
-    scale = np.maximum(np.abs(design).max(axis=0), np.finfo(float).tiny)
-    if samples.is_harmonised:
-        constants = samples.sites[:, None] == np.unique(samples.sites)
-    else:
-        constants = np.ones((len(samples), 1), dtype=bool)
-    predictors = np.concatenate([design / scale, constants], axis=1)
-    solution = np.linalg.lstsq(predictors, samples.features, rcond=None)[0]
-    return np.asarray(solution[: design.shape[1]] / scale[:, None])
+    """Return the slopes on centred covariates, shape (q, p), within sites if those are harmonised."""
+    sites = samples.sites if samples.is_harmonised else np.zeros_like(samples.sites)
+    return within_slopes(samples.features, design, sites)
 
 
-def _sites(left: _Values, sites: npt.NDArray[np.intp]) -> dict[int, tuple[_Values, _Values]]:
+def _sites(left: _Values, level: _Values, sites: npt.NDArray[np.intp]) -> dict[int, tuple[_Values, _Values]]:
     """Return location and scale of each site that has enough scans."""
     numbers, counts = np.unique(sites, return_counts=True)
     known = [int(site) for site, n in zip(numbers, counts, strict=True) if n >= LEAST_OF_SITE]
-    if not known:
-        return {}
-    means = [left[sites == site].mean(axis=0) for site in known]
-    variances = [left[sites == site].var(axis=0, ddof=1) for site in known]
-    degrees = [np.count_nonzero(sites == site) - 1 for site in known]
-    within = np.average(variances, axis=0, weights=degrees)
-    varies = [own > (_SMALL * np.abs(mean)) ** 2 for own, mean in zip(variances, means, strict=True)]
-    relative = [own / np.where(within > 0, within, 1.0) for own in variances]
-    scales = [np.sqrt(np.where(*both, 1.0)) for both in zip(varies, relative, strict=True)]
-    return dict(zip(known, zip(means, scales, strict=True), strict=True))
+    sd = pooled_sd(left, sites)
+    effects = {site: site_effect(left[sites == site], level, sd) for site in known}
+    return {site: (effect.location, effect.scale) for site, effect in effects.items()}
