@@ -1,8 +1,8 @@
 """ComBat: the shift and the scale of the values of each site, with empirical Bayes over the features.
 
-Values are ``y = level + covariates @ slopes + sd * (location + scale * error)`` (Johnson, Li and Rabinovic 2007,
-Biostatistics 8:118; Fortin et al. 2018, NeuroImage 167:104). Location and scale of a site are shrunk towards
-those of its other features: locations have a normal prior, squared scales an inverse gamma one.
+Values are ``y = level + covariates @ slopes + sd * (location + scale * error)`` (Johnson, Li and Rabinovic
+2007, Biostatistics 8:118; Fortin et al. 2018, NeuroImage 167:104). Location and scale of a site are shrunk
+towards those of its other features: locations have a normal prior, squared scales an inverse gamma one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from pydantic.dataclasses import dataclass as record
 
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["LEAST_FEATURES", "Prior", "SiteEffect", "Summary", "pooled_sd", "site_effect", "within_slopes"]
+__all__ = [
+    "LEAST_FEATURES",
+    "Prior",
+    "SiteEffect",
+    "Summary",
+    "alike_columns",
+    "pooled_sd",
+    "site_effect",
+    "within_slopes",
+]
 
 LEAST_FEATURES = 10  # below it, features say too little of each other: a site keeps its own mean and spread
 _Values = npt.NDArray[np.float64]
@@ -90,7 +99,7 @@ def within_slopes(values: _Values, covariates: _Values, sites: _Sites) -> _Value
     slopes = np.zeros((covariates.shape[1], values.shape[1]))
     if not slopes.size:
         return slopes
-    for columns, rows in _alike(values):
+    for columns, rows in alike_columns(values):
         predictors = _centred(covariates[rows], sites[rows])
         size = np.maximum(np.abs(predictors).max(axis=0, initial=0), np.finfo(float).tiny)
         known = _centred(values[np.ix_(rows, columns)], sites[rows])
@@ -171,7 +180,7 @@ def _summary(values: _Values) -> Summary:
     return Summary(n, mean, squares)
 
 
-def _alike(values: _Values) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+def alike_columns(values: _Values) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Yield columns that are known in the same rows, at most some at once, and these rows."""
     is_known = np.isfinite(values)
     patterns, numbers = np.unique(np.packbits(is_known, axis=0), axis=1, return_inverse=True)

@@ -20,7 +20,7 @@ LAYERS = (
     ("config",),
     ("storage", "geometry"),
     ("records",),
-    ("bids",),
+    ("bids", "combat"),
     ("preprocess",),
     ("model", "anatomy"),
     ("norms", "explain", "readouts"),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.records.origin import Origin
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,8 @@ class Scans:
         Columns of image quality metrics.
     covariates
         Columns of the tables of the dataset and acquisition parameters.
+    origins
+        How the values of the scans were made: more than one where scans differ.
     """
 
     table: pd.DataFrame
@@ -45,3 +49,4 @@ class Scans:
     measures: Mapping[str, str]
     metrics: tuple[str, ...]
     covariates: tuple[str, ...]
+    origins: tuple[Origin, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of
@@ -68,9 +69,12 @@ class AnalysisSettings:
     ----------
     columns
         Of site and date.
+    sites
+        Of the harmonisation of sites.
     """
 
     columns: Columns = field(default_factory=Columns)
+    sites: SitesSettings = field(default_factory=SitesSettings)
 
 
 def read_settings(path: Path | None) -> AnalysisSettings:

@@ -108,6 +108,8 @@ GROUP_OUTPUTS = {
     "covariates": "group_desc-{label}_covariates.tsv",
     "components": "group_desc-{label}_components.tsv",
     "statistics": "group_desc-{label}_statistics.tsv",
+    "sites": "group_desc-{label}_sites.tsv",
+    "harmonised": "group_desc-{label}_harmonised.tsv",
     "phenotype": "phenotype/neurofm.tsv",
     "attribution": "group_space-{template}_desc-{label}_attribution.nii.gz",
     "report": "group_desc-{label}.html",

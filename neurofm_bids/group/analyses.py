@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
+from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
 
 __all__ = ["ANALYSES", "Analysis", "analyse"]
 
@@ -15,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 Analysis = Callable[[Scans, AnalysisSettings], Result | None]
 
-ANALYSES: tuple[Analysis, ...] = ()
+ANALYSES: tuple[Analysis, ...] = (analyse_sites,)
 
 
 def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:

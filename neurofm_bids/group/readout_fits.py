@@ -14,7 +14,6 @@ from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.description import dataset_name
 from neurofm_bids.config import Readouts
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.origins import one_origin
 from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.readouts.batch import Data, Outcomes, fit_tasks
 from neurofm_bids.readouts.columns import scan_values
@@ -24,6 +23,7 @@ from neurofm_bids.readouts.task_file import TaskFile, read_tasks
 from neurofm_bids.records.cohort import Cohort, Member
 from neurofm_bids.records.columns import feature_columns
 from neurofm_bids.records.dictionary import volume_column
+from neurofm_bids.records.origin import one_origin
 
 __all__ = ["Fits", "check_tasks", "data_of", "fit_cohort", "read_task_files"]
 
@@ -114,7 +114,7 @@ def data_of(cohort: Cohort, covariates: Covariates, features: str, scheme: Schem
     NeuroFMError
         Scans were made differently, no scan takes part, or none has volumes of regions.
     """
-    origin = one_origin(cohort, "readouts cannot be fitted to")
+    origin = one_origin(cohort.origins, "readouts cannot be fitted to")
     rows = np.flatnonzero(cohort.included)
     members = [cohort.members[row] for row in rows]
     if not members:

@@ -11,11 +11,11 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.config import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.group.origins import one_origin
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import UserReference, make_reference, read_reference
 from neurofm_bids.records.centile import Observation
 from neurofm_bids.records.cohort import Cohort, Member
+from neurofm_bids.records.origin import one_origin
 from neurofm_bids.storage.text import printable, some_of
 
 __all__ = ["check_reference", "reference_of", "reference_of_cohort"]
@@ -71,7 +71,7 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     NeuroFMError
         A participant or column does not exist, scans were not made alike, or there are too few participants.
     """
-    origin = one_origin(cohort, "a reference cannot be made from")
+    origin = one_origin(cohort.origins, "a reference cannot be made from")
     wanted = _wanted(cohort.members, covariates, named)
     people: dict[str, Observation] = {}
     for member in cohort.members:

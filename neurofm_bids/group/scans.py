@@ -45,7 +45,9 @@ def scans_of(cohort: Cohort, tables: Mapping[str, Table]) -> Scans:
     for row, member in enumerate(cohort.members):
         if member.left_out:
             table.loc[row, [name for name in member.left_out if name in table]] = np.nan
-    return Scans(table, cohort.features, cohort.included, measures, cohort.metrics, tuple(own))
+    return Scans(
+        table, cohort.features, cohort.included, measures, cohort.metrics, tuple(own), cohort.origins
+    )
 
 
 def _measures(cohort: Cohort, tables: Mapping[str, Table]) -> dict[str, str]:

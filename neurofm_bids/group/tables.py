@@ -94,7 +94,7 @@ def analysis_table(cohort: Cohort, name: str, frame: pd.DataFrame) -> Table:
     """
     what, columns = dictionary.analysis_table(name)
     known = {column: dictionary.column(column) for column in IDENTITY_COLUMNS}
-    described = {**known, **cohort.columns, **columns}
+    described = {**_feature_entries(cohort), **known, **cohort.columns, **columns}
     return Table(frame, {c: described.get(c) or _unexplained(c) for c in frame.columns}, _about(cohort, what))
 
 
@@ -206,10 +206,14 @@ def _model(cohort: Cohort) -> Model:
 def _features(cohort: Cohort) -> Table:
     import pandas as pd
 
-    names = feature_columns(cohort.features.shape[1])
-    columns = {name: dictionary.feature(number) for number, name in enumerate(names)}
+    columns = _feature_entries(cohort)
     frame = pd.DataFrame(cohort.features, columns=list(columns))
     return _scans(cohort, "Features", frame, columns, digits=9)  # nine tell any two float32 apart
+
+
+def _feature_entries(cohort: Cohort) -> dict[str, Entry]:
+    names = feature_columns(cohort.features.shape[1])
+    return {name: dictionary.feature(number) for number, name in enumerate(names)}
 
 
 def _covariates(cohort: Cohort, covariates: Covariates) -> Table:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.records.schema import RECORD
 
-__all__ = ["Origin", "make_origin", "origin_of"]
+__all__ = ["Origin", "make_origin", "one_origin", "origin_of"]
 
 _OF_ANATOMY = "anatomy_phases"  # counts only for volumes that were measured
 _WHETHER_ANATOMY = "no_anatomy"  # changes which volumes there are, but none of them
@@ -79,3 +80,28 @@ def origin_of(record: ScanRecord) -> Origin:
     made, anatomy = record.provenance, record.anatomy
     sha256 = anatomy.weights_sha256 if anatomy else None
     return make_origin(made.pipeline_version, made.model.weights_sha256, sha256, made.parameters)
+
+
+def one_origin(origins: Sequence[Origin], what: str) -> Origin:
+    """Return how all of some scans were made.
+
+    Parameters
+    ----------
+    origins
+        Of the scans, at least one.
+    what
+        What cannot be done otherwise, the beginning of a sentence.
+
+    Raises
+    ------
+    NeuroFMError
+        Some scans were made differently.
+    """
+    # A scan without segmentation agrees with any segmentation, so one with it stands for all.
+    origin = max(origins, key=lambda origin: origin.anatomy_weights_sha256 is not None)
+    if why := next(filter(None, map(origin.difference, origins)), ""):
+        raise NeuroFMError(
+            f"{what} scans that were made differently: some were {why}",
+            fix="Run the participant level again for all of them.",
+        )
+    return origin

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from neurofm_bids.records.origin import make_origin, origin_of
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records.origin import make_origin, one_origin, origin_of
 from neurofm_bids.records.schema import from_json, to_json
 from tests.norms.people import record_of, volumes_of
 
@@ -39,3 +40,13 @@ def test_the_origin_of_a_scan():
     assert origin.parameters == {"views": 8}
     assert origin_of(replace(record, anatomy=None)).anatomy_weights_sha256 is None
     assert from_json(type(origin), to_json(origin)) == origin
+
+
+def test_a_scan_with_segmentation_stands_for_all():
+    without = make_origin(5, "aa", None, SETTINGS)
+    assert one_origin([without, WHOLE], "no") == WHOLE
+
+
+def test_scans_that_were_made_differently_are_refused():
+    with pytest.raises(NeuroFMError, match="it cannot be made from scans that were made differently: some"):
+        one_origin([WHOLE, replace(WHOLE, weights_sha256="c")], "it cannot be made from")

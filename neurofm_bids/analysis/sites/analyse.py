@@ -1,86 +1,241 @@
-"""The tables of the sites of a cohort: their effects before and after harmonisation, and harmonised values."""
+"""The tables of the sites of a cohort: effects before and after harmonisation, and harmonised values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurofm_bids import __version__
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import PARTICIPANT, SCAN, SESSION, Scans
+from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.analysis.sites.covariates import text_column
 from neurofm_bids.analysis.sites.effects import LEAST_OF_SITE, site_effects
 from neurofm_bids.analysis.sites.model import (
     SiteModel,
+    SitesFile,
     harmonise,
     learn_sites,
     read_sites,
     with_new_sites,
     write_sites,
 )
-from neurofm_bids.analysis.sites.recognition import site_recognition
+from neurofm_bids.analysis.sites.recognition import Recognition, site_recognition
 from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.records.columns import feature_columns
+from neurofm_bids.records.origin import one_origin
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["analyse"]
+__all__ = ["SITES_COLUMNS", "analyse"]
 
-_FEATURES, _MEASURES = "features", "measures"
 _BOUNDED = "1"  # units of probabilities and ranks, which a shift could take out of their range
+_IDENTITY = (PARTICIPANT, SESSION, SCAN)
+_TWO = 2
+SITES_COLUMNS = (
+    "measure",
+    "kind",
+    "stage",
+    "n",
+    "n_sites",
+    "variance_explained",
+    "f_statistic",
+    "p",
+    "p_corrected",
+    "sd_ratio",
+    "p_sd",
+    "p_sd_corrected",
+    "balanced_accuracy",
+    "balanced_accuracy_lower95",
+    "balanced_accuracy_upper95",
+    "chance_accuracy",
+)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Values of one kind in the order of the scans, with the columns of the table beside them."""
+    """Values of one kind, harmonised together: a table of scans, and which of its columns they are."""
 
     kind: str
     table: pd.DataFrame
     columns: tuple[str, ...]
 
 
-def analyse(scans: Scans, settings: SitesSettings, site: str | None) -> Result | None:
-    """Return the tables ``sites`` and, if asked for, ``harmonised``; None where no two sites can be compared.
+@dataclass(frozen=True)
+class _Plan:
+    """The settings, the column of the site, and the covariates that are known."""
 
-    Covariates that no scan has are left out, and a remark says so. A cohort that cannot be harmonised gets
-    the effects before harmonisation, and the reason as a remark.
+    settings: SitesSettings
+    site: str
+    preserve: tuple[str, ...]
 
-    Parameters
-    ----------
-    site
-        Column of the site.
+    @property
+    def kept(self) -> dict[str, Any]:
+        smooth = tuple(name for name in self.settings.smooth if name in self.preserve)
+        return {"site": self.site, "preserve": self.preserve, "smooth": smooth}
+
+
+def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
+    """Return the tables ``sites`` and, if asked for, ``harmonised``; None where no sites can be compared.
+
+    A cohort that cannot be harmonised gets the effects of its sites, and the reason as a remark.
 
     Raises
     ------
     NeuroFMError
-        The file of an earlier harmonisation cannot be read, or a file cannot be written.
+        The file of an earlier harmonisation cannot be read or used, or a file cannot be written.
     """
-    if site is None or site not in scans.table:
+    own, site = settings.sites, settings.columns.site_in(scans.covariates)
+    if site is None or (_comparable(scans, site) < _TWO and own.model is None):
         return None
+    plan = _Plan(own, site, tuple(name for name in own.preserve if _is_known(scans, name)))
+    unknown = [name for name in own.preserve if name not in plan.preserve]
+    remarks = [f"{name} is not known of any scan: sites were compared without it." for name in unknown]
+    with one_thread():
+        blocks = _blocks(scans, plan)
+        models, more = _models(scans, blocks, plan) if own.harmonise else ({}, [])
+        after = [_harmonised(block, models[block.kind]) for block in blocks if block.kind in models]
+        stages = {"before": blocks, "after": after}
+        rows = [_effects(block, plan, stage) for stage, some in stages.items() for block in some]
+        rows += [_recognised(block, plan) for block in blocks]
+    tables = {"sites": _stacked(rows)}
+    if after:
+        tables["harmonised"] = _of_scans(scans, plan, after)
+    return Result(tables, (*remarks, *more))
+
+
+def _comparable(scans: Scans, site: str) -> int:
+    """Return the number of sites with enough scans."""
     cells = text_column(scans.table, site)[scans.included]
     counts = np.unique(cells[cells != ""], return_counts=True)[1]
-    if np.count_nonzero(counts >= LEAST_OF_SITE) < 2 and settings.model is None:
-        return None
-    preserve, absent = _known(scans, settings.preserve)
-    smooth = tuple(name for name in settings.smooth if name in preserve)
-    remarks = [f"Not known of any scan, so not preserved between sites: {', '.join(absent)}."] if absent else []
-    with one_thread():
-        blocks = _blocks(scans, settings, site)
-        stages, made, more = _harmonised(scans, blocks, settings, site, preserve, smooth)
-        rows = [
-            _effects(scans, block, stage, site, preserve, smooth)
-            for stage, of_stage in stages.items()
-            for block in of_stage
-        ]
-        rows += _recognised(scans, blocks, site, preserve, smooth)
-    tables = {"sites": _joined(rows)}
-    if made is not None:
-        tables["harmonised"] = made
-    return Result(tables, (*remarks, *more))
+    return int(np.count_nonzero(counts >= LEAST_OF_SITE))
+
+
+def _is_known(scans: Scans, name: str) -> bool:
+    return name in scans.table and bool((text_column(scans.table, name)[scans.included] != "").any())
+
+
+def _blocks(scans: Scans, plan: _Plan) -> list[_Block]:
+    """Return the features and the measures of the scans that take part in statistics."""
+    import pandas as pd
+
+    used = scans.table[scans.included]
+    about = used[[*dict.fromkeys((PARTICIPANT, plan.site, *plan.preserve))]]
+    names = feature_columns(scans.features.shape[1])
+    features = pd.DataFrame(scans.features[scans.included], used.index, list(names), dtype=np.float64)
+    blocks = [_Block("features", pd.concat([about, features], axis=1), names)]
+    measures = [name for name, units in scans.measures.items() if units != _BOUNDED and name not in about]
+    known = tuple(name for name in measures if used[name].notna().any())
+    values = used[list(known)].astype(np.float64)
+    return [*blocks, _Block("measures", pd.concat([about, values], axis=1), known)] if known else blocks
+
+
+def _models(scans: Scans, blocks: Sequence[_Block], plan: _Plan) -> tuple[dict[str, SiteModel], list[str]]:
+    """Return the models by kind of values, and sentences on what was not harmonised."""
+    own = plan.settings
+    earlier = None if own.model is None else _earlier(Path(own.model), scans, plan)
+    models: dict[str, SiteModel] = {}
+    remarks = []
+    for block in blocks:
+        try:
+            if earlier is None:
+                models[block.kind], more = _learned(block, plan)
+                remarks += more
+            elif block.kind in earlier.models:
+                models[block.kind] = with_new_sites(earlier.models[block.kind], block.table, own.least_scans)
+        except NeuroFMError as error:
+            remarks.append(f"The {block.kind} were not harmonised: {error}")
+    if models and own.save is not None:
+        origin = one_origin(scans.origins, "a harmonisation cannot be saved of") if scans.origins else None
+        write_sites(Path(own.save), models, __version__, origin)
+    return models, list(dict.fromkeys(remarks))
+
+
+def _earlier(path: Path, scans: Scans, plan: _Plan) -> SitesFile:
+    """Return an earlier harmonisation, if it is of such scans and of the column of the site."""
+    file = read_sites(path)
+    why = next(filter(None, map(file.origin.difference, scans.origins)), "") if file.origin else ""
+    columns = {model.site for model in file.models.values()} - {plan.site}
+    if columns:
+        why = f"learned from the sites in the column {min(columns)}, not {plan.site}"
+    if why:
+        raise NeuroFMError(
+            f"the harmonisation cannot be used for these scans: it was {why}",
+            where=path,
+            fix="Make it again with save.",
+        )
+    return file
+
+
+def _learned(block: _Block, plan: _Plan) -> tuple[SiteModel, list[str]]:
+    """Return the model of a block, without the columns that a site has too few values of."""
+    least = plan.settings.least_scans
+    sites = text_column(block.table, plan.site)
+    counts = block.table[list(block.columns)].notna().groupby(sites).sum()
+    enough = (counts[counts.index != ""] >= min(least, len(block.table))).all(axis=0)
+    columns = [name for name in block.columns if enough[name]] or list(block.columns)
+    model = learn_sites(block.table, columns, **plan.kept, least_scans=least)
+    absent = [name for name in block.columns if name not in columns]
+    few = f"Not harmonised, with fewer than {least} known values at a site: {some_of(absent)}."
+    return model, [few] if absent else []
+
+
+def _harmonised(block: _Block, model: SiteModel) -> _Block:
+    values = harmonise(model, block.table)
+    others = block.table.drop(columns=list(block.columns))
+    return _Block(block.kind, others.join(values), model.columns)
+
+
+def _effects(block: _Block, plan: _Plan, stage: str) -> pd.DataFrame:
+    frame = site_effects(block.table, block.columns, **plan.kept, person=PARTICIPANT)
+    return frame.assign(kind=block.kind, stage=stage)
+
+
+def _recognised(block: _Block, plan: _Plan) -> pd.DataFrame:
+    """Return how well sites are told apart by all values, before and, harmonised inside folds, after."""
+    import pandas as pd
+
+    found = site_recognition(block.table, block.columns, **plan.kept, person=PARTICIPANT)
+    stages = zip(("before", "after"), found or (), strict=False)
+    rows = [
+        {"measure": f"all {block.kind}", "kind": block.kind, "stage": stage, **_row(one)}
+        for stage, one in stages
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(one: Recognition) -> dict[str, float]:
+    low, high = one.interval95
+    return {
+        "n": one.n,
+        "n_sites": one.n_sites,
+        "balanced_accuracy": one.balanced_accuracy,
+        "balanced_accuracy_lower95": low,
+        "balanced_accuracy_upper95": high,
+        "chance_accuracy": one.chance,
+    }
+
+
+def _stacked(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([frame for frame in rows if len(frame)], ignore_index=True).reindex(
+        columns=list(SITES_COLUMNS)
+    )
+
+
+def _of_scans(scans: Scans, plan: _Plan, blocks: Sequence[_Block]) -> pd.DataFrame:
+    """Return harmonised values, a row per scan, empty where a scan takes no part."""
+    import pandas as pd
+
+    identity = scans.table[list(_IDENTITY)].assign(site=scans.table[plan.site])
+    values = [block.table[list(block.columns)].reindex(identity.index) for block in blocks]
+    return pd.concat([identity, *values], axis=1)

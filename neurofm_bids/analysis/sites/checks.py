@@ -72,7 +72,7 @@ def check_not_confounded(table: pd.DataFrame, sites: _Texts, covariates: Sequenc
     design = design[:, np.ptp(design, axis=0) > 0]
     within = np.concatenate([design[sites == site] - design[sites == site].mean(axis=0) for site in {*sites}])
     within = within / np.maximum(np.abs(within).max(axis=0, initial=0), np.finfo(float).tiny)
-    if np.linalg.matrix_rank(within) < design.shape[1]:
+    if design.size and np.linalg.matrix_rank(within) < design.shape[1]:
         names = ", ".join(one.name for one in covariates)
         raise NeuroFMError(
             f"the effects of {names} cannot be told apart within sites",
@@ -97,7 +97,8 @@ def check_new_site(table: pd.DataFrame, site: str, covariates: Sequence[Preserve
     """
     if len(table) < least:
         raise NeuroFMError(
-            f"the new site {printable(site)} has {len(table)} scans with known covariates, fewer than {least}",
+            f"the new site {printable(site)} has {len(table)} scans with known covariates, fewer than "
+            f"{least}",
             fix="Leave these scans out, or lower least_scans.",
         )
     for one in covariates:
@@ -106,8 +107,8 @@ def check_new_site(table: pd.DataFrame, site: str, covariates: Sequence[Preserve
         low, high = np.percentile(coded(table, [one])[:, 0], _BULK)
         if high < one.range[0] or low > one.range[1]:
             raise NeuroFMError(
-                f"the {one.name} of the new site {printable(site)} ({low:g} to {high:g}) does not overlap "
-                f"with that of the harmonisation ({one.range[0]:g} to {one.range[1]:g})",
+                f"the {one.name} of the new site {printable(site)} ({low:.4g} to {high:.4g}) does not "
+                f"overlap with that of the harmonisation ({one.range[0]:.4g} to {one.range[1]:.4g})",
                 fix="Leave these scans out.",
             )
 
@@ -127,8 +128,8 @@ def _faults(table: pd.DataFrame, sites: _Texts, one: Preserved) -> Iterator[str]
     for place, after in enumerate(bulks[1:]):
         if after[0] > reached[place]:
             yield (
-                f"the middle 90 % of {one.name} ends at {reached[place]:g} at {_named(bulks[: place + 1])} and "
-                f"starts at {after[0]:g} at {_named(bulks[place + 1 :])}"
+                f"the middle 90 % of {one.name} ends at {reached[place]:.4g} at "
+                f"{_named(bulks[: place + 1])} and starts at {after[0]:.4g} at {_named(bulks[place + 1 :])}"
             )
             return
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.columns import nearest, numbers, texts
+from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.records.schema import RECORD
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def coding(table: pd.DataFrame, names: Sequence[str], smooth: Collection[str] = 
 
 
 def coded(table: pd.DataFrame, covariates: Sequence[Preserved]) -> _Values:
-    """Return covariates as numbers, shape (n, q): NaN in a row where the value is not known, or is no level."""
+    """Return covariates as numbers, shape (n, q): NaN in a row where one is not known, or is no level."""
     parts = [_coded(table, one) for one in covariates]
     return np.concatenate([np.empty((len(table), 0)), *parts], axis=1)
 
@@ -87,7 +87,10 @@ def column_of(table: pd.DataFrame, name: str) -> pd.Series:
 
 def text_column(table: pd.DataFrame, name: str) -> npt.NDArray[np.str_]:
     """Return a column as texts, shape (n,), empty where it is not known."""
-    return np.array(texts(column_of(table, name)), dtype=np.str_)
+    import pandas as pd
+
+    codes, values = pd.factorize(column_of(table, name), use_na_sentinel=False)
+    return np.asarray(np.array(texts(values), dtype=np.str_)[codes])
 
 
 def _coding(table: pd.DataFrame, name: str, *, is_smooth: bool) -> Preserved:
@@ -110,22 +113,21 @@ def _coding(table: pd.DataFrame, name: str, *, is_smooth: bool) -> Preserved:
 def _coded(table: pd.DataFrame, one: Preserved) -> _Values:
     if one.levels:
         cells = text_column(table, one.name)
-        columns = (cells[:, None] == np.array(one.levels[1:], dtype=np.str_)).astype(np.float64)
+        others = one.levels[1:] or ("",)  # a single level has a column of 0, which tells known rows
+        columns = np.where(cells[:, None] == np.array(others, dtype=np.str_), 1.0, 0.0)
         columns[~np.isin(cells, one.levels)] = np.nan
-        if len(one.levels) == 1:  # no column, but the row must be known
-            return np.where(np.isin(cells, one.levels), 0.0, np.nan)[:, None]
-        return columns
+        return np.asarray(columns)
     values = _numbers(table, one.name)
     if values is None:
         raise NeuroFMError(f"the column {one.name!r} has texts, but numbers in the harmonisation")
-    return _spline(values, one.knots)
+    return np.asarray(_spline(values, one.knots))
 
 
 def _numbers(table: pd.DataFrame, name: str) -> _Values | None:
     column = column_of(table, name)
     if column.dtype.kind in "fiu":
-        return column.to_numpy(dtype=np.float64)
-    return numbers(texts(column))
+        return np.array(column, dtype=np.float64)
+    return numbers(text_column(table, name).tolist())
 
 
 def _spline(values: _Values, knots: Sequence[float]) -> _Values:
@@ -138,7 +140,11 @@ def _spline(values: _Values, knots: Sequence[float]) -> _Values:
         return np.maximum(values - knot, 0) ** 3
 
     curved = [
-        (cube(knot) - cube(before) * (last - knot) / (last - before) + cube(last) * (before - knot) / (last - before))
+        (
+            cube(knot)
+            - cube(before) * (last - knot) / (last - before)
+            + cube(last) * (before - knot) / (last - before)
+        )
         / (last - knots[0]) ** 2
         for knot in inner
     ]

@@ -25,6 +25,7 @@ from neurofm_bids.combat import Prior, SiteEffect, pooled_sd, site_effect, withi
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.harmonisation import at_common_site
 from neurofm_bids.readouts.parts import Harmonisation, Site
+from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import RECORD, to_json
 from neurofm_bids.records.signature import signed
 from neurofm_bids.storage.atomic import write_json
@@ -80,6 +81,8 @@ class SitesFile:
     ----------
     version
         Of NeuroFM-BIDS.
+    origin
+        How the values were made; only values made so can be harmonised by it. None where that is not known.
     models
         By what they harmonise: ``features`` or ``measures``.
     digest
@@ -87,6 +90,7 @@ class SitesFile:
     """
 
     version: str
+    origin: Origin | None
     models: Mapping[str, SiteModel]
     digest: str = field(default="")
 
@@ -194,7 +198,9 @@ def with_new_sites(model: SiteModel, table: pd.DataFrame, least_scans: int = 20)
     return replace(model, harmonisation=replace(model.harmonisation, sites=found), scans=scans)
 
 
-def write_sites(path: Path, models: Mapping[str, SiteModel], version: str) -> None:
+def write_sites(
+    path: Path, models: Mapping[str, SiteModel], version: str, origin: Origin | None = None
+) -> None:
     """Write a harmonisation as JSON.
 
     Raises
@@ -202,7 +208,7 @@ def write_sites(path: Path, models: Mapping[str, SiteModel], version: str) -> No
     NeuroFMError
         The file cannot be written.
     """
-    write_json(path, to_json(signed(SitesFile(version, models))), sort_keys=False)
+    write_json(path, to_json(signed(SitesFile(version, origin, models))), sort_keys=False)
 
 
 def read_sites(path: Path) -> SitesFile:
@@ -227,7 +233,9 @@ def _values(table: pd.DataFrame, columns: Sequence[str]) -> _Values:
     return np.array(table[list(columns)], dtype=np.float64)
 
 
-def _check_known(values: _Values, sites: npt.NDArray[np.intp], names: npt.NDArray[np.str_], columns: Sequence[str]) -> None:
+def _check_known(
+    values: _Values, sites: npt.NDArray[np.intp], names: npt.NDArray[np.str_], columns: Sequence[str]
+) -> None:
     """Raise if a column has hardly a value at some site."""
     for number, site in enumerate(names):
         known = np.isfinite(values[sites == number]).sum(axis=0)
@@ -243,7 +251,8 @@ def _shared(priors: Sequence[Prior | None]) -> Prior | None:
     if not known:
         return None
     return Prior(
-        float(np.mean([prior.variance for prior in known])), float(np.median([prior.shape for prior in known]))
+        float(np.mean([prior.variance for prior in known])),
+        float(np.median([prior.shape for prior in known])),
     )
 
 

@@ -20,7 +20,8 @@ __all__ = ["Recognition", "site_recognition"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
-_FOLDS, _MOST = 5, 10_000  # scans of which it is measured
+_FOLDS = 5
+_MOST = 4000  # scans of which it is measured
 _NORMAL95 = 1.959964
 
 
@@ -61,7 +62,7 @@ def site_recognition(
 
     Values are regressed on covariates within sites, harmonised and classified by linear discriminant analysis
     with the shrinkage of Ledoit and Wolf (2004); all is learned from the scans of the training. All scans of
-    a person are in one fold. Scans with a missing value are left out, and of more than 10,000 a random sample
+    a person are in one fold. Scans with a missing value are left out, and of more than 4,000 a random sample
     is taken.
 
     Parameters
@@ -97,14 +98,17 @@ def site_recognition(
     return _recognition(before, sites, people[rows]), _recognition(after, sites, people[rows])
 
 
-def _left(values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_]) -> tuple[_Values, _Values]:
+def _left(
+    values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_]
+) -> tuple[_Values, _Values]:
     """Return what covariates leave of values, before and after harmonisation."""
     own, centre = sites[training], design[training].mean(axis=0)
     left = values - (design - centre) @ within_slopes(values[training], design[training] - centre, own)
-    level, sd = left[training].mean(axis=0), pooled_sd(left[training], own)
+    known = left[training]
+    level, sd = known.mean(axis=0), pooled_sd(known, own)
     made = np.empty_like(left)
     for number in np.unique(own):
-        effect = site_effect(left[training][own == number], level, sd)
+        effect = site_effect(known[own == number], level, sd)
         rows = sites == number
         made[rows] = level + (left[rows] - effect.location) / effect.scale
     unit = np.where(sd > 0, sd, 1.0)
@@ -132,5 +136,5 @@ def _frequent(names: npt.NDArray[np.str_], people: _Ints) -> list[str]:
     return [name for name in np.unique(names).tolist() if len(np.unique(people[names == name])) >= 2 * _FOLDS]
 
 
-def _numbers(values: npt.NDArray) -> _Ints:
+def _numbers(values: npt.ArrayLike) -> _Ints:
     return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.intp)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 __all__ = ["SitesSettings"]
@@ -36,18 +35,17 @@ class SitesSettings:
     preserve: tuple[str, ...] = ("age", "sex")
     smooth: tuple[str, ...] = ()
     least_scans: int = 20
-    model: Path | None = None
-    save: Path | None = None
+    model: str | None = None
+    save: str | None = None
 
     @classmethod
-    def broken_rules(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield the key and the sentence of each rule that the values of a table break."""
+    def broken_rules(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        """Yield the rules that the values of a table break: key, what is wrong, what to do."""
         if values.get("least_scans", cls.least_scans) < _LEAST:
-            yield "least_scans", f"least_scans is less than {_LEAST}"
+            yield "least_scans", f"fewer than {_LEAST} scans", f"Use {_LEAST} or more."
         others = {*values.get("smooth", ())} - {*values.get("preserve", cls.preserve)}
         if others:
-            yield "smooth", f"smooth names columns that preserve does not: {', '.join(sorted(others))}"
-        if "model" in values and not values.get("harmonise", False):
-            yield "model", "model needs harmonise = true"
-        if "save" in values and not values.get("harmonise", False):
-            yield "save", "save needs harmonise = true"
+            yield "smooth", f"not among preserve: {', '.join(sorted(others))}", "Add them to preserve."
+        for name in ("model", "save"):
+            if name in values and not values.get("harmonise", cls.harmonise):
+                yield name, f"{name} is for harmonised cohorts", "Add harmonise = true."

@@ -1,0 +1,50 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from neurofm_bids.analysis.sites.recognition import site_recognition
+from tests.analysis.sites.cohorts import cohort
+
+
+def test_planted_sites_are_recognised_before_and_not_after():
+    table, columns, _ = cohort(n=300)
+    before, after = site_recognition(table, columns)
+    assert (before.n, before.n_sites, before.chance) == (300, 3, pytest.approx(1 / 3))
+    assert before.balanced_accuracy > 0.9
+    assert before.interval95[0] > after.interval95[1]
+    assert after.interval95[0] < 0.42
+
+
+def test_without_effects_of_sites_guessing_is_as_good():
+    found = [site_recognition(*cohort(seed, n=200, shift=0, spread=0)[:2])[0] for seed in range(5)]
+    assert np.mean([one.balanced_accuracy for one in found]) == pytest.approx(1 / 3, abs=0.07)
+
+
+def test_sites_that_differ_in_age_only_are_not_recognised():
+    table, columns, _ = cohort(n=300, shift=0, spread=0, age_effect=0.2)
+    order = np.argsort(table["age"].to_numpy() + np.random.default_rng(0).normal(0, 25, 300))
+    sites = np.empty(300, dtype=object)
+    sites[order] = np.repeat(["a", "b", "c"], 100)
+    table["site"] = sites
+    plain = site_recognition(table, columns, preserve=())[0]
+    adjusted = site_recognition(table, columns)[0]
+    assert plain.interval95[0] > adjusted.interval95[1]
+    assert adjusted.interval95[0] < 1 / 3 + 0.05
+
+
+def test_people_are_not_split():
+    """The same noise again would be recognised if a scan of a person were in the training."""
+    table, columns, _ = cohort(n=60, width=80, shift=0, spread=0)
+    twice = pd.concat([table] * 4, ignore_index=True)
+    split = site_recognition(twice, columns)[0]
+    whole = site_recognition(twice, columns, person="participant_id")[0]
+    assert split.balanced_accuracy > 0.9
+    assert whole.balanced_accuracy < 0.6
+
+
+def test_small_sites_and_gaps_are_left_out():
+    table, columns, _ = cohort(n=120, sites=("a", "b", "c"))
+    table.loc[table.index[table["site"] == "c"][9:], "x00"] = np.nan
+    found = site_recognition(table, columns)
+    assert (found[0].n, found[0].n_sites) == (80, 2)
+    assert site_recognition(table[table["site"] == "a"], columns) is None
