@@ -63,7 +63,7 @@ def by_this_package(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:
     left = values - of_covariates
     level, sd, made = left.mean(axis=0), pooled_sd(left, sites), np.empty_like(values)
     for site in np.unique(sites):
-        rows, effect = sites == site, site_effect(left[sites == site], level, sd)
+        rows, effect = sites == site, site_effect(left[sites == site], level, sd, shrink=True)
         made[rows] = level + (left[rows] - effect.location) / effect.scale + of_covariates[rows]
     return made
 

@@ -1,8 +1,10 @@
 """ComBat: the shift and the scale of the values of each site, with empirical Bayes over the features.
 
 Values are ``y = level + covariates @ slopes + sd * (location + scale * error)`` (Johnson, Li and Rabinovic
-2007, Biostatistics 8:118; Fortin et al. 2018, NeuroImage 167:104). Location and scale of a site are shrunk
-towards those of its other features: locations have a normal prior, squared scales an inverse gamma one.
+2007, Biostatistics 8:118; Fortin et al. 2018, NeuroImage 167:104). With empirical Bayes, location and scale
+of a site are shrunk towards those of its other features: locations have a normal prior, squared scales an
+inverse gamma one. What shrinking leaves of a shift is small in each feature, but a linear model of many
+correlated features can still tell sites by it (``benchmarks/planted_sites.py``): readouts do without.
 """
 
 from __future__ import annotations
@@ -120,7 +122,9 @@ def pooled_sd(left: _Values, sites: _Sites) -> _Values:
     return np.asarray(np.sqrt(squares / np.maximum(n, 1)))
 
 
-def site_effect(left: _Values, level: _Values, sd: _Values, prior: Prior | None = None) -> SiteEffect:
+def site_effect(
+    left: _Values, level: _Values, sd: _Values, *, shrink: bool, prior: Prior | None = None
+) -> SiteEffect:
     """Return location and scale of one site.
 
     A feature that is constant there keeps its scale, and takes no part in the prior.
@@ -131,6 +135,8 @@ def site_effect(left: _Values, level: _Values, sd: _Values, prior: Prior | None 
         Values of the n scans of the site without what covariates add, shape (n, p), NaN where not known.
     level, sd
         Of all sites, shape (p,).
+    shrink
+        Whether empirical Bayes is used; with fewer than :data:`LEAST_FEATURES` features it is not.
     prior
         Of other sites, for one with few scans; by default how the features of this one differ.
     """
@@ -139,7 +145,7 @@ def site_effect(left: _Values, level: _Values, sd: _Values, prior: Prior | None 
     unit = np.where(varies, sd, 1.0)
     own = Summary(found.n, (found.mean - level) / unit, found.squares / unit**2)
     location, squared_scale = own.mean, np.where(varies, own.variance, 1.0)
-    if np.count_nonzero(varies) >= LEAST_FEATURES:
+    if shrink and np.count_nonzero(varies) >= LEAST_FEATURES:
         some = Summary(own.n[varies], own.mean[varies], own.squares[varies])
         prior = prior or _prior(some)
         location, squared_scale = location.copy(), squared_scale.copy()

@@ -25,7 +25,7 @@ def by_combat(values, covariates, sites):
     level, sd = np.nanmean(left, axis=0), pooled_sd(left, sites)
     made = np.empty_like(values)
     for site in np.unique(sites):
-        rows, effect = sites == site, site_effect(left[sites == site], level, sd)
+        rows, effect = sites == site, site_effect(left[sites == site], level, sd, shrink=True)
         made[rows] = level + (left[rows] - effect.location) / effect.scale + (design @ slopes)[rows]
     return made
 
@@ -49,7 +49,7 @@ def test_it_gives_the_numbers_of_neurocombat():
 def test_few_features_keep_the_mean_and_spread_of_their_site():
     rng = np.random.default_rng(0)
     left = 3 + 2 * rng.normal(size=(30, LEAST_FEATURES - 1))
-    effect = site_effect(left, np.zeros(LEAST_FEATURES - 1), np.ones(LEAST_FEATURES - 1))
+    effect = site_effect(left, np.zeros(LEAST_FEATURES - 1), np.ones(LEAST_FEATURES - 1), shrink=True)
     assert effect.prior is None
     assert effect.location == pytest.approx(left.mean(axis=0))
     assert effect.scale == pytest.approx(left.std(axis=0, ddof=1))
@@ -62,7 +62,7 @@ def test_few_scans_are_shrunk_more_than_many():
     errors, prior = {}, Prior(0.01, 50.0)
     for n in (5, 500):
         left = true + rng.normal(size=(n, 200))
-        effect = site_effect(left, level, sd, prior)
+        effect = site_effect(left, level, sd, shrink=True, prior=prior)
         errors[n] = np.abs(effect.location - true).mean() / np.abs(left.mean(axis=0) - true).mean()
         assert effect.prior is prior
     assert errors[5] < 0.4
@@ -74,10 +74,10 @@ def test_constant_features_are_moved_but_not_scaled():
     left = rng.normal(size=(40, 20)) + 2
     left[:, 3] = 7.0
     sd = np.ones(20)
-    effect = site_effect(left, np.zeros(20), sd)
+    effect = site_effect(left, np.zeros(20), sd, shrink=True)
     assert (effect.location[3], effect.scale[3]) == (7.0, 1.0)
     sd[4] = 0  # constant at all sites
-    assert site_effect(left, np.zeros(20), sd).scale[4] == 1
+    assert site_effect(left, np.zeros(20), sd, shrink=True).scale[4] == 1
 
 
 def test_slopes_are_those_within_sites_and_of_known_values():

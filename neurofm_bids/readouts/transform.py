@@ -95,8 +95,8 @@ def learn_transform(samples: Samples) -> Transform:
     """Learn the transform of the features from the scans of a training, and from them only.
 
     Features are regressed on covariates by least squares, with a constant for each site if they are
-    harmonised. Harmonisation (:mod:`neurofm_bids.combat`) then takes the shift and the scale of each site
-    from the residuals; sites of fewer than five scans are left as they are.
+    harmonised. Harmonisation (:mod:`neurofm_bids.combat`, without empirical Bayes) then takes the shift and
+    the scale of each site from the residuals; sites of fewer than five scans are left as they are.
     """
     centre = samples.covariates.mean(axis=0)
     design = samples.covariates - centre
@@ -130,5 +130,5 @@ def _sites(left: _Values, level: _Values, sites: npt.NDArray[np.intp]) -> dict[i
     numbers, counts = np.unique(sites, return_counts=True)
     known = [int(site) for site, n in zip(numbers, counts, strict=True) if n >= LEAST_OF_SITE]
     sd = pooled_sd(left, sites)
-    effects = {site: site_effect(left[sites == site], level, sd) for site in known}
+    effects = {site: site_effect(left[sites == site], level, sd, shrink=False) for site in known}
     return {site: (effect.location, effect.scale) for site, effect in effects.items()}

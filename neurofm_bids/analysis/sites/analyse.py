@@ -182,7 +182,8 @@ def _learned(block: _Block, plan: _Plan) -> tuple[SiteModel, list[str]]:
     counts = block.table[list(block.columns)].notna().groupby(sites).sum()
     enough = (counts[counts.index != ""] >= min(least, len(block.table))).all(axis=0)
     columns = [name for name in block.columns if enough[name]] or list(block.columns)
-    model = learn_sites(block.table, columns, **plan.kept, least_scans=least)
+    shrink = block.kind in plan.settings.empirical_bayes
+    model = learn_sites(block.table, columns, **plan.kept, least_scans=least, empirical_bayes=shrink)
     absent = [name for name in block.columns if name not in columns]
     few = f"Not harmonised, with fewer than {least} known values at a site: {some_of(absent)}."
     return model, [few] if absent else []
@@ -203,7 +204,10 @@ def _recognised(block: _Block, plan: _Plan) -> pd.DataFrame:
     """Return how well sites are told apart by all values, before and, harmonised inside folds, after."""
     import pandas as pd
 
-    found = site_recognition(block.table, block.columns, **plan.kept, person=PARTICIPANT)
+    shrink = block.kind in plan.settings.empirical_bayes
+    found = site_recognition(
+        block.table, block.columns, **plan.kept, person=PARTICIPANT, empirical_bayes=shrink
+    )
     stages = zip(("before", "after"), found or (), strict=False)
     rows = [
         {"measure": f"all {block.kind}", "kind": block.kind, "stage": stage, **_row(one)}

@@ -57,9 +57,11 @@ class SiteModel:
         Their slopes, level, and location and scale at each site.
     sd
         Of each column within sites, shape (p,).
+    empirical_bayes
+        Whether location and scale were shrunk towards those of the other columns.
     prior
-        Mean over the sites of how columns differ in location and scale, for new sites; None if columns are
-        too few, and each then keeps its own.
+        Mean over the sites of how columns differ in location and scale, for new sites; None if nothing was
+        shrunk.
     scans
         Scans of the fit by site.
     """
@@ -69,6 +71,7 @@ class SiteModel:
     columns: tuple[str, ...]
     harmonisation: Harmonisation
     sd: tuple[float, ...]
+    empirical_bayes: bool
     prior: Prior | None
     scans: Mapping[str, int]
 
@@ -103,6 +106,7 @@ def learn_sites(
     preserve: Sequence[str] = ("age", "sex"),
     smooth: Collection[str] = (),
     least_scans: int = 20,
+    empirical_bayes: bool = True,
 ) -> SiteModel:
     """Learn the shift and the scale of each site, with the effects of covariates.
 
@@ -120,6 +124,9 @@ def learn_sites(
         Columns whose effects are kept, and those whose effects may be curved.
     least_scans
         Scans that a site must have.
+    empirical_bayes
+        Whether location and scale of a column are shrunk towards those of the others: better for each column
+        alone, but not for models of many correlated columns, which can then still tell sites.
 
     Raises
     ------
@@ -141,7 +148,8 @@ def learn_sites(
     left = values - (design - centre) @ slopes
     level, sd = np.nanmean(left, axis=0), pooled_sd(left, numbers)
     effects = {
-        str(name): site_effect(left[numbers == number], level, sd) for number, name in enumerate(names)
+        str(name): site_effect(left[numbers == number], level, sd, shrink=empirical_bayes)
+        for number, name in enumerate(names)
     }
     sites_of = {name: _site(effect) for name, effect in effects.items()}
     return SiteModel(
@@ -150,6 +158,7 @@ def learn_sites(
         tuple(columns),
         Harmonisation(_row(centre), tuple(map(_row, slopes)), _row(level), sites_of),
         _row(sd),
+        empirical_bayes,
         _shared([effect.prior for effect in effects.values()]),
         {str(name): int((numbers == number).sum()) for number, name in enumerate(names)},
     )
@@ -194,7 +203,8 @@ def with_new_sites(model: SiteModel, table: pd.DataFrame, least_scans: int = 20)
         check_new_site(rows, name, model.covariates, least_scans)
         left = _values(rows, model.columns) - _of_covariates(model, rows)
         _check_known(left, np.zeros(len(left), np.intp), np.array([name]), model.columns)
-        found[name], scans[name] = _site(site_effect(left, level, sd, model.prior)), len(rows)
+        effect = site_effect(left, level, sd, shrink=model.empirical_bayes, prior=model.prior)
+        found[name], scans[name] = _site(effect), len(rows)
     return replace(model, harmonisation=replace(model.harmonisation, sites=found), scans=scans)
 
 

@@ -56,6 +56,7 @@ def site_recognition(
     preserve: Sequence[str] = ("age", "sex"),
     smooth: Collection[str] = (),
     person: str | None = None,
+    empirical_bayes: bool = True,
     seed: int = 20261129,
 ) -> tuple[Recognition, Recognition] | None:
     """Return how well sites are told apart before and after harmonisation, by five-fold cross-validation.
@@ -70,6 +71,8 @@ def site_recognition(
     table, columns, site, preserve, smooth, person
         As in :func:`~neurofm_bids.analysis.sites.effects.site_effects`; sites of fewer than ten people are
         left out.
+    empirical_bayes
+        As in :func:`~neurofm_bids.analysis.sites.model.learn_sites`.
 
     Returns
     -------
@@ -92,14 +95,14 @@ def site_recognition(
     before, after = np.zeros((2, len(rows)), dtype=bool)
     for fold in range(_FOLDS):
         training, test = folds != fold, folds == fold
-        plain, harmonised = _left(values[rows], design, sites, training)
+        plain, harmonised = _left(values[rows], design, sites, training, shrink=empirical_bayes)
         before[test] = _classified(plain, sites, training) == sites[test]
         after[test] = _classified(harmonised, sites, training) == sites[test]
     return _recognition(before, sites, people[rows]), _recognition(after, sites, people[rows])
 
 
 def _left(
-    values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_]
+    values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_], *, shrink: bool
 ) -> tuple[_Values, _Values]:
     """Return what covariates leave of values, before and after harmonisation."""
     own, centre = sites[training], design[training].mean(axis=0)
@@ -108,7 +111,7 @@ def _left(
     level, sd = known.mean(axis=0), pooled_sd(known, own)
     made = np.empty_like(left)
     for number in np.unique(own):
-        effect = site_effect(known[own == number], level, sd)
+        effect = site_effect(known[own == number], level, sd, shrink=shrink)
         rows = sites == number
         made[rows] = level + (left[rows] - effect.location) / effect.scale
     unit = np.where(sd > 0, sd, 1.0)

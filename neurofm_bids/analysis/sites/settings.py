@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SitesSettings"]
+__all__ = ["KINDS", "SitesSettings"]
 
+KINDS = ("features", "measures")
 _LEAST = 2  # scans, from which a spread can be estimated
 
 
@@ -25,6 +26,8 @@ class SitesSettings:
         Columns of numbers among these whose effects may be curved: a natural cubic spline of four knots.
     least_scans
         Scans that a site must have.
+    empirical_bayes
+        What is harmonised with empirical Bayes: ``features`` or ``measures``, or both.
     model
         File of an earlier harmonisation, which is applied; sites that it lacks get their own shift and scale.
     save
@@ -35,6 +38,7 @@ class SitesSettings:
     preserve: tuple[str, ...] = ("age", "sex")
     smooth: tuple[str, ...] = ()
     least_scans: int = 20
+    empirical_bayes: tuple[str, ...] = ("measures",)
     model: str | None = None
     save: str | None = None
 
@@ -46,6 +50,8 @@ class SitesSettings:
         others = {*values.get("smooth", ())} - {*values.get("preserve", cls.preserve)}
         if others:
             yield "smooth", f"not among preserve: {', '.join(sorted(others))}", "Add them to preserve."
+        if unknown := {*values.get("empirical_bayes", ())} - {*KINDS}:
+            yield "empirical_bayes", f"unknown: {', '.join(sorted(unknown))}", f"Use {' or '.join(KINDS)}."
         for name in ("model", "save"):
             if name in values and not values.get("harmonise", cls.harmonise):
                 yield name, f"{name} is for harmonised cohorts", "Add harmonise = true."

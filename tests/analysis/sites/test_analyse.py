@@ -124,7 +124,9 @@ def test_an_earlier_harmonisation_is_applied_to_a_new_site(tmp_path):
     values = first.tables["harmonised"]["f003"]
     assert np.allclose(analyse(some(~is_new), again).tables["harmonised"]["f003"], values, atol=1e-4)
     other = replace(some(is_new), origins=(replace(ORIGIN, weights_sha256="bb"),))
-    with pytest.raises(NeuroFMError, match="harmonisation cannot be used .*: it was made with other weights"):
+    with pytest.raises(
+        NeuroFMError, match=r"harmonisation cannot be used .*: it was made with other weights"
+    ):
         analyse(other, again)
     renamed = replace(
         some(is_new), table=some(is_new).table.rename(columns={"site": "scanner"}), covariates=("scanner",)

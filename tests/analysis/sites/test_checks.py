@@ -37,7 +37,7 @@ def test_sites_that_overlap_pass():
 def test_sites_of_other_ages_are_refused():
     with pytest.raises(NeuroFMError, match=r"effect of age .* ends at .* at a and starts at .* at b, c"):
         confounding(people(a=(18, 28)))
-    with pytest.raises(NeuroFMError, match="ends at .* at a, b and starts at .* at c"):
+    with pytest.raises(NeuroFMError, match=r"ends at .* at a, b and starts at .* at c"):
         confounding(people(a=(20, 40), b=(20, 45), c=(60, 80)))
 
 

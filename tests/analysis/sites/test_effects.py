@@ -44,7 +44,7 @@ def test_planted_effects_are_found():
     found = site_effects(table, columns)
     assert (found["p_corrected"] < 1e-3).mean() >= 0.9
     assert (found["p_sd_corrected"] < 1e-3).all()
-    assert found["variance_explained"].min() > 0.02
+    assert found["variance_explained"].median() > 0.05
 
 
 def test_of_a_person_the_first_scan_counts():

@@ -8,7 +8,7 @@ from tests.analysis.sites.cohorts import cohort
 
 def test_planted_sites_are_recognised_before_and_not_after():
     table, columns, _ = cohort(n=300)
-    before, after = site_recognition(table, columns)
+    before, after = site_recognition(table, columns, empirical_bayes=False)
     assert (before.n, before.n_sites, before.chance) == (300, 3, pytest.approx(1 / 3))
     assert before.balanced_accuracy > 0.9
     assert before.interval95[0] > after.interval95[1]
@@ -48,3 +48,15 @@ def test_small_sites_and_gaps_are_left_out():
     found = site_recognition(table, columns)
     assert (found[0].n, found[0].n_sites) == (80, 2)
     assert site_recognition(table[table["site"] == "a"], columns) is None
+
+
+def test_empirical_bayes_leaves_traces_in_correlated_columns():
+    """Columns with hardly any variance of their own show what shrinking leaves of a shift."""
+    table, columns, _ = cohort(n=300, width=40)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 40)) + 0.01 * rng.normal(size=(300, 40))
+    shift = table["site"].map({"a": 0, "b": 1, "c": 2}).to_numpy()[:, None] * rng.normal(size=40)
+    table[columns] = noise + shift
+    found = {bayes: site_recognition(table, columns, empirical_bayes=bayes)[1] for bayes in (True, False)}
+    assert found[True].balanced_accuracy > 0.8
+    assert found[False].balanced_accuracy < 0.45
