@@ -208,7 +208,7 @@ def head_sizes(scans: dict[str, tuple[ScanRecord, Person]]) -> pd.DataFrame:
         share = record.anatomy.volumes["brain"].mm3 / 1000 / size.ml
         etiv = ETIV_ML[person.sex]
         at_mean = PUBLISHED.expect("brain", "brain", person.age_years, person.sex, etiv * CRANIUM_PER_ETIV)
-        expected = at_mean.distribution.median_mm3 / 1000 / etiv
+        expected = at_mean.distribution.median / 1000 / etiv
         rows.append((name, size.ml, share, expected, expected / share))
     columns = ["scan", "intracranial ml", "brain share", "share of eTIV", "ratio"]
     table = pd.DataFrame(rows, columns=columns).set_index("scan")
@@ -231,7 +231,7 @@ def z_of_ratio(change: float = 0.02) -> float:
     size, person = ETIV_ML["F"] * CRANIUM_PER_ETIV, Person(50.0, sex="F")
     expected = PUBLISHED.expect("brain", "brain", 50.0, "F", size).distribution
     other = size * CRANIUM_PER_ETIV / (CRANIUM_PER_ETIV + change)
-    return z_of("brain", expected.median_mm3, person, other)
+    return z_of("brain", expected.median, person, other)
 
 
 def population() -> pd.DataFrame:

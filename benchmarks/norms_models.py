@@ -34,6 +34,7 @@ from neurofm_bids.anatomy.morphometry import MEASURED
 from neurofm_bids.norms.head_size import ETIV_SD_ML
 from neurofm_bids.norms.published import ETIV_ML, read_norms
 from neurofm_bids.norms.reference import _distribution
+from neurofm_bids.norms.regression import Terms, fit
 
 Array = np.ndarray
 AGES, SEED, NEW = (20.0, 85.0), 20261129, 4000
@@ -71,7 +72,7 @@ def of_norms(
         z = rng.normal(size=len(age))
         raw = location + scale * z
         density = norm.logpdf(z) - np.log(scale)
-        if found[0].logarithmic:
+        if found[0].of == "logarithm":
             return np.exp(raw), density - raw
         return raw, density
 
@@ -141,7 +142,9 @@ def least_squares(mean: str) -> Callable[[People, People], Placed]:
     """Return normal errors of one sd; predictions have the error of the coefficients (Student)."""
 
     def fit(training: People, new: People) -> Placed:
-        name = ("quadratic" if len(training.age) >= 60 else "linear") if mean == "as now" else mean
+        name = (
+            ("quadratic" if len(training.age) >= 60 else "linear") if mean == "quadratic or linear" else mean
+        )
         x, at = design(training, training, name), design(new, training, name)
         coefficients, *_ = np.linalg.lstsq(x, training.value, rcond=None)
         degrees = len(x) - x.shape[1]
@@ -158,7 +161,9 @@ def heteroscedastic(mean: str, choose: bool = False) -> Callable[[People, People
     """Return normal errors whose log sd is linear in age, by restricted maximum likelihood."""
 
     def fit(training: People, new: People) -> Placed:
-        name = ("quadratic" if len(training.age) >= 60 else "linear") if mean == "as now" else mean
+        name = (
+            ("quadratic" if len(training.age) >= 60 else "linear") if mean == "quadratic or linear" else mean
+        )
         x, at = design(training, training, name), design(new, training, name)
         decade = (training.age - training.age.mean()) / 10
         slope = log_sd_slope(x, training.value, decade)
@@ -202,6 +207,26 @@ def log_sd_slope(x: Array, y: Array, decade: Array) -> float:
 def is_better(x: Array, y: Array, decade: Array, slope: float) -> bool:
     """Tell whether the likelihood ratio speaks for it (p < 0.05)."""
     return 2 * (restricted(x, y, decade, slope) - restricted(x, y, decade, 0.0)) > 3.84
+
+
+def of_the_package(training: People, new: People) -> Placed:
+    """Return what ``--make-reference`` fits."""
+
+    def observed(of: People) -> list[list[float]]:
+        return [terms.row(a, "M" if m else "F", h) for a, m, h in zip(of.age, of.male, of.head, strict=True)]
+
+    n = len(training.age)
+    terms = Terms(training.age.mean(), True, n >= 60, ("F", "M"), AGES, training.head.mean())
+    made = fit(observed(training), training.value, terms, "linear")
+    expected = [
+        made.expect(a, "M" if m else "F", h) for a, m, h in zip(new.age, new.male, new.head, strict=True)
+    ]
+    centiles = norm.cdf([one.z(v) for one, v in zip(expected, new.value, strict=True)])
+    step = 1e-4 * training.value.std()
+    z = np.array([[one.z(v + h) for h in (-step, step)] for one, v in zip(expected, new.value, strict=True)])
+    middle = z.mean(axis=1)
+    slope = np.maximum((z[:, 1] - z[:, 0]) / (2 * step), 1e-300)
+    return centiles, norm.logpdf(middle) + np.log(slope)
 
 
 def shash(mean: str) -> Callable[[People, People], Placed]:
@@ -259,11 +284,12 @@ def pcntoolkit(warp: str | None, heteroskedastic: bool) -> Callable[[People, Peo
                 subject_ids="subject_ids",
             )  # fmt: skip
 
-        basis = BsplineBasisFunction(basis_column=0, nknots=5, degree=3)
         regression = BLR(
-            basis_function_mean=basis, heteroskedastic=heteroskedastic,
-            warp_name=warp, fixed_effect=False, intercept=True, intercept_var=heteroskedastic,
-        )  # fmt: skip
+            basis_function_mean=BsplineBasisFunction(basis_column=0, nknots=5, degree=3),
+            basis_function_var=BsplineBasisFunction(basis_column=0, nknots=3, degree=2),
+            heteroskedastic=heteroskedastic,
+            warp_name=warp,
+        )
         model = NormativeModel(
             regression, savemodel=False, evaluate_model=False, saveresults=False, saveplots=False,
             inscaler="standardize", outscaler="standardize",
@@ -281,12 +307,13 @@ def pcntoolkit(warp: str | None, heteroskedastic: bool) -> Callable[[People, Peo
 
 
 MODELS = {
-    "as now": least_squares("as now"),
+    "of the package": of_the_package,
+    "quadratic or linear": least_squares("quadratic or linear"),
     "linear": least_squares("linear"),
     "quadratic": least_squares("quadratic"),
     "spline": least_squares("spline"),
-    "as now, sd of age": heteroscedastic("as now"),
-    "as now, sd of age if better": heteroscedastic("as now", choose=True),
+    "quadratic or linear, sd of age": heteroscedastic("quadratic or linear"),
+    "quadratic or linear, sd of age if better": heteroscedastic("quadratic or linear", choose=True),
     "spline, sd of age": heteroscedastic("spline"),
     "spline, sd of age if better": heteroscedastic("spline", choose=True),
     "spline, SHASH": shash("spline"),

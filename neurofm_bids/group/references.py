@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.demographics import Person
 from neurofm_bids.config import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.norms.scores import placed_score
 from neurofm_bids.norms.user_reference import UserReference, make_reference, read_reference
-from neurofm_bids.records.centile import Observation
 from neurofm_bids.records.cohort import Cohort, Member
 from neurofm_bids.records.origin import one_origin
 from neurofm_bids.storage.text import printable, some_of
 
-__all__ = ["check_reference", "reference_of", "reference_of_cohort"]
+__all__ = ["check_reference", "reference_of", "reference_of_cohort", "with_placed_scores"]
 
 _log = logging.getLogger(__name__)
 _FLAG = "--reference-participants"
@@ -58,6 +60,17 @@ def check_reference(cohort: Cohort, reference: Reference, path: Path | None) -> 
         )
 
 
+def with_placed_scores(cohort: Cohort, reference: Reference) -> Cohort:
+    """Return a cohort whose scores have their centiles among the people of a reference."""
+    members = []
+    for member in cohort.members:
+        seen = member.observation
+        person = Person(seen.age_years, sex=seen.sex, remarks=member.age_remarks)
+        scores = tuple(placed_score(score, person, reference) for score in member.scores)
+        members.append(replace(member, scores=scores) if scores else member)
+    return replace(cohort, members=tuple(members))
+
+
 def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[str]) -> UserReference:
     """Return the reference of participants of a cohort: of each, the first scan that can be used.
 
@@ -73,18 +86,20 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     """
     origin = one_origin(cohort.origins, "a reference cannot be made from")
     wanted = _wanted(cohort.members, covariates, named)
-    people: dict[str, Observation] = {}
+    people: dict[str, Member] = {}
     for member in cohort.members:
         subject, known = member.scan.subject or "", people.get(member.scan.subject or "")
-        if subject in wanted and (known is None or known.reason):
-            people[subject] = member.observation
-    left_out = Counter(person.reason for person in people.values() if person.reason)
+        if subject in wanted and (known is None or known.observation.reason):
+            people[subject] = member
+    observed = [member.observation for member in people.values()]
+    left_out = Counter(person.reason for person in observed if person.reason)
     for reason, count in sorted(left_out.items()):
         _log.warning("Participants left out of the reference: %d (%s).", count, reason.replace("_", " "))
     return make_reference(
-        list(people.values()),
+        observed,
         version=__version__,
         origin=origin,
+        scores=[member.scores for member in people.values()],
     )
 
 

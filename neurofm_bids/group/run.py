@@ -23,7 +23,12 @@ from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
 from neurofm_bids.group.readout_fits import Fits, check_tasks, fit_cohort, read_task_files
 from neurofm_bids.group.readout_table import evaluation_rows
-from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
+from neurofm_bids.group.references import (
+    check_reference,
+    reference_of,
+    reference_of_cohort,
+    with_placed_scores,
+)
 from neurofm_bids.group.scan_index import index_path
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.standing import group_checks
@@ -172,7 +177,7 @@ def _collected(
 ) -> Cohort:
     cohort = collect(out_dir, label, covariates, selection, reference, **options)
     log_coverage(covariates, [member.scan for member in cohort.members])
-    return cohort
+    return with_placed_scores(cohort, reference)
 
 
 def _check(out_dir: Path, label: str) -> None:

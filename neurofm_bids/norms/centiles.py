@@ -31,19 +31,19 @@ class Curve:
     ----------
     ages
         In years, (n,).
-    mm3
-        Volumes by centile, (n,).
+    values
+        By centile, (n,), in mm3 or years.
     notes
         What limits the curves: Levels of the column ``centile_notes``.
     """
 
     ages: NDArray[np.float64]
-    mm3: Mapping[int, NDArray[np.float64]]
+    values: Mapping[int, NDArray[np.float64]]
     notes: tuple[str, ...]
 
 
 def centiles(record: ScanRecord, person: Person, reference: Reference = PUBLISHED) -> tuple[Centile, ...]:
-    """Return each volume of a scan that the reference has, with its centile or the reason why it has none.
+    """Return each value of a scan that the reference has, with its centile or the reason why it has none.
 
     The interval of a centile spans the centiles of the limits of the volume and those at the limits of the
     head size; both distances (in sd) are added in quadrature, as those of independent errors.
@@ -68,10 +68,10 @@ def centiles(record: ScanRecord, person: Person, reference: Reference = PUBLISHE
 def curves(
     record: ScanRecord, person: Person, reference: Reference = PUBLISHED, points: int = 60
 ) -> dict[str, Curve]:
-    """Return the curves of the predicted volumes of a scan, by name of the prediction.
+    """Return the curves of the predictions of a scan, by their names.
 
-    Predictions without a reference, such as age and sex, have none, and nor has any where the sex is not
-    known or the card of the model does not allow centiles.
+    Predictions without a reference, such as sex, have none, and nor has any where the sex is not known or
+    the card of the model does not allow centiles.
     """
     found: dict[str, Curve] = {}
     head = head_size(record)
@@ -111,18 +111,18 @@ def _placed(
     notes = (*notes, *expected.notes)
     if expected.distribution is None:
         return replace(item, notes=notes)
-    z = expected.distribution.z(item.mm3)
+    z = expected.distribution.z(item.value)
     limits = None
     if item.interval95 is not None:
         of_volume = [expected.distribution.z(limit) for limit in item.interval95]
         others = [at(ml) for ml in head.limits] if head and head.limits else []
-        of_head = [other.z(item.mm3) for other in others if other is not None] or [z]
+        of_head = [other.z(item.value) for other in others if other is not None] or [z]
         low = z - math.hypot(z - min(of_volume), z - min(z, *of_head))
         high = z + math.hypot(max(of_volume) - z, max(z, *of_head) - z)
         limits = (centile_of(low), centile_of(high))
     return replace(
         item,
-        expected_mm3=expected.distribution.median_mm3,
+        expected=expected.distribution.median,
         z=z,
         centile=centile_of(z),
         centile_interval95=limits,
@@ -139,6 +139,6 @@ def _curve(
     known = [e.distribution for e in expected if e.distribution is not None]
     if len(known) < points:
         return None
-    mm3 = {centile: np.array([d.quantile(centile) for d in known]) for centile in CURVES}
+    values = {centile: np.array([d.quantile(centile) for d in known]) for centile in CURVES}
     notes = dict.fromkeys(note for e in expected for note in e.notes if note != "extrapolated")
-    return Curve(ages, mm3, (*(n for n in item.notes if n not in REASONS), *notes))
+    return Curve(ages, values, (*(n for n in item.notes if n not in REASONS), *notes))

@@ -1,4 +1,4 @@
-"""The volumes of a scan that have centiles, and what its networks and its quality allow to say of them."""
+"""The volumes and the predicted age of a scan, and what its networks and its quality allow to say of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from neurofm_bids.bids.demographics import Person
 from neurofm_bids.model.registry import model_spec, segmentation_spec
 from neurofm_bids.norms.head_size import head_size
 from neurofm_bids.records.anatomy import structure_and_side
-from neurofm_bids.records.centile import REASONS, Centile, Observation
+from neurofm_bids.records.centile import PREDICTED_AGE, REASONS, Centile, Observation
 from neurofm_bids.records.scan import ScanRecord
 
 __all__ = ["HEAD_SIZE", "definition", "observation", "observed", "reasons_of"]
@@ -15,7 +15,7 @@ HEAD_SIZE = "intracranial"  # what the others are compared at
 
 
 def observed(record: ScanRecord, *, among_freesurfer: bool = False) -> tuple[Centile, ...]:
-    """Return the volumes of a scan without centiles, and the notes that do not depend on the person.
+    """Return the values of a scan without centiles, and the notes that do not depend on the person.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def observed(record: ScanRecord, *, among_freesurfer: bool = False) -> tuple[Cen
 
 
 def definition(record: ScanRecord, item: Centile) -> str:
-    """Return the volume of the segmentation that is defined like this one."""
+    """Return the volume of the segmentation that is defined like this one, empty for the age."""
     if item.source == "measured":
         return item.name
     return model_spec(record.provenance.model.name).head(item.name).measured
@@ -49,8 +49,8 @@ def observation(record: ScanRecord, person: Person) -> Observation:
     head = head_size(record)
     reasons = (*reasons_of(person), *(() if items else (*_failed(record), "not_allowed")))
     reason = next(iter(reasons), "")
-    volumes = {item.key: item.mm3 for item in items}
-    return Observation(person.age_years, person.sex, head.ml if head else None, volumes, reason)
+    values = {item.key: item.value for item in items}
+    return Observation(person.age_years, person.sex, head.ml if head else None, values, reason)
 
 
 def _failed(record: ScanRecord) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def _predicted(record: ScanRecord) -> list[Centile]:
     allowed = spec.centiles and spec.sha256 == model.weights_sha256
     for head in spec.heads:
         prediction = record.predictions.get(head.name)
-        if prediction is None or not head.measured:
+        if prediction is None or not (head.measured or f"predicted_{head.name}" == PREDICTED_AGE):
             continue
         notes = [spec.centiles if allowed else "not_allowed", *failed]
         if prediction.interval95 is not None:

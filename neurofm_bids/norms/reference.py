@@ -1,4 +1,4 @@
-"""References: what volumes to expect at an age, sex and head size; the published norms are the default."""
+"""References: what to expect at an age, sex and head size; the published norms are the default."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from neurofm_bids.anatomy.regions import REGIONS, STRUCTURES
 from neurofm_bids.norms.distribution import Distribution
 from neurofm_bids.norms.head_size import ETIV_SD_ML, etiv_ml
 from neurofm_bids.norms.published import CHOROID_MM3, ETIV_ML, read_norms
+from neurofm_bids.norms.regression import Regression
 from neurofm_bids.records.origin import Origin
 
 __all__ = ["PUBLISHED", "Expectation", "PublishedReference", "Reference"]
@@ -55,7 +56,10 @@ class Reference(Protocol):
     def expect(
         self, key: str, definition: str, age_years: float, sex: str, head_ml: float | None
     ) -> Expectation:
-        """Return the distribution of a volume at an age, sex (``F``, ``M``) and intracranial volume in ml."""
+        """Return the distribution of a value at an age, sex (``F``, ``M``) and intracranial volume in ml."""
+
+    def of_score(self, name: str, digest: str) -> Regression | None:
+        """Return the regression of the scores of a readout on age and sex; None if it has none."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,10 @@ class PublishedReference:
         if head_ml is None:
             found, notes = _without_head_size(regions, age_years, sex, found), (*notes, "no_head_size")
         return Expectation(found, notes)
+
+    def of_score(self, name: str, digest: str) -> Regression | None:
+        """Return None."""
+        return None
 
 
 PUBLISHED = PublishedReference()
@@ -160,7 +168,7 @@ def _distribution(regions: _Regions, age_years: float, sex: str, etiv: float) ->
     volumes = np.where(logarithmic, 10.0 ** np.where(logarithmic, means, 0), means)
     relative = np.where(logarithmic, sd * math.log(10), sd / volumes) * volumes / volumes.sum()
     scale = math.sqrt(relative @ regions.correlation @ relative)
-    return Distribution(math.log(float(volumes.sum())), scale, True, regions.choroid_mm3)
+    return Distribution(math.log(float(volumes.sum())), scale, "logarithm", regions.choroid_mm3)
 
 
 def _without_head_size(regions: _Regions, age_years: float, sex: str, at_mean: Distribution) -> Distribution:
@@ -170,4 +178,4 @@ def _without_head_size(regions: _Regions, age_years: float, sex: str, at_mean: D
     )
     of_heads = ETIV_SD_ML[sex] * (high - low) / (2 * _STEP_ML)
     scale = math.hypot(at_mean.scale, of_heads)
-    return Distribution(at_mean.location, scale, at_mean.logarithmic, at_mean.offset_mm3)
+    return Distribution(at_mean.location, scale, at_mean.of, at_mean.offset)

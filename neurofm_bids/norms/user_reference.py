@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from pydantic.dataclasses import dataclass
 
 from neurofm_bids.bids.signed_file import read_signed
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.norms.distribution import Scale, on_scale
 from neurofm_bids.norms.reference import Expectation
 from neurofm_bids.norms.regression import Regression, Terms, fit
-from neurofm_bids.records.centile import Observation
+from neurofm_bids.norms.scores import ScoreNorm, scale_of_score
+from neurofm_bids.records.centile import PREDICTED_AGE, Observation
 from neurofm_bids.records.origin import Origin
 from neurofm_bids.records.schema import RECORD, to_json
+from neurofm_bids.records.score import Score
 from neurofm_bids.records.signature import signed
 from neurofm_bids.storage.atomic import write_json
 
@@ -32,7 +36,7 @@ _NEW = "Make it again with --make-reference."
 
 @dataclass(frozen=True, config=RECORD)
 class UserReference:
-    """Regressions of volumes on age, sex and head size over some people.
+    """Regressions of volumes, predicted age and scores on age, sex and head size over some people.
 
     Parameters
     ----------
@@ -45,7 +49,10 @@ class UserReference:
     age_range
         Of these people, in years.
     at_head_size, without_head_size
-        By the keys of centiles; the second is for scans whose head size is not known.
+        By the keys of centiles; the second is for scans whose head size is not known, and for the predicted
+        age.
+    scores
+        Of readouts, by their names.
     digest
         SHA-256 of all other fields.
     """
@@ -56,6 +63,7 @@ class UserReference:
     age_range: tuple[float, float]
     at_head_size: Mapping[str, Regression]
     without_head_size: Mapping[str, Regression]
+    scores: Mapping[str, ScoreNorm] = field(default_factory=dict)
     digest: str = field(default="")
 
     def ages(self, key: str, head_ml: float | None) -> tuple[float, float]:
@@ -88,20 +96,38 @@ class UserReference:
         regression = self._regression(key, head_ml)
         if outside := regression.terms.outside(age_years, sex):
             return Expectation(None, outside)
-        if regression.terms.head_centre is None:
+        if regression.terms.head_centre is None and key != PREDICTED_AGE:
             return Expectation(regression.expect(age_years, sex, None), ("no_head_size",))
         return Expectation(regression.expect(age_years, sex, head_ml))
+
+    def of_score(self, name: str, digest: str) -> Regression | None:
+        """Return the regression of the scores of a readout on age and sex; None for another readout."""
+        norm = self.scores.get(name)
+        return norm.regression if norm is not None and norm.digest == digest else None
 
     def _regression(self, key: str, head_ml: float | None) -> Regression:
         is_sized = head_ml is not None and key in self.at_head_size
         return self.at_head_size[key] if is_sized else self.without_head_size[key]
 
 
-def make_reference(people: Sequence[Observation], *, version: str, origin: Origin) -> UserReference:
+def make_reference(
+    people: Sequence[Observation],
+    *,
+    version: str,
+    origin: Origin,
+    scores: Sequence[Sequence[Score]] = (),
+) -> UserReference:
     """Fit a reference.
 
-    Volumes are linear in age, sex and head size, and quadratic in age with 60 people over 20 years or more.
-    Ventricles are log-normal. A sex of fewer than five people, or of whom fewer have a volume, is left out.
+    Values are linear in age, sex and (volumes) head size, and quadratic in age with 60 people over 20 years
+    or more; how errors vary is chosen by :func:`~neurofm_bids.norms.regression.fit`. Logarithms of ventricles
+    and logits of probabilities are fitted. A sex of fewer than five people, or of whom fewer have a value, is
+    left out.
+
+    Parameters
+    ----------
+    scores
+        Of readouts, of each of the people; those of one name are of one readout.
 
     Raises
     ------
@@ -121,14 +147,16 @@ def make_reference(people: Sequence[Observation], *, version: str, origin: Origi
         )
     ages = [person.age_years or 0.0 for person in usable]
     sized = [person for person in usable if person.head_ml is not None]
-    keys = dict.fromkeys(key for person in usable for key in person.mm3)
+    scales = {key: _scale(key) for person in usable for key in person.values}
+    of_heads = {key: scale for key, scale in scales.items() if key != PREDICTED_AGE}
     made = UserReference(
         version,
         origin,
         {sex: counts[sex] for sex in _sexes(usable)},
         (min(ages), max(ages)),
-        _regressions(sized, list(keys), with_head=True),
-        _regressions(usable, list(keys), with_head=False),
+        _regressions(sized, of_heads, with_head=True),
+        _regressions(usable, scales, with_head=False),
+        _score_norms(people, scores),
     )
     return signed(made)
 
@@ -159,18 +187,37 @@ def read_reference(path: Path) -> UserReference:
     return read_signed(UserReference, path, "reference", "--reference", _NEW)
 
 
+def _scale(key: str) -> Scale:
+    return "logarithm" if "ventric" in key else "linear"
+
+
+def _score_norms(people: Sequence[Observation], scores: Sequence[Sequence[Score]]) -> dict[str, ScoreNorm]:
+    """Return what scores to expect, of the readouts whose classes have an order."""
+    pairs = [(p, own) for p, own in zip(people, scores, strict=bool(scores)) if not p.reason]
+    known = {score.name: score for _, own in pairs for score in own if score.kind != "multiclass"}
+    observed = [
+        replace(person, values={s.name: s.value for s in own if s.value is not None}) for person, own in pairs
+    ]
+    scales = {name: scale_of_score(score) for name, score in known.items()}
+    fitted = _regressions(_of_usual_sexes(observed), scales, with_head=False)
+    return {name: ScoreNorm(known[name].digest, regression) for name, regression in fitted.items()}
+
+
 def _regressions(
-    people: Sequence[Observation], keys: Sequence[str], *, with_head: bool
+    people: Sequence[Observation], scales: Mapping[str, Scale], *, with_head: bool
 ) -> dict[str, Regression]:
     found: dict[str, Regression] = {}
-    for key in keys:
-        having = _of_usual_sexes([person for person in people if person.mm3.get(key, 0) > 0])
+    for key, scale in scales.items():
+        having = [
+            person for person in people if math.isfinite(on_scale(person.values.get(key, math.nan), scale))
+        ]
+        having = _of_usual_sexes(having)
         if len(having) < LEAST:
             continue
         terms = _terms(having, with_head=with_head)
         rows = [terms.row(p.age_years or 0.0, p.sex or "", p.head_ml) for p in having]
-        volumes = np.array([person.mm3[key] for person in having])
-        regression = fit(rows, volumes, terms, logarithmic="ventric" in key)
+        values = np.array([person.values[key] for person in having])
+        regression = fit(rows, values, terms, scale)
         found |= {key: regression} if regression else {}
     return found
 

@@ -199,7 +199,9 @@ class Reports:
         made = scan_report(record, person, figures, self.reference)
         if not self.readouts:
             return made
-        return with_scores(made, self.readouts, measured_scan(self.out, record, self.covariates))
+        return with_scores(
+            made, self.readouts, measured_scan(self.out, record, self.covariates), self.reference
+        )
 
     def _or_not_written(self, subject: str, read: Callable[[], list[_Read]]) -> list[_Read] | None:
         try:

@@ -38,15 +38,20 @@ def scan_report(
 
 def _curves(record: ScanRecord, person: Person, reference: Reference) -> dict[str, Curve]:
     people = {"F": "women", "M": "men"}.get(person.sex or "", "people")
-    text = f"Median, middle half and 5th to 95th centile of healthy {people} {compared_heads(record)}"
+    text = f"Median, middle half and 5th to 95th centile of healthy {people}"
     return {
         name: Curve(
             tuple(curve.ages.tolist()),
-            {level: tuple(values.tolist()) for level, values in curve.mm3.items()},
-            f"{text}. {notes_text(limits_of(curve.notes))}",
+            {level: tuple(values.tolist()) for level, values in curve.values.items()},
+            f"{text}{_heads(name, record)}. {notes_text(limits_of(curve.notes))}",
         )
         for name, curve in curves(record, person, reference).items()
     }
+
+
+def _heads(name: str, record: ScanRecord) -> str:
+    """Return with which heads a prediction is compared; empty for the age, where they do not count."""
+    return "" if name == "age" else f" {compared_heads(record)}"
 
 
 def compared_heads(record: ScanRecord) -> str:

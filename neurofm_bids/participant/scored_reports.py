@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurofm_bids.norms.reference import PUBLISHED, Reference
+from neurofm_bids.norms.scores import placed_score
 from neurofm_bids.readouts.apply import Measured, row_of
 from neurofm_bids.readouts.profile import profile
 from neurofm_bids.readouts.readout import Readout
@@ -19,12 +21,22 @@ _STEPS = 60  # at most, of a drawn curve
 _LEVELS = (2.5, 50.0, 97.5)
 
 
-def with_scores(made: ScanReport, readouts: Sequence[Readout], scan: Measured) -> ScanReport:
-    """Return what is shown of a scan with its scores, risks over time, and how the readouts were made."""
+def with_scores(
+    made: ScanReport, readouts: Sequence[Readout], scan: Measured, reference: Reference = PUBLISHED
+) -> ScanReport:
+    """Return what is shown of a scan with its scores, risks over time, and how the readouts were made.
+
+    Scores have their centiles among the people of a reference that has the readouts.
+    """
     risks = {readout.task.name: _risk(readout, scan) for readout in readouts}
+    scores = profile(readouts, scan, made.record.quality.status)
+    placed = {
+        domain: tuple(placed_score(score, made.person, reference) for score in own)
+        for domain, own in scores.domains.items()
+    }
     return replace(
         made,
-        profile=profile(readouts, scan, made.record.quality.status),
+        profile=replace(scores, domains=placed),
         readouts={readout.task.name: _about(readout) for readout in readouts},
         risks={name: curve for name, curve in risks.items() if curve is not None},
     )

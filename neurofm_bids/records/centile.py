@@ -1,4 +1,4 @@
-"""Where the volumes of a scan lie among those of healthy people, and what a reference is made from."""
+"""Where the volumes and the predicted age of a scan lie among those of healthy people, and of whom."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["REASONS", "UNKNOWN", "Centile", "Observation"]
+__all__ = ["PREDICTED_AGE", "REASONS", "UNKNOWN", "Centile", "Observation"]
+
+PREDICTED_AGE = "predicted_age"  # key of what is no volume
 
 # Notes with which there is no centile; the others only limit it. Their meaning: Levels of ``centile_notes``.
 REASONS = frozenset(
@@ -26,33 +28,33 @@ REASONS = frozenset(
 
 @dataclass(frozen=True)
 class Centile:
-    """One volume, and where it lies among those of people of the same age, sex and head size.
+    """One volume or predicted age, and where it lies among those of people of its age, sex and head size.
 
     Parameters
     ----------
     name
         Of the region or sum, such as ``left_hippocampus``, or of the prediction, such as ``brain_volume``.
     source
-        Whether the segmentation measured the volume or NeuroFM predicted it.
-    mm3, interval95
-        The volume and its interval, as in the record.
-    expected_mm3
+        Whether the segmentation measured it or NeuroFM predicted it.
+    value, interval95
+        In :attr:`units`, as in the record.
+    expected
         The median of the reference; None, like those that follow, where a note says why.
     z
         Distance from the median in sd of the reference.
     centile
-        Percentage of the people of the reference with a smaller volume.
+        Percentage of the people of the reference with a smaller value.
     centile_interval95
-        Centiles of the limits of the volume and of the head size; None where the volume has none.
+        Centiles of the limits of the value and of the head size; None where it has none.
     notes
         What limits the centile, and why there is none: Levels of the column ``centile_notes``.
     """
 
     name: str
     source: Literal["measured", "predicted"]
-    mm3: float
+    value: float
     interval95: tuple[float, float] | None
-    expected_mm3: float | None = None
+    expected: float | None = None
     z: float | None = None
     centile: float | None = None
     centile_interval95: tuple[float, float] | None = None
@@ -67,6 +69,15 @@ class Centile:
         """
         return self.name if self.source == "measured" else f"predicted_{self.name}"
 
+    @property
+    def units(self) -> str:
+        """Of the value.
+
+        >>> Centile("age", "predicted", 40.0, None).units
+        'year'
+        """
+        return "year" if self.key == PREDICTED_AGE else "mm^3"
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -78,8 +89,8 @@ class Observation:
         Of the person at the scan.
     head_ml
         Measured intracranial volume; None if it is not known.
-    mm3
-        Volumes by the keys of :class:`Centile`.
+    values
+        By the keys of :class:`Centile`.
     reason
         The note for which the scan has no centiles and cannot be part of a reference; empty for none.
     """
@@ -87,7 +98,7 @@ class Observation:
     age_years: float | None
     sex: str | None
     head_ml: float | None
-    mm3: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
 

@@ -55,6 +55,11 @@ CENTILE_COLUMNS = (
     "lower95_mm3",
     "upper95_mm3",
     "expected_mm3",
+    "value",
+    "lower95",
+    "upper95",
+    "expected",
+    "units",
     "z",
     "centile",
     "centile_lower95",
@@ -114,9 +119,7 @@ def centile_rows(items: Iterable[Centile]) -> list[tuple[object, ...]]:
         (
             item.name,
             item.source,
-            item.mm3,
-            *(item.interval95 or (None, None)),
-            item.expected_mm3,
+            *_values_of(item),
             item.z,
             item.centile,
             *(item.centile_interval95 or (None, None)),
@@ -124,6 +127,13 @@ def centile_rows(items: Iterable[Centile]) -> list[tuple[object, ...]]:
         )
         for item in items
     ]
+
+
+def _values_of(item: Centile) -> tuple[object, ...]:
+    """Return the cells of a value: those of volumes come first, those of other units next."""
+    cells = (item.value, *(item.interval95 or (None, None)), item.expected)
+    none = (None,) * len(cells)
+    return (*cells, *none, None) if item.units == "mm^3" else (*none, *cells, item.units)
 
 
 def centile_row(items: Sequence[Centile]) -> Row:

@@ -63,6 +63,9 @@ class Score:
         classes without order, and for readouts that are not above chance.
     distance_percentile
         Percentage of training scans whose features are less far from the mean of the cohort.
+    reference_expected, reference_z, reference_centile
+        Median of the people of a reference of the user of the age and sex of the scan, distance from it in
+        their sd, and percentage of them with a lower score; None without such a reference.
     notes
         What limits the score, and why there is none: Levels of the column ``readout_notes``.
     reason
@@ -90,6 +93,9 @@ class Score:
     reason: str = ""
     training: str = ""
     digest: str = ""
+    reference_expected: float | None = None
+    reference_z: float | None = None
+    reference_centile: float | None = None
 
 
 @dataclass(frozen=True, config=RECORD)

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 READOUT_NOTES = "readout_notes"
+REFERENCE_PARTS = ("reference_expected", "reference_z", "reference_centile")
 SCORE_COLUMNS = (
     "name",
     "domain",
@@ -32,6 +33,7 @@ SCORE_COLUMNS = (
     "centile_lower95",
     "centile_upper95",
     "distance_percentile",
+    *REFERENCE_PARTS,
     READOUT_NOTES,
     "reason",
 )
@@ -45,6 +47,7 @@ SCORE_PARTS: Mapping[str, str] = {
     "centile_lower95": "centile_lower95",
     "centile_upper95": "centile_upper95",
     "distance_percentile": "distance_percentile",
+    **{part: part for part in REFERENCE_PARTS},
     "notes": READOUT_NOTES,
 }
 
@@ -60,6 +63,7 @@ def score_rows(scores: Iterable[Score]) -> list[tuple[object, ...]]:
                 score.centile,
                 *(score.centile_interval95 or (None, None)),
                 score.distance_percentile,
+                *_among_reference(score),
                 ";".join(score.notes) or None,
                 score.reason or None,
             )
@@ -67,6 +71,10 @@ def score_rows(scores: Iterable[Score]) -> list[tuple[object, ...]]:
         empty = (None,) * (len(SCORE_COLUMNS) - len(_cells(score, whole)))
         rows += [(*_cells(score, part), *empty) for part in score.parts if part.name != score.quantity]
     return rows
+
+
+def _among_reference(score: Score) -> tuple[float | None, ...]:
+    return score.reference_expected, score.reference_z, score.reference_centile
 
 
 def _cells(score: Score, part: ScorePart) -> tuple[object, ...]:
@@ -82,8 +90,8 @@ def score_row(scores: Iterable[Score]) -> Row:
         limits, centiles = score.interval95 or (None, None), score.centile_interval95 or (None, None)
         of_class = score.of_class if score.kind == "multiclass" else None
         notes = ";".join(score.notes) or None
-        percentile = score.distance_percentile
-        cells = (score.value, *limits, of_class, score.centile, *centiles, percentile, notes)
+        others = (score.distance_percentile, *_among_reference(score), notes)
+        cells = (score.value, *limits, of_class, score.centile, *centiles, *others)
         own = dict(zip(SCORE_PARTS, cells, strict=True))
         if score.kind != "multiclass":
             del own["class"]
@@ -98,7 +106,7 @@ def score_entries(scores: Iterable[Score]) -> dict[str, Entry]:
     for score in scores:
         title = score.description or f"Readout {score.name}"
         for part, entry in SCORE_PARTS.items():
-            units = score.units if entry in {"value", "lower95", "upper95"} else ""
+            units = score.units if entry in {"value", "lower95", "upper95", "reference_expected"} else ""
             columns[dictionary.readout_column(score.name, part)] = dictionary.readout(title, entry, units)
         for one in score.parts:
             entry_of_part = {**dictionary.readout(title, "value", "1"), "LongName": f"{title}, {one.name}"}

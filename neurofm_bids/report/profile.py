@@ -25,7 +25,7 @@ class ProfileLine:
     """One readout: its score, where it lies among those of the training, and what limits it.
 
     ``parts`` are the probabilities of classes, or risks; ``reason`` says why there is no score; ``warning``
-    stands beside the bar.
+    stands beside the bar; ``reference`` is the centile among the people of a reference.
     """
 
     name: str
@@ -41,6 +41,7 @@ class ProfileLine:
     parts: str = ""
     reason: str = ""
     warning: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class ProfileView:
     legend: Sequence[tuple[str, str]] = ()
     charts: Sequence[RiskChart] = ()
     readouts: Sequence[tuple[str, str, Sequence[str]]] = ()
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether any score has a centile among the people of a reference."""
+        return any(line.reference for lines in self.domains.values() for line in lines)
 
 
 def profile_of(scan: ScanReport) -> ProfileView | None:
@@ -115,6 +121,7 @@ def _line(score: Score, marks: Mapping[str, str], about: ReadoutAbout | None) ->
         parts="; ".join(f"{part.name} {_share(part.value, part.interval95)}" for part in others),
         reason=score.reason,
         warning="not reliably above chance" if "not_above_chance" in score.notes else "",
+        reference="" if score.reference_centile is None else whole_centile(score.reference_centile),
     )
 
 

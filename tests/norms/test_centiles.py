@@ -30,7 +30,7 @@ def test_a_typical_person_is_in_the_middle_of_everything():
     assert "csf" not in found
     for item in found.values():
         assert item.centile == pytest.approx(50, abs=1e-6), item.key
-        assert item.expected_mm3 == pytest.approx(item.mm3)
+        assert item.expected == pytest.approx(item.value)
         assert item.z == pytest.approx(0, abs=1e-8)
 
 
@@ -45,8 +45,8 @@ def test_choroid_plexus_counts_in_measured_and_predicted_ventricles():
     found = centiles(record_of(volumes_of()))
     item = found["predicted_ventricular_volume"]
     assert (item.name, item.source) == ("ventricular_volume", "predicted")
-    assert item.expected_mm3 == pytest.approx(found["lateral_ventricles"].mm3)
-    assert item.expected_mm3 == pytest.approx(14200 + 1200, rel=0.01)  # published, and the plexus
+    assert item.expected == pytest.approx(found["lateral_ventricles"].value)
+    assert item.expected == pytest.approx(14200 + 1200, rel=0.01)  # published, and the plexus
 
 
 def test_the_interval_holds_those_of_volume_and_head_size():
@@ -56,7 +56,7 @@ def test_the_interval_holds_those_of_volume_and_head_size():
     expected = PUBLISHED.expect("brain", "brain", 50, "F", 1420 * 0.93).distribution
     of_volume = 0.03 * volumes["brain"] / expected.scale
     larger = PUBLISHED.expect("brain", "brain", 50, "F", 1420 * 0.93 * 1.03).distribution
-    of_head = (larger.median_mm3 - volumes["brain"]) / expected.scale
+    of_head = (larger.median - volumes["brain"]) / expected.scale
     low, high = wide.centile_interval95
     assert low == pytest.approx(centile_of(-math.hypot(of_volume, of_head)), rel=1e-6)
     assert high == pytest.approx(centile_of(math.hypot(of_volume, of_head)), rel=1e-6)
@@ -86,8 +86,8 @@ def test_without_a_head_size_the_interval_is_that_of_the_volume():
 def test_there_is_none_and_a_note_says_why(person, reason):
     for item in centiles(record_of(volumes_of(), interval=0.1), person).values():
         assert reason in item.notes
-        assert item.mm3 > 0
-        assert (item.z, item.centile, item.expected_mm3, item.centile_interval95) == (None,) * 4
+        assert item.value > 0
+        assert (item.z, item.centile, item.expected, item.centile_interval95) == (None,) * 4
 
 
 def test_scans_of_failed_quality_have_none():
@@ -98,7 +98,7 @@ def test_scans_of_failed_quality_have_none():
 def test_a_region_that_was_not_found_has_none_and_says_so():
     found = centiles(record_of({**volumes_of(), "left_amygdala": 0.0}))
     absent, present = found["left_amygdala"], found["right_amygdala"]
-    assert (absent.mm3, absent.z, absent.centile, absent.expected_mm3) == (0, None, None, None)
+    assert (absent.value, absent.z, absent.centile, absent.expected) == (0, None, None, None)
     assert absent.notes == ("preview", "not_found", "unreliable", "shifted")
     assert present.centile == pytest.approx(50)
 
@@ -140,12 +140,12 @@ def test_curves_are_those_of_the_reference():
     assert set(found) == {"ventricular_volume", "brain_volume"}
     brain = found["brain_volume"]
     assert brain.ages[[0, -1]] == pytest.approx([18, 95])
-    assert tuple(brain.mm3) == CURVES
-    at_fifty = {centile: values[brain.ages == 50][0] for centile, values in brain.mm3.items()}
+    assert tuple(brain.values) == CURVES
+    at_fifty = {centile: values[brain.ages == 50][0] for centile, values in brain.values.items()}
     expected = PUBLISHED.expect("brain", "brain", 50, "F", 1500 * 0.93).distribution
     assert [centile_of(expected.z(v)) for v in at_fifty.values()] == pytest.approx(CURVES)
     assert brain.notes == ("preview",)
-    assert (np.diff(found["ventricular_volume"].mm3[50][10:]) > 0).all()
+    assert (np.diff(found["ventricular_volume"].values[50][10:]) > 0).all()
     absent = curves(record_of(volumes_of(), stripped=True), WOMAN)["brain_volume"]
     assert absent.notes == ("preview", "no_head_size")
 
@@ -153,12 +153,12 @@ def test_curves_are_those_of_the_reference():
 def test_the_curve_of_a_volume_spans_the_ages_of_those_who_have_it():
     record = record_of(volumes_of())
     people = [
-        replace(person, mm3={**person.mm3, "predicted_brain_volume": person.mm3["brain"]})
+        replace(person, values={**person.values, "predicted_brain_volume": person.values["brain"]})
         if 30 <= person.age_years <= 50
         else person
         for person in simulated(1, 200)
     ]
-    having = [person for person in people if "predicted_brain_volume" in person.mm3]
+    having = [person for person in people if "predicted_brain_volume" in person.values]
     reference = make_reference(people, version="1", origin=origin_of(record))
     curve = curves(record, WOMAN, reference)["brain_volume"]
     ages = [person.age_years for person in having]

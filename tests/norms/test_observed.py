@@ -59,8 +59,8 @@ def test_a_region_that_was_not_found_is_no_observation():
     record = record_of({**volumes_of(), "left_amygdala": 0.0})
     assert notes(record)["left_amygdala"] == ("preview", "not_found", "unreliable")
     seen = observation(record, WOMAN)
-    assert "left_amygdala" not in seen.mm3
-    assert (seen.reason, "right_amygdala" in seen.mm3) == ("", True)
+    assert "left_amygdala" not in seen.values
+    assert (seen.reason, "right_amygdala" in seen.values) == ("", True)
 
 
 def test_a_prediction_outside_the_range_of_training_says_so():
@@ -99,7 +99,7 @@ def test_observations():
     found = observation(record_of(volumes), WOMAN)
     assert (found.age_years, found.sex) == (50.0, "F")
     assert found.head_ml == pytest.approx(volumes["intracranial"] / 1000)
-    assert found.mm3["predicted_brain_volume"] == found.mm3["brain"] == volumes["brain"]
+    assert found.values["predicted_brain_volume"] == found.values["brain"] == volumes["brain"]
     for name in ("low_overlap", "age_impossible"):
         failed = observation(record_of(volumes, flags=(Flag(name, "", "serious"),)), WOMAN)
-        assert (failed.reason, failed.mm3) == ("quality_failed", {})
+        assert (failed.reason, failed.values) == ("quality_failed", {})

@@ -40,27 +40,27 @@ def test_numbers_of_the_published_table():
     hippocampus = expect("right_hippocampus")
     assert hippocampus.z(4019.65 + 359.8) == pytest.approx(1, abs=1e-3)
     ventricle = expect("left_lateral_ventricle")
-    assert ventricle.logarithmic
+    assert ventricle.of == "logarithm"
     assert ventricle.z(10**3.85802 + CHOROID_MM3) == pytest.approx(0, abs=1e-4)
     assert ventricle.z(10 ** (3.85802 + 0.1764) + CHOROID_MM3) == pytest.approx(1, abs=1e-3)
-    assert expect("left_lateral_ventricle").offset_mm3 == 600
-    assert expect("lateral_ventricles").offset_mm3 == expect("ventricles").offset_mm3 == 1200
-    assert expect("third_ventricle").offset_mm3 == expect("left_inferior_lateral_ventricle").offset_mm3 == 0
+    assert expect("left_lateral_ventricle").offset == 600
+    assert expect("lateral_ventricles").offset == expect("ventricles").offset == 1200
+    assert expect("third_ventricle").offset == expect("left_inferior_lateral_ventricle").offset == 0
 
 
 def test_larger_heads_are_expected_to_hold_more():
     small, large = (expect("left_hippocampus", etiv=size) for size in (1420, 1520))
-    assert large.median_mm3 - small.median_mm3 == pytest.approx(137.1, abs=0.1)
-    assert large.z(large.median_mm3) == 0
-    assert large.z(small.median_mm3) < 0
+    assert large.median - small.median == pytest.approx(137.1, abs=0.1)
+    assert large.z(large.median) == 0
+    assert large.z(small.median) < 0
 
 
 def test_without_head_size_the_sd_holds_that_of_heads():
     there = PUBLISHED.expect("brain", "brain", 50, "M", 1600 * CRANIUM_PER_ETIV)
     absent = PUBLISHED.expect("brain", "brain", 50, "M", None)
     assert (there.notes, absent.notes) == ((), ("no_head_size",))
-    assert absent.distribution.median_mm3 == pytest.approx(there.distribution.median_mm3)
-    slope = (expect("brain", 50, "M", 1650).median_mm3 - expect("brain", 50, "M", 1550).median_mm3) / 100
+    assert absent.distribution.median == pytest.approx(there.distribution.median)
+    slope = (expect("brain", 50, "M", 1650).median - expect("brain", 50, "M", 1550).median) / 100
     wide = math.hypot(there.distribution.scale, slope * ETIV_SD_ML["M"])
     assert absent.distribution.scale == pytest.approx(wide)
     assert absent.distribution.scale > 1.3 * there.distribution.scale

@@ -14,7 +14,7 @@ def rows_of(people, terms=TERMS):
 
 
 def brains(people):
-    return np.array([person.mm3["brain"] for person in people])
+    return np.array([person.values["brain"] for person in people])
 
 
 def test_predictors():
@@ -24,7 +24,7 @@ def test_predictors():
 
 def test_known_coefficients_are_recovered():
     people = simulated(1, 20000)
-    found = fit(rows_of(people), brains(people), TERMS, logarithmic=False)
+    found = fit(rows_of(people), brains(people), TERMS, "linear")
     scale = {"intercept": 1, "year": 10, "square": 100, "male": 1, "head": 100}
     known = [scale[name] * BRAIN[name] for name in scale]
     errors = np.sqrt(np.diag(found.covariance)) * found.residual_sd
@@ -35,27 +35,27 @@ def test_known_coefficients_are_recovered():
 
 def test_the_expectation_of_a_new_person_has_the_error_of_the_coefficients():
     people = simulated(2, 30)
-    found = fit(rows_of(people), brains(people), TERMS, logarithmic=False)
+    found = fit(rows_of(people), brains(people), TERMS, "linear")
     inside, outside = found.expect(50.0, "F", 1350.0), found.expect(120.0, "F", 1350.0)
     assert inside.degrees == 25
     assert outside.scale > 2 * inside.scale > 2 * found.residual_sd
     terms = Terms(50.0, False, False, ("M",), (20.0, 80.0), None)
-    mean = fit([[1.0]] * 30, brains(people), terms, logarithmic=False).expect(1.0, "F", None)
+    mean = fit([[1.0]] * 30, brains(people), terms, "linear").expect(1.0, "F", None)
     assert mean.location == pytest.approx(brains(people).mean())
     assert mean.scale == pytest.approx(brains(people).std(ddof=1) * np.sqrt(1 + 1 / 30))
 
 
 def test_what_does_not_determine_the_coefficients_has_no_regression():
     people = simulated(3, 5)
-    assert fit(rows_of(people), brains(people), TERMS, logarithmic=False) is None
+    assert fit(rows_of(people), brains(people), TERMS, "linear") is None
     women = [replace_sex(person) for person in simulated(3, 30)]
-    assert fit(rows_of(women), brains(women), TERMS, logarithmic=False) is None
+    assert fit(rows_of(women), brains(women), TERMS, "linear") is None
     people = simulated(3, 30)
-    assert fit(rows_of(people), np.full(30, 5.0), TERMS, logarithmic=True) is None
+    assert fit(rows_of(people), np.full(30, 5.0), TERMS, "logarithm") is None
 
 
 def replace_sex(person):
-    return type(person)(person.age_years, "F", person.head_ml, person.mm3)
+    return type(person)(person.age_years, "F", person.head_ml, person.values)
 
 
 @pytest.mark.parametrize(

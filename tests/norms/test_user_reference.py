@@ -27,7 +27,7 @@ def made(people, origin=WHOLE):
 
 def scores(reference, people, name):
     expected = [(p, reference.expect(name, name, p.age_years, p.sex, p.head_ml).distribution) for p in people]
-    return np.array([found.z(p.mm3[name]) for p, found in expected if found is not None])
+    return np.array([found.z(p.values[name]) for p, found in expected if found is not None])
 
 
 @pytest.mark.parametrize("count", [28, 200])
@@ -119,7 +119,7 @@ def test_too_few_people_are_refused(people, counts):
 
 def only_of(people, is_having):
     """Return people of whom only some have ventricles."""
-    return [p if is_having(p) else replace(p, mm3={"brain": p.mm3["brain"]}) for p in people]
+    return [p if is_having(p) else replace(p, values={"brain": p.values["brain"]}) for p in people]
 
 
 @pytest.mark.parametrize("head_ml", [1400.0, None])
