@@ -1,20 +1,20 @@
-"""Which regression gives the best centiles of new people: simulated cohorts of healthy people, held-out people.
+"""Which regression gives the best centiles of new people: simulated cohorts, held-out people.
 
     python benchmarks/norms_models.py [--sizes 50 200 1000] [--cohorts 40] [--models NAME...] [--out FILE]
 
-The truth is that of the published norms (``norms/published.py``: means over age by sex and head size, sd between
-people, log-normal ventricles), as it is and with an sd that grows from 0.8 times at 20 years to 1.4 times at 85,
-and two more: a predicted age, which is drawn to the middle and spreads more among the old, and a skewed score.
+The truth is that of the published norms (``norms/published.py``: means over age by sex and head size, sd
+between people, log-normal ventricles), as it is and with an sd that grows from 0.8 times at 20 years to 1.4
+times at 85. Two more: a predicted age, which is drawn to the middle and spreads more among the old, and a skewed score.
 Ages are even from 20 to 85. Each model is fitted to each cohort, and 4,000 new people are placed by it:
 
-- ``coverage``: largest difference of the share of people below the 5th, 25th, 75th and 95th centile from these,
-  in percentage points, of all ages together (mean over cohorts of the mean over the four).
+- ``coverage``: difference of the share of people below the 5th, 25th, 75th and 95th centile from these, in
+  percentage points: mean of the four and over cohorts.
 - ``by_age``: the same within thirds of the ages.
 - ``tails``: the same of the 1st and 99th centile within thirds of the ages.
 - ``regret``: by how much the mean log density of new people is less than that of the truth, in nats.
 
-Models of PCNtoolkit run only where it is installed (an environment of its own: it needs Python before 3.13 and
-more than 1 GB).
+Models of PCNtoolkit run only where it is installed: an environment of its own, of more than 1 GB and with
+Python before 3.13.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import norm, skewnorm, t
 
-from neurofm_bids.anatomy.morphometry import MEASURED
-from neurofm_bids.norms.head_size import ETIV_SD_ML
-from neurofm_bids.norms.published import ETIV_ML, read_norms
-from neurofm_bids.norms.reference import _distribution
+from neurofm_bids.norms.head_size import CRANIUM_PER_ETIV, ETIV_SD_ML
+from neurofm_bids.norms.published import ETIV_ML
+from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.regression import Terms, fit
 
 Array = np.ndarray
@@ -43,14 +42,13 @@ LEVELS, TAILS = (0.05, 0.25, 0.75, 0.95), (0.01, 0.99)
 
 @dataclass(frozen=True)
 class People:
+    """People of one cohort, (n,): ``log_density`` is that of the truth; ``head`` is eTIV in ml."""
+
     age: Array
     male: Array
-    head: Array  # ml, eTIV
+    head: Array
     value: Array
-    log_density: Array  # of the truth
-
-
-# ---- truths -----------------------------------------------------------------------------------------------
+    log_density: Array
 
 
 def growing(age: Array) -> Array:
@@ -60,11 +58,9 @@ def growing(age: Array) -> Array:
 def of_norms(
     key: str, spread: Callable[[Array], Array]
 ) -> Callable[[Array, Array, Array, np.random.Generator], tuple[Array, Array]]:
-    norms, members = read_norms(), np.array(MEASURED[key])
-
     def draw(age: Array, male: Array, head: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         found = [
-            _distribution(norms, members, float(a), "M" if m else "F", float(h))
+            PUBLISHED.expect(key, key, float(a), "M" if m else "F", float(h) * CRANIUM_PER_ETIV).distribution
             for a, m, h in zip(age, male, head, strict=True)
         ]
         location = np.array([one.location for one in found])
@@ -111,9 +107,7 @@ def people(truth: str, n: int, rng: np.random.Generator) -> People:
     return People(age, male, head, *TRUTHS[truth](age, male, head, rng))
 
 
-# ---- models: each returns centiles and log densities of new people -----------------------------------------
-
-Placed = tuple[Array, Array]
+Placed = tuple[Array, Array]  # centiles and log densities of new people
 
 
 def spline(age: Array, knots: Array) -> Array:
@@ -299,8 +293,7 @@ def pcntoolkit(warp: str | None, heteroskedastic: bool) -> Callable[[People, Peo
         test = data("test", new)
         model.predict(test)
         z = test["Z"].to_numpy().ravel()
-        name = "logp" if "logp" in test else "logp"
-        density = test[name].to_numpy().ravel() if name in test else np.full(len(z), np.nan)
+        density = test["logp"].to_numpy().ravel()
         return norm.cdf(z), density - np.log(training.value.std())
 
     return fit
@@ -320,9 +313,6 @@ MODELS = {
     "PCNtoolkit BLR": pcntoolkit(None, False),
     "PCNtoolkit BLR, SHASH warp": pcntoolkit("WarpSinhArcsinh", True),
 }
-
-
-# ---- how good ----------------------------------------------------------------------------------------------
 
 
 def errors(centiles: Array, levels: tuple[float, ...]) -> float:

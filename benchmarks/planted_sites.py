@@ -2,18 +2,20 @@
 
     python benchmarks/planted_sites.py PEOPLE.tsv [--cohorts 20]
 
-PEOPLE.tsv has columns ``feature_*`` and ``output_age`` of benchmarks/planted_effect.py. People are drawn with the
-mean, the slope on age and the residuals of these features. Each of five sites shifts each feature (a shift of
-its own and one per feature, 0.5 sd each) and scales it (log sd 0.2). Ages are alike at all sites, or each site
-has another range that overlaps with the next. Prints, for sites of 20 and of 80 people, as means over cohorts:
+PEOPLE.tsv has columns ``feature_*`` and ``output_age`` of benchmarks/planted_effect.py. People are drawn with
+the mean, the slope on age and the residuals of these features. Each of five sites shifts each feature (a
+shift of its own and one per feature, 0.5 sd each) and scales it (log sd 0.2). Ages are alike at all sites,
+or each site has another range that overlaps with the next. Prints, for sites of 20 and of 80 people, as
+means over cohorts:
 
 - ``variance``: share of the variance beyond age and sex that the site explains, mean over features.
-- ``accuracy``: of telling the site of held-out scans by all features beyond age and sex (balanced; chance 0.2).
+- ``accuracy``: of telling the site of held-out scans by all features beyond age and sex (balanced; chance
+  is 0.2), harmonised inside the training folds.
 - ``error``: root mean square of what differs from the features without sites, in sd, less a common shift.
 - ``age_slope``: slope on age over the true one, median over the features of which age explains 5 % or more.
 
-Then, for a new site of n scans, the error of the shift (root mean square, in sd) with the prior of the new site
-itself, with the shared one, and without empirical Bayes (sites of 80).
+Then, for a new site of n scans, the error of the shift (root mean square, in sd) with the prior of the new
+site itself, with the shared one, and without empirical Bayes (other sites of 80 people).
 """
 
 from __future__ import annotations

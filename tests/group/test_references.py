@@ -11,10 +11,16 @@ from neurofm_bids.cli.main import main
 from neurofm_bids.config import Centiles
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
-from neurofm_bids.group.references import check_reference, reference_of, reference_of_cohort
+from neurofm_bids.group.references import (
+    check_reference,
+    reference_of,
+    reference_of_cohort,
+    with_placed_scores,
+)
 from neurofm_bids.group.run import write_group
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference, read_reference, write_reference
+from neurofm_bids.records.score import Score
 from tests.norms.people import record_of, typical
 from tests.samples import write_scan
 from tests.tables import read_rows
@@ -163,3 +169,40 @@ def test_the_command_makes_and_uses_a_reference(cohort, tmp_path, capsys):
     path.write_text("{")
     assert main([*command, "--reference", str(path)]) == Exit.DATA
     assert "the reference is damaged" in capsys.readouterr().err
+
+
+RAVEN = Score("raven", "cognitive", "regression", "", "value", "points", 20.0, digest="d1")
+
+
+def scored(root):
+    """Return the cohort with scores that fall with the number of the participant."""
+    found, covariates = collected(root)
+    members = [
+        replace(member, scores=(replace(RAVEN, value=30.0 - number),))
+        for number, member in enumerate(found.members)
+    ]
+    return replace(found, members=tuple(members)), covariates
+
+
+def test_scores_are_part_of_a_reference_and_are_placed_among_it(cohort):
+    found, covariates = scored(cohort)
+    made = reference_of_cohort(found, covariates, ["group=control"])
+    assert set(made.scores) == {"raven"}
+    placed = with_placed_scores(found, made)
+    centiles = [member.scores[0].reference_centile for member in placed.members]
+    known = [centile for centile in centiles if centile is not None]
+    assert len(known) >= PEOPLE - 3
+    assert known[0] > known[-1]
+    values = [member.scores[0].value for member in placed.members]
+    assert values == [member.scores[0].value for member in found.members]
+    again = with_placed_scores(placed, PUBLISHED)
+    assert {member.scores[0].reference_centile for member in again.members} == {None}
+
+
+def test_scores_of_an_age_that_is_only_a_lower_bound_are_not_placed(cohort):
+    found, covariates = scored(cohort)
+    made = reference_of_cohort(found, covariates, ["group=control"])
+    first = found.members[0]
+    bound = replace(first, predictions={**first.predictions, "chronological_age_remarks": "lower_bound"})
+    placed = with_placed_scores(replace(found, members=(bound, *found.members[1:])), made)
+    assert placed.members[0].scores[0].reference_centile is None

@@ -16,6 +16,7 @@ from neurofm_bids.norms.user_reference import make_reference
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.origin import origin_of
 from tests.norms.people import record_of, simulated, volumes_of
+from tests.samples import prediction
 
 WOMAN = Person(50.0, sex="F")
 
@@ -166,6 +167,24 @@ def test_the_curve_of_a_volume_spans_the_ages_of_those_who_have_it():
     assert reference.age_range[0] < 30
     item = centiles(record, Person(60.0, sex="F"), reference=reference)["predicted_brain_volume"]
     assert (item.centile, item.notes[-1]) == (None, "age_outside")
+
+
+def test_the_predicted_age_has_a_centile_among_a_reference_only():
+    record = record_of(volumes_of())
+    aged = replace(record, predictions={**record.predictions, "age": prediction(60.0)})
+    people = [
+        replace(person, values={**person.values, "predicted_age": person.age_years + k % 11 - 5.0})
+        for k, person in enumerate(simulated(1, 200))
+    ]
+    reference = make_reference(people, version="1", origin=origin_of(aged))
+    item = centiles(aged, WOMAN, reference=reference)["predicted_age"]
+    assert (item.value, item.units) == (60.0, "year")
+    assert item.expected == pytest.approx(50, abs=1)
+    assert item.centile > 99
+    assert "no_head_size" not in item.notes
+    assert curves(aged, WOMAN, reference)["age"].values[50][0] == pytest.approx(20, abs=3)
+    assert "predicted_age" not in centiles(aged, WOMAN)
+    assert "age" not in curves(aged, WOMAN)
 
 
 def test_curves_need_a_sex_and_no_age():

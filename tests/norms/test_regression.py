@@ -70,3 +70,35 @@ def replace_sex(person):
 )
 def test_people_of_whom_the_terms_say_nothing(sexes, age, sex, note):
     assert replace(TERMS, sexes=sexes).outside(age, sex) == note
+
+
+def test_a_sd_that_grows_with_age_is_in_the_expectation():
+    people, rng = simulated(5, 500), np.random.default_rng(0)
+    ages = np.array([person.age_years for person in people])
+    values = 100 + ages + np.exp(0.2 * (ages - 50) / 10) * rng.normal(size=500)
+    found = fit(rows_of(people), values, TERMS, "linear")
+    assert found.sd_slope == pytest.approx(0.2, abs=0.05)
+    young, old = (found.expect(age, "F", 1400.0) for age in (25.0, 75.0))
+    assert old.scale / young.scale == pytest.approx(np.exp(0.2 * 5), rel=0.3)
+    linear = replace(TERMS, is_age_quadratic=False)
+    assert fit(rows_of(people, linear), values, linear, "linear").sd_slope == 0
+
+
+@pytest.mark.parametrize(("count", "is_shaped"), [(150, False), (600, True)])
+def test_errors_that_are_not_normal_are_shaped_where_there_are_enough_people(count, is_shaped):
+    people, rng = simulated(6, count), np.random.default_rng(1)
+    found = fit(rows_of(people), rng.gamma(1.5, size=count), TERMS, "linear")
+    assert (found.skew != 0) == is_shaped
+    expected = found.expect(50.0, "F", 1400.0)
+    low, high = (
+        abs(expected.quantile(c) - np.quantile(rng.gamma(1.5, size=100000), c / 100)) for c in (5, 95)
+    )
+    assert (low < 0.2 and high < 0.6) == is_shaped
+
+
+def test_shares_are_fitted_by_their_logits():
+    people, rng = simulated(7, 300), np.random.default_rng(2)
+    shares = 1 / (1 + np.exp(2 + rng.normal(size=300)))
+    found = fit(rows_of(people), shares, TERMS, "logit")
+    assert found.of == "logit"
+    assert found.expect(50.0, "F", 1400.0).median == pytest.approx(1 / (1 + np.exp(2)), abs=0.03)

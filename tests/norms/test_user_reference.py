@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neurofm_bids.bids import signed_file
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.norms.user_reference import (
     LEAST,
@@ -169,6 +170,46 @@ def test_a_volume_is_not_extrapolated_beyond_the_ages_of_those_who_have_it(head_
 )
 def test_only_volumes_made_alike_can_be_compared(used, reason):
     assert made(simulated(1, 30)).refuses(used) == reason
+
+
+def aged(people, seed=0):
+    """Return people with a predicted age, which spreads more among the old."""
+    rng = np.random.default_rng(seed)
+    return [
+        replace(
+            p, values={**p.values, "predicted_age": 10 + 0.8 * p.age_years + 0.1 * p.age_years * rng.normal()}
+        )
+        for p in people
+    ]
+
+
+def test_the_predicted_age_is_compared_without_head_size():
+    reference = made(aged(simulated(1, 400)))
+    assert "predicted_age" not in reference.at_head_size
+    at, without = (reference.expect("predicted_age", "", 50.0, "F", head) for head in (1400.0, None))
+    assert at == without
+    assert at.notes == ()
+    assert at.distribution.median == pytest.approx(50, abs=1.5)
+    young, old = (reference.expect("predicted_age", "", age, "F", None).distribution for age in (25.0, 75.0))
+    assert old.scale > 1.7 * young.scale
+    assert reference.expect("brain", "", 75.0, "F", 1400.0).distribution.skew == 0
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path, monkeypatch):
+    """It has no scores, and all errors are normal with one sd."""
+    path = tmp_path / "r.json"
+    write_reference(path, made(simulated(1, 30)))
+    values = json.loads(path.read_text())
+    del values["Scores"]
+    for regressions in (values["AtHeadSize"], values["WithoutHeadSize"]):
+        for one in regressions.values():
+            for name in ("Logit", "SdSlope", "Skew", "Tail"):
+                del one[name]
+    monkeypatch.setattr(signed_file, "is_unchanged", lambda values: True)
+    path.write_text(json.dumps(values))
+    old, new = read_reference(path), made(simulated(1, 30))
+    assert old.scores == {}
+    assert old.at_head_size == new.at_head_size
 
 
 def cut(text):

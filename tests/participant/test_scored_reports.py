@@ -1,14 +1,20 @@
 """What the report shows of a scan that readouts are applied to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.norms.user_reference import make_reference
 from neurofm_bids.participant.scan_reports import hash_of
 from neurofm_bids.participant.scored_reports import with_scores
 from neurofm_bids.readouts.apply import Measured, score
 from neurofm_bids.readouts.readout import Baseline
 from neurofm_bids.report.contents import ScanReport
+from neurofm_bids.report.profile import profile_of
+from tests.norms.people import simulated
+from tests.norms.test_user_reference import WHOLE
 from tests.readouts.made import made_readout, with_replicates
 from tests.samples import scan_record
 
@@ -27,6 +33,20 @@ def test_scores_come_with_how_their_readouts_were_made():
     about = made.readouts["raven"]
     assert (about.training, about.metrics) == ("20 students", (("r", 0.1, (-0.2, 0.4)),))
     assert made.risks == {}
+
+
+def test_scores_are_placed_among_a_reference_that_has_the_readout():
+    readout = made_readout()
+    own = score(readout, SCAN)
+    people = simulated(3, 80)
+    scores = [(replace(own, value=own.value + k % 7 - 3.0),) for k in range(80)]
+    reference = make_reference(people, version="1", origin=WHOLE, scores=scores)
+    scan = replace(PLAIN, person=Person(50.0, sex="F"))
+    (found,) = with_scores(scan, [readout], SCAN, reference).profile.scores
+    assert found.reference_centile == pytest.approx(50, abs=10)
+    line = profile_of(with_scores(scan, [readout], SCAN, reference)).domains["Cognitive"][0]
+    assert line.reference == f"{found.reference_centile:.0f}"
+    assert not profile_of(with_scores(scan, [readout], SCAN)).has_reference
 
 
 def test_the_report_is_another_one_with_another_readout():

@@ -119,6 +119,14 @@ def test_cells_of_the_centiles_of_a_scan():
     assert set(CENTILE_COLUMNS) == set(centile_columns())
 
 
+def test_what_is_no_volume_has_cells_of_its_own():
+    item = Centile("age", "predicted", 40.0, (37.0, 43.0), 45.0, -1.0, 15.9)
+    row = dict(zip(CENTILE_COLUMNS, centile_rows([item])[0], strict=True))
+    assert (row["value"], row["lower95"], row["upper95"], row["expected"]) == (40.0, 37.0, 43.0, 45.0)
+    assert row["units"] == "year"
+    assert (row["mm3"], row["lower95_mm3"], row["expected_mm3"], row["centile"]) == (None, None, None, 15.9)
+
+
 def test_cells_of_the_centiles_in_a_table_of_scans():
     row = centile_row(CENTILES)
     assert row["brain_centile_lower95"] == 5.0
