@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from neurofm_bids import __version__
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.bids.participants import named_participants
 from neurofm_bids.config import Centiles
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.scores import placed_score
 from neurofm_bids.norms.user_reference import UserReference, make_reference, read_reference
@@ -106,31 +107,8 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
 def _wanted(members: Iterable[Member], covariates: Covariates, named: Sequence[str]) -> set[str]:
     """Return the labels of the participants that labels and conditions name."""
     scans = [member.scan for member in members]
-    existing = {scan.subject or "" for scan in scans}
-    conditions = [text.partition("=")[::2] for text in named if text not in existing and "=" in text]
-    labels = {text for text in named if text in existing or "=" not in text}
-    if absent := sorted(labels - existing):
-        raise NeuroFMError(
-            f"participants of the reference have no scan in the tables: {some_of(absent, printable)}",
-            fix=f"Process them first, or check {_FLAG}.",
-            code=Exit.NOTHING_SELECTED,
-        )
-    tables = [(scan.subject or "", covariates.values(scan)) for scan in scans]
-    for column, value in conditions:
-        labels |= _having(column, value, tables)
-    return labels
-
-
-def _having(column: str, value: str, tables: Collection[tuple[str, dict[str, str]]]) -> set[str]:
-    found = {subject for subject, values in tables if values.get(column) == value}
-    if found:
-        return found
-    values = {known[column]: None for _, known in tables if known.get(column)}
-    columns = {name: None for _, known in tables for name in known}
-    there = f"its values are {some_of(list(values))}" if values else f"columns are {some_of(list(columns))}"
-    raise NeuroFMError(
-        f"no participant has {column}={value} in the tables of the dataset ({there})",
-        where=_FLAG,
-        fix="Check column and value.",
-        code=Exit.NOTHING_SELECTED,
-    )
+    rows = [covariates.values(scan) for scan in scans]
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name, "") for row in rows] for name in names}
+    subjects = [scan.subject or "" for scan in scans]
+    return named_participants(named, subjects, columns, "participants of the reference", _FLAG)
