@@ -1,0 +1,104 @@
+"""The age gap of the scans of a cohort, and what it is associated with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurofm_bids.analysis.age_gap.associations import associations
+from neurofm_bids.analysis.age_gap.correction import corrected_gaps
+from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
+from neurofm_bids.analysis.columns import check_columns
+from neurofm_bids.analysis.result import Result
+from neurofm_bids.analysis.scans import AGE as CHRONOLOGICAL
+from neurofm_bids.analysis.scans import PARTICIPANT, SEX, Scans
+from neurofm_bids.bids.participants import named_participants
+from neurofm_bids.readouts.columns import texts
+from neurofm_bids.records.columns import AGE, AGE_GAP, IDENTITY_COLUMNS, KNOWN_AGE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CORRECTED_GAP", "analyse"]
+
+CORRECTED_GAP = "age_gap_corrected_years"
+_WHERE = "--group-config, table age_gap"
+_LEAST_KNOWN = 0.8  # of the scans with a gap, of a quality metric that is adjusted for
+
+
+def analyse(scans: Scans, settings: AgeGapSettings) -> Result | None:
+    """Return the tables ``agegap`` and, where columns are named, ``associations``; None without any gap.
+
+    Raises
+    ------
+    NeuroFMError
+        The settings name a participant or a column that does not exist.
+    """
+    table = scans.table
+    known = [*scans.covariates, *scans.metrics, *scans.measures, CHRONOLOGICAL, SEX]
+    quality = [name for name in settings.quality if name not in AgeGapSettings().quality]
+    named = [*settings.associations, *settings.adjust, *settings.categories, *quality]
+    check_columns(named, known, _WHERE)
+    if AGE not in table or not np.isfinite((table[AGE] - table[CHRONOLOGICAL]).to_numpy(np.float64)).any():
+        return None
+    gaps, remarks = _gaps(scans, settings)
+    shown = table[list(IDENTITY_COLUMNS)].assign(**{KNOWN_AGE: table[CHRONOLOGICAL], AGE: table[AGE]})
+    tables = {"agegap": shown.join(gaps)}
+    if settings.associations:
+        outcome = CORRECTED_GAP if CORRECTED_GAP in gaps else AGE_GAP
+        quality, about_quality = _quality(table, gaps[AGE_GAP], settings.quality)
+        made = associations(
+            table.assign(**{outcome: gaps[outcome]}),
+            outcome,
+            settings.associations,
+            [*dict.fromkeys([CHRONOLOGICAL, SEX, *quality, *settings.adjust])],
+            PARTICIPANT,
+            settings.categories,
+        )
+        tables["associations"] = made.frame
+        remarks = (*remarks, *about_quality, *made.remarks)
+    return Result(tables, remarks)
+
+
+def _gaps(scans: Scans, settings: AgeGapSettings) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the gaps, corrected where that can be done, and why they are not."""
+    table = scans.table
+    raw = (table[AGE] - table[CHRONOLOGICAL]).to_frame(AGE_GAP)
+    if not settings.controls:
+        return raw, ("The age gap is not corrected for its dependence on age: no controls are named.",)
+    subjects = [name.removeprefix("sub-") for name in table[PARTICIPANT]]
+    columns = {name: texts(table[name]) for name in scans.covariates}
+    labels = named_participants(
+        settings.controls, subjects, columns, "controls of the age gap", f"{_WHERE}, key controls"
+    )
+    try:
+        made = corrected_gaps(table, CHRONOLOGICAL, AGE, {f"sub-{label}" for label in labels}, PARTICIPANT)
+    except ValueError as error:
+        return raw, (f"The age gap is not corrected for its dependence on age: {error}.",)
+    outside = int((made["outside_control_ages"] & np.isfinite(made[AGE_GAP])).sum())
+    if not outside:
+        return made, ()
+    return made, (
+        f"Scans at ages that no control has: {outside}. Their corrected gap is extrapolated "
+        "(outside_control_ages).",
+    )
+
+
+def _quality(
+    table: pd.DataFrame, gap: pd.Series, names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the quality columns that can be adjusted for, and a sentence where there are none or fewer."""
+    usable, remarks = [], []
+    for name in names:
+        cells = np.array([bool(text) for text in texts(table[name])]) if name in table else np.zeros(0, bool)
+        share = float(cells[np.isfinite(gap.to_numpy(np.float64))].mean()) if cells.size else 0.0
+        if share >= _LEAST_KNOWN:
+            usable.append(name)
+        else:
+            remarks.append(
+                f"Associations of the age gap are not adjusted for {name}: it is known of {share:.0%} of the "
+                "scans."
+            )
+    return tuple(usable), tuple(remarks)

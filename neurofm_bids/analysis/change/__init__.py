@@ -1,0 +1,1 @@
+"""Change of people over their sessions, and of a cohort."""

@@ -1,0 +1,91 @@
+import re
+
+import numpy as np
+import pytest
+
+from neurofm_bids.analysis.age_gap.analyse import CORRECTED_GAP, analyse
+from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
+from neurofm_bids.errors import NeuroFMError
+from tests.analysis.age_gap.cohort import as_scans, cohort
+
+SETTINGS = AgeGapSettings(("group=control",), ("moca",), quality=("fwhm_mean_mm",))
+
+
+def test_both_gaps_and_the_association_are_reported():
+    scans = as_scans(cohort())
+    made = analyse(scans, SETTINGS)
+    gaps = made.tables["agegap"]
+    assert list(gaps)[:6] == [
+        "participant_id",
+        "session_id",
+        "scan",
+        "chronological_age_years",
+        "predicted_age_years",
+        "age_gap_years",
+    ]
+    assert len(gaps) == len(scans.table)
+    assert gaps[CORRECTED_GAP].notna().all()
+    row = made.tables["associations"].iloc[0]
+    assert (row["outcome"], row["adjusted_for"]) == (CORRECTED_GAP, "age;sex;fwhm_mean_mm")
+    assert row["lower95"] < -0.5 < row["upper95"]
+
+
+def test_without_controls_the_gap_is_raw_and_a_remark_says_so():
+    made = analyse(as_scans(cohort()), AgeGapSettings(associations=("moca",)))
+    assert CORRECTED_GAP not in made.tables["agegap"]
+    assert made.tables["associations"]["outcome"][0] == "age_gap_years"
+    assert "no controls are named" in made.remarks[0]
+    assert any("not adjusted for cjv" in remark for remark in made.remarks)
+    assert set(analyse(as_scans(cohort()), AgeGapSettings()).tables) == {"agegap"}
+
+
+def test_too_few_controls_leave_the_gap_raw():
+    made = analyse(as_scans(cohort(people=20)), SETTINGS)
+    assert CORRECTED_GAP not in made.tables["agegap"]
+    assert "controls have both ages, at least 20" in made.remarks[0]
+
+
+def test_excluded_scans_have_empty_cells_and_are_not_fitted():
+    table = cohort(people=100)
+    table.loc[:4, "predicted_age_years"] = np.nan
+    gaps = analyse(as_scans(table), SETTINGS).tables["agegap"]
+    assert gaps.loc[:4, ["age_gap_years", CORRECTED_GAP, "fold"]].isna().all(axis=None)
+    assert len(gaps) == 100
+
+
+def test_ages_that_no_control_has_are_counted():
+    table = cohort(people=100)
+    patients = table.index[table["group"] == "patient"]
+    table.loc[patients, "age"] = 50.0
+    table.loc[patients[0], "age"] = 97.0
+    remarks = analyse(as_scans(table), SETTINGS).remarks
+    assert any("at ages that no control has: 1." in remark for remark in remarks)
+
+
+def test_nothing_is_done_without_any_gap():
+    table = cohort(people=10)
+    assert analyse(as_scans(table.assign(age=np.nan)), SETTINGS) is None
+    scans = as_scans(table)
+    scans.table.drop(columns="predicted_age_years", inplace=True)
+    assert analyse(scans, SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (AgeGapSettings(associations=("mocca",)), r"no column 'mocca'.*moca"),
+        (AgeGapSettings(adjust=("site",)), "no column 'site'"),
+        (AgeGapSettings(quality=("rating",)), "no column 'rating'"),
+        (AgeGapSettings(controls=("group=healthy",)), "no participant has group=healthy"),
+        (AgeGapSettings(controls=("999",)), "controls of the age gap have no scan"),
+    ],
+)
+def test_what_does_not_exist_is_refused(settings, message):
+    with pytest.raises(NeuroFMError) as raised:
+        analyse(as_scans(cohort(people=30)), settings)
+    assert re.search(message, f"{raised.value} {raised.value.fix}", re.DOTALL)
+
+
+def test_equal_scans_give_equal_tables():
+    one, two = (analyse(as_scans(cohort()), SETTINGS).tables for _ in range(2))
+    assert all(one[name].equals(two[name]) for name in one)
