@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.columns import nearest
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = ["check_columns"]
 

@@ -108,4 +108,4 @@ def independent(matrix: _Array, tolerance: float = 1e-8) -> npt.NDArray[np.bool_
 
 def complete(parts: Sequence[Terms]) -> npt.NDArray[np.bool_]:
     """Return the rows in which all columns are known, shape (n,)."""
-    return np.logical_and.reduce([part.known for part in parts])
+    return np.asarray(np.logical_and.reduce([part.known for part in parts]), dtype=bool)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.analysis.sites.settings import SitesSettings
+from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of
@@ -69,11 +70,14 @@ class AnalysisSettings:
     ----------
     columns
         Of site and date.
+    age_gap
+        Of the correction of the age gap, and its associations.
     sites
         Of the harmonisation of sites.
     """
 
     columns: Columns = field(default_factory=Columns)
+    age_gap: AgeGapSettings = field(default_factory=AgeGapSettings)
     sites: SitesSettings = field(default_factory=SitesSettings)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from neurofm_bids.analysis.age_gap.analyse import analyse as analyse_age_gap
+from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
-from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
 
 __all__ = ["ANALYSES", "Analysis", "analyse"]
 
@@ -16,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 Analysis = Callable[[Scans, AnalysisSettings], Result | None]
 
-ANALYSES: tuple[Analysis, ...] = (analyse_sites,)
+ANALYSES: tuple[Analysis, ...] = (analyse_age_gap, analyse_sites,)
 
 
 def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:

@@ -135,5 +135,5 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     highest = 0.0
     for place, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
         highest = max(highest, min(1.0, (len(p_values) - place) * p_values[name]))
-        corrected[name] = round(highest, 12)
+        corrected[name] = highest
     return corrected

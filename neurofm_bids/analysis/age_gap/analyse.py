@@ -14,6 +14,7 @@ from neurofm_bids.analysis.columns import check_columns
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE as CHRONOLOGICAL
 from neurofm_bids.analysis.scans import PARTICIPANT, SEX, Scans
+from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.bids.participants import named_participants
 from neurofm_bids.readouts.columns import texts
 from neurofm_bids.records.columns import AGE, AGE_GAP, IDENTITY_COLUMNS, KNOWN_AGE
@@ -28,7 +29,7 @@ _WHERE = "--group-config, table age_gap"
 _LEAST_KNOWN = 0.8  # of the scans with a gap, of a quality metric that is adjusted for
 
 
-def analyse(scans: Scans, settings: AgeGapSettings) -> Result | None:
+def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     """Return the tables ``agegap`` and, where columns are named, ``associations``; None without any gap.
 
     Raises
@@ -36,26 +37,25 @@ def analyse(scans: Scans, settings: AgeGapSettings) -> Result | None:
     NeuroFMError
         The settings name a participant or a column that does not exist.
     """
-    table = scans.table
+    table, wanted = scans.table, settings.age_gap
     known = [*scans.covariates, *scans.metrics, *scans.measures, CHRONOLOGICAL, SEX]
-    quality = [name for name in settings.quality if name not in AgeGapSettings().quality]
-    named = [*settings.associations, *settings.adjust, *settings.categories, *quality]
-    check_columns(named, known, _WHERE)
+    given = [name for name in wanted.quality if name not in AgeGapSettings().quality]
+    check_columns([*wanted.associations, *wanted.adjust, *wanted.categories, *given], known, _WHERE)
     if AGE not in table or not np.isfinite((table[AGE] - table[CHRONOLOGICAL]).to_numpy(np.float64)).any():
         return None
-    gaps, remarks = _gaps(scans, settings)
+    gaps, remarks = _gaps(scans, wanted)
     shown = table[list(IDENTITY_COLUMNS)].assign(**{KNOWN_AGE: table[CHRONOLOGICAL], AGE: table[AGE]})
     tables = {"agegap": shown.join(gaps)}
-    if settings.associations:
+    if wanted.associations:
         outcome = CORRECTED_GAP if CORRECTED_GAP in gaps else AGE_GAP
-        quality, about_quality = _quality(table, gaps[AGE_GAP], settings.quality)
+        quality, about_quality = _quality(table, gaps[AGE_GAP], wanted.quality)
         made = associations(
             table.assign(**{outcome: gaps[outcome]}),
             outcome,
-            settings.associations,
-            [*dict.fromkeys([CHRONOLOGICAL, SEX, *quality, *settings.adjust])],
+            wanted.associations,
+            [*dict.fromkeys([CHRONOLOGICAL, SEX, *quality, *wanted.adjust])],
             PARTICIPANT,
-            settings.categories,
+            wanted.categories,
         )
         tables["associations"] = made.frame
         remarks = (*remarks, *about_quality, *made.remarks)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.age_gap.robust import RobustFit, robust_fit
 from neurofm_bids.analysis.design import LEAST_OF_LEVEL, Terms, complete, independent, terms_of
+from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def associations(
     y = table[outcome].to_numpy(dtype=np.float64, na_value=np.nan)
     people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
     terms = {name: terms_of(name, table[name], categories) for name in dict.fromkeys([*columns, *adjust])}
-    rows, remarks = [], [_rare(part) for part in terms.values() if part.rare]
+    rows: list[tuple[object, ...]] = []
+    remarks = [_rare(part) for part in terms.values() if part.rare]
     for column in dict.fromkeys(columns):
         others = [terms[name] for name in adjust if name != column]
         made = _fit(y, terms[column], others, people)
@@ -154,12 +156,8 @@ def _rows(outcome: str, tested: Terms, fit: RobustFit, sample: _Sample) -> Itera
 
 def _corrected(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with p-values that are corrected over its columns."""
-    from statsmodels.stats.multitest import multipletests
-
-    by_column = frame.drop_duplicates("column").set_index("column")["p_column"]
-    if len(by_column):
-        corrected = dict(zip(by_column.index, multipletests(by_column, method="holm")[1], strict=True))
-        frame["p_corrected"] = frame["column"].map(corrected).astype(np.float64)
+    by_column = dict(zip(frame["column"], frame["p_column"], strict=True))
+    frame["p_corrected"] = frame["column"].map(holm(by_column)).astype(np.float64)
     return frame
 
 

@@ -3,10 +3,18 @@ import re
 import numpy as np
 import pytest
 
-from neurofm_bids.analysis.age_gap.analyse import CORRECTED_GAP, analyse
+from neurofm_bids.analysis.age_gap.analyse import CORRECTED_GAP
+from neurofm_bids.analysis.age_gap.analyse import analyse as analyse_all
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
+from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.records import dictionary
 from tests.analysis.age_gap.cohort import as_scans, cohort
+
+
+def analyse(scans, settings):
+    return analyse_all(scans, AnalysisSettings(age_gap=settings))
+
 
 SETTINGS = AgeGapSettings(("group=control",), ("moca",), quality=("fwhm_mean_mm",))
 
@@ -89,3 +97,11 @@ def test_what_does_not_exist_is_refused(settings, message):
 def test_equal_scans_give_equal_tables():
     one, two = (analyse(as_scans(cohort()), SETTINGS).tables for _ in range(2))
     assert all(one[name].equals(two[name]) for name in one)
+
+
+def test_every_column_is_described():
+    tables = analyse(as_scans(cohort()), SETTINGS).tables
+    for name, frame in tables.items():
+        own = set(dictionary.analysis_table(name)[1])
+        assert own <= set(frame)
+        assert all(dictionary.column(column) for column in {*frame} - own - {"predicted_age_years"})
