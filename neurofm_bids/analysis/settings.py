@@ -9,6 +9,7 @@ from typing import Any
 
 from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
+from neurofm_bids.analysis.change.settings import ChangeSettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of
@@ -72,12 +73,15 @@ class AnalysisSettings:
         Of site and date.
     age_gap
         Of the correction of the age gap, and its associations.
+    change
+        Of change over sessions.
     sites
         Of the harmonisation of sites.
     """
 
     columns: Columns = field(default_factory=Columns)
     age_gap: AgeGapSettings = field(default_factory=AgeGapSettings)
+    change: ChangeSettings = field(default_factory=ChangeSettings)
     sites: SitesSettings = field(default_factory=SitesSettings)
 
 

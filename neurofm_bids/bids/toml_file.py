@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -108,10 +109,13 @@ class TomlFile:
 
     def _of_text(self, hint: str, value: Any, key: Key, where: str) -> Any:
         if "Mapping" in hint:
+            is_number = "float" in hint
+            read = partial(self._numbers, "float") if is_number else self._texts
             if isinstance(value, dict):
-                return {name: self._texts(one, (*key, name), where) for name, one in value.items()}
-            fix = 'Write {group = ["x"]}, for example.'
-            raise self._bad(key, "not a table of columns and values", where, fix)
+                return {name: read(one, (*key, name), where) for name, one in value.items()}
+            example = "{brain_mm3 = 5000}" if is_number else '{group = ["x"]}'
+            what = "not a table of columns and values"
+            raise self._bad(key, what, where, f"Write {example}, for example.")
         if "int" in hint or "float" in hint:
             return self._numbers(hint, value, key, where)
         return self._texts(value, key, where) if "tuple" in hint else self._text(value, key, where)

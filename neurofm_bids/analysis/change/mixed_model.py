@@ -1,0 +1,250 @@
+"""Change of a cohort: a linear mixed model of each measure over the time since the first scan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
+from neurofm_bids.analysis.change.times import ScanTimes, scan_times
+from neurofm_bids.analysis.design import Terms, complete, independent, terms_of
+from neurofm_bids.readouts.permutation import holm
+from neurofm_bids.storage.text import some_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LEAST_PEOPLE", "LEAST_SLOPES", "MIXED_COLUMNS", "MixedModels", "mixed_models"]
+
+_Array = npt.NDArray[np.float64]
+
+LEAST_PEOPLE, LEAST_SLOPES = 10, 10
+MIXED_COLUMNS = (
+    "measure",
+    "units",
+    "term",
+    "estimate",
+    "standard_error",
+    "lower95",
+    "upper95",
+    "p",
+    "p_corrected",
+    "people",
+    "scans",
+    "random_effects",
+    "sd_intercept",
+    "sd_slope",
+    "sd_residual",
+)
+
+
+@dataclass(frozen=True)
+class MixedModels:
+    """Models of measures.
+
+    Parameters
+    ----------
+    frame
+        With the columns :data:`MIXED_COLUMNS`, a row for each term of each measure.
+    remarks
+        Sentences on measures without a model, and models without random slopes.
+    """
+
+    frame: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Design:
+    """The terms of the scans of a cohort; rows in which one is not known are left out of each model."""
+
+    people: npt.NDArray[np.intp]
+    years: _Array
+    known: npt.NDArray[np.bool_]
+    at_first: tuple[Terms, ...]  # age, sex and covariates, as at the first scan of the participant
+    with_time: tuple[bool, ...]  # which of them change per year depends on
+
+
+def mixed_models(
+    table: pd.DataFrame,
+    measures: Sequence[str],
+    units: Mapping[str, str] | None = None,
+    participant: str = "participant_id",
+    age: str = "age",
+    sex: str = "sex",
+    covariates: Sequence[str] = (),
+    categories: Collection[str] = (),
+    times: ScanTimes | None = None,
+) -> MixedModels:
+    """Return a linear mixed model of each measure.
+
+    Fixed effects are the years since the first scan (``years``), age and sex at the first scan, covariates as
+    at the first scan, and the products of years and covariates (``years:<covariate>``). Numbers are centred
+    on their mean over scans, so that ``years`` is the change per year at mean age and covariates, and in the
+    reference level of each category that has a product. Random effects are an intercept per participant, and
+    a slope where :data:`LEAST_SLOPES` participants have three times. The fit is restricted maximum
+    likelihood; intervals and p-values have a t distribution with as many degrees of freedom as there are
+    participants beyond the fixed effects, which is somewhat wide. Participants with one scan inform all but
+    the change.
+
+    Parameters
+    ----------
+    table
+        One row per scan.
+    measures, units
+        Columns of numbers, and their units.
+    participant, age, sex, covariates
+        Columns.
+    categories
+        Covariates that are levels although their values are numbers.
+    times
+        Of the scans; from the columns ``age`` and ``acq_time`` if absent.
+    """
+    import pandas as pd
+
+    times = times or scan_times(table, participant, age, "acq_time")
+    design = _design(table, participant, [age, sex], covariates, categories, times.years)
+    rows: list[tuple[object, ...]] = []
+    remarks: dict[str, list[str]] = {}
+    for measure in measures:
+        values = table[measure].to_numpy(dtype=np.float64, na_value=np.nan)
+        made = _model(values, design)
+        if isinstance(made, str):
+            remarks.setdefault(f"not fitted: {made}", []).append(measure)
+            continue
+        if made.note:
+            remarks.setdefault(made.note, []).append(measure)
+        rows += made.rows(measure, (units or {}).get(measure) or None)
+    frame = _corrected(pd.DataFrame(rows, columns=list(MIXED_COLUMNS)))
+    return MixedModels(frame, tuple(_sentence(what, names) for what, names in remarks.items()))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A fit, the names of its terms, and a note on its random effects."""
+
+    fit: RemlFit
+    terms: tuple[str, ...]
+    people: int
+    scans: int
+    has_slope: bool
+    note: str
+
+    def rows(self, measure: str, units: str | None) -> list[tuple[object, ...]]:
+        """Return the rows of the table."""
+        from scipy import stats
+
+        fit, freedom = self.fit, self.people - len(self.terms)
+        half = stats.t.ppf(0.975, freedom) * fit.standard_errors
+        p = 2 * stats.t.sf(np.abs(fit.estimates / fit.standard_errors), freedom)
+        numbers = zip(
+            fit.estimates, fit.standard_errors, fit.estimates - half, fit.estimates + half, p, strict=True
+        )
+        random = "intercept_and_slope" if self.has_slope else "intercept"
+        spread = fit.sd_intercept, fit.sd_slope if self.has_slope else np.nan, fit.sd_residual
+        return [
+            (measure, units, term, *map(float, row), np.nan, self.people, self.scans, random, *spread)
+            for term, row in zip(self.terms, numbers, strict=True)
+        ]
+
+
+def _design(
+    table: pd.DataFrame,
+    participant: str,
+    always: Sequence[str],
+    covariates: Sequence[str],
+    categories: Collection[str],
+    years: _Array,
+) -> _Design:
+    people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
+    timed = np.flatnonzero(np.isfinite(years))
+    order = timed[np.lexsort((years[timed], people[timed]))]
+    first = np.full(people.max(initial=-1) + 1, -1)
+    first[people[order[::-1]]] = order[::-1]
+    names = [*dict.fromkeys([*always, *covariates])]
+    terms = [terms_of(name, table[name].iloc[first[people]], categories) for name in names]
+    titles = {always[0]: f"{always[0]}_at_first_scan"}
+    parts = tuple(_renamed(part, titles.get(part.column, part.column)) for part in terms)
+    known = np.isfinite(years) & complete(parts)
+    return _Design(people, years, known, parts, tuple(name in covariates for name in names))
+
+
+def _renamed(part: Terms, title: str) -> Terms:
+    names = tuple(title + name[len(part.column) :] for name in part.names)
+    return Terms(title, names, part.values, part.reference, part.rare)
+
+
+def _model(values: _Array, design: _Design) -> _Model | str:
+    """Return the model of a measure, or why there is none."""
+    rows = np.isfinite(values) & design.known
+    people, years = design.people[rows], design.years[rows]
+    terms, matrix = _fixed(design, rows)
+    by_person = _distinct_times(people, years)
+    moved, n_people = int((by_person > 1).sum()), int((by_person > 0).sum())
+    if moved < LEAST_PEOPLE or n_people - len(terms) < LEAST_PEOPLE:
+        return f"{moved} participants have two times with all values, and {n_people} have one or more"
+    constant = np.column_stack([np.ones(len(matrix)), matrix])
+    wants_slope = int((by_person > 2).sum()) >= LEAST_SLOPES
+    fit = _try(values[rows], constant, people, years if wants_slope else None)
+    note = "" if wants_slope else f"without random slopes: fewer than {LEAST_SLOPES} people have three times"
+    if wants_slope and isinstance(fit, str):
+        fit, note = _try(values[rows], constant, people, None), f"without random slopes: {fit}"
+    if isinstance(fit, str):
+        return fit
+    has_slope = wants_slope and not note
+    return _Model(fit, ("intercept", *terms), n_people, int(rows.sum()), has_slope, note)
+
+
+def _try(
+    outcome: _Array, fixed: _Array, people: npt.NDArray[np.intp], slope_of: _Array | None
+) -> RemlFit | str:
+    """Return a fit that has converged, or why there is none."""
+    try:
+        fit = reml_fit(outcome, fixed, people, slope_of)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return f"the model cannot be fitted ({error})"
+    finite = np.isfinite(fit.estimates).all() and np.isfinite(fit.standard_errors).all()
+    return fit if fit.converged and finite else "the fit did not converge"
+
+
+def _fixed(design: _Design, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...], _Array]:
+    """Return names and values of the fixed terms but the constant, without those that follow from others."""
+    years = design.years[rows]
+    names, columns = ["years"], [years]
+    products: list[tuple[str, _Array]] = []
+    for part, with_time in zip(design.at_first, design.with_time, strict=True):
+        values = part.values[rows]
+        values = values if part.reference else values - values.mean(axis=0)
+        names += part.names
+        columns += list(values.T)
+        if with_time:
+            products += [
+                (f"years:{name}", years * own) for name, own in zip(part.names, values.T, strict=True)
+            ]
+    names += [name for name, _ in products]
+    matrix = np.column_stack([*columns, *(own for _, own in products)])
+    kept = independent(matrix) if len(matrix) else np.ones(len(names), dtype=bool)
+    return tuple(name for name, keep in zip(names, kept, strict=True) if keep), matrix[:, kept]
+
+
+def _distinct_times(people: npt.NDArray[np.intp], years: _Array) -> npt.NDArray[np.intp]:
+    """Return the number of different times of each person."""
+    pairs = np.unique(np.column_stack([people, years]), axis=0)
+    return np.bincount(pairs[:, 0].astype(np.intp))
+
+
+def _corrected(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with p-values that are corrected over the measures, for each term."""
+    for term, places in frame.groupby("term", sort=False).groups.items():
+        if term != "intercept":
+            by_measure = dict(zip(frame.loc[places, "measure"], frame.loc[places, "p"], strict=True))
+            frame.loc[places, "p_corrected"] = frame.loc[places, "measure"].map(holm(by_measure))
+    return frame
+
+
+def _sentence(what: str, measures: Sequence[str]) -> str:
+    return f"Mixed models {what}. Measures: {len(measures)} ({some_of(measures)})."

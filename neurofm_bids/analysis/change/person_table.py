@@ -1,0 +1,188 @@
+"""The table of change per year: a row per participant and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.analysis.change.repeatability import MEASURED, Repeatability, repeatability
+from neurofm_bids.analysis.change.slopes import Slopes, slopes
+from neurofm_bids.analysis.change.times import ScanTimes, scan_times
+from neurofm_bids.storage.text import some_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CHANGE_COLUMNS", "Changes", "change_per_year"]
+
+_Array = npt.NDArray[np.float64]
+
+CHANGE_COLUMNS = (
+    "participant_id",
+    "measure",
+    "units",
+    "n_scans",
+    "years",
+    "time_source",
+    "first_value",
+    "last_value",
+    "change_per_year",
+    "lower95",
+    "upper95",
+    "error_sd",
+    "error_source",
+    "reliable_change_index",
+    "reliable_change",
+)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Change of people.
+
+    Parameters
+    ----------
+    frame
+        With the columns :data:`CHANGE_COLUMNS`; ordered by participant, then measure.
+    remarks
+        Sentences on what is not known.
+    """
+
+    frame: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """Scans with the numbers of their people and sessions, and their times."""
+
+    table: pd.DataFrame
+    names: npt.NDArray[np.object_]
+    people: npt.NDArray[np.intp]
+    session: npt.NDArray[np.intp]
+    times: ScanTimes
+
+
+def change_per_year(
+    table: pd.DataFrame,
+    measures: Sequence[str],
+    units: Mapping[str, str] | None = None,
+    participant: str = "participant_id",
+    session: str = "session_id",
+    times: ScanTimes | None = None,
+    retest_weeks: float = 12.0,
+    error_sd: Mapping[str, float] | None = None,
+) -> Changes:
+    """Return the change per year of each measure in each participant with two or more times.
+
+    The change is the slope of the least-squares line over the scans of the participant. Its interval and the
+    reliable change index have the error of single scans from :func:`~neurofm_bids.analysis.change.
+    repeatability.repeatability`, so they say whether the scans differ by more than repeated scans of an
+    unchanged person do; they are not the sampling error of a line. Change is called reliable or not only
+    where the error covers repeated scans, not where it is that of an interval of each scan.
+
+    Parameters
+    ----------
+    table
+        One row per scan.
+    measures, units
+        Columns of numbers, and their units.
+    participant, session
+        Columns.
+    times
+        Of the scans; from the columns ``age`` and ``acq_time`` if absent.
+    retest_weeks
+        Sessions at most so many weeks apart are repeated measurements.
+    error_sd
+        Standard deviation of the error by measure, where it is known.
+    """
+    import pandas as pd
+
+    times = times or scan_times(table, participant, date="acq_time")
+    names, people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)
+    keys = list(zip(people.tolist(), table[session].astype(str), strict=True)) if session in table else people
+    cohort = _Cohort(table, names, people, pd.factorize(pd.Series(keys))[0], times)
+    frames, sources = [], {}
+    for measure in measures:
+        given = (error_sd or {}).get(measure)
+        error = repeatability(
+            table, measure, people, times.years, cohort.session, retest_weeks, given, ~times.whole_years
+        )
+        sources[measure] = error.source
+        frames.append(_rows(cohort, measure, (units or {}).get(measure) or None, error))
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(CHANGE_COLUMNS))
+    order = np.argsort(frame["participant_id"].to_numpy(dtype=str), kind="stable")
+    return Changes(frame.iloc[order].reset_index(drop=True), _remarks(sources))
+
+
+def _rows(cohort: _Cohort, measure: str, units: str | None, error: Repeatability) -> pd.DataFrame:
+    import pandas as pd
+
+    values = cohort.table[measure].to_numpy(dtype=np.float64, na_value=np.nan)
+    years = cohort.times.years
+    lines = slopes(cohort.people, years, values, error.sd)
+    first, last = _ends(cohort.people, years, values, lines.people)
+    half, index = error.quantile * lines.standard_error, lines.index
+    return pd.DataFrame(
+        {
+            "participant_id": cohort.names[lines.people],
+            "measure": measure,
+            "units": units,
+            "n_scans": lines.scans,
+            "years": years[last] - years[first],
+            "time_source": cohort.times.sources[first],
+            "first_value": values[first],
+            "last_value": values[last],
+            "change_per_year": lines.per_year,
+            "lower95": lines.per_year - half,
+            "upper95": lines.per_year + half,
+            "error_sd": _mean_error(cohort.people, error.sd, np.isfinite(values) & np.isfinite(years), lines),
+            "error_source": error.source or None,
+            "reliable_change_index": index,
+            "reliable_change": _reliable(index, error),
+        },
+        columns=list(CHANGE_COLUMNS),
+    )
+
+
+def _ends(
+    people: npt.NDArray[np.intp], years: _Array, values: _Array, wanted: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the places of the first and the last usable scan of wanted people."""
+    usable = np.flatnonzero(np.isfinite(values) & np.isfinite(years))
+    order = usable[np.lexsort((years[usable], people[usable]))]
+    places = np.searchsorted(people[order], wanted), np.searchsorted(people[order], wanted, side="right") - 1
+    return order[places[0]], order[places[1]]
+
+
+def _mean_error(
+    people: npt.NDArray[np.intp], sd: _Array, usable: npt.NDArray[np.bool_], lines: Slopes
+) -> _Array:
+    """Return the root mean square of the errors of the scans of each person."""
+    squares = np.bincount(people[usable], sd[usable] ** 2, minlength=people.max(initial=0) + 1)
+    return np.sqrt(squares[lines.people] / lines.scans)
+
+
+def _reliable(index: _Array, error: Repeatability) -> list[str | None]:
+    if error.source not in MEASURED:
+        return [None] * len(index)
+    levels = np.select([index > error.quantile, index < -error.quantile], ["increase", "decrease"], "none")
+    return [str(level) for level in levels]
+
+
+def _remarks(sources: Mapping[str, str]) -> tuple[str, ...]:
+    unknown = [measure for measure, source in sources.items() if not source]
+    single = [measure for measure, source in sources.items() if source == "interval"]
+    sentences = (
+        unknown
+        and f"Measures whose error between scans is not known: {len(unknown)} ({some_of(unknown)}). Their "
+        "change per year has no interval: give error_sd in the table change of --group-config.",
+        single
+        and f"Measures whose error is known from the interval of single scans only: {len(single)} "
+        f"({some_of(single)}). Repeated scans differ by more, so that reliable change is not judged.",
+    )
+    return tuple(filter(None, sentences))

@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from neurofm_bids.analysis.change.times import decimal_years, scan_times
+from tests.analysis.change.people import people
+
+
+def timed(ages, dates=None, who=None, **options):
+    count = len(ages)
+    table = pd.DataFrame({"participant_id": who or ["sub-1"] * count, "age": ages})
+    if dates is not None:
+        table["acq_time"] = dates
+    return scan_times(table, date="acq_time", **options)
+
+
+@pytest.mark.parametrize("text", ["2014-02-30", "", "n/a", "12", None, "yesterday"])
+def test_what_is_not_a_date_is_not_known(text):
+    assert np.isnan(decimal_years([text])[0])
+
+
+def test_zones_and_fractions_are_read():
+    years = decimal_years(["2014-01-01T12:00:00.250000", "2014-01-01T12:00:00Z", "1850-01-01", "20140101"])
+    assert np.isfinite(years).all()
+    assert years[0] == pytest.approx(years[1], abs=1e-7)
+    assert years[2] < -149
+
+
+def test_years_are_those_since_the_first_scan_of_the_participant():
+    made = timed([61.5, 60.0, 40.0], who=["sub-1", "sub-1", "sub-2"])
+    assert made.years.tolist() == [1.5, 0.0, 0.0]
+    assert made.remarks == ()
+
+
+def test_dates_are_used_where_they_tell_as_many_scans_apart_as_ages():
+    dates = ["2000-01-01", "2001-01-01", "n/a"]
+    both = timed([60.0, 61.1, 62.0], dates)
+    assert (both.sources == "age").all()
+    dates[2] = "2002-01-01"
+    by_date = timed([60.0, 61.1, 62.0], dates)
+    assert (by_date.sources == "date").all()
+    assert by_date.years[2] == pytest.approx(2, abs=0.01)
+    assert (timed([60.0, 61.1, 62.0], dates, time="age").sources == "age").all()
+
+
+def test_a_shifted_date_serves_as_well():
+    table = people(count=10)
+    moments = pd.to_datetime(table["acq_time"])
+    shift = pd.to_timedelta(table["participant_id"].str[-3:].astype(int) * 977 - 60000, unit="D")
+    shifted = table.assign(acq_time=(moments + shift).dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    one, other = (scan_times(own, date="acq_time") for own in (table, shifted))
+    assert np.allclose(one.years, other.years)
+    assert (other.sources == "date").all()
+
+
+@pytest.mark.parametrize(
+    ("ages", "dates", "remark"),
+    [
+        ([50.0, 50.0], None, "not known or equal: 1 (sub-1)"),
+        ([np.nan, np.nan], None, "not known or equal: 1 (sub-1)"),
+        ([50.0, 53.0], None, "by age in whole years: 1 (sub-1)"),
+        ([50.0, 55.0], ["2000-01-01", "2001-01-01"], "differ by more than 1 year: 1 (sub-1)"),
+    ],
+)
+def test_times_that_are_not_known_or_not_exact_are_named(ages, dates, remark):
+    (text,) = timed(ages, dates).remarks
+    assert remark in text
+
+
+def test_ages_beside_exact_dates_are_not_called_whole_years():
+    made = timed([50.0, 51.0], ["2000-01-01", "2001-01-01"])
+    assert made.remarks == ()
+    assert not made.whole_years.any()
