@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurofm_bids.analysis.age_gap.robust import RobustFit, robust_fit
 from neurofm_bids.analysis.design import LEAST_OF_LEVEL, Terms, complete, independent, terms_of
 from neurofm_bids.readouts.permutation import holm
+from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def associations(
     remarks = [_rare(part) for part in terms.values() if part.rare]
     for column in dict.fromkeys(columns):
         others = [terms[name] for name in adjust if name != column]
-        made = _fit(y, terms[column], others, people)
+        with one_thread():
+            made = _fit(y, terms[column], others, people)
         if isinstance(made, str):
             remarks.append(f"The association of {outcome} with {column} is not tested: {made}.")
         else:

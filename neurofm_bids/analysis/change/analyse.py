@@ -12,7 +12,6 @@ from neurofm_bids.analysis.columns import check_columns
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SEX, Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
-from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.records.columns import AGE_GAP
 
 __all__ = ["analyse"]
@@ -42,25 +41,24 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     if not np.nanmax(times.years, initial=0.0) > 0:
         return Result({}, times.remarks)
     measures = wanted.measures or main_measures(scans.measures)
-    with one_thread():
-        changes = change_per_year(
-            table,
-            measures,
-            units,
-            times=times,
-            retest_weeks=wanted.retest_weeks,
-            error_sd=wanted.error_sd,
-        )
-        models = mixed_models(
-            table,
-            measures,
-            units,
-            age=AGE,
-            sex=SEX,
-            covariates=wanted.covariates,
-            categories=wanted.categories,
-            times=times,
-        )
+    changes = change_per_year(
+        table,
+        measures,
+        units,
+        times=times,
+        retest_weeks=wanted.retest_weeks,
+        error_sd=wanted.error_sd,
+    )
+    models = mixed_models(
+        table,
+        measures,
+        units,
+        age=AGE,
+        sex=SEX,
+        covariates=wanted.covariates,
+        categories=wanted.categories,
+        times=times,
+    )
     tables = {"change": changes.frame, "mixedmodel": models.frame}
     return Result(
         {name: frame for name, frame in tables.items() if len(frame)},

@@ -13,6 +13,7 @@ from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
 from neurofm_bids.analysis.design import Terms, complete, independent, terms_of
 from neurofm_bids.readouts.permutation import holm
+from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def mixed_models(
     remarks: dict[str, list[str]] = {}
     for measure in measures:
         values = table[measure].to_numpy(dtype=np.float64, na_value=np.nan)
-        made = _model(values, design)
+        with one_thread():
+            made = _model(values, design)
         if isinstance(made, str):
             remarks.setdefault(f"not fitted: {made}", []).append(measure)
             continue

@@ -177,12 +177,15 @@ def _reliable(index: _Array, error: Repeatability) -> list[str | None]:
 def _remarks(sources: Mapping[str, str]) -> tuple[str, ...]:
     unknown = [measure for measure, source in sources.items() if not source]
     single = [measure for measure, source in sources.items() if source == "interval"]
-    sentences = (
-        unknown
-        and f"Measures whose error between scans is not known: {len(unknown)} ({some_of(unknown)}). Their "
-        "change per year has no interval: give error_sd in the table change of --group-config.",
-        single
-        and f"Measures whose error is known from the interval of single scans only: {len(single)} "
-        f"({some_of(single)}). Repeated scans differ by more, so that reliable change is not judged.",
-    )
-    return tuple(filter(None, sentences))
+    remarks = []
+    if unknown:
+        remarks.append(
+            f"Measures whose error between scans is not known: {len(unknown)} ({some_of(unknown)}). Their "
+            "change per year has no interval: give error_sd in the table change of --group-config."
+        )
+    if single:
+        remarks.append(
+            f"Measures whose error is known from the interval of single scans only: {len(single)} "
+            f"({some_of(single)}). Repeated scans differ by more, so that reliable change is not judged."
+        )
+    return tuple(remarks)

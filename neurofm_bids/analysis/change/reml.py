@@ -1,13 +1,13 @@
 """Restricted maximum likelihood of a linear mixed model with a random intercept, or intercept and slope.
 
 The likelihood is profiled as in lme4 (Bates et al. 2015, doi:10.18637/jss.v067.i01), with sums over the scans
-of each person in place of sparse matrices. Relative covariance factors can be singular, so that a variance of
-zero is a result and not a failure.
+of each person in place of sparse matrices. A variance near zero is a result and not a failure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ import numpy.typing as npt
 __all__ = ["RemlFit", "reml_fit"]
 
 _Array = npt.NDArray[np.float64]
+
+_GRID = (-5.0, -3.5, -2.0, -0.5, 1.0, 2.5, 4.0)  # logarithms of relative standard deviations
+_FARTHEST = np.array([9.0, 9.0, 4.0])  # of theta
+_BOX, _BOXES = 1.5, 12
+_STEEP = 0.02  # deviance per unit of theta, at most at an optimum
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,17 @@ class RemlFit:
 
 
 @dataclass(frozen=True)
+class _Solution:
+    """The best fixed effects for some variances between people, relative to that within people."""
+
+    deviance: float
+    gradient: _Array  # of the deviance, by the elements of the relative covariance, (q, q)
+    estimates: _Array
+    covariance: _Array  # of the estimates
+    variance: float  # within people
+
+
+@dataclass(frozen=True)
 class _Sums:
     """Sums over the scans of each of g people, of q random and p fixed terms."""
 
@@ -51,14 +67,14 @@ class _Sums:
     xx: _Array  # (p + 1, p + 1)
     count: int
 
-    def solve(self, factor: _Array) -> tuple[float, _Array, _Array, float]:
-        """Return deviance, fixed effects, their covariance and the residual variance for a factor (q, q)."""
+    def solve(self, factor: _Array) -> _Solution:
+        """Return the solution for a lower triangular factor of the relative covariance, (q, q)."""
         q, p = factor.shape[0], len(self.xx) - 1
         inner = np.eye(q) + factor.T @ self.zz @ factor
         middle = factor @ np.linalg.inv(inner) @ factor.T
-        explained = (middle @ self.zx).reshape(-1, p + 1)
-        left = self.xx - self.zx.reshape(-1, p + 1).T @ explained
-        estimates = np.linalg.solve(left[:p, :p], left[:p, p])
+        left = self.xx - self._product(self.zx, middle @ self.zx)
+        inverse = np.linalg.inv(left[:p, :p])
+        estimates = inverse @ left[:p, p]
         freedom = self.count - p
         variance = float(left[p, p] - left[:p, p] @ estimates) / freedom
         deviance = (
@@ -66,7 +82,18 @@ class _Sums:
             + float(np.linalg.slogdet(left[:p, :p])[1])
             + freedom * (1 + np.log(2 * np.pi * variance))
         )
-        return deviance, estimates, variance * np.linalg.inv(left[:p, :p]), variance
+        whitened = self.zx - self.zz @ middle @ self.zx  # Z' V^-1 [X, y]
+        residual = whitened[:, :, p] - whitened[:, :, :p] @ estimates
+        of_fixed = (whitened[:, :, :p] @ inverse) @ whitened[:, :, :p].transpose(0, 2, 1)
+        gradient = (self.zz - self.zz @ middle @ self.zz - of_fixed).sum(axis=0)
+        gradient -= residual.T @ residual / variance
+        covariance = np.asarray(variance * inverse, dtype=np.float64)
+        return _Solution(deviance, gradient, estimates, covariance, variance)
+
+    @staticmethod
+    def _product(one: _Array, other: _Array) -> _Array:
+        width = one.shape[2]
+        return np.asarray(one.reshape(-1, width).T @ other.reshape(-1, width))
 
 
 def reml_fit(
@@ -99,16 +126,16 @@ def reml_fit(
         unit = float(np.sqrt((slope_of**2).mean()))
         random = np.column_stack([random, slope_of / unit])
     sums = _sums(outcome / size, fixed / scale, random, people)
-    theta, converged = _optimum(sums)
-    deviance, estimates, covariance, variance = sums.solve(_factor(theta))
-    spread = size * np.sqrt(variance * np.diag(_factor(theta) @ _factor(theta).T))
+    factor, converged = _optimum(sums)
+    best = sums.solve(factor)
+    spread = size * np.sqrt(best.variance * np.diag(factor @ factor.T))
     return RemlFit(
-        estimates=size * estimates / scale,
-        standard_errors=size * np.sqrt(np.diag(covariance)) / scale,
+        estimates=size * best.estimates / scale,
+        standard_errors=size * np.sqrt(np.diag(best.covariance)) / scale,
         sd_intercept=float(spread[0]),
         sd_slope=float(spread[1]) / unit if slope_of is not None else 0.0,
-        sd_residual=size * float(np.sqrt(variance)),
-        log_likelihood=-deviance / 2,
+        sd_residual=size * float(np.sqrt(best.variance)),
+        log_likelihood=-best.deviance / 2,
         converged=converged,
     )
 
@@ -126,25 +153,51 @@ def _sums(outcome: _Array, fixed: _Array, random: _Array, people: npt.NDArray[np
 
 
 def _factor(theta: _Array) -> _Array:
-    """Return the lower triangular factor of the relative covariance, (1, 1) or (2, 2)."""
+    """Return the lower triangular factor of the relative covariance, (1, 1) or (2, 2).
+
+    ``theta`` has the logarithms of the standard deviations, then the inverse hyperbolic tangent of the
+    correlation of intercepts and slopes.
+    """
+    sd = np.exp(theta[:2])
     if len(theta) == 1:
-        return np.array([[theta[0]]])
-    return np.array([[theta[0], 0.0], [theta[1], theta[2]]])
+        return sd[:, None]
+    correlation = np.tanh(theta[2])
+    return np.array([[sd[0], 0.0], [sd[1] * correlation, sd[1] * np.sqrt(1 - correlation**2)]])
+
+
+def _by_theta(theta: _Array, gradient: _Array) -> _Array:
+    """Return the gradient by ``theta`` from that by the elements of the relative covariance."""
+    factor = _factor(theta)
+    covariance = factor @ factor.T
+    by_sd = 2 * (gradient * covariance).sum(axis=1)
+    if len(theta) == 1:
+        return np.asarray(by_sd)
+    sd = np.exp(theta[:2])
+    return np.append(by_sd, 2 * gradient[0, 1] * sd[0] * sd[1] * (1 - np.tanh(theta[2]) ** 2))
 
 
 def _optimum(sums: _Sums) -> tuple[_Array, bool]:
-    """Return the factor's elements at the least deviance, and whether the optimiser ended there."""
+    """Return the factor with the least deviance, and whether the optimiser ended there.
+
+    The deviance is flat where a standard deviation is near zero. A descent therefore begins at the best place
+    of a grid, and is kept near where it begins, again and again until it ends inside its box or at a
+    standard deviation of nearly zero.
+    """
     from scipy.optimize import minimize
 
-    def deviance(theta: _Array) -> float:
-        return sums.solve(_factor(theta))[0]
+    def deviance(theta: _Array) -> tuple[float, _Array]:
+        solution = sums.solve(_factor(theta))
+        return solution.deviance, _by_theta(theta, solution.gradient)
 
     is_slope = sums.zz.shape[1] == 2
-    starts = [(1.0, 0.0, 0.3), (1.0, 0.0, 0.02)] if is_slope else [(1.0,), (0.1,)]
-    bounds = [(0, None), (None, None), (0, None)] if is_slope else [(0, None)]
-    fits = [minimize(deviance, start, method="L-BFGS-B", bounds=bounds, tol=1e-12) for start in starts]
-    best = min(fits, key=lambda fit: float(fit.fun))
-    if not best.success:  # differences are no exact gradients, so that a line search can end without progress
-        options = {"xatol": 1e-5, "fatol": 1e-7}
-        best = minimize(deviance, best.x, method="Nelder-Mead", bounds=bounds, options=options)
-    return np.asarray(best.x), bool(best.success and np.isfinite(best.fun))
+    grid = [(*sd, 0.0) for sd in product(_GRID, _GRID)] if is_slope else [(sd,) for sd in _GRID]
+    theta = np.array(min(grid, key=lambda place: deviance(np.array(place))[0]))
+    for _ in range(_BOXES):
+        low = np.maximum(theta - _BOX, -_FARTHEST[: len(theta)])
+        high = np.minimum(theta + _BOX, _FARTHEST[: len(theta)])
+        fit = minimize(deviance, theta, jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True)))
+        theta = np.asarray(fit.x)
+        free = (np.abs(theta) < _FARTHEST[: len(theta)]) & np.isfinite(fit.jac)
+        if np.all(np.abs(fit.jac[free]) < _STEEP):
+            return _factor(theta), bool(np.isfinite(fit.fun))
+    return _factor(theta), False

@@ -63,7 +63,7 @@ def slopes(people: npt.NDArray[np.intp], years: _Array, values: _Array, errors: 
     t, y, e = years[kept], values[kept], errors[kept]
 
     def total(numbers: _Array) -> _Array:
-        return np.bincount(place, numbers, minlength=len(names))
+        return np.bincount(place, numbers, minlength=len(names)).astype(np.float64)
 
     counts = np.bincount(place, minlength=len(names))
     with np.errstate(invalid="ignore", divide="ignore"):
