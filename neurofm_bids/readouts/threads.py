@@ -10,10 +10,13 @@ __all__ = ["one_thread"]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit the linear algebra of numpy and scipy to one thread."""
+    """Limit the linear algebra of numpy and scipy, and the loops of scikit-learn, to one thread."""
     import scipy.linalg
+    import sklearn.cluster
     from threadpoolctl import threadpool_limits
 
-    assert scipy.linalg  # it loads a library of its own, which the limit does not reach if loaded later
+    # Each loads a library of its own, which the limit does not reach if loaded later.
+    assert scipy.linalg
+    assert sklearn.cluster
     with threadpool_limits(limits=1):
         yield
