@@ -10,6 +10,7 @@ from typing import Any
 from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
 from neurofm_bids.analysis.change.settings import ChangeSettings
+from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of
@@ -77,12 +78,15 @@ class AnalysisSettings:
         Of change over sessions.
     sites
         Of the harmonisation of sites.
+    clusters
+        Of clusters; None for none.
     """
 
     columns: Columns = field(default_factory=Columns)
     age_gap: AgeGapSettings = field(default_factory=AgeGapSettings)
     change: ChangeSettings = field(default_factory=ChangeSettings)
     sites: SitesSettings = field(default_factory=SitesSettings)
+    clusters: ClusterSettings | None = None
 
 
 def read_settings(path: Path | None) -> AnalysisSettings:

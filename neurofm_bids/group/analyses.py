@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from neurofm_bids.analysis.age_gap.analyse import analyse as analyse_age_gap
 from neurofm_bids.analysis.change.analyse import analyse as analyse_change
+from neurofm_bids.analysis.clusters.analysis import analyse as analyse_clusters
 from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 Analysis = Callable[[Scans, AnalysisSettings], Result | None]
 
-ANALYSES: tuple[Analysis, ...] = (analyse_age_gap, analyse_change, analyse_sites,)
+ANALYSES: tuple[Analysis, ...] = (analyse_age_gap, analyse_change, analyse_sites, analyse_clusters,)
 
 
 def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:

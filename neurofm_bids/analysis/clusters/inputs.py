@@ -13,9 +13,9 @@ from neurofm_bids.analysis.clusters.space import without_effects
 from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SEX, Scans
 from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.readouts.columns import nearest, numbers, texts
+from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.records.dictionary import volume_column
-from neurofm_bids.storage.text import some_of
+from neurofm_bids.storage.text import nearest, some_of
 
 __all__ = ["Inputs", "read_inputs"]
 
