@@ -166,15 +166,15 @@ def _neighbours_table(scans: Scans, space: Space, number: int) -> pd.DataFrame:
     return table
 
 
-def _remarks(tried: Sequence[Clustering], settings: ClusterSettings) -> list[str]:
+def _remarks(found: Sequence[Clustering], settings: ClusterSettings) -> list[str]:
     remarks = []
     low, high = settings.numbers
-    for one in (one for one in tried if one.is_chosen):
+    for one in (one for one in found if one.is_chosen):
         if one.number == 1:
-            looked = f"from {low} to {high} clusters" if one.method == "kmeans" else "clusters of any number"
+            tried = f" of the divisions into {low} to {high}" if one.method == "kmeans" else ""
             remarks.append(
-                f"Clusters by {one.method}: none. Of {looked}, no division has clusters that are stable and "
-                "separate, so all scans are in one. See the table clusterstability."
+                f"Clusters by {one.method}: none{tried} are stable and separate, so all scans are in one. "
+                "See the table clusterstability."
             )
         elif low == high and one.method == "kmeans" and not one.are_real(0.05).all():
             remarks.append(

@@ -20,13 +20,14 @@ from neurofm_bids.analysis.clusters.partition import (
 )
 from neurofm_bids.analysis.clusters.separation import SEPARATE, separation_p
 from neurofm_bids.analysis.clusters.stability import STABLE, jaccard
+from neurofm_bids.readouts.threads import one_thread
 
-__all__ = ["SAMPLE", "Clustering", "find_clusters", "search_density", "search_kmeans"]
+__all__ = ["DENSITY_SAMPLE", "SAMPLE", "Clustering", "find_clusters", "search_density", "search_kmeans"]
 
 _Array = npt.NDArray[np.float64]
 
 SAMPLE = 2000  # scans that are resampled, and of which silhouettes are computed
-_DENSITY_SAMPLE = 10_000  # scans whose density is computed
+DENSITY_SAMPLE = 10_000  # scans whose density is computed
 _STARTS_OF_RESAMPLE = 3
 _LEAST_PER_CLUSTER = 5
 
@@ -80,6 +81,7 @@ def find_clusters(
     return tried
 
 
+@one_thread()
 def search_kmeans(places: _Array, numbers: tuple[int, int], seed: int = 0) -> list[Clustering]:
     """Return clusterings by k-means of each number, and the one that is chosen.
 
@@ -108,6 +110,7 @@ def search_kmeans(places: _Array, numbers: tuple[int, int], seed: int = 0) -> li
     return _with_choice(tried, max(passing, default=0))
 
 
+@one_thread()
 def search_density(places: _Array, seed: int = 0) -> list[Clustering]:
     """Return the clustering by HDBSCAN, and the one that is chosen.
 
@@ -115,7 +118,7 @@ def search_density(places: _Array, seed: int = 0) -> list[Clustering]:
     two; scans of others are noise. Otherwise one cluster is. Clusters of more than 10,000 scans are those of
     as many, drawn at random; other scans belong to the cluster of the nearest of these.
     """
-    rows = _drawn(len(places), _DENSITY_SAMPLE, seed)
+    rows = _drawn(len(places), DENSITY_SAMPLE, seed)
     own = hdbscan(places[rows])
     labels = own if len(rows) == len(places) else nearest_label(places, places[rows], own)
     single = _one("hdbscan", places)

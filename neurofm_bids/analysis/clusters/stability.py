@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.clusters.partition import Labels, Method
+from neurofm_bids.readouts.threads import one_thread
 
 __all__ = ["RESAMPLES", "STABLE", "UNSTABLE", "jaccard", "verdict"]
 
@@ -15,6 +16,7 @@ RESAMPLES = 50
 STABLE, UNSTABLE = 0.75, 0.6
 
 
+@one_thread()
 def jaccard(places: _Array, labels: Labels, method: Method, *, seed: int = 0, replace: bool = True) -> _Array:
     """Return the mean Jaccard similarity of each cluster to the most similar one of resampled scans.
 
