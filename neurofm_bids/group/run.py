@@ -31,7 +31,6 @@ from neurofm_bids.group.references import (
 )
 from neurofm_bids.group.scan_index import index_path
 from neurofm_bids.group.scans import scans_of
-from neurofm_bids.group.standing import group_checks
 from neurofm_bids.group.statistics import statistics_of
 from neurofm_bids.group.table_files import table_paths, write_table
 from neurofm_bids.group.tables import Table, analysis_table, evaluation_table, make_tables
@@ -238,13 +237,12 @@ def _write(
     paths += means.paths
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))
     written = tuple(path.relative_to(out.out_dir).as_posix() for path in paths)
-    links, checks = _links(out, cohort), group_checks(cohort)
     readouts = fits.outcomes.readouts if fits else {}
     if readouts:
         cite_readouts(out.out_dir, readouts.values())
     refused = {name: error.reason for name, error in fits.outcomes.refused.items()} if fits else {}
     fitted = None if fits is None else FittedTasks(tuple(readouts.values()), refused)
-    page = render_group_report(cohort, statistics, links, command, written, checks, fitted)
+    page = render_group_report(tables, cohort, _links(out, cohort), command, written, fitted)
     write_text(out.group("report"), page)
     paths += [*(out.out_dir / READOUTS / f"{name}.json" for name in readouts), out.group("report")]
     return GroupResult(len(cohort.members), cohort.missing, tuple(paths), cohort.warnings, tuple(refused))

@@ -1,6 +1,7 @@
-"""Files that are put into reports as they are: the script, the viewer, and the policy that admits only these.
+"""Files that are put into reports as they are: scripts, libraries, and the policy that admits only these.
 
-The viewer is NiiVue, see ``assets/niivue_LICENSE.txt``.
+The viewer of the reports of participants is NiiVue, see ``assets/niivue_LICENSE.txt``; the axes of the plots of
+the group report are drawn by uPlot, see ``assets/uplot_LICENSE.txt``.
 """
 
 from __future__ import annotations
@@ -15,27 +16,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["VIEWER", "script_element", "script_policy", "viewer_code", "viewer_licence"]
+__all__ = [
+    "PLOTS",
+    "VIEWER",
+    "group_policy",
+    "group_scripts",
+    "plots_licence",
+    "plots_style",
+    "script_element",
+    "script_policy",
+    "viewer_code",
+    "viewer_licence",
+]
 
-VIEWER = "NiiVue 0.69.0"
+VIEWER, PLOTS = "NiiVue 0.69.0", "uPlot 1.6.32"
+_GROUP_PARTS = ("data", "state", "plot", "heat", "table")
 
 
 @cache
 def script_element() -> Markup:
-    """Return the script of the report, as an element."""
-    from markupsafe import Markup
-
-    return Markup("<script>") + Markup(_script()) + Markup("</script>")
+    """Return the script of the report of a participant, as an element."""
+    return _element(_script())
 
 
 @cache
 def script_policy() -> str:
     """Return the directive of the content security policy by which only the script and the viewer may run."""
-    hashes = (
-        base64.b64encode(hashlib.sha256(code).digest()).decode()
-        for code in (_script().encode(), gzip.decompress(_asset("niivue-0.69.0.umd.js.gz")))
-    )
-    return "script-src " + " ".join(f"'sha256-{code}'" for code in hashes)
+    return _policy(_script(), gzip.decompress(_asset("niivue-0.69.0.umd.js.gz")).decode())
 
 
 @cache
@@ -52,8 +59,56 @@ def viewer_licence() -> str:
     return _asset("niivue_LICENSE.txt").decode()
 
 
+@cache
+def group_scripts() -> Markup:
+    """Return the library of plots and the script of the group report, as elements."""
+    return _element(_plots()) + _element(_group_script())
+
+
+@cache
+def group_policy() -> str:
+    """Return the directive of the content security policy by which only these scripts may run."""
+    return _policy(_plots(), _group_script())
+
+
+@cache
+def plots_licence() -> str:
+    """Return the licence of the library of plots."""
+    return _asset("uplot_LICENSE.txt").decode()
+
+
+@cache
+def plots_style() -> Markup:
+    """Return the style sheet of the library of plots."""
+    from markupsafe import Markup
+
+    return Markup(_asset("uplot-1.6.32.min.css").decode())
+
+
+def _element(code: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup("<script>") + Markup(code) + Markup("</script>")
+
+
+def _policy(*scripts: str) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in scripts)
+    return "script-src " + " ".join(f"'sha256-{code}'" for code in hashes)
+
+
 def _script() -> str:
     return "\n" + _asset("report.js").decode()
+
+
+def _plots() -> str:
+    return gzip.decompress(_asset("uplot-1.6.32.iife.min.js.gz")).decode()
+
+
+def _group_script() -> str:
+    """Return the parts of the script in one scope of their own."""
+    names = (*(f"group_{part}.js" for part in _GROUP_PARTS), "group.js")
+    parts = "\n".join(_asset(name).decode() for name in names)
+    return f'\n"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 def _asset(name: str) -> bytes:

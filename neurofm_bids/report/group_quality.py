@@ -1,38 +1,64 @@
-"""The judgements and flags of a cohort as the group report shows them."""
+"""The judgements and flags of a cohort as the group report shows them, from the table of quality."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from neurofm_bids.records.cohort import Cohort, Member
 from neurofm_bids.records.columns import QUALITY_REASONS, QUALITY_STATUS
 from neurofm_bids.records.judgement import STATUSES
+from neurofm_bids.report.group_views import Cell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["count_flags", "count_statuses", "scans_to_check"]
 
+_CHECK = "group_check"
 
-def count_statuses(cohort: Cohort) -> list[tuple[str, int]]:
+
+def count_statuses(quality: pd.DataFrame) -> list[tuple[str, int]]:
     """Return how many scans have each status."""
-    counts = Counter(member.flag_cells[QUALITY_STATUS] for member in cohort.members)
+    counts = Counter(quality[QUALITY_STATUS])
     return [(status, counts[status]) for status in STATUSES]
 
 
-def scans_to_check(cohort: Cohort, checks: Sequence[str | None]) -> list[tuple[Member, str, str]]:
-    """Return the scans that failed, need a look or stand out in the cohort, each with status and reason."""
+def scans_to_check(
+    quality: pd.DataFrame, names: list[str], links: Mapping[str, str]
+) -> list[tuple[Cell, str, str]]:
+    """Return the scans that failed, need a look or stand out in the cohort, each with status and reason.
+
+    Parameters
+    ----------
+    quality
+        The table, n rows.
+    names
+        Of the n scans.
+    links
+        Page of a participant relative to the report, by ``participant_id``.
+    """
+    checks = quality[_CHECK] if _CHECK in quality else [None] * len(quality)
+    columns = (quality["participant_id"], quality[QUALITY_STATUS], quality[QUALITY_REASONS], checks)
     rows = []
-    for member, check in zip(cohort.members, checks or [None] * len(cohort.members), strict=True):
-        status = str(member.flag_cells[QUALITY_STATUS])
-        why = [member.flag_cells[QUALITY_REASONS]] if status != "ok" else []
-        why += [f"In the cohort: {check}."] if check else []
-        if why:
-            rows.append((member, status, " ".join(str(text) for text in why if text)))
+    for name, person, status, reasons, check in zip(names, *columns, strict=True):
+        why = [reasons] if status != "ok" and _has(reasons) else []
+        why += [f"In the cohort: {check}."] if _has(check) else []
+        if status != "ok" or why:
+            rows.append((Cell(name, links.get(str(person), "")), str(status), " ".join(map(str, why))))
     return sorted(rows, key=lambda row: -STATUSES.index(row[1]))
 
 
-def count_flags(members: Iterable[Member]) -> list[tuple[str, str, int]]:
-    """Return name, severity and number of scans of each flag, the most frequent first."""
-    counts = Counter(
-        key for member in members for key in {(flag.name, flag.severity) for flag in member.flags}
-    )
-    return sorted(((*key, count) for key, count in counts.items()), key=lambda item: (-item[2], item[:2]))
+def count_flags(quality: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """Return the name of each flag, how many scans have it and how many of them fail; most frequent first."""
+    counts: Counter[str] = Counter()
+    failing: Counter[str] = Counter()
+    for flags, status in zip(quality["flags"], quality[QUALITY_STATUS], strict=True):
+        names = set(str(flags).split(";")) if _has(flags) else set()
+        counts.update(names)
+        failing.update(names if status == "fail" else ())
+    return sorted(((name, n, failing[name]) for name, n in counts.items()), key=lambda item: (-item[1], item[0]))
+
+
+def _has(cell: object) -> bool:
+    return isinstance(cell, str) and cell not in {"", "n/a"}

@@ -1,0 +1,86 @@
+// The scans of the cohort: columns of numbers and of texts, decoded from one packed array of bytes when needed.
+const MISSING = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
+
+async function unpack(base64) {
+  const bytes = Uint8Array.from(atob(base64), sign => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const buffer = await new Response(stream).arrayBuffer();
+  const start = 4 + new DataView(buffer).getUint32(0, true);
+  const about = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, start - 4)));
+  return new Cohort(about, new Uint8Array(buffer, start));
+}
+
+class Cohort {
+  constructor(about, bytes) {
+    this.size = about.size;
+    this.columns = about.columns;
+    this.bytes = bytes;
+    this.named = new Map(about.columns.map(column => [column.name, column]));
+    this.decoded = new Map();
+    this.labels = this.named.get("label");
+    this.links = this.named.get("link");
+  }
+
+  // The bytes of a column lie in planes: the lowest byte of all scans, then the next.
+  codes(column) {
+    const out = new Float64Array(this.size);
+    for (let plane = 0; plane < column.bytes; plane++) {
+      const at = column.at + plane * this.size;
+      const weight = 256 ** plane;
+      for (let i = 0; i < this.size; i++) out[i] += weight * this.bytes[at + i];
+    }
+    return out;
+  }
+
+  // Numbers, or places among the levels of a column of texts; NaN for none.
+  values(column) {
+    if (!this.decoded.has(column.name)) {
+      const codes = this.codes(column);
+      const none = MISSING[column.bytes];
+      const scale = 10 ** (column.decimals || 0);
+      const base = column.base || 0;
+      this.decoded.set(column.name, codes.map(code => code === none ? NaN : (code + base) / scale));
+    }
+    return this.decoded.get(column.name);
+  }
+
+  text(column, scan) {
+    const value = this.values(column)[scan];
+    if (Number.isNaN(value)) return "n/a";
+    if (column.kind === "text") return column.levels[value];
+    const bound = column.bound && this.named.get(column.bound);
+    const sign = bound && this.text(bound, scan).includes("lower_bound") ? "≥ " : "";
+    return sign + value.toLocaleString("en", {
+      minimumFractionDigits: column.decimals, maximumFractionDigits: column.decimals,
+    });
+  }
+
+  label(scan) { return this.text(this.labels, scan); }
+
+  link(scan) {
+    const value = this.values(this.links)[scan];
+    return Number.isNaN(value) ? null : this.links.levels[value];
+  }
+}
+
+const titleOf = column => column.unit ? `${column.title} (${column.unit})` : column.title;
+
+function node(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// Options of all columns, or of those of a kind, by the table that they are from.
+function fillColumns(select, cohort, chosen, { kind = null, first = null } = {}) {
+  select.replaceChildren();
+  if (first !== null) select.append(new Option(first, ""));
+  const groups = new Map();
+  for (const column of cohort.columns) {
+    if (column.name === "link" || kind && column.kind !== kind) continue;
+    if (!groups.has(column.group)) groups.set(column.group, node("optgroup", { label: column.group }));
+    groups.get(column.group).append(new Option(titleOf(column), column.name));
+  }
+  select.append(...groups.values());
+  select.value = chosen || "";
+}
