@@ -8,11 +8,12 @@ Each page has eight scatter plots of 10,000 points; then 1,000 points are marked
 
 import argparse
 import gzip
+import json
 import tempfile
 from pathlib import Path
 
-from tests.browsing import browsing
 from neurofm_bids.report.pdf import find_browser
+from tests.browsing import browsing
 
 FILES = {
     "uPlot": ("uplot/package/dist/uPlot.iife.min.js", "uplot/package/package.json"),
@@ -23,7 +24,8 @@ PAGE = """<!DOCTYPE html><meta charset="utf-8"><body><script>{library}</script><
 const N = 10000, PLOTS = 8, W = 500, H = 380;
 let seed = 1;
 const random = () => (seed = seed * 16807 % 2147483647) / 2147483647;
-const columns = Array.from({{length: PLOTS + 1}}, () => Float64Array.from({{length: N}}, () => random() + random()));
+const numbers = () => Float64Array.from({{length: N}}, () => random() + random());
+const columns = Array.from({{length: PLOTS + 1}}, numbers);
 const choose = () => Uint8Array.from({{length: N}}, () => random() < 0.1);
 const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
 const host = () => {{
@@ -68,7 +70,7 @@ const draw = (box, x, y) => {
 const mark = (state, x, y, chosen) => { state.chosen = chosen; state.u.redraw(false); };
 """,
     "Apache ECharts": """
-const data = (x, y, keep) => { const out = []; for (let i = 0; i < N; i++) if (keep(i)) out.push([x[i], y[i]]); return out; };
+const data = (x, y, keep) => [...x.keys()].filter(keep).map(i => [x[i], y[i]]);
 const draw = (box, x, y) => {
   const chart = echarts.init(box);
   chart.setOption({animation: false, xAxis: {}, yAxis: {}, series: [
@@ -82,7 +84,7 @@ const mark = (chart, x, y, chosen) => chart.setOption({series: [{}, {data: data(
 const data = (x, keep) => x.filter((_, i) => keep(i));
 const draw = (box, x, y) => Plotly.newPlot(box, [
   {type: "scatter", mode: "markers", x, y, marker: {size: 4}},
-  {type: "scatter", mode: "markers", x: [], y: [], marker: {size: 4}}], {width: W, height: H}, {staticPlot: false})
+  {type: "scatter", mode: "markers", x: [], y: [], marker: {size: 4}}], {width: W, height: H})
   .then(() => box);
 const mark = async (plot, x, y, chosen) => { const box = await plot;
   return Plotly.restyle(box, {x: [data(x, i => chosen[i])], y: [data(y, i => chosen[i])]}, [1]); };
@@ -109,8 +111,6 @@ def main():
 
 
 def _version(path):
-    import json
-
     return json.loads(path.read_text())["version"]
 
 

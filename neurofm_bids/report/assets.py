@@ -1,7 +1,7 @@
 """Files that are put into reports as they are: scripts, libraries, and the policy that admits only these.
 
-The viewer of the reports of participants is NiiVue, see ``assets/niivue_LICENSE.txt``; the axes of the plots of
-the group report are drawn by uPlot, see ``assets/uplot_LICENSE.txt``.
+The viewer of the reports of participants is NiiVue, see ``assets/niivue_LICENSE.txt``; the plots of the group
+report stand on uPlot, see ``assets/uplot_LICENSE.txt``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ __all__ = [
     "PLOTS",
     "VIEWER",
     "group_policy",
-    "group_scripts",
+    "group_script",
+    "plots_code",
     "plots_licence",
     "plots_style",
     "script_element",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 VIEWER, PLOTS = "NiiVue 0.69.0", "uPlot 1.6.32"
+_VIEWER_CODE, _PLOTS_CODE = "niivue-0.69.0.umd.js.gz", "uplot-1.6.32.iife.min.js.gz"
 _GROUP_PARTS = ("data", "state", "plot", "heat", "table")
 
 
@@ -42,15 +44,13 @@ def script_element() -> Markup:
 @cache
 def script_policy() -> str:
     """Return the directive of the content security policy by which only the script and the viewer may run."""
-    return _policy(_script(), gzip.decompress(_asset("niivue-0.69.0.umd.js.gz")).decode())
+    return _policy(_script(), gzip.decompress(_asset(_VIEWER_CODE)).decode())
 
 
 @cache
 def viewer_code() -> Markup:
     """Return the code of the viewer, compressed by gzip, as base64."""
-    from markupsafe import Markup
-
-    return Markup(base64.b64encode(_asset("niivue-0.69.0.umd.js.gz")).decode())
+    return _packed(_VIEWER_CODE)
 
 
 @cache
@@ -60,15 +60,21 @@ def viewer_licence() -> str:
 
 
 @cache
-def group_scripts() -> Markup:
-    """Return the library of plots and the script of the group report, as elements."""
-    return _element(_plots()) + _element(_group_script())
+def group_script() -> Markup:
+    """Return the script of the group report, as an element."""
+    return _element(_group_script())
 
 
 @cache
 def group_policy() -> str:
-    """Return the directive of the content security policy by which only these scripts may run."""
-    return _policy(_plots(), _group_script())
+    """Return the directive of the content security policy by which only the script and the plots may run."""
+    return _policy(_group_script(), gzip.decompress(_asset(_PLOTS_CODE)).decode())
+
+
+@cache
+def plots_code() -> Markup:
+    """Return the code of the library of plots, compressed by gzip, as base64."""
+    return _packed(_PLOTS_CODE)
 
 
 @cache
@@ -91,6 +97,12 @@ def _element(code: str) -> Markup:
     return Markup("<script>") + Markup(code) + Markup("</script>")
 
 
+def _packed(name: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(base64.b64encode(_asset(name)).decode())
+
+
 def _policy(*scripts: str) -> str:
     hashes = (base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in scripts)
     return "script-src " + " ".join(f"'sha256-{code}'" for code in hashes)
@@ -98,10 +110,6 @@ def _policy(*scripts: str) -> str:
 
 def _script() -> str:
     return "\n" + _asset("report.js").decode()
-
-
-def _plots() -> str:
-    return gzip.decompress(_asset("uplot-1.6.32.iife.min.js.gz")).decode()
 
 
 def _group_script() -> str:

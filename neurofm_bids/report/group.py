@@ -9,7 +9,14 @@ from neurofm_bids import __version__
 from neurofm_bids.records.cohort import Cohort
 from neurofm_bids.records.columns import IDENTITY_COLUMNS
 from neurofm_bids.records.dictionary import Entry
-from neurofm_bids.report.assets import PLOTS, group_policy, group_scripts, plots_licence, plots_style
+from neurofm_bids.report.assets import (
+    PLOTS,
+    group_policy,
+    group_script,
+    plots_code,
+    plots_licence,
+    plots_style,
+)
 from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
 from neurofm_bids.report.group_columns import GroupTable, Tables, labels, preferred, scan_columns
 from neurofm_bids.report.group_pack import pack
@@ -51,8 +58,8 @@ def render_group_report(
     Parameters
     ----------
     tables
-        By name in ``bids.names.GROUP_OUTPUTS``; those of predictions, quality and statistics are there, with at
-        least one scan.
+        By name in ``bids.names.GROUP_OUTPUTS``; those of predictions, quality and statistics are there, with
+        at least one scan.
     cohort
         Which model the scans are of, which are missing, what to warn of.
     links
@@ -89,7 +96,8 @@ def _facts(tables: Tables, cohort: Cohort) -> dict[str, Any]:
         "judged": count_statuses(quality),
         "versions": sorted(versions.items(), key=lambda item: item[0].lower()),
         "policy": group_policy(),
-        "scripts": group_scripts(),
+        "script": group_script(),
+        "library_code": plots_code(),
         "plots_style": plots_style(),
         "library": PLOTS,
         "library_licence": plots_licence(),

@@ -1,4 +1,4 @@
-"""The columns of scans in the group report: which columns of which tables, under which heading, in which unit."""
+"""The columns of scans in the group report: which of which tables, under which heading, in which unit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ _IN_MILLILITRES = ("predictions", "morphometry")
 
 def labels(tables: Tables) -> list[str]:
     """Return the name of each scan: that of its image, without suffix."""
-    return [scan_stem(PurePosixPath(str(path)).name) for path in tables["predictions"].frame["scan"]]
+    frame = tables["predictions"].frame
+    names = (scan_stem(PurePosixPath(str(path or "")).name) for path in frame["scan"])
+    return [name or str(person) for name, person in zip(names, frame["participant_id"], strict=True)]
 
 
 def scan_columns(tables: Tables, links: Mapping[str, str]) -> list[ScanColumn]:
@@ -83,16 +85,17 @@ def scan_columns(tables: Tables, links: Mapping[str, str]) -> list[ScanColumn]:
             if key not in taken:
                 taken.add(key)
                 made.append(_column(key, name, group, frame, column, tables[name].columns.get(column, {})))
-    rank = {group: place for place, group in enumerate(["Scan", *dict.fromkeys(_PER_SCAN.values()), "Change"])}
+    rank = {
+        group: place for place, group in enumerate(["Scan", *dict.fromkeys(_PER_SCAN.values()), "Change"])
+    }
     return sorted([*columns, *made], key=lambda column: rank[column.group])
 
 
 def preferred(tables: Tables) -> npt.NDArray[np.bool_]:
     """Return the scans with a judgement other than ok or with a finding, shape (n,)."""
-    found = tables["predictions"].frame[QUALITY_STATUS].ne("ok").to_numpy(dtype=bool)
-    for column in _findings(tables):
-        found = found | column.values.notna().to_numpy()
-    return found
+    judged = tables["predictions"].frame[QUALITY_STATUS]
+    found = [judged.ne("ok"), *(column.values.notna() for column in _findings(tables))]
+    return np.any([one.to_numpy(dtype=bool) for one in found], axis=0)
 
 
 def unit_of(entry: Entry, *, is_volume: bool) -> tuple[str, float]:
@@ -138,9 +141,7 @@ def _chosen(table: str, frame: pd.DataFrame) -> Iterator[str]:
             yield column
 
 
-def _column(
-    key: str, table: str, group: str, frame: pd.DataFrame, column: str, entry: Entry
-) -> ScanColumn:
+def _column(key: str, table: str, group: str, frame: pd.DataFrame, column: str, entry: Entry) -> ScanColumn:
     is_volume = column == MASK_VOLUME or table in _IN_MILLILITRES
     unit, factor = unit_of(entry, is_volume=is_volume)
     title, about = str(entry.get("LongName", column)), str(entry.get("Description", ""))
@@ -187,4 +188,6 @@ def _changes(tables: Tables) -> Iterator[ScanColumn]:
         values = people.map(dict(zip(rows["participant_id"], rows["change_per_year"], strict=True)))
         title = f"Change of {str(entry.get('LongName', measure)).lower()}"
         about = f"Change per year of {measure}, of the participant"
-        yield ScanColumn(f"change:{measure}", title, f"{unit or '1'} per year", about, "Change", values, factor)
+        yield ScanColumn(
+            f"change:{measure}", title, f"{unit or '1'} per year", about, "Change", values, factor
+        )

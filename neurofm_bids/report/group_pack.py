@@ -1,4 +1,4 @@
-"""Columns of scans, packed into one text for the group report: whole numbers in planes of bytes, gzip, base64."""
+"""Columns of scans packed into one text for the group report: whole numbers in planes of bytes, gzip, base64."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Packed:
 def pack(columns: Sequence[ScanColumn], first: npt.NDArray[np.bool_], scans: Sequence[str]) -> Packed:
     """Pack columns, of as many scans as keep the text within :data:`LIMIT_BYTES`.
 
-    Numbers are rounded to four digits of the range that the middle 98 % of their column span. Columns without
-    any value are left out.
+    Numbers are rounded to four digits of the range that the middle 98 % of their column span. Columns
+    without any value are left out.
 
     Parameters
     ----------
@@ -175,7 +175,9 @@ def _decimals(values: _Array) -> int:
 
 def _encoded_texts(about: dict[str, Any], column: ScanColumn, known: npt.NDArray[np.bool_]) -> _Encoded | str:
     texts = [_written(cell) if has else None for cell, has in zip(column.values, known, strict=True)]
-    levels = {text: place for place, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
+    levels = {
+        text: place for place, text in enumerate(dict.fromkeys(text for text in texts if text is not None))
+    }
     if len(levels) > _MOST_LEVELS and not column.is_name:
         return column.title
     codes = np.array([-1 if text is None else levels[text] for text in texts], dtype=np.int64)

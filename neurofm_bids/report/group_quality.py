@@ -57,7 +57,9 @@ def count_flags(quality: pd.DataFrame) -> list[tuple[str, int, int]]:
         names = set(str(flags).split(";")) if _has(flags) else set()
         counts.update(names)
         failing.update(names if status == "fail" else ())
-    return sorted(((name, n, failing[name]) for name, n in counts.items()), key=lambda item: (-item[1], item[0]))
+    return sorted(
+        ((name, n, failing[name]) for name, n in counts.items()), key=lambda item: (-item[1], item[0])
+    )
 
 
 def _has(cell: object) -> bool:

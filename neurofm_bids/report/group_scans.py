@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from neurofm_bids.records.columns import AGE_GAP, AGE_REMARKS, KNOWN_AGE, MASK_VOLUME, QUALITY_STATUS
 from neurofm_bids.report.group_columns import GroupTable, labels, preferred, unit_of
-from neurofm_bids.report.group_views import Cell, Head, View, number_text
+from neurofm_bids.report.group_views import Cell, Head, View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def _head(table: GroupTable, column: str) -> Head:
     return Head(title, unit_of(entry, is_volume=True)[0], about, is_number=not is_text)
 
 
-def _cells(table: GroupTable, column: str, places: Sequence[int]) -> list[Cell]:
+def _cells(table: GroupTable, column: str, places: npt.NDArray[np.intp]) -> list[Cell]:
     frame = table.frame
     factor = unit_of(table.columns.get(column, {}), is_volume=True)[1]
     values = frame[column].iloc[places]
@@ -81,4 +82,6 @@ def _scaled(value: object, factor: float) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "n/a"
     number = float(value) * factor  # type: ignore[arg-type]
-    return f"{number:.2f}" if abs(number) < 10 else f"{number:,.1f}" if abs(number) < 1000 else f"{number:,.0f}"
+    return (
+        f"{number:.2f}" if abs(number) < 10 else f"{number:,.1f}" if abs(number) < 1000 else f"{number:,.0f}"
+    )

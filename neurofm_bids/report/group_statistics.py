@@ -1,4 +1,4 @@
-"""Statistics of the cohort as the group report prints them, from the tables of statistics, ages and centiles."""
+"""Statistics of the cohort as the group report prints them, from its tables."""
 
 from __future__ import annotations
 

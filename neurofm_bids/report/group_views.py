@@ -1,4 +1,4 @@
-"""Tables of the cohort as the group report prints them: few digits, titles for columns, links to participants."""
+"""Tables of the cohort as the group report prints them: few digits, titles of columns, links."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def view(
         The rows to print, all if not given.
     """
     frame = table.frame if rows is None else rows
-    names = [str(column) for column in frame.columns if column not in leave_out and frame[column].notna().any()]
+    names = [
+        str(column) for column in frame.columns if column not in leave_out and frame[column].notna().any()
+    ]
     if "scan" in names and "participant_id" in names:
         names = [one for one in names if one not in {"participant_id", "session_id"}]
     pages = [links.get(str(one), "") for one in frame.get("participant_id", [""] * len(frame))]

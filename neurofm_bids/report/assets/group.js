@@ -109,10 +109,9 @@ class Desk {
 
 async function start() {
   const root = document.documentElement;
-  const packed = document.getElementById("cohort-scans");
-  if (!packed) return;
   try {
-    const cohort = await unpack(packed.content.textContent.trim());
+    const [buffer] = await Promise.all([inflate("cohort-scans"), loadPlots()]);
+    const cohort = unpack(buffer);
     const state = new State(cohort);
     const tip = new Tip();
     root.classList.add("scripted");
@@ -122,6 +121,7 @@ async function start() {
     for (const figure of document.querySelectorAll("[data-heat]")) new Heat(figure, state, tip);
     const box = document.getElementById("scan-table");
     const table = new ScanTable(box, state, JSON.parse(box.dataset.columns));
+    addEventListener("beforeprint", () => plots.forEach(plot => plot.drawNow()));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach(plot => plot.rebuild()));
     globalThis.report = { state, desk, plots, table };
     root.dataset.ready = "true";

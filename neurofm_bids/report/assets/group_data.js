@@ -1,10 +1,22 @@
 // The scans of the cohort: columns of numbers and of texts, decoded from one packed array of bytes when needed.
 const MISSING = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
 
-async function unpack(base64) {
-  const bytes = Uint8Array.from(atob(base64), sign => sign.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const buffer = await new Response(stream).arrayBuffer();
+// The bytes of a template, which holds them compressed by gzip as base64.
+async function inflate(id) {
+  const signs = atob(document.getElementById(id).content.textContent.trim());
+  const bytes = new Uint8Array(signs.length);
+  for (let i = 0; i < signs.length; i++) bytes[i] = signs.charCodeAt(i);
+  if (!globalThis.DecompressionStream) throw new Error("this browser cannot unpack them, a newer one can");
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function loadPlots() {
+  const code = new TextDecoder().decode(await inflate("plots-code"));
+  document.head.append(node("script", { textContent: code }));
+  if (!globalThis.uPlot) throw new Error("the browser refused the code of the plots");
+}
+
+function unpack(buffer) {
   const start = 4 + new DataView(buffer).getUint32(0, true);
   const about = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, start - 4)));
   return new Cohort(about, new Uint8Array(buffer, start));

@@ -1,17 +1,17 @@
 // How often each centile occurs, one line per region: with only chance, all fields of a line are alike.
 const BINS = 20;
-const LINE = 17;
+const ROW = 17;
 
 class Heat {
   constructor(figure, state, tip) {
     this.names = JSON.parse(figure.dataset.heat);
     this.columns = this.names.map(name => state.cohort.named.get(name)).filter(Boolean);
     Object.assign(this, { state, tip, near: false, stale: true });
-    this.canvas = node("canvas", { className: "heat", height: LINE * this.columns.length + 22 });
+    this.canvas = node("canvas", { className: "heat", height: ROW * this.columns.length + 22 });
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", "Share of the scans in each twentieth of the centiles, by region; the numbers are in the table below");
     figure.prepend(this.canvas);
-    state.listeners.push(() => { this.stale = true; this.draw(); });
+    state.listeners.push(() => { this.stale = true; requestAnimationFrame(() => this.draw()); });
     new IntersectionObserver(([entry]) => { this.near = entry.isIntersecting; this.draw(); }, { rootMargin: "200px" }).observe(this.canvas);
     new ResizeObserver(() => { this.stale = true; this.draw(); }).observe(figure);
     this.canvas.addEventListener("mousemove", event => this.point(event));
@@ -45,7 +45,7 @@ class Heat {
     this.stale = false;
     const ratio = devicePixelRatio || 1;
     const width = this.canvas.parentElement.clientWidth;
-    const height = LINE * this.columns.length + 22;
+    const height = ROW * this.columns.length + 22;
     Object.assign(this.canvas, { width: width * ratio, height: height * ratio });
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
@@ -59,11 +59,11 @@ class Heat {
       const [bins, known] = this.count(column);
       ctx.fillStyle = style("--ink");
       ctx.textAlign = "right";
-      ctx.fillText(column.title.replace(/, centile$/, ""), this.left - 8, LINE * (line + 0.5), this.left - 10);
+      ctx.fillText(column.title.replace(/, centile$/, ""), this.left - 8, ROW * (line + 0.5), this.left - 10);
       for (let bin = 0; bin < BINS; bin++) {
         const excess = known ? bins[bin] / known * BINS : 0; // 1: as often as by chance
         ctx.fillStyle = heat(excess);
-        ctx.fillRect(this.left + bin * step, LINE * line, step - 1, LINE - 2);
+        ctx.fillRect(this.left + bin * step, ROW * line, step - 1, ROW - 2);
       }
       return [bins, known];
     });
@@ -74,7 +74,7 @@ class Heat {
 
   find(event) {
     const { left, top, width } = this.canvas.getBoundingClientRect();
-    const line = Math.floor((event.clientY - top) / LINE);
+    const line = Math.floor((event.clientY - top) / ROW);
     const bin = Math.floor((event.clientX - left - this.left) / (width - this.left) * BINS);
     return line < this.columns.length && bin >= 0 && bin < BINS ? [line, bin] : [-1, -1];
   }

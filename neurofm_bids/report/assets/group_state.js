@@ -78,6 +78,7 @@ class State {
     const counts = new Float64Array(column.levels.length);
     values.forEach(value => { if (value >= 0) counts[value]++; });
     const common = [...counts.keys()].sort((a, b) => counts[b] - counts[a]).slice(0, CATEGORIES.length);
+    common.sort((a, b) => column.levels[a].localeCompare(column.levels[b], "en", { numeric: true }));
     const place = new Uint8Array(counts.length).fill(common.length);
     common.forEach((level, i) => { place[level] = i; });
     this.palette = [...CATEGORIES.slice(0, common.length), OTHER];
