@@ -51,7 +51,7 @@ def render_group_report(
     command: str = "",
     files: Sequence[str] = (),
     fitted: FittedTasks | None = None,
-    remarks: Mapping[str, Sequence[str]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the report as HTML, one page that needs no other file; equal tables give equal pages.
 
@@ -71,12 +71,16 @@ def render_group_report(
     fitted
         The tasks that were fitted, if any.
     remarks
-        What an analysis did not do, and why, by section: ``quality``, ``age``, ``embedding``, ``sites``,
-        ``change``.
+        Sentences on what analyses did not do, and why.
     """
     pages = {f"sub-{subject}": link for subject, link in links.items()}
-    context = {"cohort": cohort, "command": command, "files": files, "max_rows": MOST_ROWS}
-    context |= {"remarks": {section: [*(remarks or {}).get(section, ())] for section in _ANALYSES}}
+    context = {
+        "cohort": cohort,
+        "command": command,
+        "files": files,
+        "max_rows": MOST_ROWS,
+        "remarks": remarks,
+    }
     context |= _facts(tables, cohort) | _printed(tables, pages) | _interactive(tables, pages)
     return render("group.html.j2", context | fitted_context(fitted))
 
@@ -123,12 +127,18 @@ def _printed(tables: Tables, pages: Mapping[str, str]) -> dict[str, Any]:
         "flag_counts": count_flags(quality.frame),
         "centiles_view": centile_view(tables["centiles"]) if "centiles" in tables else None,
         "scans_view": scans_view(tables, pages),
-        "views": {section: _views(tables, names, pages) for section, names in _ANALYSES.items()},
+        "views": _views(tables, pages),
     }
 
 
-def _views(tables: Tables, names: Sequence[str], pages: Mapping[str, str]) -> list[tuple[str, View]]:
-    return [(name, view(name, tables[name], pages)) for name in names if name in tables]
+def _views(tables: Tables, pages: Mapping[str, str]) -> dict[str, list[View]]:
+    """Return the tables of the analyses that are printed, by section."""
+    entries = [item for table in tables.values() for item in table.columns.items()]
+    titles = {name: str(entry.get("LongName", name)) for name, entry in entries}
+    return {
+        section: [view(name, tables[name], pages, titles) for name in names if name in tables]
+        for section, names in _ANALYSES.items()
+    }
 
 
 def _count(statistics: Any) -> int:

@@ -34,6 +34,8 @@ class GroupTable(Protocol):
     def frame(self) -> pd.DataFrame: ...  # noqa: D102
     @property
     def columns(self) -> Mapping[str, Entry]: ...  # noqa: D102
+    @property
+    def about(self) -> Mapping[str, object]: ...  # noqa: D102
 
 
 Tables = Mapping[str, GroupTable]
@@ -59,7 +61,7 @@ _IN_MILLILITRES = ("predictions", "morphometry")
 def labels(tables: Tables) -> list[str]:
     """Return the name of each scan: that of its image, without suffix."""
     frame = tables["predictions"].frame
-    names = (scan_stem(PurePosixPath(str(path or "")).name) for path in frame["scan"])
+    names = (scan_stem(PurePosixPath(path if isinstance(path, str) else "").name) for path in frame["scan"])
     return [name or str(person) for name, person in zip(names, frame["participant_id"], strict=True)]
 
 
@@ -95,7 +97,8 @@ def preferred(tables: Tables) -> npt.NDArray[np.bool_]:
     """Return the scans with a judgement other than ok or with a finding, shape (n,)."""
     judged = tables["predictions"].frame[QUALITY_STATUS]
     found = [judged.ne("ok"), *(column.values.notna() for column in _findings(tables))]
-    return np.any([one.to_numpy(dtype=bool) for one in found], axis=0)
+    flags: npt.NDArray[np.bool_] = np.stack([one.to_numpy(dtype=bool) for one in found]).max(axis=0)
+    return flags
 
 
 def unit_of(entry: Entry, *, is_volume: bool) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""Columns of scans packed into one text for the group report: whole numbers in planes of bytes, gzip, base64."""
+"""Columns of scans packed into one text: whole numbers in planes of bytes, gzip, base64."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ __all__ = ["LIMIT_BYTES", "MOST_SCANS", "Packed", "ScanColumn", "pack"]
 LIMIT_BYTES, MOST_SCANS = 7_000_000, 20_000  # of the packed text, of the scans in it
 _DIGITS = 4  # of the range that the middle 98 % of a column span
 _MOST_LEVELS = 2000  # of a column of texts that does not name scans
-_MOST_DECIMALS = 9
+_MOST_DECIMALS = 15
 _UNKNOWN = ("", "n/a")
 
 _Array = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class ScanColumn:
 class Packed:
     """Scans as one text, and which of all scans it has, in their order.
 
-    ``names`` are the columns that have values, ``numbers`` those of them with numbers; ``left_out`` are titles
-    of columns of texts with too many different values.
+    ``names`` are the columns that have values, ``numbers`` those of them with numbers; ``left_out`` are
+    titles of columns of texts with too many different values.
     """
 
     text: str
@@ -73,7 +74,7 @@ class Packed:
     left_out: tuple[str, ...]
 
 
-def pack(columns: Sequence[ScanColumn], first: npt.NDArray[np.bool_], scans: Sequence[str]) -> Packed:
+def pack(columns: Sequence[ScanColumn], first: _Flags, scans: Sequence[str]) -> Packed:
     """Pack columns, of as many scans as keep the text within :data:`LIMIT_BYTES`.
 
     Numbers are rounded to four digits of the range that the middle 98 % of their column span. Columns
@@ -84,7 +85,7 @@ def pack(columns: Sequence[ScanColumn], first: npt.NDArray[np.bool_], scans: Seq
     columns
         Of the n scans.
     first
-        Which scans are preferred where not all fit, shape (n,); the others are drawn by a hash of their names.
+        Which scans are preferred where not all fit, shape (n,); a hash of their names draws the others.
     scans
         Names of the scans.
     """

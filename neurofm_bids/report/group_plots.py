@@ -85,7 +85,7 @@ def _is_shown(name: str) -> bool:
 def _ages(names: Collection[str]) -> Iterator[Plot]:
     if {KNOWN_AGE, AGE} <= set(names):
         yield Plot(KNOWN_AGE, AGE, "The dashed line is where both are equal.", line="identity")
-    for gap in (AGE_GAP, "age_gap_corrected"):
+    for gap in (AGE_GAP, "age_gap_corrected_years"):
         if {KNOWN_AGE, gap} <= set(names):
             yield Plot(KNOWN_AGE, gap, "The dashed line is no gap.", line="zero")
 

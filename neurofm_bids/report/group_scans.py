@@ -73,7 +73,7 @@ def _cells(table: GroupTable, column: str, places: npt.NDArray[np.intp]) -> list
         ends = [_scaled(limit.iloc[place], factor) for limit in limits if limit is not None]
         about = f"95% interval over passes: {' to '.join(ends)}" if ends and "n/a" not in ends else ""
         sign = "≥ " if remarks is not None and "lower_bound" in str(remarks.iloc[place]) else ""
-        outside = within is not None and within.iloc[place] is False
+        outside = within is not None and within.iloc[place] in (False, "false")
         cells.append(Cell(sign + _scaled(value, factor), about=about, is_outside=outside))
     return cells
 

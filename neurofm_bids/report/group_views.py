@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Cell", "Head", "View", "number_text", "view"]
 
 MOST_ROWS = 300
-_NAMES_OF_SCANS = ("scan", "other_scan")
+_NAMES_OF_SCANS = ("scan", "other_scan", "neighbour")
+_NAMES_OF_COLUMNS = ("measure", "column", "outcome")
 _UNKNOWN = "n/a"
 
 
@@ -44,21 +45,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class View:
-    """The first rows of a table, and how many it has; ``file`` is the name of its table among the outputs."""
+    """The first rows of a table, how many it has, its name among the outputs, and what it is."""
 
     heads: tuple[Head, ...]
     rows: tuple[tuple[Cell, ...], ...]
     total: int
     file: str
+    about: str = ""
 
 
 def view(
     name: str,
     table: GroupTable,
     links: Mapping[str, str],
-    *,
-    leave_out: Sequence[str] = (),
-    rows: pd.DataFrame | None = None,
+    titles: Mapping[str, str],
 ) -> View:
     """Return what is printed of a table.
 
@@ -68,25 +68,24 @@ def view(
         Of the table.
     links
         Page of a participant relative to the report, by ``participant_id``.
-    leave_out
-        Columns that are not printed; columns without any value are not, either.
-    rows
-        The rows to print, all if not given.
+    titles
+        Of columns of scans, by their name, for cells that name one.
     """
-    frame = table.frame if rows is None else rows
-    names = [
-        str(column) for column in frame.columns if column not in leave_out and frame[column].notna().any()
-    ]
-    if "scan" in names and "participant_id" in names:
+    frame = table.frame
+    names = [str(column) for column in frame.columns if frame[column].notna().any()]
+    if "scan" in names:
         names = [one for one in names if one not in {"participant_id", "session_id"}]
-    pages = [links.get(str(one), "") for one in frame.get("participant_id", [""] * len(frame))]
     shown = frame[names].head(MOST_ROWS)
+    levels = [table.columns.get(column, {}).get("Levels", {}) for column in names]
     body = tuple(
-        tuple(_cell(column, value, page) for column, value in zip(names, row, strict=True))
-        for row, page in zip(shown.itertuples(index=False, name=None), pages, strict=False)
+        tuple(
+            _cell(column, value, links, titles, meanings)
+            for column, value, meanings in zip(names, row, levels, strict=True)
+        )
+        for row in shown.itertuples(index=False, name=None)
     )
     heads = tuple(_head(column, table, shown[column]) for column in names)
-    return View(heads, body, len(frame), name)
+    return View(heads, body, len(frame), name, str(table.about.get("Description", "")))
 
 
 def _head(column: str, table: GroupTable, values: pd.Series) -> Head:
@@ -96,11 +95,22 @@ def _head(column: str, table: GroupTable, values: pd.Series) -> Head:
     return Head(str(entry.get("LongName", column)), unit, str(entry.get("Description", "")), is_number)
 
 
-def _cell(column: str, value: object, page: str) -> Cell:
+def _cell(
+    column: str,
+    value: object,
+    links: Mapping[str, str],
+    titles: Mapping[str, str],
+    levels: Mapping[str, str],
+) -> Cell:
     text = _text(value)
     if column in _NAMES_OF_SCANS and text != _UNKNOWN:
         text = scan_stem(PurePosixPath(text).name)
-    return Cell(text, page if column in {"scan", "participant_id"} else "")
+        return Cell(text, links.get(text.split("_")[0], ""))
+    if column == "participant_id":
+        return Cell(text, links.get(text, ""))
+    if column in _NAMES_OF_COLUMNS:
+        return Cell(titles.get(text, text), about=text)
+    return Cell(text, about=str(levels.get(text, "")))
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,6 @@
 """Tables of a simulated cohort of any size, by the names and columns that the group level writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +35,7 @@ FLAGS = {"fail": "low_snr", "check": "neck"}
 class Table:
     frame: pd.DataFrame
     columns: dict
+    about: dict = field(default_factory=lambda: {"Description": "A simulated table"})
 
 
 def cohort_of(count, **changes):
@@ -45,7 +46,7 @@ def cohort_of(count, **changes):
         "made": scan_record().provenance,
         "weights_sha256": ("ab" * 32,),
     }
-    return Cohort("openS", (), **{**about, **changes})
+    return Cohort(**{"label": "openS", "members": (), **about, **changes})
 
 
 @cache
@@ -121,7 +122,7 @@ def per_scan(made, scans, judged, age, site):
     tables = {
         "predictions": values | ranges | limits | recorded | judged,
         "quality": metrics | judged | {"group_check": None},
-        "agegap": {"age_gap_corrected": predicted - age, "is_control": made.random(count) > 0.5},
+        "agegap": {"age_gap_corrected_years": predicted - age, "is_control": made.random(count) > 0.5},
         "outliers": {"outlier_distance": made.chisquare(4, count), "is_outlier": made.random(count) > 0.99},
         "morphometry": volumes,
         "centiles": centiles,

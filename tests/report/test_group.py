@@ -1,253 +1,145 @@
 import re
 from dataclasses import replace
 
-import numpy as np
+import pandas as pd
 import pytest
 
-from neurofm_bids.records.cohort import Cohort, Member, Missing
-from neurofm_bids.records.flag import Flag
-from neurofm_bids.records.judgement import judge
-from neurofm_bids.records.scan import Identity
-from neurofm_bids.records.statistics import Agreement, Components, Statistics, Summary
+from neurofm_bids.records.cohort import Missing
+from neurofm_bids.report import group_pack
 from neurofm_bids.report.group import render_group_report
-from tests.report.drawing import texts
-from tests.samples import scan_record
-
-COLUMNS = {
-    "predicted_age_years": {"LongName": "Predicted age", "Units": "year", "Description": "Age <of> it"},
-    "chronological_age_years": {"LongName": "Chronological age", "Units": "year"},
-    "age_gap_years": {"LongName": "Age gap", "Units": "year"},
-    "mask_volume_mm3": {"LongName": "Mask volume", "Units": "mm^3"},
-    "predicted_ventricular_volume_mm3": {"LongName": "Ventricles", "Units": "mm^3"},
-}
+from tests.report.cohort_tables import Table, cohort_of, simulated
 
 
-def scan(number, *flags, known=True, quality=None, **changes):
-    predictions = {
-        "predicted_age_years": 40.0 + number,
-        "predicted_age_years_lower95": 39.0 + number,
-        "predicted_age_years_upper95": 41.0 + number,
-        "predicted_ventricular_volume_mm3": 15200.0,
-        **({"chronological_age_years": 42.0, "age_gap_years": -2.0 + number} if known else {}),
-    }
-    member = Member(
-        Identity(stem=f"sub-{number:02d}", subject=f"{number:02d}"),
-        predictions,
-        quality or {},
-        {
-            "mask_volume_mm3": 1.5e6,
-            "quality": judge(flags).status,
-            "quality_reasons": " ".join(judge(flags).reasons) or None,
-        },
-        acquisition={},
-        flags=flags,
-        out_of_range=(),
-    )
-    return replace(member, **changes)
-
-
-def page_of(
-    *scans, agreement=None, components=None, summaries=None, links=None, tables=(), checks=(), **changes
-):
-    cohort = Cohort(
-        "openS",
-        scans,
-        missing=(),
-        features=np.zeros((len(scans), 4), np.float32),
-        made=scan_record().provenance,
-        entries=COLUMNS,
-        predicted=("predicted_age_years", "predicted_ventricular_volume_mm3"),
-        weights_sha256=("ab" * 32,),
-    )
-    cohort = replace(cohort, **changes)
-    statistics = Statistics(summaries or {}, cohort.ages, agreement, components)
-    return render_group_report(cohort, statistics, links or {}, tables=tables, checks=checks)
+def page_of(tables=None, **arguments):
+    tables = tables or simulated(40)
+    cohort = arguments.pop("cohort", None) or cohort_of(len(tables["predictions"].frame))
+    return render_group_report(tables, cohort, arguments.pop("links", {}), **arguments)
 
 
 def text(page):
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
-def cells(page):
-    """Return the cells of the table of scans, one list per row."""
-    table = re.search(r'<section id="scans">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)[1]
-    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
-    return [[text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
+def without(*names):
+    return {name: table for name, table in simulated(40).items() if name not in names}
 
 
-def test_predicted_volumes_are_in_millilitres_whatever_their_name():
-    columns = {**COLUMNS, "predicted_lesions_mm3": {"LongName": "Lesions", "Units": "mm^3"}}
-    member = scan(1)
-    lesions = {**member.predictions, "predicted_lesions_mm3": 21300.0}
-    page = page_of(
-        replace(member, predictions=lesions), entries=columns, predicted=("predicted_lesions_mm3",)
-    )
-    assert "21.3" in cells(page)[0]
-
-
-def test_the_table_of_scans_has_units_and_intervals():
-    page = page_of(scan(1, Flag("low_snr", "Look <here>", "serious")))
-    assert cells(page) == [["sub-01", "41.0", "42.0", "-1.0", "15.2", "1,500", "low snr"]]
-    assert 'title="95% interval over passes: 40.0 to 42.0"' in page
-    assert 'class="serious" title="Look &lt;here&gt;"' in page
-    assert 'title="Age &lt;of&gt; it"' in page
-
-
-def test_columns_of_known_ages_are_left_out_where_no_age_is_known():
-    page = page_of(scan(1, known=False))
-    assert cells(page) == [["sub-01", "41.0", "15.2", "1,500", ""]]
-    assert "No chronological ages are known" in page
-
-
-def aged(number, *remarks, **predictions):
-    made = scan(number)
-    known = {"chronological_age_remarks": ";".join(remarks) or None, **predictions}
-    if "lower_bound" in remarks:
-        known |= {"age_gap_years": None}
-    return replace(made, predictions={**made.predictions, **known})
-
-
-def test_what_limits_an_age_is_shown_in_the_table_of_scans():
-    page = page_of(aged(1, "lower_bound"), aged(2, "not_of_session"), aged(3))
-    assert [row[2:4] for row in cells(page)] == [["≥ 42.0", "≤ -1.0"], ["42.0", "+0.0"], ["42.0", "+1.0"]]
-    assert page.count('title="the dataset gives a lower bound of the age, such as 89+"') == 2
-    unpredicted = page_of(aged(1, "lower_bound", predicted_age_years=None))
-    assert cells(unpredicted)[0][2:4] == ["≥ 42.0", "n/a"]
-    assert page.count('title="the dataset gives this age for the participant') == 2
-
-
-def test_scans_that_are_not_compared_are_counted_with_the_reason():
-    scans = [aged(1, "lower_bound"), aged(2, "not_of_session"), aged(3), scan(4, known=False)]
-    page = text(page_of(*scans, agreement=Agreement(2, 2.0, 2.0, 1.0, None)))
-    assert "Scans compared (n) 2 Scans left out: age not known 1" in page
-    assert "Scans left out: the age is a lower bound, such as 89+ 1" in page
-    assert "Scans compared with an age that is not of their session 1" in page
-    whole = text(page_of(aged(3), agreement=Agreement(1, 2.0, 2.0, None, None)))
-    assert "left out" not in whole
-    assert "not of their session" not in whole
+def changed(name, **columns):
+    tables = simulated(40)
+    table = tables[name]
+    return {**tables, name: replace(table, frame=table.frame.assign(**columns))}
 
 
 @pytest.mark.parametrize(
-    ("scans", "why"),
+    ("section", "names"),
     [
-        ([aged(1, predicted_age_years=None)], "The model does not predict age."),
-        ([scan(1, known=False)], "No chronological ages are known."),
-        ([aged(1, "lower_bound"), scan(2, known=False)], "All known chronological ages are lower bounds"),
-        (
-            [aged(1, "lower_bound"), aged(2, predicted_age_years=None)],
-            "No scan has both a predicted and a known chronological age that is not a lower bound.",
-        ),
+        ("sites", ["sites"]),
+        ("volumes", ["morphometry", "centiles"]),
     ],
 )
-def test_the_report_says_why_no_scan_is_compared(scans, why):
-    assert why in text(page_of(*scans))
+def test_a_section_is_there_only_with_its_table(section, names):
+    assert f'id="{section}"' in page_of()
+    assert f'href="#{section}"' in page_of()
+    page = page_of(without(*names))
+    assert f'id="{section}"' not in page
+    assert f'href="#{section}"' not in page
 
 
-def test_values_outside_their_range_and_unknown_values_are_marked():
-    outside = scan(1, out_of_range=("predicted_age_years",))
-    page = page_of(outside, scan(2, known=False))
-    assert page.count('class="number outside"') == 1
-    assert cells(page)[1][2:4] == ["n/a", "n/a"]
+def test_every_number_of_an_analysis_is_in_a_table_of_the_page():
+    page = text(page_of())
+    for words in (
+        "Drift A simulated table. measure group value p Noise in the brain site 0.2 0.0004",
+        "Associations of the age gap",
+        "Stability of the clusters",
+        "What distinguishes the clusters",
+        "Differences between sites",
+        "Change over the cohort",
+        "Change of each participant",
+        "To review",
+    ):
+        assert words in page
 
 
-@pytest.mark.parametrize(
-    ("agreement", "shown"),
-    [
-        (Agreement(30, 2.34, -1.2, 2.0, 0.9), ["2.3 years", "-1.2 years", "2.0 years", "0.90"]),
-        (Agreement(1, 2.0, 2.0, None, None), ["needs two scans", "needs three scans", "unreliable"]),
-    ],
-)
-def test_agreement_is_shown_as_given(agreement, shown):
-    page = page_of(scan(1), scan(2), agreement=agreement)
-    assert all(words in page for words in shown)
+def test_findings_are_listed_with_links():
+    tables = simulated(400)
+    person = tables["review"].frame["participant_id"].iloc[0]
+    page = page_of(tables, links={person[4:]: "there.html"})
+    listed = page.split("To review</h3>")[1].split("<h3>")[0]
+    assert '<a href="there.html">' in listed
+
+
+def test_no_findings_are_said_to_be_none():
+    tables = simulated(40)
+    tables = {**tables, "review": replace(tables["review"], frame=tables["review"].frame.head(0))}
+    assert "To review A simulated table. None." in text(page_of(tables))
+
+
+def test_remarks_of_analyses_and_warnings_are_shown():
+    page = page_of(remarks=["No <second> session."], cohort=cohort_of(40, warnings=("Look <out>.",)))
+    assert "No &lt;second&gt; session." in page
+    assert "Look &lt;out&gt;." in page
+    assert 'class="notice remarks"' not in page_of()
+
+
+def test_the_page_says_that_its_scans_are_a_part_of_the_cohort(monkeypatch):
+    assert "Plots and the table of scans show" not in page_of()
+    monkeypatch.setattr(group_pack, "MOST_SCANS", 30)
+    assert "Plots and the table of scans show 30 of 40 scans" in text(page_of())
+
+
+def test_few_ages_and_repeated_scans_are_warned_of():
+    page = text(page_of())
     assert "Not calibrated" in page
-    assert ("unreliable" in page) is (agreement.n < 20)
+    assert "these numbers are unreliable" not in page
+    assert "Scans of one participant are counted separately" in page
+    statistics = simulated(40)["statistics"].frame
+    assert "With 4 scans these numbers are unreliable" in text(page_of(changed("statistics", n=4)))
+    none = statistics[statistics["measure"] != "age_agreement"]
+    page = page_of({**without("statistics"), "statistics": Table(none, {})})
+    assert "No scan has both a predicted and a known chronological age" in text(page)
 
 
-@pytest.mark.parametrize(("count", "named"), [(4, []), (10, ["sub-09"])])  # fewer than eight have no outliers
-def test_figures_name_the_outliers_that_the_statistics_name(count, named):
-    values = [np.nan, *range(1, count - 1), 99.0]
-    scans = [scan(number, quality={"snr": value}) for number, value in enumerate(values)]
-    page = page_of(*scans, summaries={"snr": Summary("1", np.array(values))})
-    assert [name for name in texts(page) if name.startswith("sub-")] == named
+def test_facts_of_the_cohort():
+    table = simulated(40)["quality"].frame
+    page = text(page_of())
+    counts = [int((table["quality"] == status).sum()) for status in ("ok", "check", "fail")]
+    assert "40 scans in the tables 20 participants 1 missing" in page
+    assert f"{' / '.join(map(str, counts))} ok / check / fail by quality" in page
 
 
-def test_agreement_and_components_name_their_outliers():
-    scans = [scan(number) for number in range(4)]
-    agreement = Agreement(4, 1.0, 1.0, 1.0, 1.0, outliers=(2,))
-    components = Components(np.array([[0.0, 1], [1, 2], [2, 0], [9, 9]]), (0.6, 0.2), (3,))
-    page = page_of(*scans, agreement=agreement, components=components)
-    assert [name for name in texts(page) if name.startswith("sub-")] == ["sub-02", "sub-03"]
-    assert "the 4 features" in page
-
-
-def test_every_metric_is_drawn():
-    names = tuple(f"metric_{number}" for number in range(11))
-    page = page_of(scan(1, quality=dict.fromkeys(names, 1.0)))
-    assert {name for name in texts(page) if name.startswith("metric_")} == set(names)
-
-
-def test_flags_are_counted_by_name_and_severity():
-    low, odd = Flag("low_snr", "a", "serious"), Flag("odd", "b")
-    page = page_of(scan(1, low, odd), scan(2, low, low), scan(3))
-    rows = re.findall(r'<tr><td>([^<]*)</td><td[^>]*>(\w+)</td><td class="number">(\d+)</td></tr>', page)
-    assert rows == [("low snr", "serious", "2"), ("odd", "warning", "1")]
-    assert "2 with flags, 2 serious" in text(page)
-
-
-def to_look_at(page):
-    """Return the rows of the table of scans to look at."""
-    table = page.split("<h3>Scans to look at</h3>")[1].split("<h3>")[0]
-    rows = re.findall(r"<tr>(<td>.*?)</tr>", table, re.DOTALL)
-    return [[text(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
-
-
-def test_failed_scans_and_those_that_stand_out_are_named():
-    low, odd = Flag("low_snr", "Noise", "serious", "grain"), Flag("odd", "b")
-    scans = scan(1), scan(2, odd), scan(3, low, odd), scan(4, odd), scan(5, low)
-    checks = None, "snr of 3 is low", "snr of 2 is low", None, None
-    page = page_of(*scans, checks=checks, links={"03": "sub-03.html"})
-    assert "1 / 2 / 2 ok / check / fail by quality" in text(page)
-    assert to_look_at(page) == [
-        ["sub-03", "fail", "Noise. Look at grain. b. In the cohort: snr of 2 is low."],
-        ["sub-05", "fail", "Noise. Look at grain."],
-        ["sub-02", "check", "b. In the cohort: snr of 3 is low."],
-        ["sub-04", "check", "b."],
-    ]
-    assert '<a href="sub-03.html">sub-03</a></td><td class="serious">fail' in page
-    assert "No scan is judged as check or fail, and none stands out" in text(page_of(scan(1), scan(2)))
-
-
-def test_all_weights_in_use_are_stated():
-    page = page_of(scan(1), weights_sha256=("ab" * 32, "cd" * 32))
+def test_missing_scans_and_weights_are_listed():
+    missing = (Missing("sub-09", "failed in load: <no> scan"),)
+    page = page_of(cohort=cohort_of(40, missing=missing, weights_sha256=("ab" * 32, "cd" * 32)))
+    assert "failed in load: &lt;no&gt; scan" in page
+    assert "1 scan was found or attempted but has no row" in page
     assert f"Weights (SHA-256) {'ab' * 32} , {'cd' * 32}" in text(page)
 
 
-def test_a_large_cohort_shows_flagged_scans_first():
-    scans = [scan(number, *([Flag("odd", "b")] if number == 2004 else [])) for number in range(2005)]
-    page = page_of(*scans)
-    rows = cells(page)
-    assert (len(rows), rows[0][0], rows[1][0]) == (2000, "sub-2004", "sub-00")
-    assert "The table shows 2,000 of 2,005 scans, those with flags first." in page
+def test_a_cohort_without_flags_findings_or_metrics_says_so():
+    calm = {"flags": None, "n_flags": 0, "n_serious_flags": 0, "quality": "ok", "quality_reasons": None}
+    tables = {**changed("quality", **calm), "predictions": changed("predictions", **calm)["predictions"]}
+    page = text(page_of(tables))
+    assert "No scan is judged as check or fail, and none stands out" in page
+    assert "No scan has a flag." in page
+    few = tables["statistics"].frame.query("measure == 'predicted_age_years'")
+    page = text(page_of({**tables, "statistics": Table(few, {})}))
+    assert "No image quality metrics were recorded." in page
 
 
-def test_missing_scans_and_warnings_are_listed():
-    missing = (Missing("sub-09", "failed in load: <no> scan"),)
-    page = page_of(scan(1), missing=missing, warnings=("Look <out>.",))
-    assert "failed in load: &lt;no&gt; scan" in page
-    assert "1 scan was found or attempted but has no row" in page
-    assert "Look &lt;out&gt;." in page
+def test_equal_cohorts_give_equal_pages_without_outside_addresses():
+    pages = {page_of(files=("x.tsv",), command="neurofm a b group") for _ in range(2)}
+    (page,) = pages
+    assert "<code>x.tsv</code>" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:|sub-)""", page)
 
 
-def test_equal_cohorts_give_equal_pages():
-    pages = {page_of(scan(1), scan(2), tables=("x.tsv",)) for _ in range(2)}
-    assert len(pages) == 1
-    assert "<code>x.tsv</code>" in pages.pop()
-
-
-def test_participants_with_a_page_are_linked():
-    page = page_of(scan(1), scan(2), links={"02": "sub-02.html"})
-    assert re.findall(r"<td>(?:<a href=\"(.*?)\">)?(sub-\d+)", page) == [
-        ("", "sub-01"),
-        ("sub-02.html", "sub-02"),
-    ]
+def test_texts_of_the_tables_are_escaped():
+    tables = changed("quality", quality="fail", quality_reasons="<img src=x>")
+    column = pd.Series(["</template><script>x</script>"] * 40, dtype=object)
+    covariates = simulated(40)["covariates"]
+    tables["covariates"] = replace(covariates, frame=covariates.frame.assign(odd=column))
+    page = page_of(tables)
+    assert "&lt;img src=x&gt;" in page
+    assert "<img" not in page
+    assert page.count("<script") == 1

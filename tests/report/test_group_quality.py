@@ -1,42 +1,42 @@
-import numpy as np
+import pandas as pd
 import pytest
 
-from neurofm_bids.records.cohort import Cohort, Member
-from neurofm_bids.records.flag import Flag
-from neurofm_bids.records.judgement import judge
-from neurofm_bids.records.scan import Identity
 from neurofm_bids.report.group_quality import count_flags, count_statuses, scans_to_check
 
-LOW, ODD = Flag("low_snr", "Noise", "serious", "grain"), Flag("odd", "Odd")
 
-
-def cohort(*flags_of_scans):
-    members = []
-    for number, flags in enumerate(flags_of_scans):
-        judged = judge(flags)
-        cells = {"quality": judged.status, "quality_reasons": " ".join(judged.reasons) or None}
-        scan = Identity(stem=f"sub-{number}", subject=f"{number}")
-        members.append(Member(scan, {}, {}, cells, acquisition={}, flags=flags, out_of_range=()))
-    return Cohort("openS", tuple(members), (), np.zeros((len(members), 1), np.float32))
+def quality(**columns):
+    count = len(columns["quality"])
+    about = {"participant_id": [f"sub-{i}" for i in range(count)], "flags": None, "quality_reasons": None}
+    return pd.DataFrame({**about, **columns})
 
 
 def test_every_status_is_counted():
-    assert count_statuses(cohort((), (ODD,), (LOW,), (LOW, ODD))) == [("ok", 1), ("check", 1), ("fail", 2)]
-    assert count_statuses(cohort(())) == [("ok", 1), ("check", 0), ("fail", 0)]
+    assert count_statuses(quality(quality=["ok", "check", "fail", "fail"])) == [
+        ("ok", 1),
+        ("check", 1),
+        ("fail", 2),
+    ]
+    assert count_statuses(quality(quality=["ok"])) == [("ok", 1), ("check", 0), ("fail", 0)]
 
 
 def test_scans_to_look_at_are_not_ok_or_stand_out():
-    rows = scans_to_check(cohort((), (ODD,), (LOW,), ()), [None, None, "far", "odd"])
-    assert [(member.scan.stem, status, why) for member, status, why in rows] == [
-        ("sub-2", "fail", "Noise. Look at grain. In the cohort: far."),
-        ("sub-1", "check", judge((ODD,)).reasons[0]),
-        ("sub-3", "ok", "In the cohort: odd."),
+    table = quality(
+        quality=["ok", "check", "fail", "ok"],
+        quality_reasons=[None, "Odd.", "Noise. Look at grain.", None],
+        group_check=[None, None, "far", "odd"],
+    )
+    rows = scans_to_check(table, ["a", "b", "c", "d"], {"sub-2": "sub-2.html"})
+    assert [(cell.text, cell.link, status, why) for cell, status, why in rows] == [
+        ("c", "sub-2.html", "fail", "Noise. Look at grain. In the cohort: far."),
+        ("b", "", "check", "Odd."),
+        ("d", "", "ok", "In the cohort: odd."),
     ]
-    assert [row[1] for row in scans_to_check(cohort((ODD,), (LOW,)), ())] == ["fail", "check"]
+    without = scans_to_check(table.drop(columns="group_check"), ["a", "b", "c", "d"], {})
+    assert [status for _, status, _ in without] == ["fail", "check"]
     with pytest.raises(ValueError, match="zip"):
-        scans_to_check(cohort((), ()), [None])
+        scans_to_check(table, ["a"], {})
 
 
 def test_flags_are_counted_once_per_scan():
-    members = cohort((LOW, LOW), (LOW, ODD), ()).members
-    assert count_flags(members) == [("low_snr", "serious", 2), ("odd", "warning", 1)]
+    table = quality(quality=["fail", "fail", "ok"], flags=["low_snr;low_snr", "low_snr;odd", None])
+    assert count_flags(table) == [("low_snr", 2, 2), ("odd", 1, 1)]
