@@ -23,7 +23,6 @@ __all__ = [
     "group_script",
     "plots_code",
     "plots_licence",
-    "plots_style",
     "script_element",
     "script_policy",
     "viewer_code",
@@ -81,14 +80,6 @@ def plots_code() -> Markup:
 def plots_licence() -> str:
     """Return the licence of the library of plots."""
     return _asset("uplot_LICENSE.txt").decode()
-
-
-@cache
-def plots_style() -> Markup:
-    """Return the style sheet of the library of plots."""
-    from markupsafe import Markup
-
-    return Markup(_asset("uplot-1.6.32.min.css").decode())
 
 
 def _element(code: str) -> Markup:

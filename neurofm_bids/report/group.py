@@ -15,7 +15,6 @@ from neurofm_bids.report.assets import (
     group_script,
     plots_code,
     plots_licence,
-    plots_style,
 )
 from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
 from neurofm_bids.report.group_columns import GroupTable, Tables, labels, preferred, scan_columns
@@ -102,7 +101,6 @@ def _facts(tables: Tables, cohort: Cohort) -> dict[str, Any]:
         "policy": group_policy(),
         "script": group_script(),
         "library_code": plots_code(),
-        "plots_style": plots_style(),
         "library": PLOTS,
         "library_licence": plots_licence(),
     }
