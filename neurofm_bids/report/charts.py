@@ -22,7 +22,6 @@ __all__ = [
     "LINE",
     "MANY",
     "MAX_NAMES",
-    "SHAPE",
     "new_figure",
     "plot_agreement",
     "points",
@@ -32,7 +31,7 @@ __all__ = [
 
 _Array = npt.NDArray[np.float64]
 
-_POINT, FAR, SHAPE, LINE, GREY = "#1f5f8b", "#b3261e", "#d5e3ee", "#1b1b1b", "#6b7280"
+_POINT, FAR, LINE, GREY = "#1f5f8b", "#b3261e", "#1b1b1b", "#6b7280"
 MANY = 1500  # more points than this are drawn as one bitmap inside the SVG
 MAX_NAMES = 3
 _STYLE = {

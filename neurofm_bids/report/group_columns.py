@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -45,17 +46,20 @@ _PER_SCAN = {  # heading by table, in the order of the report
     "agegap": "Age gap",
     "quality": "Quality",
     "outliers": "Outliers",
-    "clusters": "Embedding and clusters",
-    "components": "Embedding and clusters",
+    "components": "Components and clusters",
+    "clusters": "Components and clusters",
     "morphometry": "Volumes",
     "centiles": "Centiles",
     "readouts": "Readouts",
+    "harmonised": "Harmonised",
     "covariates": "Dataset",
 }
+_OWN_MEANING = ("harmonised", "covariates")  # tables whose columns may have names of those of others
+_FEATURE = re.compile(r"f\d{3,}")
 _PARTS = ("_sd", "_lower95", "_upper95", "_confidence", "_z")
 _IN_RANGE = "_in_range"
 _NOT_SHOWN = {"views", "readout_notes", "centile_notes"}
-_IN_MILLILITRES = ("predictions", "morphometry")
+_IN_MILLILITRES = ("predictions", "morphometry", "harmonised")
 
 
 def labels(tables: Tables) -> list[str]:
@@ -79,11 +83,11 @@ def scan_columns(tables: Tables, links: Mapping[str, str]) -> list[ScanColumn]:
     taken = {column.name for column in columns}
     made = []
     for name, group in _PER_SCAN.items():
-        if name not in tables or (name == "components" and "clusters" in tables):
+        if name not in tables:
             continue
         frame = _aligned(tables, tables[name].frame)
         for column in _chosen(name, frame):
-            key = f"{name}:{column}" if name == "covariates" and column in taken else column
+            key = f"{name}:{column}" if name in _OWN_MEANING and column in taken else column
             if key not in taken:
                 taken.add(key)
                 made.append(_column(key, name, group, frame, column, tables[name].columns.get(column, {})))
@@ -140,6 +144,8 @@ def _chosen(table: str, frame: pd.DataFrame) -> Iterator[str]:
     for column in map(str, frame.columns):
         if column in IDENTITY_COLUMNS or column in _NOT_SHOWN or column.endswith(_PARTS):
             continue
+        if table == "harmonised" and _FEATURE.fullmatch(column):
+            continue
         if table == "covariates" or table in {"predictions", "quality"} or column not in FLAG_COLUMNS:
             yield column
 
@@ -148,6 +154,7 @@ def _column(key: str, table: str, group: str, frame: pd.DataFrame, column: str, 
     is_volume = column == MASK_VOLUME or table in _IN_MILLILITRES
     unit, factor = unit_of(entry, is_volume=is_volume)
     title, about = str(entry.get("LongName", column)), str(entry.get("Description", ""))
+    title += ", harmonised" if key.startswith("harmonised:") else ""
     bound = AGE_REMARKS if column == KNOWN_AGE and AGE_REMARKS in frame else ""
     within = _range_column(frame, column)
     return ScanColumn(key, title, unit, about, group, frame[column], factor, within, bound)

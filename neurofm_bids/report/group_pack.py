@@ -131,6 +131,7 @@ def _text(encoded: Sequence[_Encoded], size: int) -> str:
 
 def _encoded(column: ScanColumn) -> _Encoded | str | None:
     """Return a column in bytes, its title if it has too many different texts, None if it has no values."""
+    column = replace(column, values=column.values.astype(object))
     known = column.values.notna() & ~column.values.isin(_UNKNOWN)
     if not known.any():
         return None

@@ -11,8 +11,13 @@ from neurofm_bids.records.columns import AGE, AGE_GAP, KNOWN_AGE, MASK_VOLUME
 __all__ = ["Plot", "plots_of"]
 
 _QUALITY_FIRST = ("outlier_distance", "noise", "snr_brain", "cnr", "cjv")
-_EMBEDDINGS = (("pc_1", "pc_2"), ("component_1", "component_2"), ("umap_1", "umap_2"))
-_GROUPS = ("Predictions", "Age gap", "Quality", "Embedding and clusters", "Volumes", "Readouts", "Change")
+_EMBEDDINGS = (
+    ("component_1", "component_2", "Principal components of the features."),
+    ("pc_1", "pc_2", "Axes on which clusters were looked for."),
+    ("umap_1", "umap_2", "UMAP: near scans are alike; distances between groups have no meaning."),
+)
+_SITES = ("site", "scanner", "Manufacturer", "MagneticFieldStrength")
+_GROUPS = ("Predictions", "Quality", "Readouts", "Change")
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,8 @@ def plots_of(
         "age": list(_ages(names)),
         "quality": list(_quality(names, groups.get("Quality", ()))),
         "metrics": strips["Quality"],
-        "embedding": [
-            Plot(x, y, f"{x.replace('_', ' ')} and {y.replace('_', ' ')}")
-            for x, y in _EMBEDDINGS
-            if {x, y} <= set(names)
-        ],
+        "embedding": [Plot(x, y, caption) for x, y, caption in _EMBEDDINGS if {x, y} <= set(names)],
+        "sites": list(_sites(names, groups)),
         "volumes": list(_volumes(names, groups.get("Volumes", ()))),
         "readouts": strips["Readouts"],
         "change": [*_courses(names, groups), *strips["Change"]] if has_sessions else [],
@@ -102,6 +104,16 @@ def _volumes(names: Collection[str], volumes: Sequence[str]) -> Iterator[Plot]:
         if KNOWN_AGE in names:
             yield Plot(KNOWN_AGE, first, "Choose any volume.", choose=True)
         yield Plot(first, caption="Choose any volume.", choose=True)
+
+
+def _sites(names: Collection[str], groups: Mapping[str, Sequence[str]]) -> Iterator[Plot]:
+    """Yield a measure by site, as it is and harmonised."""
+    site = next((name for name in _SITES if name in names), None)
+    measure = next(iter(groups.get("Predictions", ())), None)
+    if site and measure:
+        yield Plot(site, measure, "Choose any measure.", choose=True)
+        if f"harmonised:{measure}" in names:
+            yield Plot(site, f"harmonised:{measure}", "Harmonised. Choose any measure.", choose=True)
 
 
 def _courses(names: Collection[str], groups: Mapping[str, Sequence[str]]) -> Iterator[Plot]:

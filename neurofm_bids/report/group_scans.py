@@ -73,13 +73,15 @@ def _cells(table: GroupTable, column: str, places: npt.NDArray[np.intp]) -> list
         ends = [_scaled(limit.iloc[place], factor) for limit in limits if limit is not None]
         about = f"95% interval over passes: {' to '.join(ends)}" if ends and "n/a" not in ends else ""
         sign = "≥ " if remarks is not None and "lower_bound" in str(remarks.iloc[place]) else ""
-        outside = within is not None and within.iloc[place] in (False, "false")
+        outside = within is not None and str(within.iloc[place]).lower() == "false"
         cells.append(Cell(sign + _scaled(value, factor), about=about, is_outside=outside))
     return cells
 
 
 def _scaled(value: object, factor: float) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    import pandas as pd
+
+    if pd.isna(value):
         return "n/a"
     number = float(value) * factor  # type: ignore[arg-type]
     return (

@@ -64,7 +64,9 @@ def _is_large(measure: str) -> bool:
 
 
 def _scaled(value: object, factor: float) -> str:
-    return "n/a" if value is None else number_text(float(value) * factor)  # type: ignore[arg-type]
+    import pandas as pd
+
+    return "n/a" if pd.isna(value) else number_text(float(value) * factor)  # type: ignore[arg-type]
 
 
 def age_rows(statistics: pd.DataFrame) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ __all__ = ["MOST_ROWS", "Cell", "Head", "View", "number_text", "view"]
 MOST_ROWS = 300
 _NAMES_OF_SCANS = ("scan", "other_scan", "neighbour")
 _NAMES_OF_COLUMNS = ("measure", "column", "outcome")
+_CHANGE = "reliable_change_index"
 _UNKNOWN = "n/a"
 
 
@@ -71,7 +72,7 @@ def view(
     titles
         Of columns of scans, by their name, for cells that name one.
     """
-    frame = table.frame
+    frame = _ordered(table.frame)
     names = [str(column) for column in frame.columns if frame[column].notna().any()]
     if "scan" in names:
         names = [one for one in names if one not in {"participant_id", "session_id"}]
@@ -88,10 +89,18 @@ def view(
     return View(heads, body, len(frame), name, str(table.about.get("Description", "")))
 
 
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the largest changes first, where they have indices of change."""
+    if _CHANGE not in frame:
+        return frame
+    sizes = frame[_CHANGE].astype(float).abs()
+    return frame.loc[sizes.sort_values(ascending=False, kind="stable").index]
+
+
 def _head(column: str, table: GroupTable, values: pd.Series) -> Head:
     entry = table.columns.get(column, {})
     unit = unit_of(entry, is_volume=False)[0]
-    is_number = bool(values.map(lambda cell: _is_number(cell) or cell is None).all())
+    is_number = bool((values.map(_is_number) | values.isna()).all())
     return Head(str(entry.get("LongName", column)), unit, str(entry.get("Description", "")), is_number)
 
 
@@ -114,7 +123,9 @@ def _cell(
 
 
 def _text(value: object) -> str:
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+    import pandas as pd
+
+    if pd.isna(value):
         return _UNKNOWN
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

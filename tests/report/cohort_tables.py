@@ -109,7 +109,8 @@ def per_scan(made, scans, judged, age, site):
     metrics = {name: made.normal(10, 2, count) + site for name in METRICS if name not in judged}
     volumes = {volume_column(name): made.lognormal(9, 0.2, count) for name in REGIONS}
     centiles = {f"{name}_centile": made.uniform(0, 100, count) for name in REGIONS}
-    components = {f"pc_{i}": made.normal(site if i == 1 else 0, 1, count) for i in (1, 2, 3)}
+    components = {f"component_{i}": made.normal(0, 1, count) for i in (1, 2)}
+    axes = {f"pc_{i}": made.normal(site if i == 1 else 0, 1, count) for i in (1, 2, 3)}
     clusters = {
         "kmeans": np.where(site > 2, "a", "b"),
         **{f"umap_{i}": made.normal(site, 1, count) for i in (1, 2)},
@@ -126,7 +127,9 @@ def per_scan(made, scans, judged, age, site):
         "outliers": {"outlier_distance": made.chisquare(4, count), "is_outlier": made.random(count) > 0.99},
         "morphometry": volumes,
         "centiles": centiles,
-        "clusters": components | clusters,
+        "components": components,
+        "clusters": axes | clusters,
+        "harmonised": {"site": site.astype(str), "f000": 0.0, **{n: x + 1 for n, x in values.items()}},
         "covariates": dataset,
     }
     return {name: Table(pd.DataFrame({**scans, **own}), meanings(own)) for name, own in tables.items()}

@@ -49,6 +49,13 @@ def test_a_column_of_the_dataset_does_not_hide_one_of_the_predictions():
     assert found["quality"].values.isin(["ok", "check", "fail"]).all()
 
 
+def test_harmonised_measures_stand_beside_the_others_and_features_are_left_out():
+    found = columns_of(simulated(40))
+    assert found["harmonised:predicted_age_years"].title == "Predicted age, harmonised"
+    assert found["predicted_age_years"].title == "Predicted age"
+    assert [name for name in found if "f000" in name] == []
+
+
 def test_rows_are_matched_by_scan_and_not_by_place():
     tables = dict(simulated(40))
     frame = tables["outliers"].frame

@@ -42,6 +42,14 @@ def test_courses_are_drawn_where_a_participant_has_several_scans():
     assert by_session.x == "session_id"
 
 
+def test_measures_are_drawn_by_site_as_they_are_and_harmonised():
+    groups = {"Predictions": ["predicted_age_years"]}
+    (raw,) = plots_of({*AGES, "site"}, groups, has_sessions=False)["sites"]
+    assert (raw.x, raw.y) == ("site", "predicted_age_years")
+    both = plots_of({*AGES, "site", "harmonised:predicted_age_years"}, groups, has_sessions=False)["sites"]
+    assert axes(both)[1] == ("site", "harmonised:predicted_age_years")
+
+
 def test_only_predictions_are_drawn_as_such():
     groups = {"Predictions": ["predicted_age_years", "age_gap_years", "mask_volume_mm3"]}
     found = plots_of(AGES, groups, has_sessions=False)["predictions"]

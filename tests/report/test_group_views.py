@@ -61,3 +61,8 @@ def test_cells_of_every_kind():
     found = shown(a=[1.5, None], b=[True, False], c=["x", float("nan")])
     assert texts(found) == [["1.5", "yes", "x"], ["n/a", "no", "n/a"]]
     assert number_text(float("nan")) == "n/a"
+
+
+def test_the_largest_changes_come_first():
+    found = shown(participant_id=["a", "b", "c"], reliable_change_index=[0.5, None, -3.0])
+    assert [row[0] for row in texts(found)] == ["c", "a", "b"]

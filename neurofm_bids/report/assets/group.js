@@ -124,7 +124,7 @@ async function start() {
     addEventListener("beforeprint", () => plots.forEach(plot => plot.drawNow()));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach(plot => plot.rebuild()));
     globalThis.report = { state, desk, plots, table };
-    root.dataset.ready = "true";
+    root.dataset.ready = Math.round(performance.now()); // milliseconds since the page was asked for
   } catch (error) {
     const note = document.getElementById("failed");
     note.hidden = false;

@@ -1,6 +1,6 @@
 // One plot of scans as points, on axes of uPlot: hover names, click opens, a drag selects.
 const NEAR = 14; // pixels from a point that still count as on it
-const MANY = 2000; // more points than this are small squares, which draw fast
+const MANY = 500, VERY_MANY = 3000; // more points than this are squares, which draw fast, and small squares
 const FADED = "#c3c9d1";
 const packed = colour => 0xff000000 + [5, 3, 1].reduce((sum, at) => sum * 256 + parseInt(colour.slice(at, at + 2), 16), 0);
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -180,13 +180,12 @@ class Plot {
     const { px, py, u: { ctx }, state: { cohort: { size } } } = this;
     ctx.fillStyle = colour;
     ctx.globalAlpha = 0.85;
-    ctx.beginPath();
     for (let i = 0; i < size; i++) {
       if (!admits(i) || Number.isNaN(px[i] + py[i])) continue;
-      ctx.moveTo(px[i] + radius, py[i]);
+      ctx.beginPath(); // one path for all would be slow where points overlap
       ctx.arc(px[i], py[i], radius, 0, 2 * Math.PI);
+      ctx.fill();
     }
-    ctx.fill();
   }
 
   // Many points are written as pixels, which takes a tenth of the time of shapes.
@@ -196,7 +195,7 @@ class Plot {
     const image = new ImageData(Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
     const data = new Uint32Array(image.data.buffer);
     const colours = [...palette, FADED].map(packed);
-    const wide = Math.round(2 * (devicePixelRatio || 1));
+    const wide = Math.round((counts.shown > VERY_MANY ? 2 : 4) * (devicePixelRatio || 1));
     const write = (i, colour, side) => {
       const [x, y] = [Math.round(px[i] - left - side / 2), Math.round(py[i] - top - side / 2)];
       if (Number.isNaN(x + y)) return;
