@@ -11,6 +11,7 @@ from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
 from neurofm_bids.analysis.change.settings import ChangeSettings
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
+from neurofm_bids.analysis.quality.settings import QualitySettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of
@@ -78,6 +79,8 @@ class AnalysisSettings:
         Of change over sessions.
     sites
         Of the harmonisation of sites.
+    quality
+        Of the quality of the cohort.
     clusters
         Of clusters; None for none.
     """
@@ -86,6 +89,7 @@ class AnalysisSettings:
     age_gap: AgeGapSettings = field(default_factory=AgeGapSettings)
     change: ChangeSettings = field(default_factory=ChangeSettings)
     sites: SitesSettings = field(default_factory=SitesSettings)
+    quality: QualitySettings = field(default_factory=QualitySettings)
     clusters: ClusterSettings | None = None
 
 

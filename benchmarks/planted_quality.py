@@ -1,0 +1,203 @@
+"""Planted duplicates, swaps, outliers and drift: how many are found, and how many findings are false.
+
+    python -m benchmarks.planted_quality PEOPLE RESAVED OUTPUTS [--seeds 5] [--only TEXT]
+
+PEOPLE is the folder of benchmarks/planted_effect.py: features, outputs and volumes of synthetic people whose
+images went through the pipeline. RESAVED is the table of benchmarks/resaved_scans.py: how much these numbers
+change when an image is saved in another way or simulated as a second scan. OUTPUTS is a folder of outputs of
+real scans, for the image quality metrics. Cohorts have the joint distribution of these people (a Gaussian copula
+with their margins). A second session differs by the simulated second scan times a factor, drawn with heavy
+tails. Planted are exact copies and copies saved or resampled in another way under another name, sessions
+exchanged between two people, and scans of strangers. Found: the review has a row of the right kind that names
+the scan. False: a row (duplicate, possible_duplicate or swap) that names no planted scan, per honest scan.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from neurofm_bids.analysis.quality.cohort import analyse
+from neurofm_bids.analysis.scans import Scans
+from neurofm_bids.analysis.settings import AnalysisSettings
+from neurofm_bids.storage.text import read_json
+
+SIZES = (50, 200, 1000, 5000)
+FACTOR = 4.0  # times the difference of a simulated second scan
+COPIES = ("exact", "moved", "other_units", "other_axes", "resampled")
+METRICS = ("snr_brain", "cnr", "cjv", "efc", "template_dice", "template_correlation", "rotation_degrees")
+METRICS += ("template_scale", "noise", "ringing", "slice_jump", "inu_range", "fwhm_mean_mm", "mask_leak")
+FEATURE, OUTPUT, VOLUME, METRIC = "feature_", "output_", "volume_", "metric_"
+
+
+class Population:
+    """The joint distribution of the numbers of people, and how they change within a person."""
+
+    def __init__(self, people, resaved, outputs):
+        table = pd.read_csv(people / "people.tsv", sep="\t")
+        regions = pd.read_csv(next(people.glob("regions-*.tsv")), sep="\t").drop(columns="person")
+        self.known = table[["age", "sex"]]
+        own = table.filter(regex=f"^({FEATURE}|{OUTPUT})")
+        volumes = (regions * 1000).assign(intracranial=1000 * regions.sum(axis=1))
+        numbers = pd.concat([own, np.log(volumes.clip(lower=1)).add_prefix(VOLUME)], axis=1)
+        self.names = [*numbers.columns, *(METRIC + name for name in METRICS)]
+        self.sorted, self.root = np.sort(numbers.to_numpy(), axis=0), root_of_ranks(numbers.to_numpy())
+        real = np.array([metrics_of(path) for path in sorted(outputs.rglob("*_desc-openS_predictions.json"))])
+        self.metrics, self.metric_root = np.sort(real, axis=0), root_of_ranks(real)
+        self.changes = changes(resaved, self.names)
+
+    def people(self, n, rng):
+        """Return the numbers of n people, shape (n, k)."""
+        parts = [drawn(n, *pair, rng) for pair in ((self.sorted, self.root), (self.metrics, self.metric_root))]
+        return np.hstack(parts)
+
+    def changed(self, numbers, how, rng, factor=1.0):
+        """Return numbers after a change whose size is that measured, with the measured correlations in part."""
+        if how == "exact":
+            return numbers.copy()
+        measured = self.changes[how]
+        mixed = rng.standard_normal((len(numbers), len(measured))) / np.sqrt(len(measured)) @ measured
+        alone = rng.standard_normal(numbers.shape) * np.sqrt((measured**2).mean(axis=0))
+        heavy = np.sqrt(8 / rng.chisquare(8, (len(numbers), 1))) if factor != 1 else 1
+        return numbers + factor * heavy * np.sqrt(0.5) * (mixed + alone)
+
+
+def root_of_ranks(values):
+    """Return a root of the covariance of the normal scores of columns."""
+    scores = norm.ppf((pd.DataFrame(values).rank().to_numpy() - 0.5) / len(values))
+    size, axes = np.linalg.eigh(np.corrcoef(scores.T))
+    return axes * np.sqrt(np.maximum(size, 0))
+
+
+def drawn(n, ordered, root, rng):
+    """Return n rows with the margins of sorted columns and a covariance of normal scores."""
+    place = norm.cdf(rng.standard_normal((n, len(root))) @ root.T) * (len(ordered) - 1)
+    low = np.minimum(place.astype(int), len(ordered) - 2)
+    column, share = np.arange(len(root)), place - low
+    return ordered[low, column] * (1 - share) + ordered[low + 1, column] * share
+
+
+def metrics_of(path):
+    quality = read_json(path)["ImageQuality"]
+    return [quality[name] for name in METRICS]
+
+
+def changes(path, names):
+    """Return for each variant the differences from the image as it is, shape (images, k), of log volumes."""
+    table = pd.read_csv(path, sep="\t")
+    volumes = [name for name in table if name.startswith(VOLUME)]
+    table[volumes] = np.log(table[volumes].astype(float).clip(lower=1))
+    first = table[table["variant"] == "as_is"].set_index("image")[names].astype(float)
+    parts = {name: part.set_index("image")[names] for name, part in table.groupby("variant")}
+    return {name: (part - first.loc[part.index]).to_numpy(dtype=float) for name, part in parts.items()}
+
+
+def scans_of(population, numbers, people, sessions, age, sex):
+    """Return the scans that an analysis takes."""
+    frame = pd.DataFrame(numbers, columns=population.names)
+    table = pd.DataFrame({"participant_id": people, "session_id": sessions, "age": age, "sex": sex})
+    table["scan"] = [f"{p}_{s}_{i}" for i, (p, s) in enumerate(zip(people, sessions, strict=True))]
+    table["predicted_age_years"], table["predicted_male_probability"] = frame["output_age"], frame["output_sex"]
+    volumes = {name: f"{name.removeprefix(VOLUME)}_mm3" for name in frame if name.startswith(VOLUME)}
+    table = pd.concat([table, np.exp(frame[list(volumes)]).rename(columns=volumes)], axis=1)
+    table["mask_volume_mm3"] = 1.08 * table["intracranial_mm3"]
+    table = pd.concat([table, frame[[METRIC + n for n in METRICS]].set_axis(METRICS, axis=1)], axis=1)
+    features = frame.filter(like=FEATURE).to_numpy(dtype=np.float32)
+    measures = dict.fromkeys([*volumes.values(), "mask_volume_mm3"], "mm^3") | {"predicted_age_years": "year"}
+    return Scans(table, features, np.ones(len(table), bool), measures, METRICS, ())
+
+
+def without_anatomy(scans):
+    names = [n for n in scans.measures if not n.endswith("_mm3")] + ["mask_volume_mm3"]
+    measures = {name: scans.measures[name] for name in names}
+    gone = [n for n in scans.measures if n not in measures]
+    return Scans(scans.table.drop(columns=gone), scans.features, scans.included, measures, scans.metrics, ())
+
+
+def planted(population, n, sessions, seed):
+    """Return scans with planted errors, and the rows of what was planted by name."""
+    rng = np.random.default_rng(seed)
+    m = n // sessions
+    base = population.people(m, rng)
+    blocks = [population.changed(base, "second_scan", rng, FACTOR / np.sqrt(2)) for _ in range(sessions)]
+    numbers = np.vstack(blocks)
+    people = np.tile([f"sub-{i:05d}" for i in range(m)], sessions)
+    names = np.repeat([f"ses-{s}" for s in range(sessions)], m)
+    order, each, truth = rng.permutation(m), max(2, m // 100), {}
+    if sessions > 1:
+        exchanged, strangers = order[: 2 * each], order[2 * each : 3 * each]
+        a, b = m + exchanged[:each], m + exchanged[each:]
+        numbers[np.r_[a, b]] = numbers[np.r_[b, a]]
+        numbers[m + strangers] = population.people(each, rng)
+        truth["exchanged"] = [(i, i - m) for i in (*a, *b)]
+        truth["stranger"] = [(i, i - m) for i in m + strangers]
+        order = order[3 * each :]
+    start = len(numbers)
+    for k, how in enumerate(COPIES):
+        chosen = order[k * each : (k + 1) * each]
+        numbers = np.vstack([numbers, population.changed(numbers[chosen], how, rng)])
+        people = np.r_[people, [f"sub-copy{how}{i}" for i in range(each)]]
+        names = np.r_[names, np.repeat("ses-0", each)]
+        truth[f"copy, {how}"] = [(start + i, c) for i, c in enumerate(chosen)]
+        start += each
+    if sessions > 1:
+        for how in ("exact", "other_units"):
+            chosen = order[len(COPIES) * each :][: each] if how == "exact" else order[-each:]
+            numbers[m + chosen] = population.changed(numbers[chosen], how, rng)
+            truth[f"copy in session, {how}"] = [(i, i - m) for i in m + chosen]
+    sex = np.where(numbers[:, population.names.index("output_sex")] > 0.5, "M", "F").astype(object)
+    sex = np.where(rng.random(len(sex)) < 0.1, np.where(sex == "M", "F", "M"), sex)
+    sex = pd.Series(sex).groupby(people).transform("first").to_numpy(dtype=object)
+    age = numbers[:, population.names.index("output_age")] + rng.normal(0, 9, len(sex))
+    return scans_of(population, numbers, people, names, age, sex), truth
+
+
+def evaluate(scans, truth):
+    """Return shares of what was planted that is found, and false findings per honest scan."""
+    started = time.perf_counter()
+    review = analyse(scans, AnalysisSettings()).tables["review"]
+    seconds = time.perf_counter() - started
+    review = review[review["kind"].isin(["duplicate", "possible_duplicate", "swap"])]
+    place = {name: row for row, name in enumerate(scans.table["scan"])}
+    named = [{place[row["scan"]], place.get(row["other_scan"], -1)} for row in review.to_dict("records")]
+    kinds = review["kind"].tolist()
+    found = {}
+    for what, pairs in truth.items():
+        right = ("swap",) if what in ("exchanged", "stranger") else ("duplicate", "possible_duplicate")
+        hits = [any(k in right and set(p) & n for k, n in zip(kinds, named, strict=True)) for p in pairs]
+        found[what] = float(np.mean(hits))
+    dirty = {row for pairs in truth.values() for pair in pairs for row in pair}
+    honest = len(scans.table) - len(dirty)
+    false = {kind: sum(k == kind and not n & dirty for k, n in zip(kinds, named, strict=True)) for kind in set(kinds)}
+    return found, sum(false.values()) / honest, false, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("people", type=Path)
+    parser.add_argument("resaved", type=Path)
+    parser.add_argument("outputs", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    options = parser.parse_args()
+    population = Population(options.people, options.resaved, options.outputs)
+    for n in options.sizes:
+        for sessions in (1, 2, 3):
+            for anatomy in (True, False):
+                results = []
+                for seed in range(options.seeds):
+                    scans, truth = planted(population, n, sessions, seed)
+                    results.append(evaluate(scans if anatomy else without_anatomy(scans), truth))
+                found = pd.DataFrame([r[0] for r in results]).mean().round(3).to_dict()
+                false = max(r[1] for r in results)
+                what = "anatomy" if anatomy else "no anatomy"
+                print(n, f"{sessions} sessions", what, f"false {false:.4f}", results[-1][2], f"{results[-1][3]:.1f} s", found, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Comparison of all scans of a cohort with one another: duplicates and swaps, by rows of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from neurofm_bids.analysis.quality.duplicates import exact_duplicates, resaved_duplicates, same_brains
+from neurofm_bids.analysis.quality.fingerprint import LEAST_SCANS, Fingerprints, fingerprints
+from neurofm_bids.analysis.quality.recorded import recorded_log_ratio, recorded_sexes_that_differ
+from neurofm_bids.analysis.quality.swaps import find_swaps
+
+__all__ = ["Brains", "Comparison", "compare"]
+
+_NONE = -1
+
+
+@dataclass(frozen=True)
+class Brains:
+    """What n scans are compared by.
+
+    ``people`` (n,) numbers the participants; ``features`` (n, d), ``volumes`` (n, v) in mm3 and ``metrics``
+    (n, w) may have NaN, but for the features; ``age``, ``predicted_age`` (years), ``male`` (probability) have NaN
+    and ``sex`` has None where nothing is known; ``included`` tells which scans statistics use.
+    """
+
+    people: npt.NDArray[np.intp]
+    features: npt.NDArray[np.floating]
+    volumes: npt.NDArray[np.float64]
+    metrics: npt.NDArray[np.float64]
+    age: npt.NDArray[np.float64]
+    sex: npt.NDArray[np.object_]
+    predicted_age: npt.NDArray[np.float64]
+    male: npt.NDArray[np.float64]
+    included: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Findings; all places are rows of the table, -1 stands for none.
+
+    ``duplicates`` has ``first``, ``other``, ``share`` of the numbers that agree (1: exact); ``same`` what
+    :func:`~neurofm_bids.analysis.quality.duplicates.same_brains` returns; ``swaps`` what
+    :func:`~neurofm_bids.analysis.quality.swaps.find_swaps` returns, with the scores of recorded age and sex;
+    ``sexes`` the places of scans whose recorded sex differs from that of the participant's first scan.
+    """
+
+    duplicates: pd.DataFrame
+    same: pd.DataFrame
+    swaps: pd.DataFrame
+    sexes: npt.NDArray[np.intp]
+    remarks: tuple[str, ...] = ()
+
+
+def compare(brains: Brains, least_ratio: float = 1000.0) -> Comparison:
+    """Look for duplicates and swaps.
+
+    Exact duplicates are looked for in all scans, everything else in those that statistics use and that have
+    all volumes that most scans have.
+
+    Parameters
+    ----------
+    brains
+        The scans.
+    least_ratio
+        Likelihood ratio from which a swap is listed.
+    """
+    exact = exact_duplicates(brains.features).assign(share=1.0)
+    sexes = recorded_sexes_that_differ(brains.people, brains.sex)
+    prints = fingerprints(brains.features, brains.volumes, brains.metrics, brains.included)
+    if prints is None:
+        remark = f"Resaved duplicates and swaps were not looked for: fewer than {LEAST_SCANS} scans."
+        return Comparison(exact, _empty("first", "other"), _empty("place", "own", "match"), sexes, (remark,))
+    people = brains.people[prints.places]
+    pairs = pd.concat([exact, _placed(resaved_duplicates(prints, people), prints, "first", "other")])
+    pairs = pairs.drop_duplicates(["first", "other"], ignore_index=True)
+    same = _placed(same_brains(prints, people), prints, "first", "other")
+    known = pd.MultiIndex.from_frame(pairs[["first", "other"]])
+    same = same[~pd.MultiIndex.from_frame(same[["first", "other"]]).isin(known)].reset_index(drop=True)
+    return Comparison(pairs, same, _swaps(brains, prints, least_ratio), sexes, _left_out(brains, prints))
+
+
+def _swaps(brains: Brains, prints: Fingerprints, least_ratio: float) -> pd.DataFrame:
+    places = prints.places
+    about = (brains.age, brains.sex, brains.predicted_age, brains.male)
+    recorded = recorded_log_ratio(*(values[places] for values in about))
+    log_ratio = recorded["log_ratio"].to_numpy()
+    found = find_swaps(prints.scores, brains.people[places], log_ratio, least_ratio)
+    scores = recorded.loc[found["place"], ["age_score", "sex_score"]].reset_index(drop=True)
+    return _placed(found.join(scores), prints, "place", "own", "match")
+
+
+def _placed(found: pd.DataFrame, prints: Fingerprints, *columns: str) -> pd.DataFrame:
+    """Return findings whose rows of fingerprints are replaced by those of the table."""
+    of_table = np.append(prints.places, _NONE)  # the place -1 stays
+    return found.assign(**{name: of_table[found[name].to_numpy(dtype=np.intp)] for name in columns})
+
+
+def _left_out(brains: Brains, prints: Fingerprints) -> tuple[str, ...]:
+    n = int(brains.included.sum()) - len(prints.places)
+    what = "of resaved duplicates and swaps"
+    return (f"{n} scans took no part in the search {what}: they lack volumes of regions.",) if n else ()
+
+
+def _empty(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame({name: np.zeros(0, np.intp) for name in columns})

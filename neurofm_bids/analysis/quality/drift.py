@@ -1,0 +1,193 @@
+"""Drift: measures and metrics that differ between sites or scanners, or change over the date of acquisition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from neurofm_bids.analysis.quality.adjustment import adjusted, design
+from neurofm_bids.analysis.quality.shifts import group_shifts
+from neurofm_bids.analysis.quality.trends import step_over, trend_over
+
+__all__ = ["COLUMNS", "DATE", "Occasions", "find_drift"]
+
+COLUMNS = (
+    *("measure", "units", "by", "group", "test", "n", "value", "lower95", "upper95"),
+    *("effect_size", "p", "p_holm", "change_date", "is_drift", "adjusted_for"),
+)
+DATE = "date"
+_LEVEL = 0.05
+_Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Occasions:
+    """Who was scanned where and when.
+
+    ``people`` (n,) numbers the participants, ``groups`` has for each column of sites or scanners a text or
+    None for each scan, ``years`` (n,) is the date in years after 1970, NaN where not known.
+    """
+
+    people: npt.NDArray[np.intp]
+    age: _Array
+    sex: npt.NDArray[np.object_]
+    groups: Mapping[str, npt.NDArray[np.object_]]
+    years: _Array
+
+
+def find_drift(
+    values: pd.DataFrame,
+    units: Mapping[str, str],
+    occasions: Occasions,
+    least_scans: int = 10,
+    least_shift: float = 0.5,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Compare every measure between groups, and over the date within each group.
+
+    Each participant counts once in a group, with the first scan. Values are adjusted for age and sex, where
+    these are known, with slopes within groups (:mod:`~neurofm_bids.analysis.quality.adjustment`).
+
+    Parameters
+    ----------
+    values
+        Columns of measures, n rows, NaN where not known.
+    units
+        Of the columns.
+    occasions
+        Of the n scans.
+    least_scans
+        Groups with fewer participants are not compared; over the date, twice as many are needed.
+    least_shift
+        Smallest effect size of a drift.
+
+    Returns
+    -------
+    tuple
+        The table, columns :data:`COLUMNS`, and sentences on what was not compared. ``test`` is shift (of a
+        group from all others), trend (slope per year) or step (at ``change_date``). ``p_holm`` is corrected
+        by the method of Holm for all rows. ``is_drift``: it is below 0.05, and the effect size (of a trend: over the
+        whole period) is at least ``least_shift``.
+    """
+    covariates, names = design(occasions.age, occasions.sex)
+    rows: list[pd.DataFrame] = []
+    remarks: list[str] = []
+    for by, labels in occasions.groups.items():
+        chosen, codes, kept = _compared(labels, occasions.people, least_scans)
+        remarks += _small_groups(by, labels, kept, least_scans)
+        if len(kept) > 1:
+            rows += _shifts(values, covariates, by, chosen, codes, kept, least_scans)
+    over_date, remark = _over_date(values, covariates, occasions, least_scans)
+    rows += over_date
+    table = pd.concat([pd.DataFrame(columns=list(COLUMNS), dtype=object), *rows], ignore_index=True)
+    table["units"] = table["measure"].map(dict(units))
+    table["adjusted_for"] = ", ".join(names) or None
+    table["p_holm"] = _holm(table["p"].to_numpy(dtype=float))
+    size = table["effect_size"].astype(float).abs()
+    table["is_drift"] = (table["p_holm"] < _LEVEL) & (size >= least_shift)
+    return table[list(COLUMNS)], (*remarks, *remark)
+
+
+def _compared(
+    labels: npt.NDArray[np.object_], people: npt.NDArray[np.intp], least: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], list[str]]:
+    """Return the first scan of each participant in each group that is large enough, its group, their names."""
+    known = pd.DataFrame({"label": labels, "person": people}).dropna()
+    first = known.drop_duplicates()
+    counts = first["label"].value_counts()
+    kept = sorted(counts.index[counts >= least])
+    first = first[first["label"].isin(kept)]
+    codes = first["label"].map({name: code for code, name in enumerate(kept)})
+    return first.index.to_numpy(dtype=np.intp), codes.to_numpy(dtype=np.intp), kept
+
+
+def _small_groups(by: str, labels: npt.NDArray[np.object_], kept: Sequence[str], least: int) -> list[str]:
+    names = sorted({name for name in labels if name is not None})
+    small = [name for name in names if name not in kept]
+    if len(names) < 2:
+        return [f"Drift by {by} was not tested: all scans have the same value or none."]
+    if len(kept) < 2:
+        return [f"Drift by {by} was not tested: fewer than two groups have {least} participants."]
+    few = f"{len(small)} of {len(names)} groups of {by} were not tested for drift: they have fewer than"
+    return [f"{few} {least} participants."] if small else []
+
+
+def _shifts(
+    values: pd.DataFrame,
+    covariates: _Array,
+    by: str,
+    chosen: npt.NDArray[np.intp],
+    codes: npt.NDArray[np.intp],
+    names: Sequence[str],
+    least: int,
+) -> list[pd.DataFrame]:
+    rows = []
+    for measure in values:
+        numbers = values[measure].to_numpy(dtype=float)[chosen]
+        known = np.isfinite(numbers)
+        known &= (np.bincount(codes[known], minlength=len(names)) >= least)[codes]
+        if len(np.unique(codes[known])) < 2 or np.ptp(numbers[known]) == 0:
+            continue
+        rest = adjusted(numbers[known], covariates[chosen[known]], codes[known])
+        found = group_shifts(rest, codes[known])
+        found["group"] = [names[code] for code in found["group"]]
+        rows.append(found.assign(measure=measure, by=by, test="shift"))
+    return rows
+
+
+def _over_date(
+    values: pd.DataFrame, covariates: _Array, occasions: Occasions, least: int
+) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
+    """Return trends and steps within the groups of the first column of groups, or in all scans."""
+    if not np.isfinite(occasions.years).any():
+        return [], ("Drift over time was not tested: no date of acquisition is known.",)
+    labels = next(iter(occasions.groups.values()), np.array([None] * len(values), dtype=object))
+    labels = np.where(np.isfinite(occasions.years), np.array([n or "all" for n in labels], dtype=object), None)
+    chosen, codes, names = _compared(labels, occasions.people, 2 * least)
+    rows = [
+        row
+        for code, name in enumerate(names)
+        for measure in values
+        for row in _of_group(values[measure], covariates, occasions.years, chosen[codes == code], name, least)
+    ]
+    few = f"Drift over time was not tested: no group has {2 * least} participants with a date of acquisition."
+    return [pd.DataFrame(rows)] if rows else [], () if names else (few,)
+
+
+def _of_group(
+    values: pd.Series, covariates: _Array, years: _Array, chosen: npt.NDArray[np.intp], group: str, least: int
+) -> list[dict[str, object]]:
+    numbers = values.to_numpy(dtype=float)[chosen]
+    chosen, numbers = chosen[np.isfinite(numbers)], numbers[np.isfinite(numbers)]
+    if len(chosen) < 2 * least or np.ptp(numbers) == 0 or np.ptp(years[chosen]) == 0:
+        return []
+    order = chosen[np.argsort(years[chosen], kind="stable")]
+    numbers = values.to_numpy(dtype=float)[order]
+    rest = adjusted(numbers, covariates[order], np.zeros(len(order), dtype=np.intp))
+    when = years[order]
+    trend, step = trend_over(when, rest), step_over(rest)
+    spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) or np.nan
+    row = {"measure": values.name, "by": DATE, "group": group, "n": len(order)}
+    slope = {"value": trend.slope, "lower95": trend.lower95, "upper95": trend.upper95, "p": trend.p}
+    return [
+        {**row, "test": "trend", **slope, "effect_size": trend.slope * np.ptp(when) / spread},
+        {**row, "test": "step", "value": step.size, "effect_size": step.size / spread, "p": step.p}
+        | {"change_date": _day(when[step.before])},
+    ]
+
+
+def _day(years: float) -> str:
+    seconds = round(years * 31556952)
+    return str((np.datetime64("1970-01-01", "s") + np.timedelta64(seconds, "s")).astype("datetime64[D]"))
+
+
+def _holm(p: _Array) -> _Array:
+    """Return p-values corrected by the method of Holm; NaN stay and do not count."""
+    corrected, known = p.copy(), np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected

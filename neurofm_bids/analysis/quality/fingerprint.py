@@ -1,0 +1,89 @@
+"""What tells one brain from another: features and volumes, in components of equal spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurofm_bids.analysis.quality.components import robust_components, robust_scale
+
+__all__ = ["LEAST_SCANS", "Fingerprints", "fingerprints"]
+
+LEAST_SCANS = 20
+_FEATURE_COMPONENTS, _VOLUME_COMPONENTS = 20, 15
+_LEAST_SHARE, _PER_COMPONENT = 0.002, 5
+_OFTEN = 0.9  # share of the scans for which a number must be known
+
+_Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """m scans that can be compared.
+
+    ``places`` (m,) are their rows in the table. ``scores`` (m, q) are joint components of features and
+    volumes, each with a robust standard deviation of 1 over the scans. ``numbers`` (m, k) are features,
+    logarithms of volumes and image quality metrics in robust standard deviations, NaN where not known.
+    """
+
+    places: npt.NDArray[np.intp]
+    scores: _Array
+    numbers: npt.NDArray[np.float32]
+
+
+def fingerprints(
+    features: npt.NDArray[np.floating],
+    volumes: npt.NDArray[np.floating],
+    metrics: npt.NDArray[np.floating],
+    included: npt.NDArray[np.bool_],
+) -> Fingerprints | None:
+    """Return the fingerprints of scans; None for fewer than 20.
+
+    Features give at most 20 and volumes at most 15 robust principal components, one for five scans, which are
+    then made uncorrelated. Volumes and metrics that are known for less than 90 % of the scans are not used.
+
+    Parameters
+    ----------
+    features
+        Shape (n, d).
+    volumes
+        Shape (n, v), mm3; v may be 0. Scans that lack a volume that is used have no fingerprint.
+    metrics
+        Shape (n, w), NaN where not known; w may be 0.
+    included
+        Scans that take part, shape (n,).
+    """
+    if included.sum() < LEAST_SCANS:
+        return None
+    logs = np.log(np.where(volumes > 0, volumes, np.nan))
+    logs = logs[:, _known_often(logs[included])]
+    complete = included & np.isfinite(logs).all(axis=1)
+    places = np.flatnonzero(complete)
+    if len(places) < LEAST_SCANS:
+        return None
+    features, logs, metrics = features[places], logs[places], metrics[places]
+    metrics = metrics[:, _known_often(metrics)]
+    numbers = np.hstack([_standardised(block) for block in (features, logs, metrics)])
+    return Fingerprints(places, _scores(features, logs), numbers)
+
+
+def _known_often(values: _Array) -> npt.NDArray[np.bool_]:
+    return np.isfinite(values).mean(axis=0) >= _OFTEN
+
+
+def _scores(features: npt.NDArray[np.floating], logs: _Array) -> _Array:
+    most = max(len(features) // _PER_COMPONENT, 1)
+    blocks = [robust_components(features, min(_FEATURE_COMPONENTS, most)).scores(features)]
+    if logs.shape[1]:
+        blocks.append(robust_components(logs, min(_VOLUME_COMPONENTS, most)).scores(logs))
+    joint = np.hstack(blocks)
+    return robust_components(joint, joint.shape[1], _LEAST_SHARE).scores(joint)
+
+
+def _standardised(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    filled = np.where(np.isfinite(values), values, np.nanmedian(values, axis=0)) if values.size else values
+    centre, scale = robust_scale(filled)
+    varies = scale > 1e-9 * np.maximum(np.abs(centre), 1e-30)
+    return ((values[:, varies] - centre[varies]) / scale[varies]).astype(np.float32)

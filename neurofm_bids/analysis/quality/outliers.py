@@ -1,0 +1,97 @@
+"""Outliers: scans whose features are far from those of the other scans, in many directions at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from neurofm_bids.analysis.quality.components import Components, robust_components, robust_scale
+
+__all__ = ["LEAST_SCANS", "find_outliers", "outlier_distances", "outlier_p_values"]
+
+LEAST_SCANS = 20
+_MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
+_FITTED = 5000  # scans that the centre and the covariance are fitted to
+
+_Array = npt.NDArray[np.float64]
+
+
+def find_outliers(
+    features: npt.NDArray[np.floating], included: npt.NDArray[np.bool_], false_share: float = 0.05
+) -> pd.DataFrame:
+    """Return for each scan how far it is from the cohort, and whether it is an outlier.
+
+    Parameters
+    ----------
+    features
+        Shape (n, d).
+    included
+        Shape (n,): scans that the distribution is estimated from and that may be outliers; others have empty
+        cells. With fewer than 20 of them, all cells are empty.
+    false_share
+        Expected share of false ones among the outliers (Benjamini-Hochberg). If there are no outliers, the
+        probability that any scan is called one is the same.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``outlier_distance`` (robust Mahalanobis distance), ``outlier_p`` (probability of a scan of the cohort
+        to be at least as far) and ``is_outlier``.
+    """
+    n = len(features)
+    distance, p = np.full(n, np.nan), np.full(n, np.nan)
+    is_outlier = pd.array([None] * n, dtype="boolean")
+    if included.sum() >= LEAST_SCANS:
+        distance[included] = outlier_distances(features[included])
+        p[included] = outlier_p_values(distance[included])
+        is_outlier[included] = _rejected(p[included], false_share)
+    return pd.DataFrame({"outlier_distance": distance, "outlier_p": p, "is_outlier": is_outlier})
+
+
+def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
+    """Return the robust Mahalanobis distance of each row, shape (n,).
+
+    Of at most 15 robust principal components, one for ten rows, and of the logarithm of the distance from
+    the space that they span (Hubert et al., Technometrics 47, 2005). Centre and covariance are those of the
+    minimum covariance determinant (Rousseeuw and Van Driessen, Technometrics 41, 1999), of at most 5000 rows.
+    """
+    from sklearn.covariance import MinCovDet
+
+    most = min(_MOST_COMPONENTS, max(len(features) // _PER_COMPONENT, 1))
+    parts = robust_components(features, most, _LEAST_SHARE)
+    points = _points(parts, features)
+    chosen = np.linspace(0, len(points) - 1, min(len(points), _FITTED)).round().astype(int)
+    fit = MinCovDet(random_state=0, support_fraction=0.75).fit(points[chosen])
+    return np.sqrt(np.maximum(fit.mahalanobis(points), 0))
+
+
+def _points(parts: Components, features: npt.NDArray[np.floating]) -> _Array:
+    """Return the scores, and as a last column how far each row is from the components."""
+    scores = parts.scores(features)
+    rest = parts.standardised(features) - (scores * parts.spread) @ parts.axes.T
+    beyond = np.log(np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12))
+    centre, scale = robust_scale(beyond)
+    return np.hstack([scores, (beyond - centre) / scale]) if scale[0] > 1e-6 else scores
+
+
+def outlier_p_values(distances: npt.NDArray[np.floating]) -> _Array:
+    """Return the probability of each distance, or a larger one, among scans that are no outliers.
+
+    Logarithms of distances have a normal distribution with the median and the upper spread of the cohort:
+    the tail is that of the cohort and not that of a chi-squared distribution, because features are not normal.
+    The spread is that from the median to the 90th centile, or to the 75th where this gives more.
+    """
+    from scipy.stats import norm
+
+    logs = np.log(np.maximum(distances, 1e-12))
+    middle, upper, high = np.quantile(logs, [0.5, 0.75, 0.9])
+    spread = max((upper - middle) / norm.ppf(0.75), (high - middle) / norm.ppf(0.9), 1e-9)
+    return np.asarray(norm.sf((logs - middle) / spread), dtype=np.float64)
+
+
+def _rejected(p: _Array, share: float) -> npt.NDArray[np.bool_]:
+    """Return which hypotheses the procedure of Benjamini and Hochberg rejects."""
+    order = np.sort(p)
+    below = np.flatnonzero(order <= share * np.arange(1, len(p) + 1) / len(p))
+    return p <= order[below[-1]] if below.size else np.zeros(len(p), dtype=bool)
