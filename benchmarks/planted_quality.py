@@ -53,7 +53,9 @@ class Population:
 
     def people(self, n, rng):
         """Return the numbers of n people, shape (n, k)."""
-        parts = [drawn(n, *pair, rng) for pair in ((self.sorted, self.root), (self.metrics, self.metric_root))]
+        parts = [
+            drawn(n, *pair, rng) for pair in ((self.sorted, self.root), (self.metrics, self.metric_root))
+        ]
         return np.hstack(parts)
 
     def changed(self, numbers, how, rng, factor=1.0):
@@ -102,7 +104,10 @@ def scans_of(population, numbers, people, sessions, age, sex):
     frame = pd.DataFrame(numbers, columns=population.names)
     table = pd.DataFrame({"participant_id": people, "session_id": sessions, "age": age, "sex": sex})
     table["scan"] = [f"{p}_{s}_{i}" for i, (p, s) in enumerate(zip(people, sessions, strict=True))]
-    table["predicted_age_years"], table["predicted_male_probability"] = frame["output_age"], frame["output_sex"]
+    table["predicted_age_years"], table["predicted_male_probability"] = (
+        frame["output_age"],
+        frame["output_sex"],
+    )
     volumes = {name: f"{name.removeprefix(VOLUME)}_mm3" for name in frame if name.startswith(VOLUME)}
     table = pd.concat([table, np.exp(frame[list(volumes)]).rename(columns=volumes)], axis=1)
     table["mask_volume_mm3"] = 1.08 * table["intracranial_mm3"]
@@ -128,7 +133,7 @@ def planted(population, n, sessions, seed):
     numbers = np.vstack(blocks)
     people = np.tile([f"sub-{i:05d}" for i in range(m)], sessions)
     names = np.repeat([f"ses-{s}" for s in range(sessions)], m)
-    order, each, truth = rng.permutation(m), max(2, m // 100), {}
+    order, each, truth = rng.permutation(m), max(1, m // 100), {}
     if sessions > 1:
         exchanged, strangers = order[: 2 * each], order[2 * each : 3 * each]
         a, b = m + exchanged[:each], m + exchanged[each:]
@@ -147,7 +152,7 @@ def planted(population, n, sessions, seed):
         start += each
     if sessions > 1:
         for how in ("exact", "other_units"):
-            chosen = order[len(COPIES) * each :][: each] if how == "exact" else order[-each:]
+            chosen = order[len(COPIES) * each :][:each] if how == "exact" else order[-each:]
             numbers[m + chosen] = population.changed(numbers[chosen], how, rng)
             truth[f"copy in session, {how}"] = [(i, i - m) for i in m + chosen]
     sex = np.where(numbers[:, population.names.index("output_sex")] > 0.5, "M", "F").astype(object)
@@ -173,7 +178,10 @@ def evaluate(scans, truth):
         found[what] = float(np.mean(hits))
     dirty = {row for pairs in truth.values() for pair in pairs for row in pair}
     honest = len(scans.table) - len(dirty)
-    false = {kind: sum(k == kind and not n & dirty for k, n in zip(kinds, named, strict=True)) for kind in set(kinds)}
+    false = {
+        kind: sum(k == kind and not n & dirty for k, n in zip(kinds, named, strict=True))
+        for kind in set(kinds)
+    }
     return found, sum(false.values()) / honest, false, seconds
 
 
@@ -196,7 +204,16 @@ def main():
                 found = pd.DataFrame([r[0] for r in results]).mean().round(3).to_dict()
                 false = max(r[1] for r in results)
                 what = "anatomy" if anatomy else "no anatomy"
-                print(n, f"{sessions} sessions", what, f"false {false:.4f}", results[-1][2], f"{results[-1][3]:.1f} s", found, flush=True)
+                print(
+                    n,
+                    f"{sessions} sessions",
+                    what,
+                    f"false {false:.4f}",
+                    results[-1][2],
+                    f"{results[-1][3]:.1f} s",
+                    found,
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,9 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result:
         values = scans.table[list(dict.fromkeys(names))].astype(float)
         values.loc[~scans.included] = np.nan
         units = {name: scans.measures.get(name, "") for name in values}
-        drift, notes = find_drift(values, units, _occasions(scans, settings), own.least_scans, own.least_shift)
+        drift, notes = find_drift(
+            values, units, _occasions(scans, settings), own.least_scans, own.least_shift
+        )
     few = scans.included.sum() < LEAST_SCANS
     remarks = [f"Outliers were not looked for: fewer than {LEAST_SCANS} scans."] if few else []
     identity = scans.table[[PARTICIPANT, SESSION, SCAN]].reset_index(drop=True)
@@ -115,4 +117,6 @@ def _numbers(scans: Scans, column: str) -> npt.NDArray[np.float64]:
 
 def _texts(values: pd.Series) -> npt.NDArray[np.object_]:
     """Return the texts of a column, None where there is none."""
-    return np.array([str(value) if known else None for value, known in zip(values, values.notna())], dtype=object)
+    return np.array(
+        [str(value) if known else None for value, known in zip(values, values.notna())], dtype=object
+    )

@@ -45,13 +45,13 @@ class Comparison:
     ``duplicates`` has ``first``, ``other``, ``share`` of the numbers that agree (1: exact); ``same`` what
     :func:`~neurofm_bids.analysis.quality.duplicates.same_brains` returns; ``swaps`` what
     :func:`~neurofm_bids.analysis.quality.swaps.find_swaps` returns, with the scores of recorded age and sex;
-    ``sexes`` the places of scans whose recorded sex differs from that of the participant's first scan.
+    ``sexes`` what :func:`~neurofm_bids.analysis.quality.recorded.recorded_sexes_that_differ` returns.
     """
 
     duplicates: pd.DataFrame
     same: pd.DataFrame
     swaps: pd.DataFrame
-    sexes: npt.NDArray[np.intp]
+    sexes: pd.DataFrame
     remarks: tuple[str, ...] = ()
 
 

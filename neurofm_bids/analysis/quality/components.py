@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Components", "robust_components", "robust_scale"]
+__all__ = ["Components", "evenly_chosen", "robust_components", "robust_scale"]
 
 _Array = npt.NDArray[np.float64]
-_MOST_ROWS = 20_000
+_MOST_ROWS = 5000
 _TO_SD = 1.4826  # standard deviation over median absolute deviation of a normal distribution
 
 
@@ -62,13 +62,13 @@ def robust_components(values: npt.NDArray[np.floating], most: int, least_share: 
     ----------
     values
         Shape (n, d), without missing values. Columns of which half of the values are equal are not used. Of
-        more than 20,000 rows, 20,000 at equal distances are used.
+        more than 5000 rows, 5000 at equal distances are used.
     most
         Components that are kept at most.
     least_share
         Components that explain a smaller share of the variance of the spatial signs are dropped.
     """
-    values = values[_fitted(len(values))]
+    values = values[evenly_chosen(len(values))]
     centre, scale = robust_scale(values)
     kept = scale > 1e-9 * np.maximum(np.abs(centre), 1e-30)
     whole = Components(kept, centre[kept], scale[kept], np.zeros((kept.sum(), 0)), np.zeros(0))
@@ -82,8 +82,13 @@ def robust_components(values: npt.NDArray[np.floating], most: int, least_share: 
     return Components(kept, whole.centre, whole.scale, axes[:, spread > 0], spread[spread > 0])
 
 
-def _fitted(n: int) -> npt.NDArray[np.intp]:
-    return np.linspace(0, n - 1, min(n, _MOST_ROWS)).round().astype(np.intp)
+def evenly_chosen(n: int, most: int = _MOST_ROWS) -> npt.NDArray[np.intp]:
+    """Return at most so many of n places, at equal distances.
+
+    >>> evenly_chosen(5, 3).tolist()
+    [0, 2, 4]
+    """
+    return np.linspace(0, n - 1, min(n, most)).round().astype(np.intp)
 
 
 def _signs(axes: _Array) -> _Array:

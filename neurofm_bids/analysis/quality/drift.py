@@ -20,7 +20,7 @@ COLUMNS = (
     *("effect_size", "p", "p_holm", "change_date", "is_drift", "adjusted_for"),
 )
 DATE = "date"
-_LEVEL = 0.05
+_LEVEL, _MOST_GROUPS = 0.05, 30
 _Array = npt.NDArray[np.float64]
 
 
@@ -145,37 +145,43 @@ def _over_date(
     if not np.isfinite(occasions.years).any():
         return [], ("Drift over time was not tested: no date of acquisition is known.",)
     labels = next(iter(occasions.groups.values()), np.array([None] * len(values), dtype=object))
-    labels = np.where(np.isfinite(occasions.years), np.array([n or "all" for n in labels], dtype=object), None)
+    labels = np.where(
+        np.isfinite(occasions.years), np.array([n or "all" for n in labels], dtype=object), None
+    )
     chosen, codes, names = _compared(labels, occasions.people, 2 * least)
-    rows = [
-        row
-        for code, name in enumerate(names)
-        for measure in values
-        for row in _of_group(values[measure], covariates, occasions.years, chosen[codes == code], name, least)
-    ]
+    largest = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:_MOST_GROUPS]
+    groups = {names[code]: codes == code for code in sorted(largest.tolist())}
+    rows = []
+    for measure in values:
+        numbers = values[measure].to_numpy(dtype=float)[chosen]
+        known = np.isfinite(numbers)
+        numbers[known] = adjusted(numbers[known], covariates[chosen[known]], codes[known])
+        for name, members in groups.items():
+            when = occasions.years[chosen[members & known]]
+            rows += [
+                {"measure": measure, "by": DATE, "group": name, **row}
+                for row in _tests(numbers[members & known], when, 2 * least)
+            ]
     few = f"Drift over time was not tested: no group has {2 * least} participants with a date of acquisition."
-    return [pd.DataFrame(rows)] if rows else [], () if names else (few,)
+    if len(names) > len(groups):
+        few = f"Drift over time was tested in the {len(groups)} largest of {len(names)} groups."
+    remarks = () if names and len(names) == len(groups) else (few,)
+    return [pd.DataFrame(rows)] if rows else [], remarks
 
 
-def _of_group(
-    values: pd.Series, covariates: _Array, years: _Array, chosen: npt.NDArray[np.intp], group: str, least: int
-) -> list[dict[str, object]]:
-    numbers = values.to_numpy(dtype=float)[chosen]
-    chosen, numbers = chosen[np.isfinite(numbers)], numbers[np.isfinite(numbers)]
-    if len(chosen) < 2 * least or np.ptp(numbers) == 0 or np.ptp(years[chosen]) == 0:
+def _tests(values: _Array, years: _Array, least: int) -> list[dict[str, object]]:
+    """Return the rows of trend and step; none for too few values or if nothing varies."""
+    if len(values) < least or np.ptp(values) == 0 or np.ptp(years) == 0:
         return []
-    order = chosen[np.argsort(years[chosen], kind="stable")]
-    numbers = values.to_numpy(dtype=float)[order]
-    rest = adjusted(numbers, covariates[order], np.zeros(len(order), dtype=np.intp))
-    when = years[order]
-    trend, step = trend_over(when, rest), step_over(rest)
-    spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) or np.nan
-    row = {"measure": values.name, "by": DATE, "group": group, "n": len(order)}
+    order = np.argsort(years, kind="stable")
+    values, years = values[order], years[order]
+    trend, step = trend_over(years, values), step_over(values)
+    spread = 1.4826 * float(np.median(np.abs(values - np.median(values)))) or np.nan
     slope = {"value": trend.slope, "lower95": trend.lower95, "upper95": trend.upper95, "p": trend.p}
+    size = {"value": step.size, "p": step.p, "change_date": _day(years[step.before])}
     return [
-        {**row, "test": "trend", **slope, "effect_size": trend.slope * np.ptp(when) / spread},
-        {**row, "test": "step", "value": step.size, "effect_size": step.size / spread, "p": step.p}
-        | {"change_date": _day(when[step.before])},
+        {"test": "trend", "n": len(values), **slope, "effect_size": trend.slope * np.ptp(years) / spread},
+        {"test": "step", "n": len(values), **size, "effect_size": step.size / spread},
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.analysis.quality.components import robust_components, robust_scale
+from neurofm_bids.analysis.quality.components import evenly_chosen, robust_components, robust_scale
 
 __all__ = ["LEAST_SCANS", "Fingerprints", "fingerprints"]
 
@@ -65,7 +65,7 @@ def fingerprints(
         return None
     features, logs, metrics = features[places], logs[places], metrics[places]
     metrics = metrics[:, _known_often(metrics)]
-    numbers = np.hstack([_standardised(block) for block in (features, logs, metrics)])
+    numbers = np.hstack([_standardised(block) for block in (features, logs, metrics) if block.size])
     return Fingerprints(places, _scores(features, logs), numbers)
 
 
@@ -83,7 +83,7 @@ def _scores(features: npt.NDArray[np.floating], logs: _Array) -> _Array:
 
 
 def _standardised(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    filled = np.where(np.isfinite(values), values, np.nanmedian(values, axis=0)) if values.size else values
-    centre, scale = robust_scale(filled)
+    part = values[evenly_chosen(len(values))]
+    centre, scale = robust_scale(np.where(np.isfinite(part), part, np.nanmedian(part, axis=0)))
     varies = scale > 1e-9 * np.maximum(np.abs(centre), 1e-30)
     return ((values[:, varies] - centre[varies]) / scale[varies]).astype(np.float32)

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neurofm_bids.analysis.quality.components import evenly_chosen
+
 __all__ = ["chance_of_neighbours", "nearest_pairs"]
 
 _Array = npt.NDArray[np.float64]
@@ -66,7 +68,7 @@ def chance_of_neighbours(
         to the nearest reference scan of another participant), ``chance``.
     """
     m, q = scores.shape
-    reference = np.linspace(0, m - 1, min(m, _REFERENCE)).round().astype(int)
+    reference = evenly_chosen(m, _REFERENCE)
     rank = min(_RANK, max(len(reference) // 5, 2))
     nearest, ranked = _reference_distances(scores, people, reference, rank)
     quantile = -np.expm1(np.log(0.5) / (rank - 1))

@@ -6,13 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from neurofm_bids.analysis.quality.components import Components, robust_components, robust_scale
+from neurofm_bids.analysis.quality.components import (
+    Components,
+    evenly_chosen,
+    robust_components,
+    robust_scale,
+)
 
 __all__ = ["LEAST_SCANS", "find_outliers", "outlier_distances", "outlier_p_values"]
 
 LEAST_SCANS = 20
 _MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
-_FITTED = 5000  # scans that the centre and the covariance are fitted to
+_FITTED = 1500  # scans that the centre and the covariance are fitted to
 
 _Array = npt.NDArray[np.float64]
 
@@ -54,14 +59,14 @@ def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
 
     Of at most 15 robust principal components, one for ten rows, and of the logarithm of the distance from
     the space that they span (Hubert et al., Technometrics 47, 2005). Centre and covariance are those of the
-    minimum covariance determinant (Rousseeuw and Van Driessen, Technometrics 41, 1999), of at most 5000 rows.
+    minimum covariance determinant (Rousseeuw and Van Driessen, Technometrics 41, 1999), of at most 1500 rows.
     """
     from sklearn.covariance import MinCovDet
 
     most = min(_MOST_COMPONENTS, max(len(features) // _PER_COMPONENT, 1))
     parts = robust_components(features, most, _LEAST_SHARE)
     points = _points(parts, features)
-    chosen = np.linspace(0, len(points) - 1, min(len(points), _FITTED)).round().astype(int)
+    chosen = evenly_chosen(len(points), _FITTED)
     fit = MinCovDet(random_state=0, support_fraction=0.75).fit(points[chosen])
     return np.sqrt(np.maximum(fit.mahalanobis(points), 0))
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from neurofm_bids.analysis.quality.components import robust_scale
+from neurofm_bids.analysis.quality.components import evenly_chosen, robust_scale
 
 __all__ = ["LEAST_SCANS", "recorded_log_ratio", "recorded_sexes_that_differ"]
 
@@ -56,20 +56,28 @@ def recorded_log_ratio(age: _Array, sex: _Texts, predicted_age: _Array, male: _A
     return pd.DataFrame({"log_ratio": log_ratio, "age_score": own[0], "sex_score": own[1]})
 
 
-def recorded_sexes_that_differ(people: npt.NDArray[np.intp], sex: _Texts) -> npt.NDArray[np.intp]:
-    """Return the places of scans whose recorded sex is not that of the participant's first scan.
+def recorded_sexes_that_differ(people: npt.NDArray[np.intp], sex: _Texts) -> pd.DataFrame:
+    """Return the scans whose recorded sex is not that of the participant's first scan with a known one.
 
-    >>> recorded_sexes_that_differ(np.array([0, 0, 1]), np.array(["F", "M", "M"], dtype=object)).tolist()
-    [1]
+    Returns
+    -------
+    pandas.DataFrame
+        ``first`` and ``other``: places of the first scan and of the one that differs.
+
+    >>> sex = np.array([None, "F", "M", "M"], dtype=object)
+    >>> recorded_sexes_that_differ(np.array([0, 0, 0, 1]), sex).to_numpy().tolist()
+    [[1, 2]]
     """
-    first: dict[int, str] = {}
-    known = [(place, person) for place, person in enumerate(people.tolist()) if sex[place] in ("F", "M")]
-    differing = [place for place, person in known if first.setdefault(person, sex[place]) != sex[place]]
-    return np.array(differing, dtype=np.intp)
+    known = np.flatnonzero(np.isin(sex, ["F", "M"]))
+    first = pd.Series(known).groupby(people[known]).transform("first").to_numpy(dtype=np.intp)
+    differs = sex[known] != sex[first]
+    return pd.DataFrame({"first": first[differs], "other": known[differs]})
 
 
 def _ratio_of_tails(own: _Array, exchanged: _Array) -> _Array:
-    tails = [(1 + len(s) - np.searchsorted(np.sort(s), own, side="left")) / (1 + len(s)) for s in (exchanged, own)]
+    tails = [
+        (1 + len(s) - np.searchsorted(np.sort(s), own, side="left")) / (1 + len(s)) for s in (exchanged, own)
+    ]
     return np.asarray(tails[0] / tails[1], dtype=np.float64)
 
 
@@ -101,7 +109,8 @@ def _sex_score(sex: _Texts, logit: _Array, recorded: _Texts) -> _Array:
         scale = max(scale, 1e-3)
         logs[name], shares[name] = _log_density((logit - centre) / scale) - np.log(scale), len(values)
     total = sum(shares.values())
-    anyone = np.logaddexp(*(logs[name] + np.log(shares[name] / total) for name in logs))
+    with np.errstate(invalid="ignore"):
+        anyone = np.logaddexp(*(logs[name] + np.log(shares[name] / total) for name in logs))
     own = np.select([recorded == name for name in logs], list(logs.values()), np.nan)
     return np.nan_to_num(anyone - own, nan=0.0)
 
@@ -110,7 +119,7 @@ def _line(x: _Array, y: _Array) -> tuple[float, float]:
     """Return slope and intercept of a robust line, by the slopes of pairs of at most 1000 points."""
     from scipy.stats import theilslopes
 
-    chosen = np.linspace(0, len(x) - 1, min(len(x), 1000)).round().astype(int)
+    chosen = evenly_chosen(len(x), 1000)
     fit = theilslopes(y[chosen], x[chosen])
     return float(fit.slope), float(fit.intercept)
 

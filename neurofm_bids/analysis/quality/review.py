@@ -122,9 +122,13 @@ def _of_record(table: pd.DataFrame, found: Row) -> str:
     place = int(found["place"])
     parts = []
     if found["sex_score"] > 0:
-        parts.append(f"recorded sex {table[SEX].iloc[place]}, predicted probability of male {table[MALE].iloc[place]:.3f}")
+        parts.append(
+            f"recorded sex {table[SEX].iloc[place]}, predicted probability of male {table[MALE].iloc[place]:.3f}"
+        )
     if found["age_score"] > 0:
-        parts.append(f"recorded age {table[AGE].iloc[place]:.1f}, predicted {table[PREDICTED_AGE].iloc[place]:.1f} years")
+        parts.append(
+            f"recorded age {table[AGE].iloc[place]:.1f}, predicted {table[PREDICTED_AGE].iloc[place]:.1f} years"
+        )
     ratio = _power(found["recorded_ratio"])
     return f"Recorded and predicted values disagree ({'; '.join(parts)}; likelihood ratio {ratio})"
 
@@ -147,9 +151,7 @@ def _head_size(table: pd.DataFrame, place: int, own: int) -> tuple[str | None, f
 
 
 def _sexes(table: pd.DataFrame, compared: Comparison) -> Iterator[Row]:
-    for place in compared.sexes.tolist():
-        same = (table[PARTICIPANT] == table[PARTICIPANT].iloc[place]) & table[SEX].isin(["F", "M"])
-        first = int(np.flatnonzero(same)[0])
+    for first, place in compared.sexes[["first", "other"]].itertuples(index=False):
         sexes = [str(table[SEX].iloc[row]) for row in (place, first)]
         yield {
             **{"kind": "swap", "place": place, "other": first, "measure": SEX, "score": _CERTAIN},

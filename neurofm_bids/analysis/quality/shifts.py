@@ -37,10 +37,29 @@ def group_shifts(values: _Array, groups: npt.NDArray[np.intp]) -> pd.DataFrame:
     ties = np.unique(ranks, return_counts=True)[1].astype(float)
     variance = counts * others / 12 * ((n + 1) - (ties**3 - ties).sum() / (n * (n - 1)))
     z = (np.abs(u - counts * others / 2) - 0.5) / np.sqrt(np.maximum(variance, 1e-30))
-    medians = np.array([np.median(values[codes == g]) for g in range(len(names))])
-    rest = np.array([np.median(values[codes != g]) for g in range(len(names))])
+    medians, rest = _medians(values, codes, counts)
     spread = 1.4826 * np.median(np.abs(values - medians[codes]))
     shift = medians - rest
     effect = np.divide(shift, spread, out=np.full(len(names), np.nan), where=spread > 0)
     p = np.where(variance > 0, 2 * norm.sf(np.maximum(z, 0)), 1.0)
     return pd.DataFrame({"group": names, "n": counts, "value": shift, "effect_size": effect, "p": p})
+
+
+def _medians(
+    values: _Array, codes: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]
+) -> tuple[_Array, _Array]:
+    """Return the median of each group and that of all others, from one order of all values."""
+    order = np.argsort(values, kind="stable")
+    ordered, n = values[order], len(values)
+    places = np.split(np.argsort(codes[order], kind="stable"), np.cumsum(counts)[:-1])
+    own = np.array([np.median(ordered[place]) for place in places])
+    rest = [
+        np.mean([_without(ordered, place, (n - len(place) - k) // 2) for k in (0, 1)]) for place in places
+    ]
+    return own, np.array(rest)
+
+
+def _without(ordered: _Array, places: npt.NDArray[np.intp], rank: int) -> float:
+    """Return the value of a rank among ordered values, those at some places left out."""
+    before = np.searchsorted(places - np.arange(len(places)), rank, side="right")
+    return float(ordered[rank + before])

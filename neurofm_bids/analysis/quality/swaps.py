@@ -8,13 +8,14 @@ import pandas as pd
 
 from neurofm_bids.analysis.quality.pairs import PairModel, fit_pairs, person_pairs
 
-__all__ = ["best_matches", "find_swaps"]
+__all__ = ["best_match", "find_swaps"]
 
 _Array = npt.NDArray[np.float64]
 _Places = npt.NDArray[np.intp]
 _NONE = -1
-_LEAST_MATCH = np.log(100.0)  # of a likelihood ratio, after the number of scans that were compared
-_MOST_MATCHED = 500  # scans whose match is looked for
+_CANDIDATES = np.log(1e-4)  # the likelihood ratio from which another person is looked for
+_MOST_MATCHED = 500  # scans for which one is looked for, the most improbable ones
+_LEAST_MATCH = np.log(100.0)  # likelihood ratio from which a match is named
 
 
 def find_swaps(
@@ -22,11 +23,12 @@ def find_swaps(
 ) -> pd.DataFrame:
     """Return the scans that are probably not of the person whose name they have.
 
-    The logarithm of the likelihood ratio of a scan is the smallest of those of its pairs with the other scans
-    of the person (two people to one person, :class:`~neurofm_bids.analysis.quality.pairs.PairModel`) plus the
-    evidence of its recorded age and sex. A person's only scan, and all scans of a person together, have that
-    of recorded age and sex only. Of two scans of a person that do not match, the one whose recorded age
-    and sex fit less is named, or the later one.
+    Three logarithms of likelihood ratios are added for a scan: the smallest of its pairs with the other scans
+    of the person (two people to one person, :class:`~neurofm_bids.analysis.quality.pairs.PairModel`); where there is
+    one that it resembles more, that of a scan of another participant (one person to two people, less the
+    logarithm of the number of scans, among which it is the best); and that of recorded age and sex. A
+    person's only scan, and all scans of a person together, have the last only. Of two scans of a person
+    that do not match, the one with more evidence is named, or the later one.
 
     Parameters
     ----------
@@ -45,46 +47,63 @@ def find_swaps(
     -------
     pandas.DataFrame
         ``place``; ``own`` (the scan of the same person that it resembles least, or -1); ``match`` (a scan of
-        another participant that is of the same person, or -1); ``pair_ratio``, ``recorded_ratio`` and
-        ``ratio``, natural logarithms.
+        another participant that is of the same person, or -1); ``pair_ratio``, ``match_ratio``,
+        ``recorded_ratio`` and ``ratio``, natural logarithms.
     """
     first, second = person_pairs(people)
     model = fit_pairs(scores[second] - scores[first])
     pair, own = _weakest(len(people), first, second, model.log_ratio(scores[second] - scores[first]))
+    match, match_ratio = _matches(scores, people, np.where(own == _NONE, -np.inf, pair), model)
     of_person = _mean_of_person(people, recorded)
-    ratio = np.where(own == _NONE, recorded, np.maximum(pair + recorded, of_person))
-    found = pd.DataFrame({"place": np.arange(len(people)), "own": own, "match": _NONE})
-    found = found.assign(pair_ratio=pair, recorded_ratio=recorded, ratio=ratio, person=people)
-    found = _one_of_each(found[ratio >= np.log(least_ratio)], people)
-    return _matched(found, scores, people, model).drop(columns="person").reset_index(drop=True)
+    ratio = np.where(own == _NONE, recorded, np.maximum(pair + match_ratio + recorded, of_person))
+    found = pd.DataFrame({"place": np.arange(len(people)), "own": own, "match": match})
+    found = found.assign(pair_ratio=pair, match_ratio=match_ratio, recorded_ratio=recorded, ratio=ratio)
+    return _one_of_each(found[ratio >= np.log(least_ratio)], people)
 
 
-def best_matches(
-    scores: _Array, people: npt.NDArray[np.intp], places: _Places, model: PairModel
-) -> tuple[_Places, _Array]:
-    """Return for each place the scan of another participant that is most like it.
+def best_match(
+    turned: _Array, people: npt.NDArray[np.intp], place: int, model: PairModel
+) -> tuple[int, float]:
+    """Return the scan of another participant that is most like a scan.
+
+    Parameters
+    ----------
+    turned
+        Scores along the axes of the model, shape (m, q).
 
     Returns
     -------
     tuple
-        Places of the scans, and logarithms of the likelihood ratios of one person to two people, less the
-        logarithm of the number of scans that were compared.
+        Its place, and the logarithm of the likelihood ratio of one person to two people, less that of the
+        number of scans.
     """
-    matches, ratios = np.full(len(places), _NONE, dtype=np.intp), np.full(len(places), -np.inf)
-    for row, place in enumerate(places):
-        ratio = -model.log_ratio(scores - scores[place])
-        ratio[people == people[place]] = -np.inf
-        matches[row] = ratio.argmax()
-        ratios[row] = ratio[matches[row]] - np.log(len(scores))
-    return matches, ratios
+    ratio = -model.log_ratio_of_turned(turned - turned[place])
+    ratio[people == people[place]] = -np.inf
+    best = int(ratio.argmax())
+    return best, float(ratio[best] - np.log(len(turned)))
+
+
+def _matches(
+    scores: _Array, people: npt.NDArray[np.intp], pair: _Array, model: PairModel
+) -> tuple[_Places, _Array]:
+    """Return the match of each scan that may not be of its person, or -1, and its logarithm or 0."""
+    match, ratio = np.full(len(people), _NONE, dtype=np.intp), np.zeros(len(people))
+    turned = scores @ model.axes
+    worst = np.argsort(-pair, kind="stable")[:_MOST_MATCHED]
+    for place in worst[pair[worst] >= _CANDIDATES].tolist():
+        best, evidence = best_match(turned, people, place, model)
+        ratio[place] = max(evidence, 0.0)
+        match[place] = best if evidence >= _LEAST_MATCH else _NONE
+    return match, ratio
 
 
 def _weakest(n: int, first: _Places, second: _Places, ratio: _Array) -> tuple[_Array, _Places]:
     """Return for each scan the smallest ratio of its pairs, and with which scan; 0 and -1 without pairs."""
     own = np.full(n, _NONE, dtype=np.intp)
     weakest = np.full(n, np.inf)
-    for mine, theirs in ((first, second), (second, first)):
+    for mine in (first, second):
         np.minimum.at(weakest, mine, ratio)
+    for mine, theirs in ((first, second), (second, first)):
         is_it = weakest[mine] == ratio
         own[mine[is_it]] = theirs[is_it]
     return np.where(np.isfinite(weakest), weakest, 0.0), own
@@ -96,24 +115,8 @@ def _mean_of_person(people: npt.NDArray[np.intp], values: _Array) -> _Array:
 
 
 def _one_of_each(found: pd.DataFrame, people: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """Return one scan of each person with two: that with more evidence, or the later one."""
+    """Return one scan of each person with two: that with more evidence, or the later one; the worst first."""
     ordered = found.sort_values(["ratio", "place"], ascending=False, kind="stable")
-    has_two = (np.bincount(people)[people] == 2)[ordered["place"]]
-    repeated = ordered["person"].duplicated().to_numpy() & has_two
-    return ordered[~repeated]
-
-
-def _matched(
-    found: pd.DataFrame, scores: _Array, people: npt.NDArray[np.intp], model: PairModel
-) -> pd.DataFrame:
-    """Return the findings with their matches; of two scans of a person, the one that has a match."""
-    rows = []
-    for row in found.head(_MOST_MATCHED).to_dict("records"):
-        places = np.array([row["place"], row["own"]] if row["own"] != _NONE else [row["place"]])
-        matches, ratios = best_matches(scores, people, places, model)
-        best = int(ratios.argmax()) if ratios[0] < _LEAST_MATCH else 0
-        if ratios[best] >= _LEAST_MATCH:
-            own = int(places[1 - best]) if len(places) == 2 else _NONE
-            row |= {"place": int(places[best]), "own": own, "match": int(matches[best])}
-        rows.append(row)
-    return pd.DataFrame([*rows, *found.iloc[_MOST_MATCHED:].to_dict("records")], columns=found.columns)
+    person = people[ordered["place"]]
+    repeated = pd.Series(person).duplicated().to_numpy() & (np.bincount(people)[person] == 2)
+    return ordered[~repeated].reset_index(drop=True)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.quality.components import evenly_chosen
+
 __all__ = ["Step", "Trend", "decimal_years", "step_over", "trend_over"]
 
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d*)?)?Z?")
 _YEAR = np.timedelta64(31556952, "s")  # mean Gregorian year
 _EPOCH = np.datetime64("1970-01-01T00:00:00", "s")
-_MOST = 1000  # points of which slopes of pairs are computed
+_PERIODS = 50
 
 _Array = npt.NDArray[np.float64]
 
@@ -51,20 +53,23 @@ def decimal_years(texts: npt.ArrayLike) -> _Array:
 def trend_over(years: _Array, values: _Array) -> Trend:
     """Return the slope of values over time: the median of the slopes of pairs (Theil and Sen).
 
-    Of at most 1000 points, evenly chosen in time; p is Spearman's, of all points.
+    Of more than 50 points, the pairs are of the medians of 50 periods with equal numbers of points. p is
+    that of Spearman's correlation, of all points.
 
     Parameters
     ----------
     years, values
         Shape (n,), finite.
     """
-    from scipy.stats import spearmanr, theilslopes
+    from scipy.stats import pearsonr, rankdata, theilslopes
 
-    order = np.argsort(years, kind="stable")
-    chosen = order[np.linspace(0, len(order) - 1, min(len(order), _MOST)).round().astype(int)]
-    slope, _, low, high = theilslopes(values[chosen], years[chosen])
+    count = min(len(years), _PERIODS)
+    chosen = evenly_chosen(len(years), count * (len(years) // count))
+    periods = np.argsort(years, kind="stable")[chosen].reshape(count, -1)
+    when, what = (np.median(numbers[periods], axis=1) for numbers in (years, values))
+    slope, _, low, high = theilslopes(what, when)
     constant = np.ptp(values) == 0 or np.ptp(years) == 0
-    p = 1.0 if constant else float(spearmanr(years, values).pvalue)
+    p = 1.0 if constant else float(pearsonr(rankdata(years), rankdata(values)).pvalue)
     return Trend(float(slope), float(low), float(high), p)
 
 
