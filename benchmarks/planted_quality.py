@@ -5,9 +5,9 @@
 PEOPLE is the folder of benchmarks/planted_effect.py: features, outputs and volumes of synthetic people whose
 images went through the pipeline. RESAVED is the table of benchmarks/resaved_scans.py: how much these numbers
 change when an image is saved in another way or simulated as a second scan. OUTPUTS is a folder of outputs of
-real scans, for the image quality metrics. Cohorts have the joint distribution of these people (a Gaussian copula
-with their margins). A second session differs by the simulated second scan times a factor, drawn with heavy
-tails. Planted are exact copies and copies saved or resampled in another way under another name, sessions
+real scans, for the image quality metrics. Cohorts have the joint distribution of these people (a Gaussian
+copula with their margins). A second session differs by the simulated second scan times a factor, drawn with
+heavy tails. Planted are exact copies and copies saved or resampled in another way under another name, sessions
 exchanged between two people, and scans of strangers. Found: the review has a row of the right kind that names
 the scan. False: a row (duplicate, possible_duplicate or swap) that names no planted scan, per honest scan.
 """
@@ -59,7 +59,7 @@ class Population:
         return np.hstack(parts)
 
     def changed(self, numbers, how, rng, factor=1.0):
-        """Return numbers after a change whose size is that measured, with the measured correlations in part."""
+        """Return numbers after a change of the measured size, in part with the measured correlations."""
         if how == "exact":
             return numbers.copy()
         measured = self.changes[how]

@@ -64,14 +64,14 @@ def adjusted(values: _Array, covariates: _Array, groups: npt.NDArray[np.intp]) -
         if np.allclose(new, slopes, rtol=1e-3, atol=0):
             break
         slopes = new
-    return values - covariates @ new
+    return np.asarray(values - covariates @ new, dtype=np.float64)
 
 
 def _centred(values: _Array, groups: npt.NDArray[np.intp], weights: _Array) -> _Array:
     """Return columns less the weighted mean of their group."""
     total = np.bincount(groups, weights=weights)
     means = [np.bincount(groups, weights=weights * v) / np.maximum(total, 1e-30) for v in values.T]
-    return values - np.column_stack(means)[groups]
+    return np.asarray(values - np.column_stack(means)[groups], dtype=np.float64)
 
 
 def _spread(values: _Array) -> float:

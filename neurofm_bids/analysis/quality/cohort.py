@@ -106,17 +106,18 @@ def _people(scans: Scans) -> npt.NDArray[np.intp]:
     import pandas as pd
 
     names = scans.table[PARTICIPANT].where(scans.table[PARTICIPANT].notna(), scans.table[SCAN])
-    return pd.factorize(names)[0].astype(np.intp)
+    return np.asarray(pd.factorize(names)[0], dtype=np.intp)
 
 
 def _numbers(scans: Scans, column: str) -> npt.NDArray[np.float64]:
     if column not in scans.table:
         return np.full(len(scans.table), np.nan)
-    return scans.table[column].to_numpy(dtype=float)
+    return np.asarray(scans.table[column], dtype=np.float64)
 
 
 def _texts(values: pd.Series) -> npt.NDArray[np.object_]:
     """Return the texts of a column, None where there is none."""
     return np.array(
-        [str(value) if known else None for value, known in zip(values, values.notna())], dtype=object
+        [str(value) if known else None for value, known in zip(values, values.notna(), strict=True)],
+        dtype=object,
     )

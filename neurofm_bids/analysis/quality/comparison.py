@@ -23,8 +23,8 @@ class Brains:
     """What n scans are compared by.
 
     ``people`` (n,) numbers the participants; ``features`` (n, d), ``volumes`` (n, v) in mm3 and ``metrics``
-    (n, w) may have NaN, but for the features; ``age``, ``predicted_age`` (years), ``male`` (probability) have NaN
-    and ``sex`` has None where nothing is known; ``included`` tells which scans statistics use.
+    (n, w) may have NaN, but for the features; ``age``, ``predicted_age`` (years), ``male`` (probability) are
+    NaN and ``sex`` is None where nothing is known; ``included`` tells which scans statistics use.
     """
 
     people: npt.NDArray[np.intp]
@@ -85,8 +85,8 @@ def compare(brains: Brains, least_ratio: float = 1000.0) -> Comparison:
 
 def _swaps(brains: Brains, prints: Fingerprints, least_ratio: float) -> pd.DataFrame:
     places = prints.places
-    about = (brains.age, brains.sex, brains.predicted_age, brains.male)
-    recorded = recorded_log_ratio(*(values[places] for values in about))
+    predicted = (brains.predicted_age[places], brains.male[places])
+    recorded = recorded_log_ratio(brains.age[places], brains.sex[places], *predicted)
     log_ratio = recorded["log_ratio"].to_numpy()
     found = find_swaps(prints.scores, brains.people[places], log_ratio, least_ratio)
     scores = recorded.loc[found["place"], ["age_score", "sex_score"]].reset_index(drop=True)

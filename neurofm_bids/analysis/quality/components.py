@@ -18,9 +18,9 @@ _TO_SD = 1.4826  # standard deviation over median absolute deviation of a normal
 class Components:
     """Principal components of columns that vary.
 
-    ``kept`` (d,) tells which columns vary, ``centre`` and ``scale`` (k,) standardise them, ``axes`` (k, q) has
-    orthonormal columns, ``spread`` (q,) is the robust standard deviation along each, in descending order of
-    explained variance.
+    ``kept`` (d,) tells which columns vary, ``centre`` and ``scale`` (k,) standardise them, ``axes`` (k, q)
+    has orthonormal columns, ``spread`` (q,) is the robust standard deviation along each, in descending order
+    of explained variance.
     """
 
     kept: npt.NDArray[np.bool_]

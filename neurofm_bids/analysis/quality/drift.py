@@ -1,4 +1,4 @@
-"""Drift: measures and metrics that differ between sites or scanners, or change over the date of acquisition."""
+"""Drift: measures that differ between sites or scanners, or change over the date of acquisition."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def find_drift(
     tuple
         The table, columns :data:`COLUMNS`, and sentences on what was not compared. ``test`` is shift (of a
         group from all others), trend (slope per year) or step (at ``change_date``). ``p_holm`` is corrected
-        by the method of Holm for all rows. ``is_drift``: it is below 0.05, and the effect size (of a trend: over the
-        whole period) is at least ``least_shift``.
+        by the method of Holm for all rows. ``is_drift``: it is below 0.05, and the effect size (of a trend:
+        over the whole period) is at least ``least_shift``.
     """
     covariates, names = design(occasions.age, occasions.sex)
     rows: list[pd.DataFrame] = []
@@ -94,7 +94,7 @@ def find_drift(
 def _compared(
     labels: npt.NDArray[np.object_], people: npt.NDArray[np.intp], least: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], list[str]]:
-    """Return the first scan of each participant in each group that is large enough, its group, their names."""
+    """Return the first scan of each participant in each large group, its group, the names of groups."""
     known = pd.DataFrame({"label": labels, "person": people}).dropna()
     first = known.drop_duplicates()
     counts = first["label"].value_counts()
@@ -144,10 +144,9 @@ def _over_date(
     """Return trends and steps within the groups of the first column of groups, or in all scans."""
     if not np.isfinite(occasions.years).any():
         return [], ("Drift over time was not tested: no date of acquisition is known.",)
-    labels = next(iter(occasions.groups.values()), np.array([None] * len(values), dtype=object))
-    labels = np.where(
-        np.isfinite(occasions.years), np.array([n or "all" for n in labels], dtype=object), None
-    )
+    known = np.isfinite(occasions.years)
+    labels = np.array([None] * len(values), dtype=object)
+    labels[known] = [name or "all" for name in next(iter(occasions.groups.values()), labels)[known]]
     chosen, codes, names = _compared(labels, occasions.people, 2 * least)
     largest = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:_MOST_GROUPS]
     groups = {names[code]: codes == code for code in sorted(largest.tolist())}

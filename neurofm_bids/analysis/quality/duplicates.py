@@ -91,8 +91,8 @@ def same_brains(prints: Fingerprints, people: npt.NDArray[np.intp]) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        ``first`` and ``other`` (rows of the fingerprints), ``distance`` (robust standard deviations, root mean
-        square over the components), ``typical`` (median distance to the nearest scan of another
+        ``first`` and ``other`` (rows of the fingerprints), ``distance`` (robust standard deviations, root
+        mean square over the components), ``typical`` (median distance to the nearest scan of another
         participant), ``chance``.
     """
     first, other = nearest_pairs(prints.scores)

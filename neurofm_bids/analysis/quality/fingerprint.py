@@ -57,23 +57,23 @@ def fingerprints(
     """
     if included.sum() < LEAST_SCANS:
         return None
-    logs = np.log(np.where(volumes > 0, volumes, np.nan))
-    logs = logs[:, _known_often(logs[included])]
-    complete = included & np.isfinite(logs).all(axis=1)
-    places = np.flatnonzero(complete)
+    logs = _known_often(np.log(np.where(volumes > 0, volumes, np.nan)), included)
+    places = np.flatnonzero(included & np.isfinite(logs).all(axis=1))
     if len(places) < LEAST_SCANS:
         return None
-    features, logs, metrics = features[places], logs[places], metrics[places]
-    metrics = metrics[:, _known_often(metrics)]
-    numbers = np.hstack([_standardised(block) for block in (features, logs, metrics) if block.size])
-    return Fingerprints(places, _scores(features, logs), numbers)
+    blocks = (features[places], logs[places], _known_often(metrics, included)[places])
+    numbers = np.hstack([_standardised(block) for block in blocks if block.size])
+    return Fingerprints(places, _scores(*blocks[:2]), numbers)
 
 
-def _known_often(values: _Array) -> npt.NDArray[np.bool_]:
-    return np.isfinite(values).mean(axis=0) >= _OFTEN
+def _known_often(
+    values: npt.NDArray[np.floating], included: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.floating]:
+    """Return the columns that most scans have."""
+    return values.take(np.flatnonzero(np.isfinite(values[included]).mean(axis=0) >= _OFTEN), axis=1)
 
 
-def _scores(features: npt.NDArray[np.floating], logs: _Array) -> _Array:
+def _scores(features: npt.NDArray[np.floating], logs: npt.NDArray[np.floating]) -> _Array:
     most = max(len(features) // _PER_COMPONENT, 1)
     blocks = [robust_components(features, min(_FEATURE_COMPONENTS, most)).scores(features)]
     if logs.shape[1]:
@@ -85,5 +85,5 @@ def _scores(features: npt.NDArray[np.floating], logs: _Array) -> _Array:
 def _standardised(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     part = values[evenly_chosen(len(values))]
     centre, scale = robust_scale(np.where(np.isfinite(part), part, np.nanmedian(part, axis=0)))
-    varies = scale > 1e-9 * np.maximum(np.abs(centre), 1e-30)
-    return ((values[:, varies] - centre[varies]) / scale[varies]).astype(np.float32)
+    varies = np.flatnonzero(scale > 1e-9 * np.maximum(np.abs(centre), 1e-30))
+    return np.asarray((values.take(varies, axis=1) - centre[varies]) / scale[varies], dtype=np.float32)

@@ -68,7 +68,7 @@ def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
     points = _points(parts, features)
     chosen = evenly_chosen(len(points), _FITTED)
     fit = MinCovDet(random_state=0, support_fraction=0.75).fit(points[chosen])
-    return np.sqrt(np.maximum(fit.mahalanobis(points), 0))
+    return np.asarray(np.sqrt(np.maximum(fit.mahalanobis(points), 0)), dtype=np.float64)
 
 
 def _points(parts: Components, features: npt.NDArray[np.floating]) -> _Array:
@@ -84,7 +84,7 @@ def outlier_p_values(distances: npt.NDArray[np.floating]) -> _Array:
     """Return the probability of each distance, or a larger one, among scans that are no outliers.
 
     Logarithms of distances have a normal distribution with the median and the upper spread of the cohort:
-    the tail is that of the cohort and not that of a chi-squared distribution, because features are not normal.
+    the tail is that of the cohort and not of a chi-squared distribution, because features are not normal.
     The spread is that from the median to the 90th centile, or to the 75th where this gives more.
     """
     from scipy.stats import norm

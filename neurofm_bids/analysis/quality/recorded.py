@@ -23,9 +23,9 @@ def recorded_log_ratio(age: _Array, sex: _Texts, predicted_age: _Array, male: _A
     """Return for each scan the evidence that its recorded age and sex are those of another person.
 
     Two scores are added: the logarithms of the ratios of the density of the predicted age (of the logit of
-    the probability of male) over all people to that among people of the recorded age (sex). They are not taken
-    at their face value: the likelihood ratio is the share of scans with at least this score if the pairs of
-    age and sex are exchanged at random, over the share as recorded. It is at most the number of scans, and
+    the probability of male) over all people to that among people of the recorded age (sex). They are not
+    taken at their face value: the likelihood ratio is the share of scans with at least this score if the
+    pairs of age and sex are exchanged at random, over the share as recorded. It is at most the number of scans, and
     close to 1 where predictions are poor, so that a single weak hint counts little.
 
     Parameters
@@ -95,7 +95,7 @@ def _age_score(age: _Array, predicted: _Array, recorded: _Array) -> _Array:
         return np.zeros(len(age))
     anyone = _log_density((predicted - middle) / spread) - np.log(spread)
     score = anyone - _log_density((predicted - intercept - slope * recorded) / scale) + np.log(scale)
-    return np.nan_to_num(score, nan=0.0)
+    return np.asarray(np.nan_to_num(score, nan=0.0), dtype=np.float64)
 
 
 def _sex_score(sex: _Texts, logit: _Array, recorded: _Texts) -> _Array:
@@ -112,7 +112,7 @@ def _sex_score(sex: _Texts, logit: _Array, recorded: _Texts) -> _Array:
     with np.errstate(invalid="ignore"):
         anyone = np.logaddexp(*(logs[name] + np.log(shares[name] / total) for name in logs))
     own = np.select([recorded == name for name in logs], list(logs.values()), np.nan)
-    return np.nan_to_num(anyone - own, nan=0.0)
+    return np.asarray(np.nan_to_num(anyone - own, nan=0.0), dtype=np.float64)
 
 
 def _line(x: _Array, y: _Array) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from neurofm_bids.analysis.quality.comparison import Comparison
@@ -56,8 +57,10 @@ def review_table(
     return frame[list(COLUMNS)]
 
 
-def _cells(values: pd.Series, places: np.ndarray) -> np.ndarray:
-    return np.append(values.to_numpy(dtype=object), None)[places]
+def _cells(values: pd.Series, places: npt.NDArray[np.intp]) -> list[object]:
+    """Return the cells of places, None for -1."""
+    cells = values.tolist()
+    return [None if place == -1 else cells[place] for place in places.tolist()]
 
 
 def _duplicates(table: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Row]:
@@ -65,8 +68,8 @@ def _duplicates(table: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Row]:
         if share == 1.0:
             why = f"All features are equal to those of {_name(table, first)}"
         else:
-            why = f"{share:.0%} of features, volumes and image quality metrics are closer to those of {_name(table, first)}"
-            why += " than a tenth of what is typical of two scans of one person"
+            why = f"{share:.0%} of features, volumes and image quality metrics differ from those of "
+            why += f"{_name(table, first)} by less than a tenth of what is typical of two scans of one person"
         yield {
             **{"kind": "duplicate", "place": other, "other": first, "measure": "features"},
             **{"value": share, "expected": 0.0, "score": share, "reason": f"{why}: it is the same image."},
@@ -77,15 +80,15 @@ def _duplicates(table: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Row]:
 def _same_brains(table: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Row]:
     for pair in pairs.to_dict("records"):
         why = (
-            f"The brain is {pair['distance']:.2g} from that of {_name(table, pair['first'])}, where the nearest "
-            f"scan of another participant is at {pair['typical']:.2g} (robust sd): in a cohort of this size, "
-            f"{pair['chance']:.1g} such pairs are expected of two people"
+            f"The brain is {pair['distance']:.2g} from that of {_name(table, pair['first'])}, where the "
+            f"nearest scan of another participant is at {pair['typical']:.2g} (robust sd): in a cohort of "
+            f"this size, {pair['chance']:.1g} such pairs of two people are expected"
         )
         yield {
             **{"kind": "possible_duplicate", "place": pair["other"], "other": pair["first"]},
             **{"measure": "features", "value": pair["distance"], "expected": pair["typical"]},
             **{"score": -np.log10(max(pair["chance"], _TINY)), "reason": f"{why}."},
-            "action": "Compare both images: a resampled copy, or one person with two names (or identical twins).",
+            "action": "Compare the images: a resampled copy, one person with two names, or identical twins.",
         }
 
 
@@ -122,12 +125,10 @@ def _of_record(table: pd.DataFrame, found: Row) -> str:
     place = int(found["place"])
     parts = []
     if found["sex_score"] > 0:
-        parts.append(
-            f"recorded sex {table[SEX].iloc[place]}, predicted probability of male {table[MALE].iloc[place]:.3f}"
-        )
+        parts.append(f"recorded sex {table[SEX].iloc[place]}, predicted male {table[MALE].iloc[place]:.3f}")
     if found["age_score"] > 0:
         parts.append(
-            f"recorded age {table[AGE].iloc[place]:.1f}, predicted {table[PREDICTED_AGE].iloc[place]:.1f} years"
+            f"recorded age {table[AGE].iloc[place]:.1f}, predicted {table[PREDICTED_AGE].iloc[place]:.1f}"
         )
     ratio = _power(found["recorded_ratio"])
     return f"Recorded and predicted values disagree ({'; '.join(parts)}; likelihood ratio {ratio})"
@@ -165,11 +166,11 @@ def _outliers(outliers: pd.DataFrame) -> Iterator[Row]:
     found = outliers[outliers["is_outlier"].fillna(False).astype(bool)]
     middle = outliers["outlier_distance"].median()
     for place, distance, p in found[["outlier_distance", "outlier_p"]].itertuples():
-        why = f"Features are {distance:.3g} from the centre of the cohort, where half of the scans are within {middle:.3g}"
+        why = f"Features are {distance:.3g} from the centre, where half of the scans are within {middle:.3g}"
         yield {
             **{"kind": "outlier", "place": place, "measure": "outlier_distance", "value": distance},
             **{"expected": middle, "score": -np.log10(max(p, _TINY)), "reason": f"{why} (p = {p:.2g})."},
-            "action": "Look at the image and its report: artefact, failed step, unusual anatomy or other protocol.",
+            "action": "Look at the report: artefact, failed step, unusual anatomy or another protocol.",
         }
 
 
@@ -190,7 +191,7 @@ def _drift(drift: pd.DataFrame) -> Iterator[Row]:
         yield {
             **{"kind": "drift", "measure": worst["measure"], "value": worst["value"], "expected": 0.0},
             **{"score": -np.log10(max(float(worst["p_holm"]), _TINY)), "reason": f"{why}."},
-            "action": "Compare protocol, software and coil with the other scans; include the group in models.",
+            "action": "Compare protocol, software and coil with the other scans; adjust for the group.",
         }
 
 

@@ -25,8 +25,9 @@ def group_shifts(values: _Array, groups: npt.NDArray[np.intp]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per group: ``group``, ``n``, ``value`` (median of the group less that of the others),
-        ``effect_size`` (``value`` in robust standard deviations within groups: 1.4826 times the median absolute
-        deviation from the medians of the groups), ``p`` (Mann and Whitney, with the correction for ties).
+        ``effect_size`` (``value`` in robust standard deviations within groups: 1.4826 times the median
+        absolute deviation from the medians of the groups), ``p`` (Mann and Whitney, corrected
+        for ties).
     """
     from scipy.stats import norm, rankdata
 

@@ -32,7 +32,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class Step:
-    """The number of values ``before`` a step, its ``size`` (median after less before), p of Pettitt's test."""
+    """Number of values ``before`` a step, its ``size`` (median after less before), p of Pettitt's test."""
 
     before: int
     size: float
