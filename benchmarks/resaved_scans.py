@@ -3,7 +3,8 @@
     python -m benchmarks.resaved_scans OUT.tsv T1W... [--report]
 
 Every T1w is processed whole, as it is and in the variants of VARIANTS; OUT.tsv grows by a row per variant
-(features, predictions, volumes, image quality metrics), so that the command resumes. Prints for each variant
+(features, predictions, volumes, image quality metrics), so that the command resumes. Images are told apart by
+the name of their dataset and their own. Prints for each variant
 and group of numbers the median and the largest change, as a share of the standard deviation over the people
 of OUT.tsv. A second scan is simulated from the first: another pose, noise as strong as the first has in its
 background, another bias field. That is a lower bound for a real second scan.
@@ -100,10 +101,11 @@ def main():
     model = None if options.report else NeuroFM(device="cpu")
     for path in options.images if model else ():
         for number, (name, change) in enumerate(VARIANTS.items()):
-            if (path.name, name) in done:
+            title = f"{path.parents[2].name}/{path.name}"
+            if (title, name) in done:
                 continue
             image = change(nib.load(path), np.random.default_rng(number))
-            rows.append({"image": path.name, "variant": name} | measured(model, image))
+            rows.append({"image": title, "variant": name} | measured(model, image))
             pd.DataFrame(rows).to_csv(options.out, sep="\t", index=False, na_rep="n/a")
     report(pd.DataFrame(rows))
 

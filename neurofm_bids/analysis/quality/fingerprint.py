@@ -13,7 +13,7 @@ __all__ = ["LEAST_SCANS", "Fingerprints", "fingerprints"]
 
 LEAST_SCANS = 20
 _FEATURE_COMPONENTS, _VOLUME_COMPONENTS = 20, 15
-_LEAST_SHARE, _PER_COMPONENT = 0.002, 5
+_LEAST_SHARE, _LEAST_JOINT_SHARE, _PER_COMPONENT = 1e-4, 0.002, 5
 _OFTEN = 0.9  # share of the scans for which a number must be known
 
 _Array = npt.NDArray[np.float64]
@@ -41,8 +41,9 @@ def fingerprints(
 ) -> Fingerprints | None:
     """Return the fingerprints of scans; None for fewer than 20.
 
-    Features give at most 20 and volumes at most 15 robust principal components, one for five scans, which are
-    then made uncorrelated. Volumes and metrics that are known for less than 90 % of the scans are not used.
+    Features give at most 20 and volumes at most 15 robust principal components, one for five scans, each with
+    at least 0.01 % of the variance; they are then made uncorrelated. Volumes and metrics that
+    are known for less than 90 % of the scans are not used.
 
     Parameters
     ----------
@@ -75,11 +76,11 @@ def _known_often(
 
 def _scores(features: npt.NDArray[np.floating], logs: npt.NDArray[np.floating]) -> _Array:
     most = max(len(features) // _PER_COMPONENT, 1)
-    blocks = [robust_components(features, min(_FEATURE_COMPONENTS, most)).scores(features)]
+    blocks = [robust_components(features, min(_FEATURE_COMPONENTS, most), _LEAST_SHARE).scores(features)]
     if logs.shape[1]:
-        blocks.append(robust_components(logs, min(_VOLUME_COMPONENTS, most)).scores(logs))
+        blocks.append(robust_components(logs, min(_VOLUME_COMPONENTS, most), _LEAST_SHARE).scores(logs))
     joint = np.hstack(blocks)
-    return robust_components(joint, joint.shape[1], _LEAST_SHARE).scores(joint)
+    return robust_components(joint, joint.shape[1], _LEAST_JOINT_SHARE).scores(joint)
 
 
 def _standardised(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

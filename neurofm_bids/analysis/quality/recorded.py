@@ -25,8 +25,9 @@ def recorded_log_ratio(age: _Array, sex: _Texts, predicted_age: _Array, male: _A
     Two scores are added: the logarithms of the ratios of the density of the predicted age (of the logit of
     the probability of male) over all people to that among people of the recorded age (sex). They are not
     taken at their face value: the likelihood ratio is the share of scans with at least this score if the
-    pairs of age and sex are exchanged at random, over the share as recorded. It is at most the number of scans, and
-    close to 1 where predictions are poor, so that a single weak hint counts little.
+    pairs of age and sex are exchanged at random, over the share as recorded (the largest such ratio at this
+    score or below, so that more evidence never counts less). It is at most the number of scans, and close to
+    1 where predictions are poor, so that a single weak hint counts little.
 
     Parameters
     ----------
@@ -75,10 +76,16 @@ def recorded_sexes_that_differ(people: npt.NDArray[np.intp], sex: _Texts) -> pd.
 
 
 def _ratio_of_tails(own: _Array, exchanged: _Array) -> _Array:
-    tails = [
-        (1 + len(s) - np.searchsorted(np.sort(s), own, side="left")) / (1 + len(s)) for s in (exchanged, own)
+    """Return for each value the largest ratio, at it or below, of the shares of values at least as large."""
+    order = np.argsort(own, kind="stable")
+    levels = own[order]
+    shares = [
+        (1 + len(values) - np.searchsorted(np.sort(values), levels, side="left")) / (1 + len(values))
+        for values in (exchanged, own)
     ]
-    return np.asarray(tails[0] / tails[1], dtype=np.float64)
+    ratio = np.empty(len(own))
+    ratio[order] = np.maximum.accumulate(shares[0] / shares[1])
+    return ratio
 
 
 def _age_score(age: _Array, predicted: _Array, recorded: _Array) -> _Array:

@@ -25,8 +25,8 @@ def find_swaps(
 
     Three logarithms of likelihood ratios are added for a scan: the smallest of its pairs with the other scans
     of the person (two people to one person: :class:`~neurofm_bids.analysis.quality.pairs.PairModel`); where
-    there is one that it resembles more, that of a scan of another participant (one person to two people, less the
-    logarithm of the number of scans, among which it is the best); and that of recorded age and sex. A
+    there is one that it resembles more, that of a scan of another participant (one person to two people, less
+    the logarithm of the number of scans, among which it is the best); and that of recorded age and sex. A
     person's only scan, and all scans of a person together, have the last only. Of two scans of a person
     that do not match, the one with more evidence is named, or the later one.
 

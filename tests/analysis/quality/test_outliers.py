@@ -1,0 +1,65 @@
+"""Outliers in many directions at once."""
+
+import numpy as np
+import pytest
+
+from neurofm_bids.analysis.quality.outliers import find_outliers, outlier_distances, outlier_p_values
+from tests.analysis.quality.people import People
+
+
+def cohort(n, seed):
+    world = People(seed)
+    return world.numbers(world.brains(n))[0]
+
+
+def mixed(features, rng):
+    """Return rows whose features are each within the margins, but of different people."""
+    return np.stack([rng.permutation(column) for column in features.T], axis=1)[:5]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scans_whose_features_do_not_fit_together_are_outliers(seed):
+    features = cohort(300, seed)
+    features[:5] = mixed(features, np.random.default_rng(seed))
+    found = find_outliers(features, np.ones(300, bool))
+    assert found["is_outlier"][:5].all()
+    assert found["is_outlier"][5:].sum() <= 1
+
+
+@pytest.mark.parametrize("n", [40, 300, 2000])
+def test_a_cohort_without_outliers_has_hardly_any(n):
+    false = [find_outliers(cohort(n, seed), np.ones(n, bool))["is_outlier"].sum() for seed in range(5)]
+    assert sum(false) <= 1
+
+
+def test_heavy_tails_are_those_of_the_cohort_and_no_outliers():
+    features = cohort(600, 0)
+    features *= np.sqrt(5 / np.random.default_rng(0).chisquare(5, (600, 1))).astype(np.float32)
+    assert find_outliers(features, np.ones(600, bool))["is_outlier"].mean() < 0.01
+
+
+def test_scans_that_are_left_out_have_empty_cells_and_change_nothing():
+    features = cohort(100, 1)
+    alone = find_outliers(features[:80], np.ones(80, bool))
+    features[80:] = 1e6
+    found = find_outliers(features, np.arange(100) < 80)
+    assert found[80:].isna().all().all()
+    assert found["outlier_distance"][:80].equals(alone["outlier_distance"])
+
+
+def test_few_scans_have_empty_cells():
+    assert find_outliers(cohort(19, 0), np.ones(19, bool)).isna().all().all()
+
+
+def test_a_distance_grows_with_the_deviation():
+    features = cohort(200, 2)
+    features[0] += 3 * features.std(axis=0) * np.tile([1, -1], 40)
+    features[1] += 6 * features.std(axis=0) * np.tile([1, -1], 40)
+    distances = outlier_distances(features)
+    assert distances[1] > distances[0] > np.quantile(distances[2:], 0.99)
+
+
+def test_p_values_of_lognormal_distances_are_uniform():
+    distances = np.exp(np.random.default_rng(0).normal(1, 0.3, 5000))
+    p = outlier_p_values(distances)
+    assert np.quantile(p, [0.01, 0.5, 0.99]) == pytest.approx([0.01, 0.5, 0.99], abs=0.02)
