@@ -6,8 +6,8 @@ The scan is the stem path of a finished one. FOLDER gets a dataset of as many pe
 (``FOLDER/raw``) and its outputs (``FOLDER/out``): the records of that scan with random features, predictions,
 image quality metrics and volumes; images, masks and transforms are links to small files. Two runs are
 measured: one that reads all scans, and one after 100 more were written. Each is a process of its own; memory
-is that of it and of the processes that it starts, twice a second. With --check, the second tables are compared
-with those of a run without index. Analyses, fits of readouts and the report are not part of it.
+is that of it and of the processes that it starts, twice a second. With --check, the second tables are
+compared with those of a run without index. Analyses, fits of readouts and the report are not part of it.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def tabulate(folder, processes, *, use_index):
     """Collect the scans and write their tables; print the time since the last line for each part."""
     clock = Clock()
     from neurofm_bids.bids.covariates import Covariates
-    from neurofm_bids.bids.names import Derivatives
+    from neurofm_bids.bids.derivatives import Derivatives
     from neurofm_bids.group.cohort import collect
     from neurofm_bids.group.scan_index import index_path
     from neurofm_bids.group.statistics import statistics_of

@@ -4,7 +4,8 @@
 
 The truth is that of the published norms (``norms/published.py``: means over age by sex and head size, sd
 between people, log-normal ventricles), as it is and with an sd that grows from 0.8 times at 20 years to 1.4
-times at 85. Two more: a predicted age, which is drawn to the middle and spreads more among the old, and a skewed score.
+times at 85. Two more: a predicted age, which is drawn to the middle and spreads more among the old, and a
+skewed score.
 Ages are even from 20 to 85. Each model is fitted to each cohort, and 4,000 new people are placed by it:
 
 - ``coverage``: difference of the share of people below the 5th, 25th, 75th and 95th centile from these, in

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.output import ANATOMY
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.judgement import judge

@@ -17,8 +17,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import neurofm_bids
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan, find_scans
-from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
+from neurofm_bids.bids.names import SCAN_OUTPUTS
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError

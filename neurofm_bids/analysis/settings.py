@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
 from neurofm_bids.analysis.change.settings import ChangeSettings
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.analysis.quality.settings import QualitySettings
+from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.bids.toml_file import Broken, read_toml
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest, some_of

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives, descriptions, ignored
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.names import DATASET_OUTPUTS, descriptions, ignored
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.text import read_json

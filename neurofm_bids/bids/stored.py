@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.entities import is_hidden
-from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
+from neurofm_bids.bids.names import SCAN_OUTPUTS
 from neurofm_bids.errors import Exit, NeuroFMError
 
 __all__ = ["StoredScan", "stored_scans"]

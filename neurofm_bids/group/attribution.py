@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.bids.names import Derivatives, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import resample_onto

@@ -10,9 +10,9 @@ import numpy as np
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import selector
 from neurofm_bids.bids.labels import check_sessions
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.group.alike import Alike, most_common

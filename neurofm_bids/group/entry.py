@@ -154,7 +154,7 @@ def entry_of(record: ScanRecord, member: Member, features: _Features, problem: s
         Why its scores cannot be read.
     """
     rows = [pack(row) for row in (member.predictions, member.quality, member.flag_cells, member.morphometry)]
-    observed, placed = pack(member.observation.mm3), pack_centiles(member.centiles)
+    observed, placed = pack(member.observation.values), pack_centiles(member.centiles)
     own = Own(
         member.scan,
         record.provenance.input,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.names import FAILED, LOGS, Derivatives
+from neurofm_bids.bids.names import FAILED, LOGS
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.group.presence import selected_images

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neurofm_bids.bids.names import Derivatives, Named, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, Named, image_sidecar
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.cohort import Member
 from neurofm_bids.records.schema import from_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output
-from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT, Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.names import GROUP_OUTPUTS, LOCK, READOUTS, REPORT
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Analyses, Centiles, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -139,7 +140,7 @@ def write_group(
         if readouts.tasks:
             fits = fit_cohort(cohort, covariates, readouts, out_dir / READOUTS, processes)
             tables["evaluation"] = evaluation_table(cohort, evaluation_rows(fits))
-        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command, fits)
+        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command, fits, result.remarks)
 
 
 def read_cohort(
@@ -227,6 +228,7 @@ def _write(
     tables: Mapping[str, Table],
     command: str,
     fits: Fits | None,
+    remarks: Sequence[str],
 ) -> GroupResult:
     remove_leftovers([index_path(out), *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
     _remove_absent(out, tables)
@@ -242,7 +244,7 @@ def _write(
         cite_readouts(out.out_dir, readouts.values())
     refused = {name: error.reason for name, error in fits.outcomes.refused.items()} if fits else {}
     fitted = None if fits is None else FittedTasks(tuple(readouts.values()), refused)
-    page = render_group_report(tables, cohort, _links(out, cohort), command, written, fitted)
+    page = render_group_report(tables, cohort, _links(out, cohort), command, written, fitted, remarks)
     write_text(out.group("report"), page)
     paths += [*(out.out_dir / READOUTS / f"{name}.json" for name in readouts), out.group("report")]
     return GroupResult(len(cohort.members), cohort.missing, tuple(paths), cohort.warnings, tuple(refused))

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.entry import Entry

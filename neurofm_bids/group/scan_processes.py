@@ -12,8 +12,8 @@ from threading import Thread
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
 from neurofm_bids.group.scan_index import Row

@@ -13,8 +13,9 @@ from time import time_ns
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives, image_sidecar
+from neurofm_bids.bids.names import SCAN_OUTPUTS
 from neurofm_bids.bids.source import Comparison
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError

@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from neurofm_bids.bids.names import image_sidecar
+from neurofm_bids.bids.derivatives import image_sidecar
 from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.apply import Measured, score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neurofm_bids.bids.names import Derivatives, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.group.tables import Table
 from neurofm_bids.storage.arrow import write_parquet
 from neurofm_bids.storage.atomic import whole_file, write_json

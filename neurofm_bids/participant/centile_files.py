@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.names import Derivatives, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.norms.centiles import centiles
 from neurofm_bids.norms.head_size import head_size

@@ -8,8 +8,8 @@ from enum import Enum, auto
 from typing import Any
 
 from neurofm_bids.anatomy.weights import bundled_sha256
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.link import other_source
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.participant.plan import Job, Plan

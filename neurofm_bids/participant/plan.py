@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from neurofm_bids.anatomy.weights import bundled_sha256
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Refused, Scan, find_scans
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.explain.readout import LinearReadout

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.names import Derivatives, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.apply import Measured, measured
 from neurofm_bids.readouts.columns import scan_values

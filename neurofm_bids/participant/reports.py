@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.names import REPORT, Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.names import REPORT
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurofm_bids.bids.names import Derivatives, image_sidecar
+from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.explain.baseline import BASELINE
 from neurofm_bids.explain.maps import FWHM_MM
 from neurofm_bids.geometry import itk_transform

@@ -15,7 +15,7 @@ from neurofm_bids.records.packed import Layout, PackedRow, layout
 
 __all__ = ["CENTILE_NUMBERS", "PackedCentiles", "Volumes", "pack_centiles"]
 
-CENTILE_NUMBERS = 8  # volume and its limits, expected volume, z, centile and its limits
+CENTILE_NUMBERS = 8  # value and its limits, the expected one, z, centile and its limits
 _PLACED = 4  # from where on a row of a table has them
 Volumes = tuple[tuple[str, Any, tuple[str, ...]], ...]  # name, source and notes of each
 
@@ -28,7 +28,7 @@ class PackedCentiles(Sequence[Centile]):
     volumes
         Name, source and notes of each.
     numbers
-        Shape (k, 8): volume and its limits, expected volume, z, centile and its limits; NaN for nothing.
+        Shape (k, 8): value and its limits, the expected one, z, centile and its limits; NaN for nothing.
     """
 
     __slots__ = ("numbers", "volumes")
@@ -81,9 +81,9 @@ def pack_centiles(items: Iterable[Centile]) -> PackedCentiles:
     nothing = (None, None)
     numbers = [
         (
-            item.mm3,
+            item.value,
             *(item.interval95 or nothing),
-            item.expected_mm3,
+            item.expected,
             item.z,
             item.centile,
             *(item.centile_interval95 or nothing),

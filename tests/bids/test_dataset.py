@@ -3,7 +3,7 @@ import json
 import pytest
 
 from neurofm_bids.bids.dataset import check_output, write_dataset
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
 

@@ -1,4 +1,4 @@
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 
 

@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.labels import parse_labels
-from neurofm_bids.bids.names import SCAN_OUTPUTS, Derivatives
+from neurofm_bids.bids.names import SCAN_OUTPUTS
 from neurofm_bids.bids.problems import name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.errors import NeuroFMError

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import as_matrix
 from neurofm_bids.group.attribution import write_mean_maps

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.config import Selection
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect

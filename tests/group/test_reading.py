@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group import reading

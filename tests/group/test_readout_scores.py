@@ -6,7 +6,7 @@ import pytest
 
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.member import make_member
 from neurofm_bids.group.readout_scores import of_one_readout, read_scores

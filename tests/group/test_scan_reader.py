@@ -5,8 +5,8 @@ import pytest
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.group import scan_reader
 from neurofm_bids.group.entry import own_of

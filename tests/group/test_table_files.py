@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from neurofm_bids.bids.names import GROUP_OUTPUTS, Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.names import GROUP_OUTPUTS
 from neurofm_bids.group.table_files import table_paths, write_table
 from neurofm_bids.group.tables import Table
 

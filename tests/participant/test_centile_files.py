@@ -3,7 +3,7 @@ import json
 import pytest
 
 from neurofm_bids.bids.demographics import Person
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference
 from neurofm_bids.participant.centile_files import allowed_centiles, write_centiles

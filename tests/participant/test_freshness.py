@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.anatomy.weights import bundled_sha256
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import find_scans
-from neurofm_bids.bids.names import Derivatives
 from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION
 from neurofm_bids.config import Config, Outputs, Processing
 from neurofm_bids.explain.readout import LinearReadout

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.anatomy.weights import bundled_sha256
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.problems import NOT_LAST
 from neurofm_bids.config import Centiles, Config, Outputs, Processing, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError

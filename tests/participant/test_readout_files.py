@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.names import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.participant.readout_files import measured_scan, write_profile
 from neurofm_bids.pipeline.write import features_table

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.names import DATASET_OUTPUTS, Derivatives
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.names import DATASET_OUTPUTS
 from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.participant import reports as module

@@ -76,7 +76,9 @@ def test_small_groups_are_named_and_not_tested():
     site = np.where(np.arange(N) < 5, "tiny", occasions.groups["site"])
     table, remarks = find_drift(values, {}, Occasions(*parts(occasions), {"site": site}, occasions.years))
     assert "tiny" not in set(table["group"])
-    assert remarks == ("1 of 5 groups of site were not tested for drift: they have fewer than 10 participants.",)
+    assert remarks == (
+        "1 of 5 groups of site were not tested for drift: they have fewer than 10 participants.",
+    )
 
 
 def parts(occasions):
