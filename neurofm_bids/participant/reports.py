@@ -6,12 +6,13 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from neurofm_bids.analysis.settings import Columns
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.derivatives import Derivatives
@@ -197,7 +198,9 @@ class Reports:
         )
 
     def _scan_report(self, record: ScanRecord, person: Person, figures: Mapping[str, Path]) -> ScanReport:
-        made = scan_report(record, person, figures, self.reference)
+        values = self.covariates.values(record.scan)
+        acquired = values.get(Columns().date_in(values) or "", "")
+        made = replace(scan_report(record, person, figures, self.reference), acquired=acquired)
         if not self.readouts:
             return made
         return with_scores(

@@ -83,7 +83,7 @@ def hash_of(scans: Iterable[ScanReport], failures: Iterable[Failure]) -> str:
     shown: list[object] = [
         (
             scan.record.to_dict(),
-            repr((scan.person, scan.centiles, scan.reference, scan.profile)),
+            repr((scan.person, scan.centiles, scan.reference, scan.profile, scan.acquired)),
             _names(scan),
         )
         for scan in scans

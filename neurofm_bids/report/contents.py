@@ -94,6 +94,8 @@ class ScanReport:
         Absolute risk over years from the scan, by name of the readout; ``ages`` are these years.
     reference
         The reference of centiles and curves, and how it is read.
+    acquired
+        Date of the acquisition in the tables of the dataset, as written; empty where it is not known.
     """
 
     record: ScanRecord
@@ -106,3 +108,4 @@ class ScanReport:
     readouts: Mapping[str, ReadoutAbout] = field(default_factory=dict)
     risks: Mapping[str, Curve] = field(default_factory=dict)
     reference: str = ""
+    acquired: str = ""

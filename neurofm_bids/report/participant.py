@@ -21,9 +21,10 @@ from neurofm_bids.report.contents import ScanReport
 from neurofm_bids.report.methods import methods_of, plain_citations, references_of
 from neurofm_bids.report.numbers import age_text, lines_of, metric_number, sex_text
 from neurofm_bids.report.pictures import Pictures, label_colours, pictures_of
-from neurofm_bids.report.predictions import cards_of, courses_of
+from neurofm_bids.report.predictions import cards_of
 from neurofm_bids.report.profile import profile_of
 from neurofm_bids.report.render import render
+from neurofm_bids.report.sessions import sessions_of
 from neurofm_bids.storage.atomic import write_text
 
 __all__ = ["contents_comment", "write_participant_report"]
@@ -76,7 +77,7 @@ def write_participant_report(
     context = {
         "subject": subject,
         "scans": [_view(scan, shown) for scan, shown in zip(ordered, pictures, strict=True)],
-        "courses": courses_of(ordered),
+        "sessions": sessions_of(ordered),
         "failures": sorted(failures, key=lambda failure: failure.stem or failure.scan),
         "model": scans[0].record.provenance.model if scans else None,
         "segmentation_notice": NOTICE,

@@ -1,8 +1,7 @@
-"""What the report shows of the predictions of a scan, and of several scans over time."""
+"""What the report shows of the predictions of a scan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from neurofm_bids.records.prediction import Prediction
@@ -11,7 +10,7 @@ from neurofm_bids.report.contents import Curve, Measured, ScanReport
 from neurofm_bids.report.numbers import Number, Scale, prediction_number, scale_of
 from neurofm_bids.report.plots import Bar, Chart, Point, plot_bar, plot_curve
 
-__all__ = ["Card", "Course", "cards_of", "courses_of"]
+__all__ = ["Card", "cards_of", "points_of", "scaled"]
 
 
 # On the three heads with labels of FreeSurfer, their brain volumes are about equally far from the labels
@@ -31,15 +30,6 @@ class Card:
     centile: str = ""
     measured_centile: str = ""
     disagreement: str = ""
-
-
-@dataclass(frozen=True)
-class Course:
-    """A measure over age or sessions."""
-
-    name: str
-    chart: Chart
-    alt: str
 
 
 def cards_of(scan: ScanReport) -> list[Card]:
@@ -81,8 +71,8 @@ def _card(name: str, prediction: Prediction, scan: ScanReport) -> Card:
     shown = f"{number.name}: {number.value}" + (f", interval {number.interval}" if number.interval else "")
     measured_text = "" if volume is None else _measured_text(volume, scale)
     if curve is not None and scan.person.age_years is not None:
-        points = _points(scan.person.age_years, prediction, measured)
-        chart = plot_curve(points, ("age (years)", scale.unit), _scaled(curve, scale.factor))
+        points = points_of(scan.person.age_years, prediction, measured)
+        chart = plot_curve(points, ("age (years)", scale.unit), scaled(curve, scale.factor))
         alt = f"{shown}, on the centiles of the reference over age"
         return Card(number, measured_text, chart, None, alt, _labelled(_centile(name, "predicted", scan)))
     other = scan.person.age_years if name == "age" else measured
@@ -111,11 +101,9 @@ def _labelled(centile: str) -> str:
     return centile and f"Centile {centile}"
 
 
-def _points(
-    x: float, prediction: Prediction, measured: float | None, *, with_interval: bool = True
-) -> list[Point]:
-    factor = scale_of(prediction).factor
-    limits = prediction.interval95 if with_interval else None
+def points_of(x: float, prediction: Prediction, measured: float | None) -> list[Point]:
+    """Return a prediction at a place of a chart, and what was measured of it, if anything."""
+    factor, limits = scale_of(prediction).factor, prediction.interval95
     interval = None if limits is None else (limits[0] * factor, limits[1] * factor)
     points = [Point(x, prediction.value * factor, interval)]
     if measured is not None:
@@ -123,47 +111,7 @@ def _points(
     return points
 
 
-def _scaled(curve: Curve, factor: float) -> Curve:
+def scaled(curve: Curve, factor: float) -> Curve:
+    """Return a curve with its values times a factor."""
     lines = {level: tuple(value * factor for value in line) for level, line in curve.lines.items()}
     return Curve(curve.ages, lines, curve.about)
-
-
-def courses_of(scans: Sequence[ScanReport]) -> list[Course]:
-    """Return the predictions of several scans of a person, over age where it changes, else in their order."""
-    if len(scans) < 2:
-        return []
-    ages = [scan.person.age_years for scan in scans]
-    known = [age for age in ages if age is not None]
-    over_age = len(known) == len(scans) and len(set(known)) == len(scans)
-    places = known if over_age else [float(place) for place in range(len(scans))]
-    names = () if over_age else [_short(scan) for scan in scans]
-    common = [
-        name for name in scans[0].record.predictions if all(name in s.record.predictions for s in scans)
-    ]
-    return [_course(name, scans, places, names) for name in common]
-
-
-def _course(name: str, scans: Sequence[ScanReport], places: Sequence[float], names: Sequence[str]) -> Course:
-    first = scans[0].record.predictions[name]
-    scale, points, measured = scale_of(first), [], []
-    for scan, place in sorted(zip(scans, places, strict=True), key=lambda item: item[1]):
-        volume = scan.measured.get(name)
-        predicted, *others = _points(
-            place, scan.record.predictions[name], None if volume is None else volume.mm3
-        )
-        points.append(predicted)
-        measured += others
-    curve = None if names else scans[-1].curves.get(name)
-    title = prediction_number(name, first, scans[0].person).name
-    labels = ("" if names else "age (years)", scale.unit or "probability")
-    chart = plot_curve(
-        [*points, *measured], labels, curve and _scaled(curve, scale.factor), names, joined=len(points)
-    )
-    values = ", ".join(scale.text(scan.record.predictions[name].value) for scan in scans)
-    return Course(title, chart, f"{title} of {len(scans)} scans: {values}")
-
-
-def _short(scan: ScanReport) -> str:
-    """Return what tells a scan from the others of its participant."""
-    stem = scan.record.scan.stem.removeprefix(f"sub-{scan.record.scan.subject}").strip("_")
-    return stem.removeprefix("ses-")[:14] or "scan"

@@ -208,7 +208,20 @@ def test_several_scans_have_courses_and_a_section_each(tmp_path):
     assert text.count('<article class="scan"') == 3
     assert 'aria-label="Predicted age of 3 scans: 41.2 years, 41.2 years, 41.2 years"' in text
     assert [text.count(f'id="{name}-{n}"') for name in ("scan", "profile") for n in (1, 2, 3)] == [1] * 6
-    assert "Over time" not in page(tmp_path, scans[0])
+    assert "Change over sessions" in text
+    assert "Left out of the change per year, quality judged as fail: 3 of 3 scans." in text
+    assert '<p class="change">' not in text
+    assert "Change over sessions" not in page(tmp_path, scans[0])
+
+
+def test_change_over_sessions_has_an_interval_and_an_index(tmp_path):
+    scans = [
+        scan(Person(age), scan=renamed(f"ses-{age:g}").scan, quality=Judgement("ok")) for age in (31.5, 33.5)
+    ]
+    text = page(tmp_path, *scans)
+    changes = re.findall('<p class="change">(.*?)</p>', text, re.DOTALL)
+    assert changes[0] == "Predicted: <b>+0 years per year</b> (-0.693 to +0.693), reliable change index +0.0"
+    assert "an index beyond 1.96 does not show that the person has changed" in text
 
 
 def renamed(end):

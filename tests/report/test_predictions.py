@@ -5,7 +5,7 @@ import pytest
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.records.centile import Centile
 from neurofm_bids.report.contents import Curve, Measured, ScanReport
-from neurofm_bids.report.predictions import cards_of, courses_of
+from neurofm_bids.report.predictions import cards_of, points_of, scaled
 from tests.samples import prediction, scan_record
 
 CURVE = Curve((20.0, 90.0), {5: (1e4, 2e4), 50: (2e4, 3e4), 95: (3e4, 5e4)}, "about")
@@ -84,24 +84,10 @@ def test_without_age_it_stands_on_the_range_of_the_model():
     assert "on the range of the model from 5 to 150" in card.alt
 
 
-def test_scans_are_ordered_by_age_where_ages_differ():
-    scans = [scan(Person(age), str(age)) for age in (40.0, 30.0)]
-    course = courses_of(scans)[0]
-    assert course.chart.x_label == "age (years)"
-    first, second = course.chart.marks
-    assert first.x < second.x
-    assert len(courses_of(scans)) == 3
-    assert courses_of(scans[:1]) == []
-
-
-def test_scans_of_one_age_are_named_by_session():
-    course = courses_of([scan(session="a"), scan(session="b")])[0]
-    assert [text for _, text in course.chart.x_ticks] == ["a", "b"]
-    unknown = [scan(Person(), "a"), scan(Person(50.0), "b")]
-    assert [text for _, text in courses_of(unknown)[0].chart.x_ticks] == ["a", "b"]
-
-
-def test_a_prediction_that_a_scan_lacks_has_no_course():
-    one, two = scan(session="a"), scan(session="b")
-    fewer = replace(two, record=replace(two.record, predictions={"age": PREDICTIONS["age"]}))
-    assert [course.name for course in courses_of([one, fewer])] == ["Predicted age"]
+def test_points_and_curves_are_in_the_units_of_the_reader():
+    predicted, measured = points_of(40.0, PREDICTIONS["ventricular_volume"], 16000.0)
+    assert (predicted.x, predicted.kind) == (40.0, "predicted")
+    assert predicted.value == pytest.approx(15.2)
+    assert predicted.interval == pytest.approx((15.199, 15.201))
+    assert (measured.value, measured.interval, measured.kind) == (16.0, None, "measured")
+    assert scaled(CURVE, 1e-3).lines[95] == (30.0, 50.0)

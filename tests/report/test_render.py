@@ -14,7 +14,7 @@ CONTEXT = {
     "methods": [],
     "references": [],
     "bibtex": "",
-    "courses": [],
+    "sessions": None,
     "policy": "script-src 'none'",
     "script": "",
     "viewer": "",

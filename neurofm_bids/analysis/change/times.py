@@ -15,7 +15,7 @@ from neurofm_bids.storage.text import some_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ScanTimes", "decimal_years", "scan_times"]
+__all__ = ["ScanTimes", "decimal_years", "person_times", "scan_times"]
 
 _Array = npt.NDArray[np.float64]
 
@@ -63,6 +63,23 @@ def _decimal_year(text: str) -> float:
     except ValueError:
         return np.nan
     return (moment.replace(tzinfo=None) - _EPOCH).total_seconds() / _YEAR
+
+
+def person_times(ages: _Array, dates: _Array) -> tuple[_Array, str]:
+    """Return the years of the scans of one person since the first one, and ``age`` or ``date``.
+
+    The same choice as :func:`scan_times`, without a table.
+
+    Parameters
+    ----------
+    ages, dates
+        In years, NaN where not known, shape (n,).
+    """
+    different = [len(np.unique(values[np.isfinite(values)])) for values in (ages, dates)]
+    by_date = different[1] >= max(different[0], 1)
+    chosen = dates if by_date else ages
+    known = chosen[np.isfinite(chosen)]
+    return chosen - (known.min() if known.size else np.nan), "date" if by_date else "age"
 
 
 def scan_times(

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurofm_bids.analysis.change.times import decimal_years, scan_times
+from neurofm_bids.analysis.change.times import decimal_years, person_times, scan_times
 from tests.analysis.change.people import people
 
 
@@ -71,3 +71,20 @@ def test_ages_beside_exact_dates_are_not_called_whole_years():
     made = timed([50.0, 51.0], ["2000-01-01", "2001-01-01"])
     assert made.remarks == ()
     assert not made.whole_years.any()
+
+
+@pytest.mark.parametrize(
+    ("ages", "dates"),
+    [
+        ([61.0, 60.0], ["2001-01-01", "2000-01-01"]),
+        ([61.0, 60.0, 62.0], ["2001-01-01", "n/a", "2000-01-01"]),
+        ([np.nan, np.nan], ["2001-01-01", "2000-01-01"]),
+        ([61.5, 60.0], ["n/a", "n/a"]),
+        ([np.nan], ["n/a"]),
+    ],
+)
+def test_the_times_of_one_person_are_those_of_a_table(ages, dates):
+    years, source = person_times(np.array(ages), decimal_years(dates))
+    table = timed(ages, dates)
+    assert np.allclose(years, table.years, equal_nan=True)
+    assert {source} == set(table.sources)
