@@ -28,7 +28,8 @@ class Scans:
     table
         One row per scan, numbered from 0: ``participant_id``, ``session_id`` and ``scan``; ``age`` in years,
         NaN where it is not known or only a lower bound; ``sex``, F, M or None; the columns of
-        ``measures``, ``metrics`` and ``covariates``. Values that statistics leave out are NaN.
+        ``measures``, ``metrics`` and ``covariates``, and ``<prediction>_sd`` over the passes. Values that
+        statistics leave out are NaN.
     features
         Latent features, shape (n, d), float32.
     included

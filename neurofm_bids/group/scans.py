@@ -38,6 +38,7 @@ def scans_of(cohort: Cohort, tables: Mapping[str, Table]) -> Scans:
     measures = _measures(cohort, tables)
     frames = [predictions[[*IDENTITY_COLUMNS]], _recorded(cohort, predictions)]
     frames += [_known(table.frame, measures) for name, table in tables.items() if name in _SOURCES]
+    frames += [_known(predictions, [f"{name}_sd" for name in cohort.predicted])]
     frames += [_known(tables["quality"].frame, cohort.metrics)]
     taken = {name for frame in frames for name in frame.columns}
     own = [name for name in covariates.columns if name not in taken]

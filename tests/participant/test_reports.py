@@ -65,6 +65,31 @@ def test_another_age_or_record_makes_a_report_stale(reports, tmp_path):
     assert again.refresh(["01"])
 
 
+def test_dates_of_acquisition_are_the_times_of_sessions(reports, tmp_path):
+    for session, year in (("1", 2012), ("2", 2014)):
+        uri = f"bids:raw:sub-01/ses-{session}/anat/sub-01_ses-{session}_T1w.nii.gz"
+        scan = replace(record().scan, uri=uri, stem=f"sub-01_ses-{session}", session=session)
+        made = record(scan=scan, quality=Judgement("ok"))
+        reports.out.folder(scan).mkdir(parents=True)
+        reports.out.path(scan, "predictions").write_text(json.dumps(made.to_dict()))
+        reports.out.path(scan, "sidecar").write_text("{}")
+        folder = tmp_path / "bids" / "sub-01" / f"ses-{session}"
+        folder.mkdir(parents=True)
+        table = f"filename\tacq_time\nanat/sub-01_ses-{session}_T1w.nii.gz\t{year}-05-01T00:00:00\n"
+        (folder / f"sub-01_ses-{session}_scans.tsv").write_text(table)
+    reports.out.path(record().scan, "sidecar").unlink()
+    dated = Reports(reports.out, Covariates(tmp_path / "bids"), "neurofm a b", reports.locks)
+    dated.write(["01"])
+    text = reports.out.report("01").read_text()
+    assert "Times come from the dates of acquisition" in text
+    assert "reliable change index +0.0" in text
+    again = Reports(reports.out, Covariates(tmp_path / "bids"), "neurofm a b", reports.locks)
+    assert not again.refresh(["01"])
+    table = tmp_path / "bids" / "sub-01" / "ses-2" / "sub-01_ses-2_scans.tsv"
+    table.write_text(table.read_text().replace("2014", "2015"))
+    assert Reports(reports.out, Covariates(tmp_path / "bids"), "", reports.locks).refresh(["01"])
+
+
 @pytest.mark.parametrize("text", ["{", "{}", "[" * 100_000])
 def test_a_record_that_cannot_be_read_costs_its_own_part_only(reports, caplog, text):
     uri = "bids:raw:sub-01/anat/sub-01_run-2_T1w.nii.gz"
