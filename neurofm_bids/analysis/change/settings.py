@@ -30,7 +30,8 @@ class ChangeSettings:
     Parameters
     ----------
     measures
-        Columns; without any, predictions, scores of readouts and the volumes of :data:`MAIN_VOLUMES`.
+        Columns; without any, predictions, scores of readouts and the main volumes (brain, cortex, white
+        matter, deep grey matter, ventricles, hippocampi, intracranial space).
     time
         ``age`` or ``date``; empty for what is known of more sessions of a participant, first the date.
     covariates
