@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from neurofm_bids.readouts.columns import numbers, texts
 
-__all__ = ["LEAST_OF_LEVEL", "Terms", "complete", "independent", "terms_of"]
+__all__ = ["LEAST_KNOWN", "LEAST_OF_LEVEL", "Terms", "complete", "independent", "terms_of"]
 
 _Array = npt.NDArray[np.float64]
 
 LEAST_OF_LEVEL = 5
+LEAST_KNOWN = 0.8  # share of rows of what is adjusted for unasked
 
 
 @dataclass(frozen=True)

@@ -40,3 +40,17 @@ def test_columns_are_found_by_their_usual_names_or_named():
     Columns("centre").check(known)
     with pytest.raises(NeuroFMError, match=r"no column 'center'.*key site.*Did you mean 'centre'"):
         Columns("center").check(known)
+
+
+def test_numbers_by_measure_are_read(tmp_path):
+    path = tmp_path / "group.toml"
+    path.write_text('[age_gap]\ncontrols = ["group=control"]\n[change]\nerror_sd = { brain_mm3 = 5000 }\n')
+    settings = read_settings(path)
+    assert settings.age_gap.controls == ("group=control",)
+    assert settings.change.error_sd == {"brain_mm3": 5000.0}
+    path.write_text('[change]\nerror_sd = { brain_mm3 = "x" }\n')
+    with pytest.raises(NeuroFMError, match=r"not a number.*line 2.*key error_sd"):
+        read_settings(path)
+    path.write_text('[change]\ntime = "days"\n')
+    with pytest.raises(NeuroFMError, match=r"'days' is neither age nor date.*line 2"):
+        read_settings(path)

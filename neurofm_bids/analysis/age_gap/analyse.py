@@ -11,6 +11,7 @@ from neurofm_bids.analysis.age_gap.associations import associations
 from neurofm_bids.analysis.age_gap.correction import corrected_gaps
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
 from neurofm_bids.analysis.columns import check_columns
+from neurofm_bids.analysis.design import LEAST_KNOWN
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE as CHRONOLOGICAL
 from neurofm_bids.analysis.scans import PARTICIPANT, SEX, Scans
@@ -26,7 +27,6 @@ __all__ = ["CORRECTED_GAP", "analyse"]
 
 CORRECTED_GAP = "age_gap_corrected_years"
 _WHERE = "--group-config, table age_gap"
-_LEAST_KNOWN = 0.8  # of the scans with a gap, of a quality metric that is adjusted for
 
 
 def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
@@ -48,17 +48,18 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     tables = {"agegap": shown.join(gaps)}
     if wanted.associations:
         outcome = CORRECTED_GAP if CORRECTED_GAP in gaps else AGE_GAP
-        quality, about_quality = _quality(table, gaps[AGE_GAP], wanted.quality)
+        always, about_always = _known(table, gaps[AGE_GAP], (SEX, *wanted.quality))
         made = associations(
             table.assign(**{outcome: gaps[outcome]}),
             outcome,
             wanted.associations,
-            [*dict.fromkeys([CHRONOLOGICAL, SEX, *quality, *wanted.adjust])],
+            [*dict.fromkeys([CHRONOLOGICAL, *always, *wanted.adjust])],
             PARTICIPANT,
             wanted.categories,
         )
-        tables["associations"] = made.frame
-        remarks = (*remarks, *about_quality, *made.remarks)
+        if len(made.frame):
+            tables["associations"] = made.frame
+        remarks = (*remarks, *about_always, *made.remarks)
     return Result(tables, remarks)
 
 
@@ -86,15 +87,15 @@ def _gaps(scans: Scans, settings: AgeGapSettings) -> tuple[pd.DataFrame, tuple[s
     )
 
 
-def _quality(
+def _known(
     table: pd.DataFrame, gap: pd.Series, names: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the quality columns that can be adjusted for, and a sentence where there are none or fewer."""
+    """Return the columns that are known of enough scans to adjust for them, and a sentence on each other."""
     usable, remarks = [], []
     for name in names:
         cells = np.array([bool(text) for text in texts(table[name])]) if name in table else np.zeros(0, bool)
         share = float(cells[np.isfinite(gap.to_numpy(np.float64))].mean()) if cells.size else 0.0
-        if share >= _LEAST_KNOWN:
+        if share >= LEAST_KNOWN:
             usable.append(name)
         else:
             remarks.append(

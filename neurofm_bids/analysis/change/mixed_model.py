@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
-from neurofm_bids.analysis.design import Terms, complete, independent, terms_of
+from neurofm_bids.analysis.design import LEAST_KNOWN, Terms, complete, independent, terms_of
 from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
@@ -68,6 +68,7 @@ class _Design:
     known: npt.NDArray[np.bool_]
     at_first: tuple[Terms, ...]  # age, sex and covariates, as at the first scan of the participant
     with_time: tuple[bool, ...]  # which of them change per year depends on
+    omitted: tuple[str, ...]  # age or sex, known of too few scans
 
 
 def mixed_models(
@@ -92,6 +93,8 @@ def mixed_models(
     participants beyond the fixed effects, which is somewhat wide. Participants with one scan inform all but
     the change.
 
+    Age and sex are omitted where they are known of too few scans, and with a remark.
+
     Parameters
     ----------
     table
@@ -110,7 +113,10 @@ def mixed_models(
     times = times or scan_times(table, participant, age, "acq_time")
     design = _design(table, participant, [age, sex], covariates, categories, times.years)
     rows: list[tuple[object, ...]] = []
-    remarks: dict[str, list[str]] = {}
+    remarks: dict[str, list[str]] = {
+        f"without {name}, which is known of fewer than {LEAST_KNOWN:.0%} of the scans": list(measures)
+        for name in design.omitted
+    }
     for measure in measures:
         values = table[measure].to_numpy(dtype=np.float64, na_value=np.nan)
         with one_thread():
@@ -168,11 +174,18 @@ def _design(
     first = np.full(people.max(initial=-1) + 1, -1)
     first[people[order[::-1]]] = order[::-1]
     names = [*dict.fromkeys([*always, *covariates])]
-    terms = [terms_of(name, table[name].iloc[first[people]], categories) for name in names]
+    terms = {name: terms_of(name, table[name].iloc[first[people]], categories) for name in names}
+    timed_rows = np.isfinite(years)
+    omitted = tuple(
+        name
+        for name in always
+        if name not in covariates and terms[name].known[timed_rows].sum() < LEAST_KNOWN * timed_rows.sum()
+    )
+    used = [name for name in names if name not in omitted]
     titles = {always[0]: f"{always[0]}_at_first_scan"}
-    parts = tuple(_renamed(part, titles.get(part.column, part.column)) for part in terms)
-    known = np.isfinite(years) & complete(parts)
-    return _Design(people, years, known, parts, tuple(name in covariates for name in names))
+    parts = tuple(_renamed(terms[name], titles.get(name, name)) for name in used)
+    known = timed_rows & complete(parts) if parts else timed_rows
+    return _Design(people, years, known, parts, tuple(name in covariates for name in used), omitted)
 
 
 def _renamed(part: Terms, title: str) -> Terms:
@@ -184,9 +197,9 @@ def _model(values: _Array, design: _Design) -> _Model | str:
     """Return the model of a measure, or why there is none."""
     rows = np.isfinite(values) & design.known
     people, years = design.people[rows], design.years[rows]
-    terms, matrix = _fixed(design, rows)
     by_person = _distinct_times(people, years)
     moved, n_people = int((by_person > 1).sum()), int((by_person > 0).sum())
+    terms, matrix = _fixed(design, rows) if moved >= LEAST_PEOPLE else ((), np.empty((0, 0)))
     if moved < LEAST_PEOPLE or n_people - len(terms) < LEAST_PEOPLE:
         return f"{moved} participants have two times with all values, and {n_people} have one or more"
     constant = np.column_stack([np.ones(len(matrix)), matrix])
@@ -229,7 +242,7 @@ def _fixed(design: _Design, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...
             ]
     names += [name for name, _ in products]
     matrix = np.column_stack([*columns, *(own for _, own in products)])
-    kept = independent(matrix) if len(matrix) else np.ones(len(names), dtype=bool)
+    kept = independent(matrix)
     return tuple(name for name, keep in zip(names, kept, strict=True) if keep), matrix[:, kept]
 
 

@@ -105,3 +105,10 @@ def test_every_column_is_described():
         own = set(dictionary.analysis_table(name)[1])
         assert own <= set(frame)
         assert all(dictionary.column(column) for column in {*frame} - own - {"predicted_age_years"})
+
+
+def test_sex_that_is_not_known_is_not_adjusted_for():
+    made = analyse(as_scans(cohort().assign(sex=None)), SETTINGS)
+    assert made.tables["associations"]["adjusted_for"][0] == "age;fwhm_mean_mm"
+    text = "Associations of the age gap are not adjusted for sex: it is known of 0% of the scans."
+    assert made.remarks[-1] == text

@@ -103,3 +103,13 @@ def test_p_values_are_corrected_over_measures():
     years = frame[frame["term"] == "years"].sort_values("p")
     assert np.allclose(years["p_corrected"], np.maximum.accumulate(np.minimum(years["p"] * [2, 1], 1)))
     assert frame.loc[frame["term"] == "intercept", "p_corrected"].isna().all()
+
+
+def test_age_and_sex_that_are_not_known_are_omitted():
+    table = people(count=40).assign(sex=None, age=np.nan)
+    frame, remarks = modelled(table, covariates=["group"])
+    assert list(frame.index) == ["intercept", "years", "group[case]", "years:group[case]"]
+    assert [remark.split(",")[0] for remark in remarks] == [
+        "Mixed models without age",
+        "Mixed models without sex",
+    ]
