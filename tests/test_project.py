@@ -25,6 +25,7 @@ OWNERS = {
     "pillow": "PIL",
     "connected-components-3d": "cc3d",
     "fill-voids": "fill_voids",
+    "umap-learn": "umap",
 }
 
 
@@ -85,13 +86,11 @@ def test_links_of_the_documentation_have_a_text():
 
 
 def dependencies():
-    """Return what the package imports: its requirements, and those of the extra of pretraining."""
+    """Return what the package imports: its requirements, and those of the extras that parts of it need."""
     with (ROOT / "pyproject.toml").open("rb") as stream:
         project = tomllib.load(stream)["project"]
-    return [
-        Requirement(line)
-        for line in (*project["dependencies"], *project["optional-dependencies"]["pretrain"])
-    ]
+    extras = (project["optional-dependencies"][name] for name in ("pretrain", "cohort"))
+    return [Requirement(line) for lines in (project["dependencies"], *extras) for line in lines]
 
 
 def test_every_dependency_is_bounded_and_used():

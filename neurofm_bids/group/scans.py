@@ -43,6 +43,7 @@ def scans_of(cohort: Cohort, tables: Mapping[str, Table]) -> Scans:
     taken = {name for frame in frames for name in frame.columns}
     own = [name for name in covariates.columns if name not in taken]
     table = pd.concat([*frames, covariates[own]], axis=1)
+    table = table.loc[:, ~table.columns.duplicated()]  # several tables have the volume of the mask
     for row, member in enumerate(cohort.members):
         if member.left_out:
             table.loc[row, [name for name in member.left_out if name in table]] = np.nan

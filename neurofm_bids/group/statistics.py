@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.clusters.components import fit_components
 from neurofm_bids.records.cohort import Cohort
 from neurofm_bids.records.columns import AGE_GAP, MASK_VOLUME
 from neurofm_bids.records.statistics import (
@@ -22,7 +23,6 @@ from neurofm_bids.records.statistics import (
 __all__ = ["age_agreement", "compute", "principal_components", "statistics_of"]
 
 _Array = npt.NDArray[np.float64]
-_BLOCK = 10_000  # scans of which there are copies at once
 
 
 def statistics_of(cohort: Cohort) -> Statistics:
@@ -98,40 +98,13 @@ def principal_components(features: npt.NDArray[np.floating]) -> Components | Non
     """Return the first two components of centred features, shape (n, d).
 
     Each component points to where its largest loading is positive, so that equal features give equal
-    pictures. None with fewer than three scans, or where all features are equal.
+    pictures. None with fewer than three scans, or where features vary along fewer than two directions.
     """
-    if features.shape[0] < 3 or features.shape[1] < 2:
+    fitted = fit_components(features, 2)
+    if fitted is None or len(fitted.shares) < 2:
         return None
-    mean = features.mean(axis=0, dtype=np.float64)
-    variances, axes = _leading(features, mean)
-    total = float(sum(((rows - mean) ** 2).sum() for rows in _blocks(features)))
-    if total < 1e-12:
-        return None
-    signs = np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    scores = np.concatenate([(rows - mean) @ (axes * signs) for rows in _blocks(features)])
+    scores, shares = fitted.scores(features), fitted.shares
     digits = 5 - int(np.floor(np.log10(np.abs(scores).max())))  # beyond these, libraries differ
-    shares = variances / total
     scores = scores.round(digits)
     far = outliers(np.hypot(*(scores - np.median(scores, axis=0)).T))
     return Components(scores, (float(shares[0]), float(shares[1])), tuple(far))
-
-
-def _leading(features: npt.NDArray[np.floating], mean: _Array) -> tuple[_Array, _Array]:
-    """Return the two largest sums of squares along axes, and the axes, shape (d, 2).
-
-    With more scans than features they come from the matrix of covariances, else from singular values.
-    """
-    n, d = features.shape
-    if n > d:
-        squares = np.zeros((d, d))
-        for rows in _blocks(features):
-            squares += (rows - mean).T @ (rows - mean)
-        values, axes = np.linalg.eigh(squares)
-        return values[:-3:-1], axes[:, :-3:-1]
-    _, singular, right = np.linalg.svd(features.astype(np.float64) - mean, full_matrices=False)
-    return singular[:2] ** 2, right[:2].T
-
-
-def _blocks(features: npt.NDArray[np.floating]) -> Iterator[_Array]:
-    for start in range(0, len(features), _BLOCK):
-        yield features[start : start + _BLOCK].astype(np.float64)

@@ -41,6 +41,13 @@ def test_each_scan_has_a_row_with_age_and_sex_as_they_were_understood(cohort):
     assert not {*found.measures, *found.metrics} - {*found.table.columns}
 
 
+def test_a_column_of_several_tables_is_there_once(cohort):
+    made, covariates = cohort
+    tables = make_tables(made, covariates, compute({}, made.ages, made.features))
+    found = scans_of(made, {**tables, "readouts": tables["predictions"]})
+    assert found.table.columns.is_unique
+
+
 def test_values_that_statistics_leave_out_are_not_known(cohort):
     made, covariates = cohort
     first = replace(made.members[0], left_out=("predicted_age_years",), is_included=False)

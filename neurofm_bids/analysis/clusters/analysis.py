@@ -12,7 +12,7 @@ from neurofm_bids.analysis.clusters.embedding import umap_axes
 from neurofm_bids.analysis.clusters.inputs import Inputs, read_inputs
 from neurofm_bids.analysis.clusters.neighbours import nearest_neighbours
 from neurofm_bids.analysis.clusters.partition import Labels, centres_of, nearest_centre, nearest_label
-from neurofm_bids.analysis.clusters.profile import PROFILE_COLUMNS, cluster_profile
+from neurofm_bids.analysis.clusters.profile import cluster_profile
 from neurofm_bids.analysis.clusters.search import Clustering, find_clusters
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.analysis.clusters.space import Space, make_space
@@ -71,6 +71,8 @@ def analyse(scans: Scans, settings: ClusterSettings | None) -> Result | None:
 
 
 def _result(scans: Scans, settings: ClusterSettings, inputs: Inputs, space: Space) -> Result:
+    import pandas as pd
+
     own = space.places[inputs.makers]
     low, high = settings.numbers
     tried = find_clusters(own, settings.methods, (low, high))
@@ -78,8 +80,10 @@ def _result(scans: Scans, settings: ClusterSettings, inputs: Inputs, space: Spac
     tables = {
         "clusters": _scans_table(scans, settings, inputs, space, chosen),
         "clusterstability": _stability_table(tried),
-        "clusterprofile": _profile_table(scans, inputs, chosen),
     }
+    parts = [_profile(scans, inputs, one) for one in chosen if one.number > 1]
+    if parts:
+        tables["clusterprofile"] = pd.concat(parts, ignore_index=True)
     if settings.neighbours:
         tables["neighbours"] = _neighbours_table(scans, space, settings.neighbours)
     return Result(tables, (*inputs.remarks, *_remarks(tried, settings)))
@@ -141,18 +145,11 @@ def _stability_table(tried: Sequence[Clustering]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
 
 
-def _profile_table(scans: Scans, inputs: Inputs, chosen: Iterable[Clustering]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = scans.table.loc[inputs.makers]
-    parts = [pd.DataFrame(columns=["method", *PROFILE_COLUMNS], dtype=object)]
-    for one in chosen:
-        if one.number > 1:
-            own = {name: values[inputs.makers] for name, values in inputs.adjust.items()}
-            part = cluster_profile(rows, one.labels, inputs.kinds, own)
-            part.insert(0, "method", one.method)
-            parts.append(part)
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+def _profile(scans: Scans, inputs: Inputs, one: Clustering) -> pd.DataFrame:
+    own = {name: values[inputs.makers] for name, values in inputs.adjust.items()}
+    profile = cluster_profile(scans.table.loc[inputs.makers], one.labels, inputs.kinds, own)
+    profile.insert(0, "method", one.method)
+    return profile
 
 
 def _neighbours_table(scans: Scans, space: Space, number: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 __all__ = ["PrincipalComponents", "beyond_chance", "fit_components"]
 
 _Array = npt.NDArray[np.float64]
-_TALL = 10  # rows per column from which the covariance is decomposed: much faster, and as exact here
+_BLOCK = 10_000  # rows of which there are copies at once
 _ROUNDING = 1e-12
 
 
@@ -37,7 +38,7 @@ class PrincipalComponents:
 
     def scores(self, values: npt.NDArray[np.floating], scale: bool = False) -> _Array:
         """Return the scores of rows, shape (n, m), centred; with ``scale`` each of variance 1 in the fit."""
-        scores = (values.astype(np.float64) - self.centre) @ self.directions.T
+        scores = np.concatenate([(rows - self.centre) @ self.directions.T for rows in _blocks(values)])
         return np.asarray(scores / np.sqrt(self.variances) if scale else scores)
 
 
@@ -46,23 +47,40 @@ def fit_components(values: npt.NDArray[np.floating], number: int) -> PrincipalCo
 
     None with fewer than three rows or two columns, or where all rows are equal.
     """
-    from sklearn.decomposition import PCA
-
     n, d = values.shape
     if n < 3 or d < 2:
         return None
-    exact = values.astype(np.float64)
-    total = float(exact.var(axis=0, ddof=1).sum())
-    if total * (n - 1) < _ROUNDING:
+    centre = values.mean(axis=0, dtype=np.float64)
+    total = float(sum(((rows - centre) ** 2).sum() for rows in _blocks(values)))
+    if total < _ROUNDING:
         return None
-    solver = "covariance_eigh" if n >= _TALL * d else "full"
-    fitted = PCA(min(number, n - 1, d), svd_solver=solver).fit(exact)
-    varies = fitted.explained_variance_ > _ROUNDING * total
-    directions = fitted.components_[varies]
+    squares, directions = _leading(values, centre, min(number, n - 1, d))
+    varies = squares > _ROUNDING * total
+    squares, directions = squares[varies], directions[varies]
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
-    variances = fitted.explained_variance_[varies]
-    return PrincipalComponents(fitted.mean_, directions, variances, variances / total)
+    return PrincipalComponents(centre, directions, squares / (n - 1), squares / total)
+
+
+def _leading(values: npt.NDArray[np.floating], centre: _Array, number: int) -> tuple[_Array, _Array]:
+    """Return the largest sums of squares along directions, and the directions, shape (number, d).
+
+    With more rows than columns they come from the matrix of covariances, else from singular values.
+    """
+    n, d = values.shape
+    if n > d:
+        squares = np.zeros((d, d))
+        for rows in _blocks(values):
+            squares += (rows - centre).T @ (rows - centre)
+        sums, directions = np.linalg.eigh(squares)
+        return sums[::-1][:number], directions[:, ::-1][:, :number].T
+    _, singular, right = np.linalg.svd(values.astype(np.float64) - centre, full_matrices=False)
+    return singular[:number] ** 2, right[:number]
+
+
+def _blocks(values: npt.NDArray[np.floating]) -> Iterator[_Array]:
+    for start in range(0, len(values), _BLOCK):
+        yield values[start : start + _BLOCK].astype(np.float64)
 
 
 def beyond_chance(variances: _Array, n: int, d: int) -> int:

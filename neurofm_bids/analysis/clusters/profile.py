@@ -91,7 +91,9 @@ def _cluster_of(row: _Row) -> int:
 
 
 def _read(column: pd.Series, kind: str) -> tuple[_Array | None, tuple[str, ...]]:
-    """Return a column as numbers, or as categories; neither where it is something else, such as names."""
+    """Return a column as numbers, or as categories; neither if nothing is known, or if it has names."""
+    if column.isna().all():
+        return None, ()
     if column.dtype.kind == "f":
         return column.to_numpy(np.float64), ()
     cells = texts(column)

@@ -103,7 +103,7 @@ def test_without_clusters_all_scans_are_in_one_and_a_remark_says_so():
     result = analysis.analyse(scans, SETTINGS)
     assert set(result.tables["clusters"]["kmeans"].dropna()) == {1}
     assert set(result.tables["clusters"]["hdbscan"].dropna()) == {1}
-    assert len(result.tables["clusterprofile"]) == 0
+    assert "clusterprofile" not in result.tables
     assert (
         "Clusters by kmeans: none of the divisions into 2 to 3 are stable and separate" in result.remarks[0]
     )
