@@ -2,7 +2,8 @@
 
     python benchmarks/sites_time.py [N...]
 
-Prints scans, seconds, seconds of CPU (one thread) and peak memory of effects before and after, harmonisation and recognition of sites.
+Prints scans, seconds, seconds of CPU (one thread) and peak memory of effects before and after, harmonisation
+and recognition of sites.
 """
 
 from __future__ import annotations

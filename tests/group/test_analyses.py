@@ -7,8 +7,12 @@ import pytest
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings, Columns
+from neurofm_bids.config import Analyses
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group.analyses import analyse
+from neurofm_bids.group.run import write_group
+from tests.samples import write_scan
+from tests.tables import read_rows
 
 SCANS = Scans(pd.DataFrame({"x": [1]}), np.zeros((1, 2), np.float32), np.array([True]), {}, (), ("x",))
 
@@ -28,3 +32,26 @@ def test_tables_and_remarks_of_all_are_joined():
 def test_a_column_that_does_not_exist_is_refused():
     with pytest.raises(NeuroFMError, match="no column 'y'"):
         analyse(SCANS, AnalysisSettings(Columns(site="y")))
+
+
+def test_sites_are_shown_and_harmonised_at_the_group_level(tmp_path):
+    lines, rng = ["participant_id\tage\tsex\tsite"], np.random.default_rng(0)
+    for number in range(44):
+        write_scan(tmp_path / "out", f"sub-{number:02d}", seed=number)
+        (tmp_path / "bids" / f"sub-{number:02d}").mkdir(parents=True)
+        lines.append(
+            f"sub-{number:02d}\t{rng.uniform(20, 80):.1f}\t{'FM'[number // 2 % 2]}\t{'ab'[number % 2]}"
+        )
+    (tmp_path / "bids" / "participants.tsv").write_text("\n".join(lines) + "\n")
+    settings = tmp_path / "group.toml"
+    settings.write_text(f'[sites]\nharmonise = true\nsave = "{tmp_path / "sites.json"}"\n')
+    made = write_group(
+        tmp_path / "out", "openS", bids_dir=tmp_path / "bids", analyses=Analyses(group_config=settings)
+    )
+    assert made.rows == 44
+    effects = read_rows(tmp_path / "out" / "group_desc-openS_sites.tsv")
+    assert {row["stage"] for row in effects} == {"before", "after"}
+    harmonised = read_rows(tmp_path / "out" / "group_desc-openS_harmonised.tsv")
+    assert (len(harmonised), harmonised[0]["site"]) == (44, "a")
+    assert all(row["f000"] != "n/a" for row in harmonised)
+    assert (tmp_path / "sites.json").is_file()
