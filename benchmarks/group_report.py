@@ -2,7 +2,8 @@
 
     python benchmarks/group_report.py [SCANS ...]
 
-For each number of scans (two per participant), tables of simulated scans with about 300 columns are rendered;
+For each number of scans (two per participant), tables of simulated scans are rendered, of which about 230 columns
+are in the plots;
 then the page is opened in headless Chromium (1200 x 900 pixels, no GPU). `ready` is the time from navigation
 until plots and table can be used. `brush` is the time from selecting 15 % of the scans until all plots on
 the screen and the table show it; `filter` the same for a condition on age, `sort` for sorting the table.

@@ -51,8 +51,8 @@ _PER_SCAN = {  # heading by table, in the order of the report
     "morphometry": "Volumes",
     "centiles": "Centiles",
     "readouts": "Readouts",
-    "harmonised": "Harmonised",
     "covariates": "Dataset",
+    "harmonised": "Harmonised",
 }
 _OWN_MEANING = ("harmonised", "covariates")  # tables whose columns may have names of those of others
 _FEATURE = re.compile(r"f\d{3,}")
@@ -154,7 +154,7 @@ def _column(key: str, table: str, group: str, frame: pd.DataFrame, column: str, 
     is_volume = column == MASK_VOLUME or table in _IN_MILLILITRES
     unit, factor = unit_of(entry, is_volume=is_volume)
     title, about = str(entry.get("LongName", column)), str(entry.get("Description", ""))
-    title += ", harmonised" if key.startswith("harmonised:") else ""
+    title += ", harmonised" if key.startswith("harmonised:") and column != "site" else ""
     bound = AGE_REMARKS if column == KNOWN_AGE and AGE_REMARKS in frame else ""
     within = _range_column(frame, column)
     return ScanColumn(key, title, unit, about, group, frame[column], factor, within, bound)

@@ -16,7 +16,7 @@ _EMBEDDINGS = (
     ("pc_1", "pc_2", "Axes on which clusters were looked for."),
     ("umap_1", "umap_2", "UMAP: near scans are alike; distances between groups have no meaning."),
 )
-_SITES = ("site", "scanner", "Manufacturer", "MagneticFieldStrength")
+_SITES = ("harmonised:site", "site", "scanner", "Manufacturer", "MagneticFieldStrength")
 _GROUPS = ("Predictions", "Quality", "Readouts", "Change")
 
 

@@ -53,6 +53,8 @@ def test_harmonised_measures_stand_beside_the_others_and_features_are_left_out()
     found = columns_of(simulated(40))
     assert found["harmonised:predicted_age_years"].title == "Predicted age, harmonised"
     assert found["predicted_age_years"].title == "Predicted age"
+    assert found["site"].group == "Dataset"
+    assert found["harmonised:site"].title == "site"
     assert [name for name in found if "f000" in name] == []
 
 
