@@ -2,12 +2,11 @@
 
     python benchmarks/group_report.py [SCANS ...]
 
-For each number of scans (two per participant), tables of simulated scans are rendered, of which about 230 columns
-are in the plots;
-then the page is opened in headless Chromium (1200 x 900 pixels, no GPU). `ready` is the time from navigation
-until plots and table can be used. `brush` is the time from selecting 15 % of the scans until all plots on
-the screen and the table show it; `filter` the same for a condition on age, `sort` for sorting the table.
-The page is scrolled to the two plots of age. Medians of five.
+For each number of scans (two per participant), tables of simulated scans are rendered, of which about 230
+columns are in the plots; then the page is opened in headless Chromium (1200 x 900 pixels, no GPU). `ready` is
+the time from navigation until plots and table can be used. `brush` is the time from selecting 15 % of the
+scans until all plots on the screen and the table show it; `filter` the same for a condition on age, `sort`
+for sorting the table. The page is scrolled to the two plots of age. Medians of five.
 """
 
 from __future__ import annotations

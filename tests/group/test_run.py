@@ -1,5 +1,6 @@
 """The group level on output folders written by hand."""
 
+import html
 import json
 import re
 import shutil
@@ -214,12 +215,16 @@ def test_options_that_were_not_given_are_not_to_be_checked(cohort):
 def test_report_shows_the_cohort_and_needs_no_other_file(cohort):
     group(cohort, "openS", command="neurofm a b group")
     page = (cohort / "group_desc-openS.html").read_text()
-    assert page.count("data-plot=") > 20  # predictions, ages, quality metrics, components
+    plots = [json.loads(html.unescape(spec)) for spec in re.findall(r'data-plot="([^"]*)"', page)]
+    assert {("chronological_age_years", "predicted_age_years"), ("component_1", "component_2")} <= {
+        (plot["x"], plot.get("y")) for plot in plots
+    }
+    assert {"predicted_age_years", "mask_volume_mm3"} <= {plot["x"] for plot in plots if "y" not in plot}
     assert "Mean absolute error" in page
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:|sub-)""", page)
     assert not re.search(r"https?://", page)
     assert page.count("<script") == 1
-    assert "script-src 'sha256-" in page
+    assert "script-src 'sha256-" in html.unescape(page)
 
 
 def test_report_states_the_weights_of_all_scans(cohort):
