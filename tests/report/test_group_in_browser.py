@@ -226,6 +226,8 @@ def test_colours_follow_a_column_and_have_a_legend(opened):
     assert sorted(re.findall(r"site \d", legend)) == sorted(set(simulated(COUNT)["covariates"].frame["site"]))
     choose(tab, "#desk .colour", "chronological_age_years")
     assert "or less" in tab.run("document.querySelector('#desk .legend').innerText")
+    choose(tab, "#desk .colour", "visit")  # whole numbers, of which there are few
+    assert tab.run("report.state.legend.map(([colour, text]) => text)") == ["1", "2"]
 
 
 def test_it_is_operated_by_keyboard(opened):

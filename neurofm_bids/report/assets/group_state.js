@@ -67,23 +67,31 @@ class State {
       this.palette = [CATEGORIES[0]];
       this.legend = [];
     } else if (column.kind === "text") {
-      this.colourLevels(column);
+      this.colourLevels(this.cohort.values(column), column.levels);
+    } else if (column.decimals === 0 && this.isFew(column)) {
+      const values = this.cohort.values(column);
+      const known = [...new Set(values)].filter(value => !Number.isNaN(value)).sort((a, b) => a - b);
+      this.colourLevels(values.map(value => Number.isNaN(value) ? NaN : known.indexOf(value)), known.map(String));
     } else {
       this.colourNumbers(column);
     }
   }
 
-  colourLevels(column) {
-    const values = this.cohort.values(column);
-    const counts = new Float64Array(column.levels.length);
+  // Whether a column of whole numbers has so few of them, such as numbers of clusters, that each has a colour.
+  isFew(column) {
+    return new Set(this.cohort.values(column).filter(value => !Number.isNaN(value))).size <= CATEGORIES.length;
+  }
+
+  colourLevels(values, levels) {
+    const counts = new Float64Array(levels.length);
     values.forEach(value => { if (value >= 0) counts[value]++; });
     const common = [...counts.keys()].sort((a, b) => counts[b] - counts[a]).slice(0, CATEGORIES.length);
-    common.sort((a, b) => column.levels[a].localeCompare(column.levels[b], "en", { numeric: true }));
+    common.sort((a, b) => levels[a].localeCompare(levels[b], "en", { numeric: true }));
     const place = new Uint8Array(counts.length).fill(common.length);
     common.forEach((level, i) => { place[level] = i; });
     this.palette = [...CATEGORIES.slice(0, common.length), OTHER];
     values.forEach((value, i) => { this.places[i] = value >= 0 ? place[value] : common.length; });
-    this.legend = common.map((level, i) => [this.palette[i], column.levels[level]]);
+    this.legend = common.map((level, i) => [this.palette[i], levels[level]]);
     const rest = counts.length > common.length ? "others, or not known" : "not known";
     if (this.places.includes(common.length)) this.legend.push([OTHER, rest]);
   }
