@@ -9,8 +9,7 @@ real scans, for the image quality metrics. Cohorts have the joint distribution o
 copula with their margins). A second session differs by the simulated second scan times a factor, drawn with
 heavy tails. Planted are exact copies and copies saved or resampled in another way under another name,
 sessions exchanged between two people, and scans of strangers. Found: the review has a row of the right kind
-that names the scan. False: a row (duplicate, possible_duplicate or swap) that names no planted scan, per
-honest scan.
+that names the scan. False: a row (duplicate, possible_duplicate or swap) that names no planted scan, per honest scan.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["adjusted", "design"]
+__all__ = ["adjusted", "confounding", "design"]
 
 _LEAST_SHARE = 0.8  # of the scans, for which a covariate must be known
 _STEPS, _TUNING = 10, 1.345  # of Huber's estimator, whose efficiency is then 95 % for normal errors
@@ -65,6 +65,29 @@ def adjusted(values: _Array, covariates: _Array, groups: npt.NDArray[np.intp]) -
             break
         slopes = new
     return np.asarray(values - covariates @ new, dtype=np.float64)
+
+
+def confounding(covariates: _Array, groups: npt.NDArray[np.intp]) -> _Array:
+    """Return how much the error of the slopes adds to that of the shift of each group, one number each.
+
+    The standard error of a shift after adjustment, over the one without: it is 1 if the group has the same
+    covariates as the others, and large if it lies apart from them, where slopes are extrapolated. By ordinary
+    least squares.
+
+    Parameters
+    ----------
+    covariates, groups
+        As those of :func:`adjusted`; groups are numbered from 0 without a gap.
+    """
+    counts = np.bincount(groups).astype(float)
+    if not covariates.shape[1]:
+        return np.ones(len(counts))
+    others = len(groups) - counts
+    sums = np.column_stack([np.bincount(groups, weights=v) for v in covariates.T])
+    apart = sums / counts[:, None] - (sums.sum(axis=0) - sums) / np.maximum(others, 1)[:, None]
+    within = _centred(covariates, groups, np.ones(len(groups)))
+    added = np.einsum("gp,pq,gq->g", apart, np.linalg.pinv(within.T @ within), apart)
+    return np.asarray(np.sqrt(1 + added / (1 / counts + 1 / np.maximum(others, 1))), dtype=np.float64)
 
 
 def _centred(values: _Array, groups: npt.NDArray[np.intp], weights: _Array) -> _Array:

@@ -43,7 +43,8 @@ class Comparison:
     """Findings; all places are rows of the table, -1 stands for none.
 
     ``duplicates`` has ``first``, ``other``, ``share`` of the numbers that agree (1: exact); ``same`` what
-    :func:`~neurofm_bids.analysis.quality.duplicates.same_brains` returns; ``swaps`` what
+    :func:`~neurofm_bids.analysis.quality.duplicates.same_brains` returns, but for two people whose duplicate
+    or swap is listed; ``swaps`` what
     :func:`~neurofm_bids.analysis.quality.swaps.find_swaps` returns, with the scores of recorded age and sex;
     ``sexes`` what :func:`~neurofm_bids.analysis.quality.recorded.recorded_sexes_that_differ` returns.
     """
@@ -77,10 +78,18 @@ def compare(brains: Brains, least_ratio: float = 1000.0) -> Comparison:
     people = brains.people[prints.places]
     pairs = pd.concat([exact, _placed(resaved_duplicates(prints, people), prints, "first", "other")])
     pairs = pairs.drop_duplicates(["first", "other"], ignore_index=True)
+    swaps = _swaps(brains, prints, least_ratio)
+    known = [pairs[["first", "other"]], swaps.loc[swaps["match"] != _NONE, ["place", "match"]]]
+    explained = np.concatenate([_people_of(frame, brains.people) for frame in known])
     same = _placed(same_brains(prints, people), prints, "first", "other")
-    known = pd.MultiIndex.from_frame(pairs[["first", "other"]])
-    same = same[~pd.MultiIndex.from_frame(same[["first", "other"]]).isin(known)].reset_index(drop=True)
-    return Comparison(pairs, same, _swaps(brains, prints, least_ratio), sexes, _left_out(brains, prints))
+    same = same[~np.isin(_people_of(same[["first", "other"]], brains.people), explained)]
+    return Comparison(pairs, same.reset_index(drop=True), swaps, sexes, _left_out(brains, prints))
+
+
+def _people_of(pairs: pd.DataFrame, people: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return one number for the two people of each pair of places, whatever their order."""
+    both = np.sort(people[pairs.to_numpy(dtype=np.intp)], axis=1)
+    return np.asarray(both[:, 0] * (people.max() + 1) + both[:, 1], dtype=np.intp)
 
 
 def _swaps(brains: Brains, prints: Fingerprints, least_ratio: float) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from neurofm_bids.analysis.quality.adjustment import adjusted, design
+from neurofm_bids.analysis.quality.adjustment import adjusted, confounding, design
 from neurofm_bids.analysis.quality.shifts import group_shifts
 from neurofm_bids.analysis.quality.trends import step_over, trend_over
 
@@ -49,7 +49,8 @@ def find_drift(
     """Compare every measure between groups, and over the date within each group.
 
     Each participant counts once in a group, with the first scan. Values are adjusted for age and sex, where
-    these are known, with slopes within groups (:mod:`~neurofm_bids.analysis.quality.adjustment`).
+    these are known, with slopes within groups; p-values allow for the error of the slopes
+    (:mod:`~neurofm_bids.analysis.quality.adjustment`).
 
     Parameters
     ----------
@@ -131,9 +132,10 @@ def _shifts(
         known &= (np.bincount(codes[known], minlength=len(names)) >= least)[codes]
         if len(np.unique(codes[known])) < 2 or np.ptp(numbers[known]) == 0:
             continue
-        rest = adjusted(numbers[known], covariates[chosen[known]], codes[known])
-        found = group_shifts(rest, codes[known])
-        found["group"] = [names[code] for code in found["group"]]
+        present, groups = np.unique(codes[known], return_inverse=True)
+        rest = adjusted(numbers[known], covariates[chosen[known]], groups)
+        found = group_shifts(rest, groups, confounding(covariates[chosen[known]], groups))
+        found["group"] = [names[code] for code in present]
         rows.append(found.assign(measure=measure, by=by, test="shift"))
     return rows
 

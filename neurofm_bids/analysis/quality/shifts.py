@@ -11,7 +11,9 @@ __all__ = ["group_shifts"]
 _Array = npt.NDArray[np.float64]
 
 
-def group_shifts(values: _Array, groups: npt.NDArray[np.intp]) -> pd.DataFrame:
+def group_shifts(
+    values: _Array, groups: npt.NDArray[np.intp], inflation: npt.NDArray[np.floating] | float = 1.0
+) -> pd.DataFrame:
     """Compare each group with all others by ranks.
 
     Parameters
@@ -20,6 +22,9 @@ def group_shifts(values: _Array, groups: npt.NDArray[np.intp]) -> pd.DataFrame:
         Shape (n,), finite.
     groups
         Number of the group of each value, shape (n,); two groups or more.
+    inflation
+        By how much the standard error of the shift of each group is larger than that of ranks alone, in order
+        of the numbers of the groups.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def group_shifts(values: _Array, groups: npt.NDArray[np.intp]) -> pd.DataFrame:
     u = np.bincount(codes, weights=ranks) - counts * (counts + 1) / 2
     ties = np.unique(ranks, return_counts=True)[1].astype(float)
     variance = counts * others / 12 * ((n + 1) - (ties**3 - ties).sum() / (n * (n - 1)))
-    z = (np.abs(u - counts * others / 2) - 0.5) / np.sqrt(np.maximum(variance, 1e-30))
+    z = (np.abs(u - counts * others / 2) - 0.5) / np.sqrt(np.maximum(variance, 1e-30)) / inflation
     medians, rest = _medians(values, codes, counts)
     spread = 1.4826 * np.median(np.abs(values - medians[codes]))
     shift = medians - rest

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.analysis.quality.adjustment import adjusted, design
+from neurofm_bids.analysis.quality.adjustment import adjusted, confounding, design
 
 
 def test_age_and_sex_are_used_where_known_and_varying():
@@ -30,3 +30,22 @@ def test_an_older_group_keeps_its_shift_and_loses_its_age():
 def test_without_covariates_values_stay():
     values = np.arange(4.0)
     assert adjusted(values, np.zeros((4, 0)), np.zeros(4, int)).tolist() == values.tolist()
+
+
+def test_the_error_of_a_shift_is_that_of_a_linear_model():
+    rng = np.random.default_rng(1)
+    groups = np.repeat([0, 1], [40, 60])
+    age = rng.normal(40, 10, 100) + 30 * groups
+    covariates = design(age, np.full(100, None, dtype=object))[0]
+    both = np.column_stack([np.eye(2)[groups], covariates])
+    error = np.linalg.inv(both.T @ both)
+    shift = np.array([-1, 1, 0, 0])
+    expected = np.sqrt((shift @ error @ shift) / (1 / 40 + 1 / 60))
+    assert confounding(covariates, groups) == pytest.approx([expected, expected])
+    assert expected > 1.5
+
+
+def test_groups_of_the_same_ages_have_no_added_error():
+    age = np.tile(np.arange(20.0, 60), 2)
+    covariates = design(age, np.full(80, None, dtype=object))[0]
+    assert confounding(covariates, np.repeat([0, 1], 40)) == pytest.approx([1, 1])
