@@ -8,8 +8,10 @@ change when an image is saved in another way or simulated as a second scan. OUTP
 real scans, for the image quality metrics. Cohorts have the joint distribution of these people (a Gaussian
 copula with their margins). A second session differs by the simulated second scan times a factor, drawn with
 heavy tails. Planted are exact copies and copies saved or resampled in another way under another name,
-sessions exchanged between two people, and scans of strangers. Found: the review has a row of the right kind
-that names the scan. False: a row (duplicate, possible_duplicate or swap) that names no planted scan, per honest scan.
+sessions exchanged between two people, scans of strangers, and scans whose features were mixed (each from
+another person: outliers). Found: the review has a row of the right kind that names the scan. False: a row that
+names no planted scan, per honest scan. Before that, the real scans of OUTPUTS with one real variant of RESAVED
+under another name at a time.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from neurofm_bids.storage.text import read_json
 SIZES = (50, 200, 1000, 5000)
 FACTOR = 4.0  # times the difference of a simulated second scan
 COPIES = ("exact", "moved", "other_units", "other_axes", "resampled")
+RIGHT = {"exchanged": ("swap",), "stranger": ("swap",), "outlier": ("outlier",)}
 METRICS = ("snr_brain", "cnr", "cjv", "efc", "template_dice", "template_correlation", "rotation_degrees")
 METRICS += ("template_scale", "noise", "ringing", "slice_jump", "inu_range", "fwhm_mean_mm", "mask_leak")
 FEATURE, OUTPUT, VOLUME, METRIC = "feature_", "output_", "volume_", "metric_"
@@ -150,6 +153,13 @@ def planted(population, n, sessions, seed):
         names = np.r_[names, np.repeat("ses-0", each)]
         truth[f"copy, {how}"] = [(start + i, c) for i, c in enumerate(chosen)]
         start += each
+    mixed, which = order[-2 * each : -each], [n.startswith(FEATURE) for n in population.names]
+    numbers[np.ix_(mixed, np.flatnonzero(which))] = (
+        population.people(each * 200, rng)[:, which]
+        .reshape(200, each, -1)[np.arange(sum(which)) % 200, :, np.arange(sum(which))]
+        .T
+    )
+    truth["outlier"] = [(i, i) for i in mixed]
     if sessions > 1:
         for how in ("exact", "other_units"):
             chosen = order[len(COPIES) * each :][:each] if how == "exact" else order[-each:]
@@ -167,13 +177,13 @@ def evaluate(scans, truth):
     started = time.perf_counter()
     review = analyse(scans, AnalysisSettings()).tables["review"]
     seconds = time.perf_counter() - started
-    review = review[review["kind"].isin(["duplicate", "possible_duplicate", "swap"])]
+    review = review[review["kind"] != "drift"]
     place = {name: row for row, name in enumerate(scans.table["scan"])}
     named = [{place[row["scan"]], place.get(row["other_scan"], -1)} for row in review.to_dict("records")]
     kinds = review["kind"].tolist()
     found = {}
     for what, pairs in truth.items():
-        right = ("swap",) if what in ("exchanged", "stranger") else ("duplicate", "possible_duplicate")
+        right = RIGHT.get(what, ("duplicate", "possible_duplicate"))
         hits = [any(k in right and set(p) & n for k, n in zip(kinds, named, strict=True)) for p in pairs]
         found[what] = float(np.mean(hits))
     dirty = {row for pairs in truth.values() for pair in pairs for row in pair}
@@ -185,6 +195,44 @@ def evaluate(scans, truth):
     return found, sum(false.values()) / honest, false, seconds
 
 
+def real_copies(resaved, outputs):
+    """Print what is found of each variant of real images, among the real scans as they are."""
+    records = [read_json(path) for path in sorted(outputs.rglob("*_desc-openS_predictions.json"))]
+    paths = sorted(outputs.rglob("*_desc-openS_features.tsv"))
+    names = [f"{FEATURE}{i:03d}" for i in range(160)]
+    own = pd.DataFrame([np.loadtxt(path, skiprows=1) for path in paths], columns=names)
+    volumes = pd.DataFrame([{k: v["Mm3"] for k, v in r["Anatomy"]["Volumes"].items()} for r in records])
+    metrics = pd.DataFrame([r["ImageQuality"] for r in records])[list(METRICS)]
+    own = pd.concat([own, volumes.add_prefix(VOLUME), metrics.add_prefix(METRIC)], axis=1)
+    table = pd.read_csv(resaved, sep="\t")
+    table = table[[n for n in table if n in own or n in ("image", "variant")]]
+    for variant, copies in table[table["variant"] != "as_is"].groupby("variant", sort=False):
+        found, false = 0, 0
+        for place in copies.index:
+            both = pd.concat([own, copies.loc[[place]]], ignore_index=True)[[n for n in own if n in table]]
+            review = analyse(real_scans(both.astype(float)), AnalysisSettings()).tables["review"]
+            review = review[review["kind"].isin(["duplicate", "possible_duplicate", "swap"])]
+            is_copy = review["scan"] == str(len(own))
+            found, false = found + is_copy.any(), false + (~is_copy).sum()
+        print(f"{len(own)} real scans and one copy, {variant}: {found} of {len(copies)} found, {false} false")
+
+
+def real_scans(numbers):
+    """Return real scans as an analysis takes them, each of another participant."""
+    names = [str(i) for i in range(len(numbers))]
+    table = pd.DataFrame(
+        {"participant_id": names, "session_id": None, "scan": names, "age": np.nan, "sex": None}
+    )
+    volumes = {n: f"{n.removeprefix(VOLUME)}_mm3" for n in numbers if n.startswith(VOLUME)}
+    metrics = {n: n.removeprefix(METRIC) for n in numbers if n.startswith(METRIC)}
+    table = table.join(numbers[[*volumes, *metrics]].rename(columns=volumes | metrics))
+    features = numbers.filter(like=FEATURE).to_numpy(dtype=np.float32)
+    included = np.ones(len(numbers), bool)
+    return Scans(
+        table, features, included, dict.fromkeys(volumes.values(), "mm^3"), tuple(metrics.values()), ()
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("people", type=Path)
@@ -193,6 +241,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     options = parser.parse_args()
+    real_copies(options.resaved, options.outputs)
     population = Population(options.people, options.resaved, options.outputs)
     for n in options.sizes:
         for sessions in (1, 2, 3):

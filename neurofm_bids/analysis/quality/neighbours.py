@@ -13,7 +13,7 @@ __all__ = ["chance_of_neighbours", "nearest_pairs"]
 _Array = npt.NDArray[np.float64]
 _Places = npt.NDArray[np.intp]
 _SEARCHED, _NEIGHBOURS = 8, 10  # components and neighbours of the search
-_REFERENCE, _RANK = 2000, 10  # scans that distances are compared with, rank of the neighbour
+_REFERENCE, _LOW_RANK, _RANK = 2000, 3, 10  # scans that distances are compared with, ranks of neighbours
 _CHUNK = 2000
 
 
@@ -46,11 +46,11 @@ def chance_of_neighbours(
     """Return for pairs of rows how many pairs of a cohort of strangers would be as near.
 
     Around a scan, the number of other people's scans within a distance r grows as r**D. D, the intrinsic
-    dimension, is estimated from the median ratio of the distances to the nearest and the tenth of up to 2000
-    reference scans (as in Facco et al., Scientific Reports 7, 2017), the density from the distance to the
-    tenth. Where the tenth is farther than the median over all scans, that median is used, so that the members
-    of a small group apart from the others are not all taken for one person. Of the two scans of a pair, the
-    larger number counts.
+    dimension, is estimated from the median ratio of the distances to the third and the tenth nearest of up to
+    2000 reference scans (as in Facco et al., Scientific Reports 7, 2017; the third is no copy, even if each
+    scan has two), the density from the distance to the tenth. Where the tenth is farther than the median over
+    all scans, that median is used, so that the members of a small group apart from the others are not all
+    taken for one person. Of the two scans of a pair, the larger number counts.
 
     Parameters
     ----------
@@ -67,13 +67,15 @@ def chance_of_neighbours(
         ``first``, ``other``, ``distance`` (root mean square over the columns), ``typical`` (median distance
         to the nearest reference scan of another participant), ``chance``.
     """
+    from scipy.stats import beta
+
     m, q = scores.shape
     reference = evenly_chosen(m, _REFERENCE)
     rank = min(_RANK, max(len(reference) // 5, 2))
-    nearest, ranked = _reference_distances(scores, people, reference, rank)
-    quantile = -np.expm1(np.log(0.5) / (rank - 1))
-    ratio = float(np.median(np.log(np.maximum(nearest, 1e-12) / np.maximum(ranked, 1e-12))))
-    dimension = float(np.clip(np.log(quantile) / min(ratio, -1e-9), 1, q))
+    low = min(_LOW_RANK, rank - 1)
+    nearest, lower, ranked = _reference_distances(scores, people, reference, (1, low, rank))
+    ratio = float(np.median(np.log(np.maximum(lower, 1e-12) / np.maximum(ranked, 1e-12))))
+    dimension = float(np.clip(np.log(beta.median(low, rank - low)) / min(ratio, -1e-9), 1, q))
     radius = np.minimum(ranked, np.median(ranked))
     distance = np.linalg.norm(scores[first] - scores[other], axis=1)
     smaller = np.maximum(np.minimum(radius[first], radius[other]), 1e-12)
@@ -83,15 +85,16 @@ def chance_of_neighbours(
 
 
 def _reference_distances(
-    scores: _Array, people: npt.NDArray[np.intp], reference: _Places, rank: int
-) -> tuple[_Array, _Array]:
-    """Return the distance of each row to the nearest and to the rank-th scan of others, shape (m,) each."""
+    scores: _Array, people: npt.NDArray[np.intp], reference: _Places, ranks: tuple[int, ...]
+) -> tuple[_Array, ...]:
+    """Return the distances of each row to the nearest scans of others of some ranks, shape (m,) each."""
     chosen, squares = scores[reference], (scores[reference] ** 2).sum(axis=1)
+    places = [rank - 1 for rank in ranks]
     parts = []
     for start in range(0, len(scores), _CHUNK):
         rows = scores[start : start + _CHUNK]
         squared = (rows**2).sum(axis=1)[:, None] + squares - 2 * rows @ chosen.T
         squared[people[start : start + _CHUNK, None] == people[reference]] = np.inf
-        parts.append(np.partition(squared, [0, rank - 1], axis=1)[:, [0, rank - 1]])
+        parts.append(np.partition(squared, places, axis=1)[:, places])
     near = np.sqrt(np.maximum(np.vstack(parts), 0))
-    return near[:, 0], np.where(np.isfinite(near[:, 1]), near[:, 1], near[:, 0])
+    return tuple(np.where(np.isfinite(column), column, near[:, 0]) for column in near.T)

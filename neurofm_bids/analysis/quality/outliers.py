@@ -6,17 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from neurofm_bids.analysis.quality.components import (
-    Components,
-    evenly_chosen,
-    robust_components,
-    robust_scale,
-)
+from neurofm_bids.analysis.quality.components import evenly_chosen, robust_components
 
 __all__ = ["LEAST_SCANS", "find_outliers", "outlier_distances", "outlier_p_values"]
 
 LEAST_SCANS = 20
 _MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
+_LEAST_REST = 1e-4  # robust standard deviations
 _FITTED = 1500  # scans that the centre and the covariance are fitted to
 
 _Array = npt.NDArray[np.float64]
@@ -41,43 +37,42 @@ def find_outliers(
     Returns
     -------
     pandas.DataFrame
-        ``outlier_distance`` (robust Mahalanobis distance), ``outlier_p`` (probability of a scan of the cohort
-        to be at least as far) and ``is_outlier``.
+        ``outlier_distance`` (of the two of :func:`outlier_distances` the more unusual one, over its median),
+        ``outlier_p`` (probability of a scan of the cohort to be as unusual in one of the two) and
+        ``is_outlier``.
     """
     n = len(features)
     distance, p = np.full(n, np.nan), np.full(n, np.nan)
     is_outlier = pd.array([None] * n, dtype="boolean")
     if included.sum() >= LEAST_SCANS:
-        distance[included] = outlier_distances(features[included])
-        p[included] = outlier_p_values(distance[included])
+        both = outlier_distances(features[included])
+        of_both = np.column_stack([outlier_p_values(values) for values in both.T])
+        rows, which = np.arange(len(both)), of_both.argmin(axis=1)
+        distance[included] = (both / np.median(both, axis=0))[rows, which]
+        p[included] = np.minimum(both.shape[1] * of_both[rows, which], 1)
         is_outlier[included] = _rejected(p[included], false_share)
     return pd.DataFrame({"outlier_distance": distance, "outlier_p": p, "is_outlier": is_outlier})
 
 
 def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
-    """Return the robust Mahalanobis distance of each row, shape (n,).
+    """Return how far each row is from the others, shape (n, 2), or (n, 1) where components leave no rest.
 
-    Of at most 15 robust principal components, one for ten rows, and of the logarithm of the distance from
-    the space that they span (Hubert et al., Technometrics 47, 2005). Centre and covariance are those of the
-    minimum covariance determinant (Rousseeuw and Van Driessen, Technometrics 41, 1999), of at most 1500 rows.
+    First the robust Mahalanobis distance of the scores on at most 15 robust principal components, one for ten
+    rows; its centre and covariance are those of the minimum covariance determinant (Rousseeuw and Van
+    Driessen, Technometrics 41, 1999), of at most 1500 rows. Second the distance from the space that the
+    components span, the root mean square over the standardised features: features that do not fit
+    together (Hubert et al., Technometrics 47, 2005).
     """
     from sklearn.covariance import MinCovDet
 
     most = min(_MOST_COMPONENTS, max(len(features) // _PER_COMPONENT, 1))
     parts = robust_components(features, most, _LEAST_SHARE)
-    points = _points(parts, features)
-    chosen = evenly_chosen(len(points), _FITTED)
-    fit = MinCovDet(random_state=0, support_fraction=0.75).fit(points[chosen])
-    return np.asarray(np.sqrt(np.maximum(fit.mahalanobis(points), 0)), dtype=np.float64)
-
-
-def _points(parts: Components, features: npt.NDArray[np.floating]) -> _Array:
-    """Return the scores, and as a last column how far each row is from the components."""
     scores = parts.scores(features)
+    fit = MinCovDet(random_state=0, support_fraction=0.75).fit(scores[evenly_chosen(len(scores), _FITTED)])
+    within = np.sqrt(np.maximum(fit.mahalanobis(scores), 0))
     rest = parts.standardised(features) - (scores * parts.spread) @ parts.axes.T
-    beyond = np.log(np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12))
-    centre, scale = robust_scale(beyond)
-    return np.hstack([scores, (beyond - centre) / scale]) if scale[0] > 1e-6 else scores
+    beyond = np.sqrt((rest**2).mean(axis=1))
+    return np.column_stack([within, beyond] if np.median(beyond) > _LEAST_REST else [within])
 
 
 def outlier_p_values(distances: npt.NDArray[np.floating]) -> _Array:

@@ -164,12 +164,11 @@ def _sexes(table: pd.DataFrame, compared: Comparison) -> Iterator[Row]:
 
 def _outliers(outliers: pd.DataFrame) -> Iterator[Row]:
     found = outliers[outliers["is_outlier"].fillna(False).astype(bool)]
-    middle = outliers["outlier_distance"].median()
     for place, distance, p in found[["outlier_distance", "outlier_p"]].itertuples():
-        why = f"Features are {distance:.3g} from the centre, where half of the scans are within {middle:.3g}"
+        why = f"Features are {distance:.3g} times as far from those of the cohort as those of the median scan"
         yield {
             **{"kind": "outlier", "place": place, "measure": "outlier_distance", "value": distance},
-            **{"expected": middle, "score": -np.log10(max(p, _TINY)), "reason": f"{why} (p = {p:.2g})."},
+            **{"expected": 1.0, "score": -np.log10(max(p, _TINY)), "reason": f"{why} (p = {p:.2g})."},
             "action": "Look at the report: artefact, failed step, unusual anatomy or another protocol.",
         }
 

@@ -31,6 +31,15 @@ def test_members_of_a_small_group_apart_are_not_taken_for_one_person():
     assert (chance_of_neighbours(scores, np.arange(204), first, other)["chance"] > 0.1).all()
 
 
+def test_a_cohort_of_copies_does_not_change_the_chance_of_strangers():
+    rng = np.random.default_rng(0)
+    once = rng.standard_normal((150, 10))
+    scores = np.vstack([once, once + 0.05 * rng.standard_normal((150, 10))])
+    rows = np.arange(150)
+    found = chance_of_neighbours(scores, np.arange(300), rows, rows + 150)
+    assert (found["chance"] < 0.01).mean() > 0.95
+
+
 def test_other_scans_of_the_same_person_do_not_count_as_neighbours():
     rng = np.random.default_rng(0)
     brains = rng.standard_normal((100, 10))

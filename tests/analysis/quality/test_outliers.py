@@ -51,12 +51,25 @@ def test_few_scans_have_empty_cells():
     assert find_outliers(cohort(19, 0), np.ones(19, bool)).isna().all().all()
 
 
-def test_a_distance_grows_with_the_deviation():
-    features = cohort(200, 2)
-    features[0] += 3 * features.std(axis=0) * np.tile([1, -1], 40)
-    features[1] += 6 * features.std(axis=0) * np.tile([1, -1], 40)
-    distances = outlier_distances(features)
-    assert distances[1] > distances[0] > np.quantile(distances[2:], 0.99)
+def test_both_distances_grow_with_the_deviation():
+    features = cohort(1500, 2)
+    mean, sd = features.mean(axis=0), features.std(axis=0)
+    direction = np.linalg.svd((features - mean) / sd)[2][0] * np.sqrt(80)
+    features[0], features[1] = mean + 4 * sd * direction, mean + 8 * sd * direction
+    features[2], features[3] = (mean + k * sd * np.tile([1, -1], 40) for k in (3, 6))
+    within, beyond = outlier_distances(features).T
+    assert within[1] > within[0] > np.quantile(within[4:], 0.98)
+    assert beyond[3] > beyond[2] > beyond[4:].max()
+
+
+def test_a_distance_of_one_is_that_of_the_median_scan():
+    found = find_outliers(cohort(200, 3), np.ones(200, bool))
+    assert found["outlier_distance"].median() == pytest.approx(1, abs=0.25)
+
+
+def test_features_that_components_describe_completely_have_one_distance():
+    features = np.random.default_rng(0).standard_normal((200, 3)) @ np.ones((3, 8)) * np.arange(1, 9)
+    assert outlier_distances(features).shape == (200, 1)
 
 
 def test_p_values_of_lognormal_distances_are_uniform():
