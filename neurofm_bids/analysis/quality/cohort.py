@@ -61,8 +61,8 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result:
     identity = scans.table[[PARTICIPANT, SESSION, SCAN]].reset_index(drop=True)
     tables = {
         "review": review_table(scans.table, compared, outliers, drift),
-        "outliers": identity.join(outliers),
-        "drift": drift,
+        "outliers": identity.join(_plain(outliers, "is_outlier")),
+        "drift": _plain(drift, "is_drift"),
     }
     return Result(tables, (*remarks, *compared.remarks, *notes))
 
@@ -107,6 +107,13 @@ def _people(scans: Scans) -> npt.NDArray[np.intp]:
 
     names = scans.table[PARTICIPANT].where(scans.table[PARTICIPANT].notna(), scans.table[SCAN])
     return np.asarray(pd.factorize(names)[0], dtype=np.intp)
+
+
+def _plain(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table whose truth values are those of Python, None where there is none."""
+    cells = zip(table[column], table[column].isna(), strict=True)
+    values = [None if missing else bool(value) for value, missing in cells]
+    return table.assign(**{column: np.array(values, dtype=object)})
 
 
 def _numbers(scans: Scans, column: str) -> npt.NDArray[np.float64]:

@@ -75,7 +75,7 @@ def find_drift(
     """
     covariates, names = design(occasions.age, occasions.sex)
     rows: list[pd.DataFrame] = []
-    remarks: list[str] = []
+    remarks = [] if occasions.groups else ["Drift between sites was not tested: no site or scanner is known."]
     for by, labels in occasions.groups.items():
         chosen, codes, kept = _compared(labels, occasions.people, least_scans)
         remarks += _small_groups(by, labels, kept, least_scans)

@@ -12,6 +12,7 @@ __all__ = ["LEAST_SCANS", "find_outliers", "outlier_distances", "outlier_p_value
 
 LEAST_SCANS = 20
 _MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
+_SINGLE_SCANS = 5  # that a component explains more than: each has a share of 1 / n
 _LEAST_REST = 1e-4  # robust standard deviations
 _FITTED = 1500  # scans that the centre and the covariance are fitted to
 
@@ -66,7 +67,8 @@ def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
     from sklearn.covariance import MinCovDet
 
     most = min(_MOST_COMPONENTS, max(len(features) // _PER_COMPONENT, 1))
-    parts = robust_components(features, most, _LEAST_SHARE)
+    least = max(_LEAST_SHARE, _SINGLE_SCANS / len(features))
+    parts = robust_components(features, most, least)
     scores = parts.scores(features)
     fit = MinCovDet(random_state=0, support_fraction=0.75).fit(scores[evenly_chosen(len(scores), _FITTED)])
     within = np.sqrt(np.maximum(fit.mahalanobis(scores), 0))

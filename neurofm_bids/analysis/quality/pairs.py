@@ -17,7 +17,7 @@ _Places = npt.NDArray[np.intp]
 # of pairs that this counts as. The simulated second scans of benchmarks/resaved_scans.py differ by less.
 _EXPECTED, _WEIGHT = 0.3, 10
 _PER_COMPONENT = 3  # pairs for each component from which their covariance is estimated
-_FREEDOM = 16  # of the t distribution: some scans differ much more than others
+_FREEDOM = 24  # of the t distribution: some scans differ much more than others
 _STRANGERS = np.sqrt(2.0)  # standard deviation of differences of components with a standard deviation of 1
 _MOST_SCANS = 30  # of one person, that are compared with one another
 
@@ -26,7 +26,7 @@ _MOST_SCANS = 30  # of one person, that are compared with one another
 class PairModel:
     """Differences of scores of one person's scans: ``axes`` (q, q) turn them, ``scale`` (q,) is their spread.
 
-    Both hypotheses, one person and two people, are multivariate t distributions with 16 degrees of freedom.
+    Both hypotheses, one person and two people, are multivariate t distributions with 24 degrees of freedom.
     """
 
     axes: _Array

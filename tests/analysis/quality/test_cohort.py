@@ -71,6 +71,8 @@ def test_outliers_have_a_row_per_scan_and_excluded_ones_are_empty():
     table = analyse(scans, AnalysisSettings()).tables["outliers"]
     assert table["scan"].tolist() == scans.table["scan"].tolist()
     assert table["outlier_distance"].isna().to_numpy().nonzero()[0].tolist() == [4]
+    assert {repr(value) for value in table["is_outlier"]} <= {"True", "False", "None"}
+    assert table["is_outlier"][4] is None
 
 
 def test_a_few_scans_give_empty_tables_and_remarks():
@@ -79,7 +81,7 @@ def test_a_few_scans_give_empty_tables_and_remarks():
         scans_of(world.numbers(world.brains(3)), ["a", "b", "c"], [None] * 3), AnalysisSettings()
     )
     assert result.tables["review"].empty
-    assert len(result.remarks) == 3
+    assert len(result.remarks) == 4
 
 
 def test_the_column_of_the_site_is_that_of_the_settings_or_the_known_ones():

@@ -88,7 +88,14 @@ def parts(occasions):
 @pytest.mark.parametrize(
     ("groups", "years", "remarks"),
     [
-        ({}, np.nan, ("Drift over time was not tested: no date of acquisition is known.",)),
+        (
+            {},
+            np.nan,
+            (
+                "Drift between sites was not tested: no site or scanner is known.",
+                "Drift over time was not tested: no date of acquisition is known.",
+            ),
+        ),
         (
             {"site": np.full(N, "a", dtype=object)},
             np.nan,
