@@ -119,6 +119,7 @@ def per_scan(made, scans, judged, age, site):
         "site": [f"site {number}" for number in site],
         "moca": made.integers(18, 31, count).astype(str),
     }
+    dataset |= {"visit": np.arange(count) % 2 + 1}
     dataset |= {f"score_{i}": [f"{x:.2f}" for x in made.normal(50, 10, count)] for i in range(30)}
     tables = {
         "predictions": values | ranges | limits | recorded | judged,
