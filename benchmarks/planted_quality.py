@@ -9,8 +9,8 @@ real scans, for the image quality metrics. Cohorts have the joint distribution o
 copula with their margins). A second session differs by the simulated second scan times a factor, drawn with
 heavy tails. Planted are exact copies and copies saved or resampled in another way under another name,
 sessions exchanged between two people, scans of strangers, and scans whose features were mixed (each from
-another person: outliers). Found: the review has a row of the right kind that names the scan. False: a row that
-names no planted scan, per honest scan. Before that, the real scans of OUTPUTS with one real variant of
+another person: outliers). Found: the review has a row of the right kind that names the scan. False: a row
+that names no planted scan, per honest scan. Before that, the real scans of OUTPUTS with one real variant of
 RESAVED under another name at a time.
 """
 
