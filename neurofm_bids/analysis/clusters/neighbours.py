@@ -27,8 +27,8 @@ def nearest_neighbours(places: npt.NDArray[np.floating], people: npt.ArrayLike, 
 
     Returns
     -------
-    A row per scan and neighbour, in order of both: ``scan`` and ``neighbour`` (rows of ``places``), ``rank``
-    from 1, and ``distance`` (Euclidean).
+    A row per scan and neighbour, in order of both: ``scan`` and ``neighbour`` (rows of ``places``), the
+    ``rank`` from 1, and ``distance`` (Euclidean).
     """
     import pandas as pd
     from scipy.spatial import cKDTree

