@@ -14,6 +14,8 @@ LEAST_SCANS = 20
 _MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
 _SINGLE_SCANS = 5  # that a component explains more than: each has a share of 1 / n
 _LEAST_REST = 1e-4  # robust standard deviations
+# Of n values, the relative error of the 90th centile is 1.33 / sqrt(n), of an sd with df 1 / sqrt(2 df).
+_FREEDOM = 0.28
 _FITTED = 1500  # scans that the centre and the covariance are fitted to
 
 _Array = npt.NDArray[np.float64]
@@ -82,14 +84,15 @@ def outlier_p_values(distances: npt.NDArray[np.floating]) -> _Array:
 
     Logarithms of distances have a normal distribution with the median and the upper spread of the cohort:
     the tail is that of the cohort and not of a chi-squared distribution, because features are not normal.
-    The spread is that from the median to the 90th centile, or to the 75th where this gives more.
+    The spread is that from the median to the 90th centile, or to the 75th where this gives more. The tail is
+    that of a t distribution, whose degrees of freedom (0.28 for each scan) allow for the error of the spread.
     """
-    from scipy.stats import norm
+    from scipy.stats import norm, t
 
     logs = np.log(np.maximum(distances, 1e-12))
     middle, upper, high = np.quantile(logs, [0.5, 0.75, 0.9])
     spread = max((upper - middle) / norm.ppf(0.75), (high - middle) / norm.ppf(0.9), 1e-9)
-    return np.asarray(norm.sf((logs - middle) / spread), dtype=np.float64)
+    return np.asarray(t.sf((logs - middle) / spread, _FREEDOM * len(logs)), dtype=np.float64)
 
 
 def _rejected(p: _Array, share: float) -> npt.NDArray[np.bool_]:
