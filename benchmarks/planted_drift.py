@@ -2,11 +2,11 @@
 
     python -m benchmarks.planted_drift [--seeds 20]
 
-Four sites, of which the last is 25 years older, with 25 to 500 participants each and dates over four years. Half
-of 40 measures depend on age (one standard deviation in 20 years). At the second site 4 measures are shifted by one
-standard deviation, at the third 4 measures have a trend and 4 a step of 1.5 standard deviations over the period.
-Found: the row of the measure, site and test is a drift. False: another row is, per row; a trend and a
-step of one measure count for each other, and a shift counts at all sites.
+Four sites, of which the last is 25 years older, with 25 to 500 participants each and dates over four years.
+Half of 40 measures depend on age (one standard deviation in 20 years). At the second site 4 measures are
+shifted by one standard deviation, at the third 4 have a trend and 4 a step of 1.5 standard deviations over
+the period. Found: the row of the measure, site and test is a drift. False: another row is, per row; a trend
+and a step of one measure count for each other, and a shift counts at all sites.
 """
 
 from __future__ import annotations
