@@ -5,8 +5,8 @@
 The scan is the stem path of a finished one. FOLDER gets a dataset of as many people with random ages
 (``FOLDER/raw``) and its outputs (``FOLDER/out``): the records of that scan with random features, predictions,
 image quality metrics and volumes; images, masks and transforms are links to small files. Two runs are
-measured: one that reads all scans, and one after 100 more were written. Each is a process of its own; memory
-is that of it and of the processes that it starts, twice a second. With --check, the second tables are
+measured: one that reads all scans, and one after 100 more were written. Each is a process of its own; its
+memory is that of it and the processes that it starts, twice a second. With --check, the second tables are
 compared with those of a run without index. Analyses, fits of readouts and the report are not part of it.
 """
 
@@ -116,11 +116,12 @@ def tabulate(folder, processes, *, use_index):
     """Collect the scans and write their tables; print the time since the last line for each part."""
     clock = Clock()
     from neurofm_bids.bids.covariates import Covariates
+    from neurofm_bids.bids.coverage import log_coverage
     from neurofm_bids.bids.derivatives import Derivatives
     from neurofm_bids.group.cohort import collect
     from neurofm_bids.group.scan_index import index_path
     from neurofm_bids.group.statistics import statistics_of
-    from neurofm_bids.group.table_files import write_table
+    from neurofm_bids.group.table_files import write_tables
     from neurofm_bids.group.tables import make_tables
 
     out, covariates = Derivatives(folder / "out", LABEL), Covariates(folder / "raw")
@@ -128,12 +129,13 @@ def tabulate(folder, processes, *, use_index):
     index = index_path(out) if use_index else None
     cohort = collect(out.out_dir, LABEL, covariates, index=index, processes=processes)
     clock.lap("collect")
+    log_coverage(covariates, [member.scan for member in cohort.members])
+    clock.lap("coverage")
     statistics = statistics_of(cohort)
     clock.lap("statistics")
     tables = make_tables(cohort, covariates, statistics)
     clock.lap("tables")
-    for name, table in tables.items():
-        write_table(out, name, table)
+    write_tables(out, tables, processes)
     clock.lap("write")
     print(f"rows {len(cohort.members)}, missing {len(cohort.missing)}", flush=True)
 

@@ -33,13 +33,12 @@ from neurofm_bids.group.references import (
 from neurofm_bids.group.scan_index import index_path
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.statistics import statistics_of
-from neurofm_bids.group.table_files import table_paths, write_table
+from neurofm_bids.group.table_files import table_paths, write_tables
 from neurofm_bids.group.tables import Table, analysis_table, evaluation_table, make_tables
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Missing
-from neurofm_bids.records.statistics import Statistics
 from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
 from neurofm_bids.report.readout_methods import cite_readouts
@@ -103,7 +102,7 @@ def write_group(
     include_failed
         Whether scans whose quality is judged as fail take part in statistics.
     processes
-        That read many scans, or fit tasks.
+        That read many scans, fit tasks or write large tables.
     command
         The command line, for the report.
 
@@ -140,7 +139,8 @@ def write_group(
         if readouts.tasks:
             fits = fit_cohort(cohort, covariates, readouts, out_dir / READOUTS, processes)
             tables["evaluation"] = evaluation_table(cohort, evaluation_rows(fits))
-        return _write(Derivatives(out_dir, label), cohort, statistics, tables, command, fits, result.remarks)
+        out = Derivatives(out_dir, label)
+        return _write(out, cohort, tables, command, fits, result.remarks, processes)
 
 
 def read_cohort(
@@ -224,17 +224,15 @@ def _check_members(out_dir: Path, cohort: Cohort, selection: Selection) -> None:
 def _write(
     out: Derivatives,
     cohort: Cohort,
-    statistics: Statistics,
     tables: Mapping[str, Table],
     command: str,
     fits: Fits | None,
     remarks: Sequence[str],
+    processes: int,
 ) -> GroupResult:
     remove_leftovers([index_path(out), *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
     _remove_absent(out, tables)
-    paths: list[Path] = []
-    for name, table in tables.items():
-        paths += write_table(out, name, table)
+    paths = write_tables(out, tables, processes)
     means = write_mean_maps(out, cohort)
     paths += means.paths
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))

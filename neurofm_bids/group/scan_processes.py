@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.stored import StoredScan
-from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
 from neurofm_bids.group.scan_index import Row
 from neurofm_bids.group.scan_reader import ScanReader
+from neurofm_bids.group.worker_pool import worker_pool
 from neurofm_bids.norms.reference import Reference
-from neurofm_bids.resources import end_with_parent
 
 __all__ = ["FEW", "read_all"]
 
@@ -41,30 +36,15 @@ def read_all(reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1
     if processes < 2 or len(scans) < FEW:
         yield from map(reader.read, scans)
         return
-    made_of = (
-        reader.out,
-        reader.covariates.bids_dir,
-        reader.selector,
-        reader.reference,
-        reader.include_failed,
-    )
-    with ProcessPoolExecutor(
-        processes, get_context("forkserver"), initializer=_start, initargs=made_of
-    ) as pool:
-        try:
-            yield from pool.map(_read, scans, chunksize=_AT_ONCE)
-        except BrokenProcessPool as error:
-            what = "a process that read scans was killed, probably for lack of memory"
-            raise NeuroFMError(what, fix=MEMORY_FIX, code=Exit.SOFTWARE) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    used = reader.out, reader.covariates.bids_dir, reader.selector, reader.reference, reader.include_failed
+    with worker_pool(processes, "read scans", _start, *used) as pool:
+        yield from pool.map(_read, scans, chunksize=_AT_ONCE)
 
 
 def _start(
     out: Derivatives, bids_dir: Path, selector: Selector, reference: Reference, include_failed: bool
 ) -> None:
     global _reader
-    Thread(target=end_with_parent, daemon=True).start()
     logging.disable()  # the process that started this one reads the same tables
     is_ignored = read_bidsignore(bids_dir)
     _reader = ScanReader(out, Covariates(bids_dir), selector, is_ignored, reference, include_failed)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
 from neurofm_bids.group.tables import Table
+from neurofm_bids.group.worker_pool import worker_pool
 from neurofm_bids.storage.arrow import write_parquet
 from neurofm_bids.storage.atomic import whole_file, write_json
 
-__all__ = ["table_paths", "write_table"]
+__all__ = ["MANY_CELLS", "table_paths", "write_table", "write_tables"]
 
+MANY_CELLS = 1_000_000  # of a table that a process of its own writes
 _TSV, _PARQUET = ".tsv", ".parquet"
 
 
@@ -41,3 +44,26 @@ def write_table(out: Derivatives, name: str, table: Table) -> list[Path]:
     for path in others:
         write_parquet(path, table.frame, table.columns)
     return paths
+
+
+def write_tables(out: Derivatives, tables: Mapping[str, Table], processes: int = 1) -> list[Path]:
+    """Write the files of tables, the large ones in as many processes.
+
+    Raises
+    ------
+    NeuroFMError
+        A file cannot be written, or a process was killed.
+    """
+    large = sorted(
+        (name for name in tables if tables[name].frame.size >= MANY_CELLS),
+        key=lambda name: -tables[name].frame.size,
+    )
+    if processes < 2 or len(large) < 2:
+        return [path for name, table in tables.items() for path in write_table(out, name, table)]
+    with worker_pool(processes, "wrote a table") as pool:
+        writing = [pool.submit(write_table, out, name, tables[name]) for name in large]
+        for name in tables.keys() - set(large):
+            write_table(out, name, tables[name])
+        for one in writing:
+            one.result()
+    return [path for name in tables for path in table_paths(out, name)]

@@ -23,9 +23,11 @@ def scans(tmp_path, monkeypatch):
 
 
 def test_several_processes_read_what_one_reads(tmp_path, scans):
-    one = list(read_all(reader(tmp_path), scans))
+    one, several = (list(read_all(reader(tmp_path), scans, processes)) for processes in (1, 2))
     assert [type(row).__name__ for row in one] == ["Row", "str", "Row", "Row"]
-    assert list(read_all(reader(tmp_path), scans, 2)) == one
+    for row, other in zip(one, several, strict=True):
+        is_reason = isinstance(row, str)
+        assert other == row if is_reason else replace(other, files="") == replace(row, files="")
 
 
 class Dies:

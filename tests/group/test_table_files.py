@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -6,7 +7,9 @@ from pyarrow import parquet
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.names import GROUP_OUTPUTS
-from neurofm_bids.group.table_files import table_paths, write_table
+from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.group import table_files
+from neurofm_bids.group.table_files import table_paths, write_table, write_tables
 from neurofm_bids.group.tables import Table
 
 TABLE = Table(
@@ -41,3 +44,23 @@ def test_the_phenotype_has_two_files(tmp_path):
         "neurofm.json",
     ]
     assert len(list((tmp_path / "phenotype").iterdir())) == 2
+
+
+def test_large_tables_are_written_alike_by_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "MANY_CELLS", 4)
+    tables = {"quality": TABLE, "statistics": replace(TABLE, frame=TABLE.frame[:1]), "features": TABLE}
+    folders = tmp_path / "one", tmp_path / "two"
+    names = []
+    for folder, processes in zip(folders, (1, 2), strict=True):
+        paths = write_tables(Derivatives(folder, "openS"), tables, processes)
+        names.append([path.name for path in paths])
+        assert sorted(paths) == sorted(folder.iterdir())
+    assert names[0] == names[1]
+    assert all((folders[0] / name).read_bytes() == (folders[1] / name).read_bytes() for name in names[0])
+
+
+def test_a_table_that_another_process_cannot_write_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "MANY_CELLS", 4)
+    (tmp_path / "file").touch()
+    with pytest.raises(NeuroFMError, match="writing failed"):
+        write_tables(Derivatives(tmp_path / "file", "openS"), {"quality": TABLE, "features": TABLE}, 2)
