@@ -6,12 +6,20 @@ it) and the SLURM job, never just the host's totals.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["available_cpus", "available_memory_gb", "end_with_parent", "out_of_memory_kills", "torch_threads"]
+__all__ = [
+    "available_cpus",
+    "available_memory_gb",
+    "end_with_parent",
+    "out_of_memory_kills",
+    "torch_threads",
+    "without_garbage_collection",
+]
 
 _ROOT = Path("/")
 _V2 = "unified"
@@ -122,6 +130,18 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Make many objects that stay: Python would search them for garbage again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def end_with_parent() -> None:

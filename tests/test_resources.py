@@ -1,5 +1,6 @@
 """Limits of processors and memory."""
 
+import gc
 import os
 
 import pytest
@@ -89,3 +90,12 @@ def test_all_memory_of_a_node_is_no_limit(tmp_path):
 )
 def test_kills_for_lack_of_memory_are_counted(tmp_path, files, count):
     assert out_of_memory_kills(root(tmp_path, files)) == count
+
+
+def test_garbage_is_collected_again_afterwards():
+    with without_garbage_collection():
+        assert not gc.isenabled()
+        with without_garbage_collection():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -70,7 +71,9 @@ class DatasetTables:
             yield sessions[""], False
         elif not scan.session and len(sessions) == 1:
             yield from ((row, True) for row in sessions.values())
-        if scan.session and (own := ByLabel(sessions).get(scan.session, self.labels(scan.subject or ""))):
+        if not (scan.session and sessions):
+            return
+        if own := ByLabel(sessions).get(scan.session, self.labels(scan.subject or "")):
             yield own, True
 
     def session_row(self, scan: Identity | Scan) -> Row | None:
@@ -78,17 +81,18 @@ class DatasetTables:
         if not self._has_folder(scan) or self._images.is_other(scan):
             return None
         subject = scan.subject or ""
-        return self._sessions(subject).get(scan.session or "", self.labels(subject))
+        sessions = self._sessions(subject)
+        return sessions.get(scan.session or "", self.labels(subject)) if sessions.values else None
 
     def scan_rows(self, scan: Identity | Scan) -> Iterator[tuple[str, Row | None]]:
         """Yield the path of each table of scans that applies to a scan, without suffix, and its row there."""
         if not self._has_folder(scan) or self._images.is_other(scan):
             return
-        image, folders = label_of("filename", str(scan.path)), [f"sub-{scan.subject}"]
-        folders += [f"ses-{scan.session}"] if scan.session else []
+        folders = [f"sub-{scan.subject}", *([f"ses-{scan.session}"] if scan.session else [])]
         for depth in range(1, len(folders) + 1):
             name = _name(folders[:depth], "scans")
-            yield name, self._table(name, "filename").get((image,))
+            table = self._table(name, "filename")
+            yield name, table.get((label_of("filename", str(scan.path)),)) if table else None
 
     def columns(self) -> dict[str, list[str]]:
         """Return the columns of the tables of participants, sessions and scans that were read with rows."""
@@ -144,7 +148,8 @@ class DatasetTables:
     def _table(self, name: str, key: str) -> dict[tuple[str, ...], Row]:
         """Return the table of sessions or scans of this name, read when it is first needed."""
         if name not in self._tables:
-            self._tables[name] = read_table(self._root / f"{name}.tsv", key)
+            path = f"{self._root}/{name}.tsv"
+            self._tables[name] = read_table(Path(path), key) if os.path.lexists(path) else {}
         return self._tables[name]
 
     def _by_participant(self, path: Path) -> ByLabel[_Sessions]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurofm_bids.bids.sheets import listed
@@ -65,13 +66,13 @@ class SourceImages:
         -------
         The result; None if there is nothing to compare.
         """
-        path = self._bids_dir / scan.path
+        path = os.path.join(self._bids_dir, scan.path)  # noqa: PTH118 -- fast
         with contextlib.suppress(OSError, ValueError):  # a record may hold what no path can be
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 -- fast
             if source is not None and stat.S_ISREG(status.st_mode):
                 version = status_version(status)
                 is_known = known is not None and known.version == version
-                result = known if known and is_known else Comparison(version, not source.is_in(path))
+                result = known if known and is_known else Comparison(version, not source.is_in(Path(path)))
                 self._is_other[_key(scan)] = result.is_other
                 return result
         return None
@@ -105,4 +106,4 @@ class SourceImages:
 
 
 def _key(scan: Identity | Scan) -> _Key:
-    return scan.subject, scan.session, PurePath(scan.path).name
+    return scan.subject, scan.session, os.path.basename(scan.path)  # noqa: PTH119 -- fast

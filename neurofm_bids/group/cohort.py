@@ -36,6 +36,7 @@ from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.scan import Identity
+from neurofm_bids.resources import without_garbage_collection
 
 __all__ = ["EVERYTHING", "collect"]
 
@@ -96,7 +97,8 @@ def collect(
     is_ignored = read_bidsignore(covariates.bids_dir)
     reader = ScanReader(out, covariates, is_selected, is_ignored, reference, include_failed)
     known = ScanIndex(index)
-    by_size, unusable, ignored = _read(reader, stored, known, processes)
+    with without_garbage_collection():
+        by_size, unusable, ignored = _read(reader, stored, known, processes)
     known.write(every)
     members = [member for alike in by_size.values() for member, _ in alike.members]
     abandoned = abandoned_outputs(unusable, [m.scan for m in members], covariates.bids_dir, is_selected)

@@ -82,7 +82,8 @@ def absent_images(scans: Sequence[Identity], out: Derivatives, bids_dir: Path) -
     NeuroFMError
         None is, and the outputs link another dataset.
     """
-    gone = [scan for scan in scans if not os.path.lexists(bids_dir / scan.path)]
+    root = str(bids_dir)
+    gone = [scan for scan in scans if not os.path.lexists(os.path.join(root, scan.path))]  # noqa: PTH118 -- fast
     if gone and len(gone) < len(scans):
         outputs = list(dict.fromkeys(_outputs(gone, out, bids_dir)))
         return (

@@ -107,11 +107,11 @@ class ScanReader:
 
     def _joined(self, person: Person) -> str:
         known = person.age_years, person.sex, person.remarks
-        return json.dumps([known, self._same_for_all])
+        return f"{json.dumps(known)} {self._same_for_all}"
 
     @cached_property
-    def _same_for_all(self) -> object:
-        return [dict(self.reference.about), self.include_failed]
+    def _same_for_all(self) -> str:
+        return json.dumps([dict(self.reference.about), self.include_failed])
 
     def _folder(self, scan: StoredScan) -> str:
         session = f"ses-{scan.session}/" if scan.session else ""
