@@ -5,7 +5,12 @@ import os
 
 import pytest
 
-from neurofm_bids.resources import available_cpus, available_memory_gb, out_of_memory_kills
+from neurofm_bids.resources import (
+    available_cpus,
+    available_memory_gb,
+    out_of_memory_kills,
+    without_garbage_collection,
+)
 
 HERE = len(os.sched_getaffinity(0))
 V2 = {"proc/self/cgroup": "0::/job/step\n"}
