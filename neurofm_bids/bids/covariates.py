@@ -69,6 +69,7 @@ class Covariates:
         self.bids_dir, self.images = bids_dir, SourceImages(bids_dir)
         self._dictionaries = DataDictionaries(bids_dir)
         self.tables = DatasetTables(bids_dir, self.images)
+        self._people: dict[tuple[str | None, str | None, str, bool], Person] = {}
 
     def person_of(self, record: ScanRecord) -> Person:
         """Return age and sex at a processed scan, once its image was compared with that of the dataset."""
@@ -77,6 +78,12 @@ class Covariates:
 
     def person(self, scan: Identity | Scan) -> Person:
         """Return age and sex at a scan; the column of sex may be named ``sex`` or ``gender``."""
+        key = scan.subject, scan.session, str(scan.path), self.images.is_other(scan)
+        if key not in self._people:
+            self._people[key] = self._person(scan)
+        return self._people[key]
+
+    def _person(self, scan: Identity | Scan) -> Person:
         known: dict[str, tuple[str, _Source]] = {}
         for source in self._sources(scan):
             known |= {name.lower(): (text, source) for name, text in source.row.items() if is_known(text)}
