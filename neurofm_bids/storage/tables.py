@@ -36,6 +36,8 @@ def cell(value: object, digits: int = 10) -> str:
         return str(value)
     if isinstance(value, float):
         return "n/a" if math.isnan(value) else f"{value:.{digits}g}"
+    if hasattr(value, "item"):
+        return cell(value.item(), digits)  # of numpy
     return "n/a" if value is None else _text(str(value))
 
 
