@@ -10,6 +10,7 @@ from typing import Any
 
 from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.centile_options import Centiles
+from neurofm_bids.cluster_options import Cluster, Shard, shard
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import option, options_of, whole_number
 from neurofm_bids.readout_options import Readouts
@@ -26,6 +27,7 @@ __all__ = [
     "TEMPLATE",
     "Analyses",
     "Centiles",
+    "Cluster",
     "Config",
     "Outputs",
     "Processing",
@@ -76,6 +78,20 @@ class Selection:
     )
     skip_bids_validation: bool = option(
         "--skip-bids-validation", default=False, help="do not check dataset_description.json"
+    )
+    shard: Shard | None = option(
+        "--shard",
+        default=None,
+        convert=shard,
+        metavar="I/N",
+        help="process part I of N, from 1 to N: all scans of a participant are in one part",
+    )
+    index: Path | None = option(
+        "--index",
+        default=None,
+        convert=Path,
+        metavar="FILE",
+        help="list of the images that neurofm-tools index or --executor made: the dataset is not searched",
     )
 
 
@@ -268,6 +284,7 @@ class Config:
     readouts: Readouts = field(default_factory=Readouts)
     analyses: Analyses = field(default_factory=Analyses)
     resources: Resources = field(default_factory=Resources)
+    cluster: Cluster = field(default_factory=Cluster)
     running: Running = field(default_factory=Running)
     command: str = ""
 

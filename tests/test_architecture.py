@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 # From the ground up, as docs/architecture.md draws it: a room imports those below it only.
 LAYERS = (
     ("errors", "option", "resources"),
-    ("analysis_options", "centile_options", "readout_options", "resource_options"),
+    ("analysis_options", "centile_options", "cluster_options", "readout_options", "resource_options"),
     ("config",),
     ("storage", "geometry"),
     ("records",),
@@ -30,6 +30,7 @@ LAYERS = (
     ("readout",),
     ("engine", "pretrain", "api"),
     ("participant", "group", "demo", "transformer", "readout_estimator"),
+    ("cluster",),
     ("cli",),
     ("__main__",),
 )

@@ -11,17 +11,21 @@ from typing import Any
 from neurofm_bids.bids.absence import empty_participants, empty_sessions, nothing_selected
 from neurofm_bids.bids.description import description_problem
 from neurofm_bids.bids.entities import entities_of, scan_stem
-from neurofm_bids.bids.filters import Selector, selector
-from neurofm_bids.bids.index import Listing, list_images
-from neurofm_bids.bids.labels import check_sessions, find_participants
-from neurofm_bids.bids.preference import passed_over
-from neurofm_bids.bids.problems import NOT_LAST, Problem, file_problem, folder_problem, name_problem
+from neurofm_bids.bids.filters import selector
+from neurofm_bids.bids.parts import choose, having_images, list_dataset, list_part, subject_of
+from neurofm_bids.bids.problems import Problem, file_problem, folder_problem, name_problem
 from neurofm_bids.bids.sidecars import read_metadata
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import printable
 
-__all__ = ["Refused", "Scan", "Selection", "choose", "find_scans", "scan_at"]
+__all__ = [
+    "Refused",
+    "Scan",
+    "Selection",
+    "find_scans",
+    "scan_at",
+]
 
 
 @dataclass(frozen=True)
@@ -103,29 +107,27 @@ class Selection:
 
 
 def find_scans(config: Config) -> Selection:
-    """Return the selected T1w and UNIT1 images of the dataset.
+    """Return the selected T1w and UNIT1 images of the dataset, or of the part of it that is asked for.
 
     Raises
     ------
     NeuroFMError
-        There is no dataset (66, 16), a label does not exist, or nothing is selected (18).
+        There is no dataset (66, 16), a label does not exist, nothing is selected (18), or the index cannot be
+        used.
     """
     root, options = config.bids_dir, config.selection
     _check_dataset(config)
-    subjects, closed = find_participants(root, options.participant_label)
-    listing = list_images(root, subjects)
-    closed += listing.closed
-    if not closed:
-        check_sessions(root, options.session_label, listing.sessions)
     select = selector(options)
+    part = options.shard
+    subjects, listing = list_part(config, part, select) if part else list_dataset(root, options)
     chosen, left_out = choose(listing, select, root)
-    if not chosen and not closed:
+    if not chosen and not listing.closed and not part:
         raise nothing_selected(config, listing, len(subjects), left_out)
     examined = _examined(chosen, root)
-    refused = [_refused(path, root, problem) for path, problem in closed]
+    refused = [_refused(path, root, problem) for path, problem in listing.closed]
     refused += [bad for bad in examined if isinstance(bad, Refused)]
     skipped = [_refused(path, root, problem) for path, problem in left_out.items()]
-    having = {_subject(path, root) for path in (*chosen, *(path for path, _ in closed))}
+    having = having_images(chosen, listing, root)
     folders = [root / f"sub-{label}" for label in subjects if label not in having]
     empty = empty_participants(folders, listing, left_out, options)
     without = [Refused(root / printable(path.name), None, *problem) for path, problem in empty.items()]
@@ -135,17 +137,6 @@ def find_scans(config: Config) -> Selection:
     scans = tuple(scan for scan in examined if isinstance(scan, Scan))
     excluded = sorted({*listing.images} - {*chosen, *left_out})
     return Selection(scans, tuple(refused), tuple(skipped), tuple(_shown(path, root) for path in excluded))
-
-
-def choose(listing: Listing, selector: Selector, root: Path) -> tuple[list[Path], dict[Path, Problem]]:
-    """Return the images of a dataset to be processed, and those that are left out with the reasons."""
-    selected = [path for path in listing.images if selector(_subject(path, root), path.name)]
-    usable = [path for path in listing.images if name_problem(path, root) is None]
-    left_out = {path: (why, "") for path, why in passed_over(selected, usable, selector).items()}
-    chosen = [path for path in selected if path not in left_out]
-    apart = dict.fromkeys(listing.ignored, ("in .bidsignore", "")) | dict.fromkeys(listing.unclear, NOT_LAST)
-    left_out |= {path: why for path, why in apart.items() if selector(_subject(path, root), path.name)}
-    return chosen, left_out
 
 
 def scan_at(path: Path) -> Scan | None:
@@ -177,13 +168,9 @@ def _check_dataset(config: Config) -> None:
         raise NeuroFMError(problem[0], where=root, fix=problem[1], code=Exit.INVALID_BIDS)
 
 
-def _subject(path: Path, root: Path) -> str:
-    return path.relative_to(root).parts[0].removeprefix("sub-")
-
-
 def _scan(path: Path, root: Path) -> Scan:
     entities = entities_of(scan_stem(path.name))
-    return Scan(path, root, _subject(path, root), entities.get("ses"), tuple(entities.items()))
+    return Scan(path, root, subject_of(path, root), entities.get("ses"), tuple(entities.items()))
 
 
 def _examined(images: Sequence[Path], root: Path) -> list[Scan | Refused]:

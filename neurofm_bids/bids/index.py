@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,29 @@ class Listing:
     def sessions(self) -> set[str]:
         """Labels of the sessions."""
         return {path.name.removeprefix("ses-") for path in self.others if path.name.startswith("ses-")}
+
+    def of(self, folders: Set[Path]) -> Listing:
+        """Return what these folders of participants hold."""
+        depth = len(min(folders).parts) if folders else 0
+
+        def is_in(path: Path) -> bool:
+            return depth > 0 and Path(*path.parts[:depth]) in folders
+
+        return Listing(
+            *(list(filter(is_in, paths)) for paths in (self.images, self.ignored, self.unclear)),
+            [(path, problem) for path, problem in self.closed if is_in(path)],
+            {path: suffixes for path, suffixes in self.others.items() if is_in(path)},
+        )
+
+    def and_of(self, other: Listing) -> Listing:
+        """Return what the folders of two listings hold."""
+        return Listing(
+            sorted(self.images + other.images),
+            self.ignored + other.ignored,
+            self.unclear + other.unclear,
+            self.closed + other.closed,
+            self.others | other.others,
+        )
 
 
 def list_images(root: Path, subjects: Sequence[str]) -> Listing:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.cli.output import printing
+from neurofm_bids.cluster_options import EXECUTORS
 from neurofm_bids.config import LEVELS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 
@@ -140,9 +141,14 @@ def _group_after(participant: Exit, config: Config) -> Exit:
 
 
 def _participant(config: Config) -> Exit:
-    from neurofm_bids.participant.run import run_participant
+    from neurofm_bids.participant.run import LOCAL, Executor, run_participant
 
-    result = run_participant(config)
+    executor = LOCAL
+    if config.cluster.executor != EXECUTORS[0]:
+        from neurofm_bids.cluster.process import process_on_slurm
+
+        executor = Executor(process_on_slurm, writes_reports=True)
+    result = run_participant(config, executor)
     _summary(config, result)
     return Exit.SOME_FAILED if result.failed or result.unreported else Exit.OK
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
+from neurofm_bids.cluster_options import EXECUTORS
 from neurofm_bids.config import GROUPS, LEVELS, Config, Readouts, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -89,11 +90,36 @@ def _check_options(given: Mapping[str, Any]) -> None:
         raise NeuroFMError(
             "--force and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
         )
+    _check_parts(given)
     memory_gb = given.get("memory_gb", _LEAST_GB)
     if memory_gb < _LEAST_GB:
         raise NeuroFMError(
             f"--mem is {memory_gb * 1000:.4g} MB, less than the {_LEAST_GB * 1000:g} MB that any run needs",
             fix="A number without unit is in MB: write 8GB for 8 GB.",
+            code=Exit.USAGE,
+        )
+
+
+def _check_parts(given: Mapping[str, Any]) -> None:
+    """Raise if a part of the scans or a cluster is asked for where that has no meaning."""
+    on_cluster = given.get("executor", EXECUTORS[0]) != EXECUTORS[0]
+    if given.get("shard") and LEVELS[1] in given["analysis_level"]:
+        raise NeuroFMError(
+            "--shard is for the participant level, and the group level needs all scans",
+            where=f"--shard {given['shard']}",
+            fix="Run the group level once, without --shard, when all parts have ended.",
+            code=Exit.USAGE,
+        )
+    if given.get("shard") and on_cluster:
+        raise NeuroFMError(
+            "--shard and --executor slurm cannot be combined",
+            fix="Omit --shard: the array is split into parts by itself.",
+            code=Exit.USAGE,
+        )
+    if on_cluster and LEVELS[0] not in given["analysis_level"]:
+        raise NeuroFMError(
+            "--executor slurm is for the participant level, which is not run",
+            fix="Add participant to the levels, or omit --executor.",
             code=Exit.USAGE,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,10 @@ from neurofm_bids.records.failure import FAILURE_COLUMNS, Failure
 from neurofm_bids.storage.atomic import write_text
 from neurofm_bids.storage.tables import table_text
 
-__all__ = ["RunLog", "Timing"]
+__all__ = ["TASKS", "RunLog", "Timing", "settings_text"]
 
 _log = logging.getLogger(__name__)
+TASKS = "tasks"  # folder beside an index, with a folder for each part of it
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class Timing:
 class RunLog:
     """``logs/<run>/`` under the output folder, complete at any moment.
 
+    A run that processes a part of an index has the folder ``tasks/<part>/`` beside it, where an earlier
+    attempt may have left its log: the new one is appended.
+
     Raises
     ------
     NeuroFMError
@@ -59,11 +63,11 @@ class RunLog:
     """
 
     def __init__(self, out_dir: Path, config: Config) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        self.folder = out_dir / LOGS / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        self.folder = _folder(out_dir, config)
         self._config, self._failures = config, list[Failure]()
-        write_text(self.folder / "config.toml", _toml(config))
+        write_text(self.folder / "config.toml", settings_text(config))
         try:
+            (self.folder / FAILED).unlink(missing_ok=True)
             self._handler = _LogFile(self.folder / "neurofm.log", encoding="utf-8", errors="backslashreplace")
             self._timing = (self.folder / "timing.tsv").open("a", encoding="utf-8", buffering=1)
             self._timing.write("\t".join(("finished", *(f.name for f in fields(Timing)))) + "\n")
@@ -122,14 +126,22 @@ def _table(failures: Sequence[Failure]) -> str:
     return table_text(FAILURE_COLUMNS, [row.values() for row in rows])
 
 
-def _toml(config: Config) -> str:
-    """Return the settings as the text of a settings file."""
+def _folder(out_dir: Path, config: Config) -> Path:
+    part, index = config.selection.shard, config.selection.index
+    if part and index:
+        return index.parent / TASKS / str(part.number)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return out_dir / LOGS / f"{stamp}-{uuid.uuid4().hex[:8]}"
+
+
+def settings_text(config: Config, without: Collection[str] = ()) -> str:
+    """Return the settings as the text of a settings file, without the fields of these names."""
     lines = [f"# {_printable(config.command)}"]
     for name in GROUPS:
         group = getattr(config, name)
         for field, option in options_of(type(group)):
             value = getattr(group, field.name)
-            if value is not None and value != ():
+            if value is not None and value != () and field.name not in without:
                 lines.append(f"{option.flags[0].removeprefix('--')} = {option.to_toml(value)}")
     return "\n".join(lines) + "\n"
 

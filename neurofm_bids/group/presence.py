@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.discovery import choose
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.index import list_images
 from neurofm_bids.bids.labels import unknown_participants
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.names import REPORT
+from neurofm_bids.bids.parts import choose
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.scan import Identity

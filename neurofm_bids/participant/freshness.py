@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
 from neurofm_bids.anatomy.weights import bundled_sha256
@@ -20,7 +21,7 @@ from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.scan import Provenance, ScanRecord
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["Cause", "Reason", "why_process"]
+__all__ = ["Cause", "Reason", "is_older", "why_process"]
 
 
 class Cause(Enum):
@@ -98,6 +99,14 @@ def _difference(
     if not all(path.stat().st_size for path in out.required(scan, parts_of(config))):
         return Reason(Cause.DAMAGED, "an output is empty")
     return _other_image(made, scan)
+
+
+def is_older(path: Path, than: Path) -> bool:
+    """Tell whether a file does not exist or was last changed before another one."""
+    try:
+        return path.stat().st_mtime_ns <= than.stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
 
 
 def _is_made(wanted: TargetReadout | LinearReadout, record: ScanRecord) -> bool:

@@ -15,7 +15,7 @@ from neurofm_bids.model.registry import ModelSpec
 from neurofm_bids.model.weights import identify
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import read_reference
-from neurofm_bids.participant.freshness import Cause, Reason, why_process
+from neurofm_bids.participant.freshness import Cause, Reason, is_older, why_process
 from neurofm_bids.participant.given_readouts import given_readouts
 from neurofm_bids.pipeline.attributed import attributed, linear_readouts
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -190,9 +190,8 @@ def make_plan(job: Job) -> Plan:
     NeuroFMError
         There is no dataset, or nothing is selected.
     """
-    config, selection = job.config, find_scans(job.config)
-    forced = Reason(Cause.FORCED, "forced") if config.outputs.force else None
-    reasons = {scan: forced or job.why(scan) for scan in selection.scans}
+    selection, forced = find_scans(job.config), Reason(Cause.FORCED, "forced")
+    reasons = {scan: forced if _is_forced(job, scan) else job.why(scan) for scan in selection.scans}
     return Plan(
         todo={scan: reason for scan, reason in reasons.items() if reason is not None},
         done=tuple(scan for scan, reason in reasons.items() if reason is None),
@@ -200,6 +199,12 @@ def make_plan(job: Job) -> Plan:
         skipped=selection.skipped,
         excluded=selection.excluded,
     )
+
+
+def _is_forced(job: Job, scan: Scan) -> bool:
+    """Tell whether a scan is processed whatever its outputs; with an index, only once since it was made."""
+    config, index = job.config, job.config.selection.index
+    return config.outputs.force and (index is None or is_older(job.out.path(scan, "sidecar"), index))
 
 
 def _why(scan: Scan, reason: Reason, failures: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +32,28 @@ from neurofm_bids.report.pdf import find_browser
 from neurofm_bids.storage.locks import Locks
 from neurofm_bids.storage.text import some_of
 
-__all__ = ["RunResult", "run_participant"]
+__all__ = ["LOCAL", "Executor", "RunResult", "run_participant"]
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Executor:
+    """How the scans of a run are processed.
+
+    Parameters
+    ----------
+    process
+        Processes scans as :func:`neurofm_bids.engine.process.process` does, with its arguments.
+    writes_reports
+        Whether it also writes the reports of the participants whose scans it processes.
+    """
+
+    process: Callable[[Job, Sequence[Scan], Locks, RunLog, Processed], Generator[set[str], None, None]]
+    writes_reports: bool = False
+
+
+LOCAL = Executor(process)
 
 
 @dataclass
@@ -50,8 +69,13 @@ class RunResult:
     log_folder: Path | None = None
 
 
-def run_participant(config: Config) -> RunResult:
+def run_participant(config: Config, executor: Executor = LOCAL) -> RunResult:
     """Process every selected scan that is not up to date and write its outputs and reports.
+
+    Parameters
+    ----------
+    executor
+        By default the scans are processed on this machine.
 
     Raises
     ------
@@ -93,7 +117,7 @@ def run_participant(config: Config) -> RunResult:
             result.log_folder = log.folder
             _log_start(job, plan, log)
             log_coverage(reports.covariates, [*plan.done, *plan.todo])
-            _process(job, plan, result, reports, log)
+            _process(job, plan, result, reports, log, executor)
             _log_end(result, reports.judged)
     return result
 
@@ -148,7 +172,9 @@ def _log_end(result: RunResult, judged: Mapping[str, Judgement]) -> None:
     )
 
 
-def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog) -> None:
+def _process(
+    job: Job, plan: Plan, result: RunResult, reports: Reports, log: RunLog, executor: Executor
+) -> None:
     if plan.failed:
         log.failed(*plan.failed)
     failed = {failure.subject for failure in plan.failed}
@@ -159,9 +185,10 @@ def _process(job: Job, plan: Plan, result: RunResult, reports: Reports, log: Run
     result.reports |= reports.refresh({scan.subject for scan in plan.done} - failed)
     processed = Processed()
     scans = tuple(plan.todo)
-    with closing(process(job.started(scans), scans, reports.locks, log, processed)) as chunks:
+    with closing(executor.process(job.started(scans), scans, reports.locks, log, processed)) as chunks:
         for subjects in chunks:
-            result.reports |= reports.write(subjects, [*plan.failed, *processed.failed])
+            failures = [*plan.failed, *processed.failed]
+            result.reports |= reports.write(subjects, failures, only_stale=executor.writes_reports)
     result.done, result.failed = processed.done, [*plan.failed, *processed.failed]
     result.up_to_date += processed.elsewhere
 
