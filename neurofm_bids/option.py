@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 __all__ = [
     "Option",
+    "arguments_of",
     "make",
     "memory_gb",
     "option",
@@ -90,6 +91,17 @@ class Option:
             raise ValueError(value)
         return converted
 
+    def arguments(self, value: Any) -> list[str]:
+        """Return a value as words of the command line."""
+        flag = self.flags[0]
+        if isinstance(value, bool):
+            return [flag] * value
+        if self.counts:
+            return [flag] * int(value)
+        if self.many:
+            return [flag, *map(str, value)]
+        return [f"{flag}={value}{self.unit}"]
+
     def to_toml(self, value: Any) -> str:
         """Return a value as an entry of a settings file."""
         if self.many:
@@ -121,6 +133,22 @@ def options_in_use(group: Any) -> dict[str, str]:
         if (value := getattr(group, item.name)) and value is not True
     }
     return {flag: text if len(text) <= 200 else f"{text[:200]}..." for flag, text in texts.items()}
+
+
+def arguments_of(group: Any, without: Collection[str] = ()) -> list[str]:
+    """Return the options of a group of settings that differ from their defaults, as on the command line.
+
+    Parameters
+    ----------
+    without
+        Names of fields that are left out.
+    """
+    arguments: list[str] = []
+    for item, declared in options_of(type(group)):
+        value = getattr(group, item.name)
+        if value != item.default and item.name not in without:
+            arguments += declared.arguments(value)
+    return arguments
 
 
 def options_by_section(group: type) -> Iterator[tuple[str, Field[Any], Option]]:

@@ -52,7 +52,9 @@ class Listing:
             return depth > 0 and Path(*path.parts[:depth]) in folders
 
         return Listing(
-            *(list(filter(is_in, paths)) for paths in (self.images, self.ignored, self.unclear)),
+            list(filter(is_in, self.images)),
+            list(filter(is_in, self.ignored)),
+            list(filter(is_in, self.unclear)),
             [(path, problem) for path, problem in self.closed if is_in(path)],
             {path: suffixes for path, suffixes in self.others.items() if is_in(path)},
         )

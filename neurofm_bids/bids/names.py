@@ -17,6 +17,7 @@ __all__ = [
     "READOUTS",
     "REPORT",
     "SCAN_OUTPUTS",
+    "TASKS",
     "descriptions",
     "ignored",
 ]
@@ -105,6 +106,7 @@ READOUTS = "readouts"  # folder of the readouts that were fitted to the cohort
 LOGS = "logs"  # a folder per run
 LOCK = f"{LOGS}/.lock"
 FAILED = "failed.tsv"  # in the folder of a run
+TASKS = "tasks"  # in the folder of a run: a folder per task of its array
 DATASET_OUTPUTS = {
     "description": "dataset_description.json",
     "bidsignore": ".bidsignore",

@@ -11,6 +11,7 @@ from typing import Any
 
 from neurofm_bids import __version__
 from neurofm_bids.cli.arguments import Commands, Parser, add_command, add_options, safetensors_path
+from neurofm_bids.cli.cluster import add_commands as add_cluster
 from neurofm_bids.cli.output import printing
 from neurofm_bids.cli.pretrain import add_commands as add_pretraining
 from neurofm_bids.cli.readout_fitting import add_commands as add_fitting
@@ -75,7 +76,7 @@ def get_parser() -> Parser:
     """Return the parser of ``neurofm-tools``."""
     parser = Parser(
         prog="neurofm-tools",
-        description="Tools for NeuroFM-BIDS: demonstration data, model weights, pretraining and readouts.",
+        description="Tools for NeuroFM-BIDS: demonstration data, weights, pretraining, readouts and clusters.",
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -88,6 +89,7 @@ def get_parser() -> Parser:
     actions = readouts.add_subparsers(dest="action", required=True)
     add_fitting(actions)
     add_readouts(actions)
+    add_cluster(commands)
     return parser
 
 

@@ -7,14 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from neurofm_bids.bids.names import TASKS
 from neurofm_bids.cluster.sizing import Size
-from neurofm_bids.config import Analyses, Centiles, Cluster, Config, Outputs, Readouts, Running
-from neurofm_bids.engine.run_log import TASKS, settings_text
+from neurofm_bids.config import LEVELS, Analyses, Centiles, Cluster, Config, Outputs, Readouts, Running
+from neurofm_bids.engine.run_log import settings_text
 from neurofm_bids.engine.work_folder import default_work_dir
 
-__all__ = ["Folder", "array_arguments", "array_script", "as_list", "task_memory_mb", "task_settings"]
+__all__ = [
+    "OF_THE_MACHINE",
+    "Folder",
+    "array_arguments",
+    "array_script",
+    "as_list",
+    "task_config",
+    "task_memory_mb",
+    "task_settings",
+]
 
-_OF_THE_MACHINE = {"nprocs", "memory_gb", "shard", "index", "verbose"}
+OF_THE_MACHINE = frozenset({"nprocs", "memory_gb", "shard", "index", "verbose"})
 _USED = 0.9  # of the memory of a job
 
 
@@ -57,10 +67,11 @@ class Folder:
         return self.path / TASKS / f"{number}.exit"
 
 
-def task_settings(config: Config) -> str:
-    """Return the settings file of a task: those of the run, without what concerns only this machine."""
-    task = replace(
+def task_config(config: Config) -> Config:
+    """Return the settings of a task: those of the run at the participant level, processed where it runs."""
+    return replace(
         config,
+        levels=LEVELS[:1],
         command="",
         cluster=Cluster(),
         readouts=Readouts(config.readouts.files),
@@ -69,8 +80,12 @@ def task_settings(config: Config) -> str:
         outputs=replace(config.outputs, pdf=Outputs.pdf, include_failed=Outputs.include_failed),
         running=replace(config.running, dry_run=Running.dry_run),
     )
+
+
+def task_settings(config: Config) -> str:
+    """Return the settings file of a task, without what concerns only this machine."""
     is_default = config.running.work_dir == default_work_dir(config.out_dir)
-    return settings_text(task, _OF_THE_MACHINE | ({"work_dir"} if is_default else set()))
+    return settings_text(task_config(config), OF_THE_MACHINE | ({"work_dir"} if is_default else set()))
 
 
 def array_script(config: Config, folder: Folder, tasks: int, memory_mb: int) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from neurofm_bids.bids.entities import scan_stem
-from neurofm_bids.bids.names import FAILED, LOGS
+from neurofm_bids.bids.names import FAILED, LOGS, TASKS
 from neurofm_bids.config import GROUPS, Config
 from neurofm_bids.engine.crash import crash_text
 from neurofm_bids.errors import NeuroFMError, os_error
@@ -20,10 +20,9 @@ from neurofm_bids.records.failure import FAILURE_COLUMNS, Failure
 from neurofm_bids.storage.atomic import write_text
 from neurofm_bids.storage.tables import table_text
 
-__all__ = ["TASKS", "RunLog", "Timing", "settings_text"]
+__all__ = ["RunLog", "Timing", "settings_text"]
 
 _log = logging.getLogger(__name__)
-TASKS = "tasks"  # folder beside an index, with a folder for each part of it
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.filters import Selector
-from neurofm_bids.bids.names import FAILED, LOGS
+from neurofm_bids.bids.names import FAILED, LOGS, TASKS
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.group.presence import selected_images
@@ -60,10 +60,17 @@ def read_failures(out_dir: Path, bids_dir: Path, selector: Selector) -> dict[str
     selector
         Only its participants count for a folder: it may hold scans of any session.
     """
-    paths = sorted(out_dir.glob(f"{LOGS}/*/{FAILED}"))
+    paths = _failure_lists(out_dir)
     rows = {row.get("scan", ""): row for path in paths for row in _rows(path)}
     names = selected_images(bids_dir, {scan.partition("/")[0] for scan in rows}, selector)
     return {names[scan]: _failure(row) for scan, row in rows.items() if scan in names}
+
+
+def _failure_lists(out_dir: Path) -> list[Path]:
+    """Return the lists of failed scans in the order of runs; those of tasks precede that of their run."""
+    logs = out_dir / LOGS
+    paths = [*logs.glob(f"*/{TASKS}/*/{FAILED}"), *logs.glob(f"*/{FAILED}")]
+    return sorted(paths, key=lambda path: path.relative_to(logs).parts[0])
 
 
 def _failure(row: Mapping[str, str]) -> str:
