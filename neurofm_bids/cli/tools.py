@@ -76,7 +76,7 @@ def get_parser() -> Parser:
     """Return the parser of ``neurofm-tools``."""
     parser = Parser(
         prog="neurofm-tools",
-        description="Tools for NeuroFM-BIDS: demonstration data, weights, pretraining, readouts and clusters.",
+        description="Tools for NeuroFM-BIDS: demonstration data, weights, pretraining, readouts, clusters.",
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
