@@ -26,7 +26,15 @@ def test_what_is_no_part_is_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("5", 5), ("0:30", 1), ("10:00", 10), ("2:00:00", 120), ("1-0", 1440), ("1-2:30", 1590), ("1-0:0:1", 1441)],
+    [
+        ("5", 5),
+        ("0:30", 1),
+        ("10:00", 10),
+        ("2:00:00", 120),
+        ("1-0", 1440),
+        ("1-2:30", 1590),
+        ("1-0:0:1", 1441),
+    ],
 )
 def test_times_are_those_of_slurm(text, minutes):
     assert slurm_time(text) == minutes

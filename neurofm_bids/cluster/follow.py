@@ -20,11 +20,11 @@ from neurofm_bids.participant.freshness import is_older
 from neurofm_bids.participant.plan import Job
 from neurofm_bids.records.failure import Failure
 
-__all__ = ["Follower"]
+__all__ = ["PATIENCE", "PAUSES", "Follower"]
 
 _log = logging.getLogger(__name__)
-_PAUSES = (1.0, 30.0)
-_PATIENCE = 90.0
+PAUSES = (1.0, 30.0)  # seconds between two looks, the first and the longest
+PATIENCE = 90.0  # seconds until what an ended task wrote is seen through a network file system
 
 
 class Follower:
@@ -40,10 +40,6 @@ class Follower:
         Those of its scans that count.
     log, processed, progress
         Are notified.
-    patience
-        Seconds within which what an ended task wrote is seen through a network file system.
-    pauses
-        Seconds between two looks, the first and the longest.
     """
 
     def __init__(
@@ -54,9 +50,6 @@ class Follower:
         log: RunLog,
         processed: Processed,
         progress: Progress,
-        *,
-        patience: float = _PATIENCE,
-        pauses: tuple[float, float] = _PAUSES,
     ) -> None:
         self._job, self._array = job, array
         self._log, self._processed, self._progress = log, processed, progress
@@ -67,7 +60,6 @@ class Follower:
         self._subjects = {number: {scan.subject for scan in mine} for number, mine in self._open.items()}
         self._ended: dict[int, float] = {}
         self._refused: set[int] = set()
-        self._patience, self._pauses = patience, pauses
 
     def follow(self) -> Iterator[set[str]]:
         """Yield the participants of each task when it has ended for good.
@@ -77,7 +69,7 @@ class Follower:
         NeuroFMError
             A list of failures or the state of the array cannot be written.
         """
-        pause, longest = self._pauses
+        pause, longest = PAUSES
         while self._open:
             again: defaultdict[Size, list[int]] = defaultdict(list)
             for number, end in self._endings().items():
@@ -137,7 +129,7 @@ class Follower:
         if not ending(self._array.folder, number, state).is_regular:
             return True
         failures = read_failures(self._array.folder, number, self._open[number])
-        return len(failures) == len(self._open[number]) or time.monotonic() - since > self._patience
+        return len(failures) == len(self._open[number]) or time.monotonic() - since > PATIENCE
 
     def _next_size(self, number: int, end: Ending) -> Size | None:
         """Return what a task that was killed gets in its next attempt, None if it has none."""

@@ -24,6 +24,7 @@ _LINES = 3  # of the output of a task, in the reason
 _SIGKILL = 9
 _OF_THE_NODE = {"BOOT_FAIL", "NODE_FAIL", "PREEMPTED", "REVOKED"}
 _OF_TIME = {"DEADLINE", "TIMEOUT"}
+_OF_THE_PROGRAM = {"COMPLETED", "FAILED", GONE}
 
 
 class Killed(Enum):
@@ -44,7 +45,7 @@ class Ending:
     @property
     def is_regular(self) -> bool:
         """Whether the program says what became of each scan, as far as is known."""
-        return self.code in {None, Exit.OK, Exit.SOME_FAILED}
+        return self.state in _OF_THE_PROGRAM and self.code in {None, Exit.OK, Exit.SOME_FAILED}
 
     def __str__(self) -> str:
         known = "" if self.code is None else f", exit code {self.code}"
