@@ -2,7 +2,9 @@
 
 import pytest
 
+from neurofm_bids.cli.options import parse
 from neurofm_bids.cluster_options import Shard, shard, slurm_time
+from neurofm_bids.errors import Exit, NeuroFMError
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 20, 25])
@@ -18,10 +20,16 @@ def test_a_part_is_written_as_it_is_read():
     assert str(shard("3/20")) == "3/20"
 
 
-@pytest.mark.parametrize("text", ["0/4", "5/4", "-1/4", "1", "1/2/3", "a/b", "1/0", ""])
-def test_what_is_no_part_is_refused(text):
-    with pytest.raises(ValueError):
-        shard(text)
+REFUSED = [(shard, text) for text in ("0/4", "5/4", "-1/4", "1", "1/2/3", "a/b", "1/0", "")]
+REFUSED += [(slurm_time, text) for text in ("0", "0:00", "soon", "-5", "1:2:3:4", "")]
+
+
+@pytest.mark.parametrize(("convert", "text"), REFUSED)
+def test_other_texts_are_refused_with_an_example(convert, text, tmp_path):
+    flag = {shard: "--shard", slurm_time: "--slurm-time"}[convert]
+    with pytest.raises(NeuroFMError, match=r"is not a (part|time) such as") as caught:
+        parse([str(tmp_path), str(tmp_path / "out"), "participant", f"{flag}={text}"])
+    assert caught.value.code == Exit.USAGE
 
 
 @pytest.mark.parametrize(
@@ -38,9 +46,3 @@ def test_what_is_no_part_is_refused(text):
 )
 def test_times_are_those_of_slurm(text, minutes):
     assert slurm_time(text) == minutes
-
-
-@pytest.mark.parametrize("text", ["0", "0:00", "soon", "-5", "1:2:3:4", ""])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(ValueError):
-        slurm_time(text)

@@ -116,7 +116,7 @@ def find_scans(config: Config) -> Selection:
         used.
     """
     root, options = config.bids_dir, config.selection
-    _check_dataset(config)
+    check_dataset(config)
     select = selector(options)
     part = options.shard
     subjects, listing = list_part(config, part, select) if part else list_dataset(root, options)
@@ -154,7 +154,14 @@ def scan_at(path: Path) -> Scan | None:
     return replace(_scan(path, root), metadata=read_metadata(path, root))
 
 
-def _check_dataset(config: Config) -> None:
+def check_dataset(config: Config) -> None:
+    """Raise if there is no dataset.
+
+    Raises
+    ------
+    NeuroFMError
+        The folder cannot be listed (66), or its description is not that of a raw dataset (16).
+    """
     root, path = config.bids_dir, config.bids_dir / "dataset_description.json"
     if not root.is_dir():
         raise NeuroFMError("dataset not found", where=root, fix="Check the path.", code=Exit.NO_INPUT)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.cli.arguments import Commands, add_command, add_options
+from neurofm_bids.cluster_options import EXECUTORS
 from neurofm_bids.config import LEVELS, Selection
 from neurofm_bids.errors import Exit
 from neurofm_bids.option import make, option
@@ -47,6 +48,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _write_index(given: Mapping[str, Any]) -> Exit:
+    from neurofm_bids.bids.discovery import check_dataset
     from neurofm_bids.bids.filters import selector
     from neurofm_bids.bids.index_file import write_index
     from neurofm_bids.bids.parts import dealing_order, list_dataset
@@ -55,6 +57,7 @@ def _write_index(given: Mapping[str, Any]) -> Exit:
     file = make(_Index, given).file.absolute()
     values = {"out_dir": file.parent, "analysis_level": LEVELS[:1]}
     config = make_config({**given, **values}, command="")
+    check_dataset(config)
     root, options = config.bids_dir, config.selection
     subjects, listing = list_dataset(root, options)
     order = dealing_order(subjects, listing, selector(options), root)
@@ -70,7 +73,7 @@ def _print_script(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.cluster.sizing import size_of
     from neurofm_bids.model.registry import model_spec
 
-    config = parse(given["neurofm"])
+    config = parse([*given["neurofm"], "--executor", EXECUTORS[1]])
     scans = find_scans(config).scans
     participants = len({scan.subject for scan in scans})
     variant = model_spec(config.processing.model).variant

@@ -13,6 +13,7 @@ from neurofm_bids.errors import MEMORY_FIX, Exit, NeuroFMError
 from neurofm_bids.storage.locks import Locks
 from tests.tables import failed_rows
 
+NO_MEMORY = f"the worker process was killed|{MEMORY_FIX}"
 FAULT = "the image is constant|Check it."
 
 
@@ -74,9 +75,7 @@ def test_failures_of_tasks_are_collected_and_not_tried_again(run, slurm, config)
     assert job.forgotten == []  # the task has seen to that
 
 
-@pytest.mark.parametrize(
-    "act", ["kill", "state OUT_OF_MEMORY", f"the worker process was killed|{MEMORY_FIX}"]
-)
+@pytest.mark.parametrize("act", ["kill", "state OUT_OF_MEMORY", NO_MEMORY])
 def test_what_is_killed_for_memory_gets_twice_as_much_twice(run, slurm, act):
     slurm.plan({"02": [act, act, "done"], "03": [FAULT]})
     _, processed, _ = run()
@@ -143,7 +142,7 @@ def test_scans_of_a_killed_task_that_are_done_count(run, slurm, config):
 
 
 def test_a_larger_job_that_is_not_accepted_leaves_the_failure(run, slurm, caplog):
-    slurm.plan({"02": [f"the worker process was killed|{MEMORY_FIX}"]})
+    slurm.plan({"02": [NO_MEMORY]})
     (slurm.folder / "program").write_text(
         (slurm.folder / "program").read_text() + f"\n(Path({str(slurm.folder)!r}) / 'refuse').touch()"
     )

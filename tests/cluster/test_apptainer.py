@@ -1,0 +1,84 @@
+"""The script for Apptainer: what it says, and that a shell understands it."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from neurofm_bids.cluster.apptainer import apptainer_script
+from neurofm_bids.cluster.sizing import Size
+from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
+
+CONFIG = Config(
+    Path("/data/it's bids"),
+    Path("/out @TASKS@"),
+    levels=("participant", "group"),
+    selection=Selection(participant_label=("01", "0 2"), session_label=("a",)),
+    processing=Processing(views=1, weights=Path("/weights/w.h5")),
+    outputs=Outputs(force=True, include_failed=True),
+    centiles=Centiles(None, Path("/made/reference.json"), ("01",)),
+    readouts=Readouts((Path("/readouts/t.toml"), Path("/readouts/x.json"))),
+    cluster=Cluster(slurm_partition="long", slurm_args="--qos='a b'", slurm_cpus=2),
+)
+SIZE = Size(17, 4000, 55)
+
+
+def arrays_of(text, *names):
+    """Return arrays and values of the script as a shell reads them, up to its first function."""
+    settings = text.split("run() {")[0]
+    shown = "\n".join(f'printf "%s\\n" "${{{name}[@]}}"; echo ---' for name in names)
+    done = subprocess.run(["bash", "-c", f"{settings}\n{shown}"], capture_output=True, text=True, check=True)
+    return [part.splitlines() for part in done.stdout.split("---\n")[:-1]]
+
+
+def test_the_settings_are_those_of_the_command():
+    text = apptainer_script(CONFIG, Path("/images/n f.sif"), SIZE)
+    names = ("bids", "out", "image", "tasks", "limits", "use", "sbatch", "selection", "has_group")
+    assert arrays_of(text, *names) == [
+        ["/data/it's bids"],
+        ["/out @TASKS@"],
+        ["/images/n f.sif"],
+        ["17"],
+        ["--cpus-per-task=2", "--mem=4000M", "--time=55"],
+        ["--nprocs", "2", "--mem", "3774"],
+        ["--partition=long", "--qos=a b"],
+        ["--participant-label", "01", "0 2", "--session-label", "a"],
+        ["yes"],
+    ]
+
+
+def test_each_level_has_its_options():
+    participant, group, binds = arrays_of(
+        apptainer_script(CONFIG, Path("/n.sif"), SIZE), "participant", "group", "binds"
+    )
+    assert participant == [
+        *("--weights=/weights/w.h5", "--views=1", "--force"),
+        *("--readouts", "/readouts/x.json"),
+    ]
+    assert group == [
+        *(
+            "--weights=/weights/w.h5",
+            "--views=1",
+            "--include-failed",
+            "--make-reference=/made/reference.json",
+        ),
+        *("--reference-participants", "01", "--readouts", "/readouts/t.toml"),
+    ]
+    assert binds == ["/made", "/readouts:/readouts:ro", "/weights:/weights:ro"]
+
+
+def test_without_the_group_level_no_job_is_submitted_for_it():
+    alone = replace(CONFIG, levels=("participant",))
+    assert arrays_of(apptainer_script(alone, Path("/n.sif"), SIZE), "has_group") == [["no"]]
+
+
+@pytest.mark.parametrize("config", [CONFIG, Config(Path("/in"), Path("/out"))])
+def test_a_shell_and_its_linter_accept_it(config, tmp_path):
+    path = tmp_path / "job.sh"
+    path.write_text(apptainer_script(config, Path("/n.sif"), SIZE))
+    subprocess.run(["bash", "-n", path], check=True)
+    if shutil.which("shellcheck") is None:
+        pytest.skip("bash accepts it; shellcheck is not installed")
+    subprocess.run(["shellcheck", path], check=True)
