@@ -1,12 +1,14 @@
 """The declaration of one option: what it takes, and its entry in a settings file."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from neurofm_bids.option import Option, make, memory_gb, option, options_of, whole_number
+from neurofm_bids.cli.options import parse
+from neurofm_bids.config import GROUPS
+from neurofm_bids.option import Option, arguments_of, make, memory_gb, option, options_of, whole_number
 
 
 @pytest.mark.parametrize(
@@ -91,3 +93,17 @@ def test_a_settings_file_gives_back_what_was_written(declared, default, value):
 def test_values_that_an_option_cannot_have(declared, default, value):
     with pytest.raises(ValueError, match=r"."):
         declared.from_toml(value, default)
+
+
+def test_options_that_are_not_the_default_as_words_of_a_command():
+    given = [
+        *("--participant-label", "01", "02"),
+        *("--views=3", "--no-anatomy", "--mem=8.0GB", "-vv", "--shard=1/3", "--weights=/a b.h5"),
+    ]
+    config = parse(["/bids", "/out", "participant", *given])
+    groups = (getattr(config, name) for name in GROUPS)
+    words = [word for group in groups for word in arguments_of(group, {"nprocs", "work_dir"})]
+    again = parse(["/bids", "/out", "participant", *words])
+    assert replace(again, command="") == replace(config, command="")
+    assert len(words) == 10
+    assert "--shard=1/3" not in arguments_of(config.selection, {"shard"})

@@ -141,14 +141,14 @@ def _group_after(participant: Exit, config: Config) -> Exit:
 
 
 def _participant(config: Config) -> Exit:
-    from neurofm_bids.participant.run import LOCAL, Executor, run_participant
+    from neurofm_bids.participant.run import run_participant
 
-    executor = LOCAL
-    if config.cluster.executor != EXECUTORS[0]:
-        from neurofm_bids.cluster.process import process_on_slurm
+    if config.cluster.executor == EXECUTORS[0]:
+        result = run_participant(config)
+    else:
+        from neurofm_bids.cluster.process import SLURM
 
-        executor = Executor(process_on_slurm, writes_reports=True)
-    result = run_participant(config, executor)
+        result = run_participant(config, SLURM)
     _summary(config, result)
     return Exit.SOME_FAILED if result.failed or result.unreported else Exit.OK
 

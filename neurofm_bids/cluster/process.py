@@ -16,9 +16,10 @@ from neurofm_bids.engine.process import Processed
 from neurofm_bids.engine.progress import Progress
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.participant.plan import Job
+from neurofm_bids.participant.run import Executor
 from neurofm_bids.storage.locks import Locks
 
-__all__ = ["process_on_slurm"]
+__all__ = ["SLURM", "process_on_slurm"]
 
 _log = logging.getLogger(__name__)
 
@@ -92,3 +93,6 @@ def _log_array(what: str, array: Array) -> None:
         last.minutes,
         array.folder.path,
     )
+
+
+SLURM = Executor(process_on_slurm, writes_reports=True)

@@ -13,6 +13,7 @@ import pytest
 
 from neurofm_bids.cli import main as module
 from neurofm_bids.cli.main import main
+from neurofm_bids.cluster.process import SLURM
 from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.run import GroupResult
@@ -160,6 +161,19 @@ def test_ignored_signals_stay_ignored(folders):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     main([*folders, "group", "--dry-run"])
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize(("options", "given"), [((), ()), (("--executor", "slurm"), (SLURM,))])
+def test_scans_are_processed_here_or_on_a_cluster(folders, monkeypatch, options, given):
+    calls = []
+
+    def run(config, *executors):
+        calls.append(executors)
+        return RunResult()
+
+    monkeypatch.setattr("neurofm_bids.participant.run.run_participant", run)
+    assert main([*folders, "participant", *options]) == 0
+    assert calls == [given]
 
 
 def test_help_is_quick():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.cli.settings import make_config
+from neurofm_bids.cluster_options import Shard
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
@@ -138,3 +139,27 @@ def test_features_without_tasks_to_fit_are_refused(make):
     assert caught.value.code is Exit.USAGE
     tasks = [Path("tasks.toml")]
     assert make(analysis_level=["group"], features="regional", readouts=tasks).readouts.features == "regional"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"shard": Shard(1, 2), "analysis_level": ["participant", "group"]},
+            "group level needs all",
+        ),
+        ({"shard": Shard(1, 2), "analysis_level": ["group"]}, "group level needs all"),
+        ({"shard": Shard(1, 2), "executor": "slurm"}, "--shard and --executor slurm cannot be combined"),
+        ({"executor": "slurm", "analysis_level": ["group"]}, "is for the participant level"),
+    ],
+)
+def test_parts_and_clusters_where_they_have_no_meaning(make, values, message):
+    with pytest.raises(NeuroFMError, match=message) as caught:
+        make(**values)
+    assert caught.value.code == Exit.USAGE
+
+
+def test_parts_and_clusters(make):
+    assert make(shard=Shard(1, 2)).selection.shard == Shard(1, 2)
+    assert make(executor="slurm", analysis_level=["participant", "group"]).cluster.executor == "slurm"
+    assert make(shard=Shard(1, 2), executor="local").cluster.executor == "local"

@@ -1,7 +1,7 @@
 """Commands with the names and the answers of SLURM, which run the tasks of an array at once.
 
-``sbatch`` runs the script of each task and remembers how it ended; ``squeue`` says so in columns. What the real
-commands do is tested in test_real_slurm.py.
+``sbatch`` runs the script of each task and remembers how it ended; ``squeue`` says so in columns. What the
+real commands do is tested in test_real_slurm.py.
 """
 
 import json

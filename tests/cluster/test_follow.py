@@ -1,4 +1,4 @@
-"""Following an array whose tasks end while it is followed; tests/cluster/test_process.py follows whole runs."""
+"""Following an array whose tasks end while it is followed; test_process.py follows whole runs."""
 
 import os
 from dataclasses import replace

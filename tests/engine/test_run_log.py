@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.cli.options import parse
-from neurofm_bids.config import Config
-from neurofm_bids.engine.run_log import RunLog, Timing
+from neurofm_bids.cluster_options import Shard
+from neurofm_bids.config import Config, Selection
+from neurofm_bids.engine.run_log import RunLog, Timing, settings_text
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.records.failure import Failure
 from tests.tables import read_rows
@@ -108,6 +109,16 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
         ],
         ["--batch-size", "2", "--device", "cuda:1", "--precision", "bfloat16"],
         ["--force", "--output-images", "--keep-work", "-vv", "--stop-on-first-crash", "-w", "work ü"],
+        ["--shard", "3/20", "--index", "/index.jsonl"],
+        [
+            "--executor",
+            "slurm",
+            "--slurm-time",
+            "1:30:00",
+            "--slurm-mem",
+            "8GB",
+            "--slurm-args=--qos=a 'b c'",
+        ],
         ["--reports-only", "--dry-run", "--use-plugin", "/plugin.yml", "--bias-correction", "none"],
     ],
 )
@@ -118,3 +129,24 @@ def test_the_settings_of_a_run_are_a_settings_file(tmp_path, options):
     log.close()
     again = parse([*folders, "--config-file", str(log.folder / "config.toml")])
     assert replace(again, command="") == replace(config, command="")
+
+
+def test_an_attempt_of_a_task_appends_to_the_log_of_the_last(tmp_path):
+    """Its folder is beside the index; what failed in the last attempt is tried again."""
+    index = tmp_path / "logs" / "run" / "index.jsonl"
+    config = Config(tmp_path, tmp_path, selection=Selection(shard=Shard(3, 20), index=index))
+    for text in ("first", "second"):
+        log = RunLog(tmp_path, config)
+        assert log.folder == index.parent / "tasks" / "3"
+        assert not (log.folder / "failed.tsv").exists()
+        log.note(text)
+        log.failed(FAILURE)
+        log.close()
+    lines = (log.folder / "neurofm.log").read_text().splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == ["first", "second"]
+
+
+def test_settings_can_be_left_out(tmp_path):
+    config = Config(tmp_path, tmp_path, selection=Selection(participant_label=("01",)))
+    assert "participant-label" in settings_text(config)
+    assert "participant-label" not in settings_text(config, {"participant_label"})

@@ -11,7 +11,7 @@ from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION
 from neurofm_bids.config import Config, Outputs, Processing
 from neurofm_bids.explain.readout import LinearReadout
-from neurofm_bids.participant.freshness import Cause, why_process
+from neurofm_bids.participant.freshness import Cause, is_older, why_process
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.scan import Input
@@ -198,3 +198,14 @@ def test_the_attribution_of_another_readout_is_not_that_of_this_one(finished, ma
     readout = LinearReadout("raven", "Raven", "points", (1.0,), digest=wanted)
     why = why_process(scan, out, config, SHA, [readout])
     assert (why.text if why else "") == text
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1.0, True), (2.0, True), (3.0, False), (None, True)])
+def test_files_that_are_older_or_absent(tmp_path, seconds, expected):
+    path, than = tmp_path / "a", tmp_path / "b"
+    than.touch()
+    os.utime(than, (2.0, 2.0))
+    if seconds:
+        path.touch()
+        os.utime(path, (seconds, seconds))
+    assert is_older(path, than) is expected

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +7,8 @@ import pytest
 
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.index import list_images
+from neurofm_bids.bids.index_file import write_index
 from neurofm_bids.bids.problems import NOT_LAST
 from neurofm_bids.config import Centiles, Config, Outputs, Processing, Readouts, Selection
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -78,6 +81,23 @@ def test_a_target_that_does_not_exist_is_refused_before_any_scan_is_found(bids_d
 def test_force_is_a_reason(bids_dataset):
     plan = make_plan(job(bids_dataset(IMAGE), outputs=Outputs(force=True)))
     assert [reason.cause for reason in plan.todo.values()] == [Cause.FORCED]
+
+
+@pytest.mark.parametrize(
+    ("made", "causes"), [(1.0, [Cause.FORCED]), (3.0, [Cause.DAMAGED]), (None, [Cause.FORCED])]
+)
+def test_with_an_index_force_is_a_reason_once(bids_dataset, tmp_path, made, causes):
+    """A task that is started again leaves what it has done since the index was made."""
+    root, index = bids_dataset(IMAGE), tmp_path / "index.jsonl"
+    write_index(index, root, ["01"], list_images(root, ["01"]), Selection())
+    os.utime(index, (2.0, 2.0))
+    forced = job(root, outputs=Outputs(force=True), selection=Selection(index=index))
+    if made:
+        sidecar = root.parent / "out/sub-01/anat/sub-01_desc-openS_features.json"
+        sidecar.parent.mkdir(parents=True)
+        sidecar.write_text("{}")
+        os.utime(sidecar, (made, made))
+    assert [reason.cause for reason in make_plan(forced).todo.values()] == causes
 
 
 def test_a_task_has_what_the_steps_need(bids_dataset):
