@@ -188,6 +188,19 @@ def test_failed_scans_are_missing_with_the_reason_of_the_latest_run(collected, t
 IMAGE = "sub-02/anat/sub-02_T1w.nii.gz"
 
 
+def test_failures_of_the_tasks_of_an_array_count_until_those_of_the_array_are_known(collected, tmp_path):
+    out, other = tmp_path / "out", "sub-03/anat/sub-03_T1w.nii"
+    write_failures(out, "2026-a", f"{other}\tload\told\t")
+    write_failures(out, "2026-b/tasks/2", f"{IMAGE}\tload\tof a task\t", f"{other}\tload\tof a task\t")
+    assert set(reasons(collected("sub-01")).values()) == {"failed in load: of a task"}
+    collected_list = out / "logs" / "2026-b" / "failed.tsv"
+    collected_list.write_text(f"scan\tstep\treason\tfix\n{IMAGE}\tslurm\tlost\t\n")
+    assert reasons(collected("sub-01")) == {
+        "sub-02": "failed in slurm: lost",
+        "sub-03": "failed in load: of a task",
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "missing"),
     [
