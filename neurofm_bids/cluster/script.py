@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,8 +99,11 @@ def array_script(config: Config, folder: Folder, tasks: int, memory_mb: int) -> 
     memory_mb
         Memory of a task in MiB.
     """
-    command = [
-        *("neurofm", str(config.bids_dir), str(config.out_dir), "participant"),
+    prefix = config.cluster.slurm_prefix
+    here = shlex.join([sys.executable, "-m", "neurofm_bids"])  # also where neurofm is not on the path
+    program = f"{prefix} neurofm" if prefix else here
+    words = [
+        *(str(config.bids_dir), str(config.out_dir), "participant"),
         *("--config-file", str(folder.settings), "--index", str(folder.index)),
         *("--nprocs", str(config.cluster.slurm_cpus), "--mem", str(task_memory_mb(memory_mb))),
     ]
@@ -107,7 +111,7 @@ def array_script(config: Config, folder: Folder, tasks: int, memory_mb: int) -> 
     return (
         "#!/bin/bash\n"
         f"rm -f {ending}\n"
-        f"{config.cluster.slurm_prefix} {shlex.join(command)} --shard $SLURM_ARRAY_TASK_ID/{tasks}\n"
+        f"{program} {shlex.join(words)} --shard $SLURM_ARRAY_TASK_ID/{tasks}\n"
         "code=$?\n"
         f"echo $code > {ending}.new && mv {ending}.new {ending}\n"
         "exit $code\n"

@@ -188,6 +188,19 @@ def test_the_same_command_follows_the_array_of_one_that_was_killed(run, slurm, c
     assert memory_of(slurm.calls[1]) == "--mem=1908M"
 
 
+def test_an_interruption_leaves_the_array_and_says_how_to_go_on(run, slurm, monkeypatch, caplog):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("neurofm_bids.cluster.follow.Follower.follow", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert "the same command follows them again; scancel 101 ends them" in caplog.text
+    run()
+    assert len(slurm.calls) == 1
+
+
 def test_an_array_that_was_followed_to_its_end_is_not_followed_again(run, slurm):
     slurm.plan({"03": [FAULT, "done"]})
     run()

@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def test_a_settings_file_gives_the_settings_of_a_task(tmp_path):
 def test_the_default_work_folder_is_that_of_the_node(tmp_path):
     config = Config(tmp_path, tmp_path / "out", running=Running(work_dir=default_work_dir(tmp_path / "out")))
     assert "work-dir" not in task_settings(config)
+
+
+def test_without_a_prefix_a_task_runs_the_program_that_submitted_it(folder):
+    text = array_script(Config(Path("/in"), Path("/out")), folder, 2, 1000)
+    (line,) = (line for line in text.splitlines() if "--shard" in line)
+    assert shlex.split(line)[:4] == [sys.executable, "-m", "neurofm_bids", "/in"]
 
 
 def test_a_prefix_is_words_of_the_shell(folder):
