@@ -29,6 +29,17 @@ HUNGRY, CORRUPT, FAILING = "05", "07", "11"
 QUICK = ("--no-anatomy", "--views", "1")
 PREFIX = f"{sys.executable} {Path(__file__).with_name('on_node.py')}"
 SECONDS = 1500
+# Runs the command of `apptainer exec [options] image.sif COMMAND` where it is, with the folder of /work.
+STAND_IN = """#!/bin/bash
+while [ "${1##*/}" != image.sif ]; do
+  case $1 in *:/work) work=${1%:/work} ;; esac
+  shift
+done
+shift
+words=()
+for word in "$@"; do [ "$word" = /work ] && word=$work; words+=("$word"); done
+exec "${words[@]}"
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,13 +154,10 @@ def test_the_script_for_apptainer_runs_both_levels(dataset, local, tmp_path):
     for label in ("01", "02", CORRUPT):
         shutil.copytree(dataset / f"sub-{label}", small / f"sub-{label}")
     path.mkdir()
-    for name, module in (("neurofm", "neurofm_bids"), ("neurofm-tools", "neurofm_bids.cli")):
-        code = f"from {module}.{'cli.main' if name == 'neurofm' else 'tools'} import main\n"
-        (path / name).write_text(f"#!{sys.executable}\nimport sys\n{code}sys.exit(main())\n")
-    (path / "apptainer").write_text(
-        '#!/bin/bash\nwhile [ "$1" != image.sif ] && [ "${1##*/}" != image.sif ]; do\n'
-        '  case $1 in *:/work) work=${1%:/work} ;; esac; shift; done\nshift\nexec "${@//\\/work/$work}"\n'
-    )
+    for name, module in (("neurofm", "main"), ("neurofm-tools", "tools")):
+        code = f"from neurofm_bids.cli.{module} import main\nif __name__ == '__main__':\n    exit(main())\n"
+        (path / name).write_text(f"#!{sys.executable}\n{code}")
+    (path / "apptainer").write_text(STAND_IN)
     for program in path.iterdir():
         program.chmod(0o755)
     environ = environment(PATH=f"{path}{os.pathsep}{os.environ['PATH']}")
