@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.cli.options import get_parser, parse
+from neurofm_bids.cluster_options import Shard
 from neurofm_bids.config import GROUPS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import options_of
@@ -133,6 +134,8 @@ REACHED = [
     (["--omp-nthreads", "3"], "omp_nthreads", 3),
     (["--verbose", "--verbose"], "verbose", 2),
     (["--skip-bids-validation"], "skip_bids_validation", True),
+    (["--shard", "2/3"], "shard", Shard(2, 3)),
+    (["--index", "{folder}/index.jsonl"], "index", "{folder}/index.jsonl"),
     (["--skull-strip", "force"], "skull_strip", "force"),
     (["--bias-correction", "none"], "bias_correction", "none"),
     (["--encode-space", "native"], "encode_space", "native"),
@@ -154,6 +157,16 @@ REACHED = [
     (["--resource-monitor"], "resource_monitor", True),
     (["--keep-work"], "keep_work", True),
     (["--dry-run"], "dry_run", True),
+    (["--executor", "slurm"], "executor", "slurm"),
+    (["--slurm-partition", "long"], "slurm_partition", "long"),
+    (["--slurm-account", "lab"], "slurm_account", "lab"),
+    (["--slurm-time", "1:30:00"], "slurm_minutes", 90),
+    (["--slurm-mem", "8GB"], "slurm_memory_gb", 8.0),
+    (["--slurm-cpus", "4"], "slurm_cpus", 4),
+    (["--slurm-tasks", "20"], "slurm_tasks", 20),
+    (["--slurm-scans", "5"], "slurm_scans", 5),
+    (["--slurm-args", "-q long"], "slurm_args", "-q long"),
+    (["--slurm-prefix", "time"], "slurm_prefix", "time"),
     (["--use-plugin", "{folder}/plugin.yml"], "use_plugin", "{folder}/plugin.yml"),
     (["--weights", "{folder}/w.h5"], "weights", "{folder}/w.h5"),
     (["--precision", "bfloat16"], "precision", "bfloat16"),
@@ -180,7 +193,8 @@ def test_options_reach_the_settings(folders, tmp_path, arguments, name, value):
     (tmp_path / "filter.json").write_text("{}")
     given = [argument.format(folder=tmp_path) for argument in arguments]
     expected = Path(value.format(folder=tmp_path)) if "{" in str(value) else value
-    assert setting(parse([*folders, "participant", "group", *given]), name) == expected
+    levels = ["participant"] if name == "shard" else ["participant", "group"]
+    assert setting(parse([*folders, *levels, *given]), name) == expected
 
 
 @pytest.mark.parametrize(("arguments", "name", "value"), REACHED)

@@ -107,8 +107,8 @@ def on_slurm(dataset, tmp_path_factory):
 
 
 def contents(out):
-    """Return the hashes of the outputs; pages name the command, and logs the times."""
-    files = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".html"]
+    """Return the hashes of the outputs; pages name the command, logs and the index of the group the times."""
+    files = [path for path in out.rglob("*") if path.is_file() and path.suffix not in {".html", ".arrow"}]
     named = {str(path.relative_to(out)): path for path in files if "logs" not in path.relative_to(out).parts}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
 
