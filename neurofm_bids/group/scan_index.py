@@ -38,6 +38,7 @@ _COLUMNS = {
     "features": "binary",
     "checksum": "int64",
 }
+_FEW = 1 / 200  # of the scans
 _SOURCES = frozenset({".py", ".json", ".toml", ".tsv"})
 
 
@@ -71,7 +72,7 @@ class ScanIndex:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path, self._rows, self._is_changed = path, dict[str, Row](), False
+        self._path, self._rows, self._n_changed = path, dict[str, Row](), 0
         if path is not None and path.is_file():
             try:
                 self._rows = dict(_read(path))
@@ -88,13 +89,17 @@ class ScanIndex:
         earlier = self._rows.pop(_name(scan), None)
         if isinstance(row, Row) and is_kept:
             self._rows[_name(scan)] = row
-        self._is_changed |= bool(is_kept or earlier)
+        self._n_changed += bool(is_kept or earlier)
 
     def write(self, scans: Sequence[StoredScan]) -> None:
-        """Write the rows of these scans, if any has changed; a file that cannot be written is logged."""
+        """Write the rows of these scans; a file that cannot be written is logged.
+
+        The file stays as it is if no scan was removed and so few have changed that it takes less time to read
+        them again than to write all.
+        """
         names = list(map(_name, scans))
-        self._is_changed |= bool(self._rows.keys() - set(names))
-        if self._path is None or not self._is_changed:
+        is_removed = bool(self._rows.keys() - set(names))
+        if self._path is None or not (is_removed or self._n_changed > len(names) * _FEW):
             return
         texts: dict[str, int] = {}
         kept = [(name, self._rows[name]) for name in names if name in self._rows]

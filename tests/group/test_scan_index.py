@@ -99,3 +99,30 @@ def test_an_index_that_cannot_be_written_does_not_end_the_run(tmp_path, caplog):
     index.put(SCANS[0], ROWS[0])
     index.write(SCANS)
     assert "The index of the scans is not written" in caplog.text
+
+
+def test_an_index_of_many_scans_is_not_written_for_a_few_new_ones(tmp_path):
+    path, many = tmp_path / "index.arrow", [StoredScan(str(i), None, f"sub-{i}") for i in range(400)]
+    index = ScanIndex(path)
+    for scan in many:
+        index.put(scan, ROWS[0])
+    index.write(many)
+    for new, is_kept in ((2, False), (3, True)):
+        scans = [StoredScan(f"n{i}", None, f"sub-n{i}") for i in range(new)]
+        index = ScanIndex(path)
+        for scan in scans:
+            index.put(scan, ROWS[1])
+        index.write([*many, *scans])
+        assert (ScanIndex(path).get(scans[0]) == ROWS[1]) is is_kept
+
+
+def test_nothing_stays_of_a_scan_that_was_removed(tmp_path):
+    path, many = tmp_path / "index.arrow", [StoredScan(str(i), None, f"sub-{i}") for i in range(400)]
+    index = ScanIndex(path)
+    for scan in many:
+        index.put(scan, Row("f", "j", "i", Entry(f"own of {scan.stem}.", ("a", "l", "v"), b"n", b"f")))
+    index.write(many)
+    assert b"own of sub-7." in path.read_bytes()
+    ScanIndex(path).write([scan for scan in many if scan.stem != "sub-7"])
+    assert b"own of sub-7." not in path.read_bytes()
+    assert b"own of sub-8." in path.read_bytes()
