@@ -22,7 +22,10 @@ class Result:
         By their name in ``bids.names.GROUP_OUTPUTS``; the data dictionary describes their columns.
     remarks
         Sentences on what was not done, and why.
+    failed
+        Analyses that ended with an unexpected error.
     """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()

@@ -189,4 +189,4 @@ def _group(config: Config) -> Exit:
         _log.warning("missing: %s: %s", missing.stem, missing.reason)
     _log.info("Scans: %d in the group tables, %d missing.", result.rows, len(result.missing))
     _log.info("Report: %s", result.paths[-1])
-    return Exit.SOME_FAILED if result.missing or result.refused else Exit.OK
+    return Exit.SOME_FAILED if result.missing or result.refused or result.failed else Exit.OK

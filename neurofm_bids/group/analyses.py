@@ -13,6 +13,7 @@ from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
+from neurofm_bids.errors import NeuroFMError
 
 __all__ = ["ANALYSES", "Analysis", "analyse"]
 
@@ -32,14 +33,31 @@ ANALYSES: tuple[Analysis, ...] = (
 def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:
     """Return the tables and remarks of all analyses that the scans and settings allow.
 
+    An unexpected error in one of them is logged and among the remarks; the others go on.
+
     Raises
     ------
     NeuroFMError
         A setting names what the scans do not have.
     """
     settings.columns.check(scans.covariates)
-    results = [result for run in analyses if (result := run(scans, settings))]
+    results = [result for run in analyses if (result := _guarded(run, scans, settings))]
     remarks = tuple(remark for result in results for remark in result.remarks)
     for remark in remarks:
         _log.info("%s", remark)
-    return Result({name: frame for result in results for name, frame in result.tables.items()}, remarks)
+    tables = {name: frame for result in results for name, frame in result.tables.items()}
+    return Result(tables, remarks, tuple(name for result in results for name in result.failed))
+
+
+def _guarded(run: Analysis, scans: Scans, settings: AnalysisSettings) -> Result | None:
+    """Return the result of an analysis, or that it failed."""
+    try:
+        return run(scans, settings)
+    except NeuroFMError:
+        raise
+    except Exception as error:
+        name = run.__module__.removeprefix("neurofm_bids.analysis.").partition(".")[0].replace("_", " ")
+        _log.exception("The analysis of %s failed.", name)
+        why = f"{type(error).__name__}: {error}"
+        remark = f"The analysis of {name} failed with an unexpected error ({why}): please report it."
+        return Result(remarks=(remark,), failed=(name,))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
@@ -57,13 +58,14 @@ _PUBLISHED, _NO_READOUTS, _STANDARD = Centiles(), Readouts(), Analyses()
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What the group level did: rows per table, scans without a row, files written, tasks refused."""
+    """What the group level did: rows, scans without a row, files written, tasks refused, analyses failed."""
 
     rows: int
     missing: tuple[Missing, ...]
     paths: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def write_group(
@@ -140,7 +142,7 @@ def write_group(
             fits = fit_cohort(cohort, covariates, readouts, out_dir / READOUTS, processes)
             tables["evaluation"] = evaluation_table(cohort, evaluation_rows(fits))
         out = Derivatives(out_dir, label)
-        return _write(out, cohort, tables, command, fits, result.remarks, processes)
+        return _write(out, cohort, tables, command, fits, result, processes)
 
 
 def read_cohort(
@@ -227,7 +229,7 @@ def _write(
     tables: Mapping[str, Table],
     command: str,
     fits: Fits | None,
-    remarks: Sequence[str],
+    result: Result,
     processes: int,
 ) -> GroupResult:
     remove_leftovers([index_path(out), *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
@@ -242,10 +244,12 @@ def _write(
         cite_readouts(out.out_dir, readouts.values())
     refused = {name: error.reason for name, error in fits.outcomes.refused.items()} if fits else {}
     fitted = None if fits is None else FittedTasks(tuple(readouts.values()), refused)
-    page = render_group_report(tables, cohort, _links(out, cohort), command, written, fitted, remarks)
+    page = render_group_report(tables, cohort, _links(out, cohort), command, written, fitted, result.remarks)
     write_text(out.group("report"), page)
     paths += [*(out.out_dir / READOUTS / f"{name}.json" for name in readouts), out.group("report")]
-    return GroupResult(len(cohort.members), cohort.missing, tuple(paths), cohort.warnings, tuple(refused))
+    return GroupResult(
+        len(cohort.members), cohort.missing, tuple(paths), cohort.warnings, tuple(refused), result.failed
+    )
 
 
 def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:

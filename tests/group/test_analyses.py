@@ -15,14 +15,14 @@ from tests.samples import write_scan
 from tests.tables import read_rows
 
 SCANS = Scans(pd.DataFrame({"x": [1]}), np.zeros((1, 2), np.float32), np.array([True]), {}, (), ("x",))
+FRAME = pd.DataFrame({"a": [1]})
 
 
 def test_tables_and_remarks_of_all_are_joined():
-    frame = pd.DataFrame({"a": [1]})
     analyses = (
-        lambda scans, settings: Result({"one": frame}, ("first",)),
+        lambda scans, settings: Result({"one": FRAME}, ("first",)),
         lambda scans, settings: None,
-        lambda scans, settings: Result({"two": frame}, ("second",)),
+        lambda scans, settings: Result({"two": FRAME}, ("second",)),
     )
     result = analyse(SCANS, AnalysisSettings(), analyses)
     assert list(result.tables) == ["one", "two"]
@@ -55,3 +55,13 @@ def test_sites_are_shown_and_harmonised_at_the_group_level(tmp_path):
     assert (len(harmonised), harmonised[0]["site"]) == (44, "a")
     assert all(row["f000"] != "n/a" for row in harmonised)
     assert (tmp_path / "sites.json").is_file()
+
+
+def test_an_unexpected_error_does_not_lose_the_other_analyses():
+    def broken(scans, settings):
+        raise ZeroDivisionError("by zero")
+
+    result = analyse(SCANS, AnalysisSettings(), (broken, lambda scans, settings: Result({"two": FRAME})))
+    assert list(result.tables) == ["two"]
+    assert len(result.failed) == 1
+    assert "unexpected error (ZeroDivisionError: by zero)" in result.remarks[0]
