@@ -56,8 +56,8 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result:
         drift, notes = find_drift(
             values, units, _occasions(scans, settings), own.least_scans, own.least_shift
         )
-    few = scans.included.sum() < LEAST_SCANS
-    remarks = [f"Outliers were not looked for: fewer than {LEAST_SCANS} scans."] if few else []
+    why = f"fewer than {LEAST_SCANS} scans" if scans.included.sum() < LEAST_SCANS else "no feature varies"
+    remarks = [f"Outliers were not looked for: {why}."] if outliers["is_outlier"].isna().all() else []
     identity = scans.table[[PARTICIPANT, SESSION, SCAN]].reset_index(drop=True)
     tables = {
         "review": review_table(scans.table, compared, outliers, drift),

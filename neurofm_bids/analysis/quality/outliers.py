@@ -14,6 +14,7 @@ LEAST_SCANS = 20
 _MOST_COMPONENTS, _LEAST_SHARE, _PER_COMPONENT = 15, 0.002, 10
 _SINGLE_SCANS = 5  # that a component explains more than: each has a share of 1 / n
 _LEAST_REST = 1e-4  # robust standard deviations
+_LEAST_DISTANCE = 1e-12
 # Of n values, the relative error of the 90th centile is 1.33 / sqrt(n), of an sd with df 1 / sqrt(2 df).
 _FREEDOM = 0.28
 _FITTED = 1500  # scans that the centre and the covariance are fitted to
@@ -32,7 +33,7 @@ def find_outliers(
         Shape (n, d).
     included
         Shape (n,): scans that the distribution is estimated from and that may be outliers; others have empty
-        cells. With fewer than 20 of them, all cells are empty.
+        cells. With fewer than 20 of them, or where no feature varies, all cells are empty.
     false_share
         Expected share of false ones among the outliers (Benjamini-Hochberg). If there are no outliers, the
         probability that any scan is called one is the same.
@@ -47,11 +48,12 @@ def find_outliers(
     n = len(features)
     distance, p = np.full(n, np.nan), np.full(n, np.nan)
     is_outlier = pd.array([None] * n, dtype="boolean")
-    if included.sum() >= LEAST_SCANS:
-        both = outlier_distances(features[included])
+    enough = included.sum() >= LEAST_SCANS
+    both = outlier_distances(features[included]) if enough else np.zeros((n, 0))
+    if both.size:
         of_both = np.column_stack([outlier_p_values(values) for values in both.T])
         rows, which = np.arange(len(both)), of_both.argmin(axis=1)
-        distance[included] = (both / np.median(both, axis=0))[rows, which]
+        distance[included] = (both / np.maximum(np.median(both, axis=0), _LEAST_DISTANCE))[rows, which]
         p[included] = np.minimum(both.shape[1] * of_both[rows, which], 1)
         is_outlier[included] = _rejected(p[included], false_share)
     return pd.DataFrame({"outlier_distance": distance, "outlier_p": p, "is_outlier": is_outlier})
@@ -59,6 +61,8 @@ def find_outliers(
 
 def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
     """Return how far each row is from the others, shape (n, 2), or (n, 1) where components leave no rest.
+
+    Where no feature varies, the shape is (n, 0); one of which half of the values are equal does not.
 
     First the robust Mahalanobis distance of the scores on at most 15 robust principal components, one for ten
     rows; its centre and covariance are those of the minimum covariance determinant (Rousseeuw and Van
@@ -71,6 +75,10 @@ def outlier_distances(features: npt.NDArray[np.floating]) -> _Array:
     most = min(_MOST_COMPONENTS, max(len(features) // _PER_COMPONENT, 1))
     least = max(_LEAST_SHARE, _SINGLE_SCANS / len(features))
     parts = robust_components(features, most, least)
+    if not parts.spread.size:  # no direction stands out
+        parts = robust_components(features, 1)
+    if not parts.spread.size:
+        return np.zeros((len(features), 0))
     scores = parts.scores(features)
     fit = MinCovDet(random_state=0, support_fraction=0.75).fit(scores[evenly_chosen(len(scores), _FITTED)])
     within = np.sqrt(np.maximum(fit.mahalanobis(scores), 0))
@@ -89,7 +97,7 @@ def outlier_p_values(distances: npt.NDArray[np.floating]) -> _Array:
     """
     from scipy.stats import norm, t
 
-    logs = np.log(np.maximum(distances, 1e-12))
+    logs = np.log(np.maximum(distances, _LEAST_DISTANCE))
     middle, upper, high = np.quantile(logs, [0.5, 0.75, 0.9])
     spread = max((upper - middle) / norm.ppf(0.75), (high - middle) / norm.ppf(0.9), 1e-9)
     return np.asarray(t.sf((logs - middle) / spread, _FREEDOM * len(logs)), dtype=np.float64)

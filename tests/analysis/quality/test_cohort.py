@@ -77,6 +77,18 @@ def test_outliers_have_a_row_per_scan_and_excluded_ones_are_empty():
     assert table["is_outlier"][4] is None
 
 
+@pytest.mark.parametrize("n_equal", [20, 40])
+def test_features_that_do_not_vary_are_named(n_equal):
+    world = People(4)
+    numbers = world.numbers(world.brains(40))
+    numbers[0][:n_equal] = numbers[0][0]
+    scans = scans_of(numbers, [f"sub-{i}" for i in range(40)], ["ses-1"] * 40)
+    result = analyse(scans, AnalysisSettings())
+    is_constant = "Outliers were not looked for: no feature varies." in result.remarks
+    assert is_constant is (n_equal == 40)
+    assert result.tables["outliers"]["outlier_distance"].isna().all() == is_constant
+
+
 def test_a_few_scans_give_empty_tables_and_remarks():
     world = People(4)
     result = analyse(
