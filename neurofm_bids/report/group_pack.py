@@ -1,4 +1,4 @@
-"""Columns of scans packed into one text: whole numbers in planes of bytes, gzip, base64."""
+"""Columns of scans packed into one text: numbers in planes of bytes, gzip, base64."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ LIMIT_BYTES, MOST_SCANS = 7_000_000, 20_000  # of the packed text, of the scans 
 _DIGITS = 4  # of the range that the middle 98 % of a column span
 _MOST_LEVELS = 2000  # of a column of texts that does not name scans
 _MOST_DECIMALS = 15
+_MOST_CODES = 256**4 - 1  # of whole numbers in four bytes, one of which stands for no value
+_MOST_EXACT = 2**53  # whole numbers up to this are exact in float64
 _UNKNOWN = ("", "n/a")
 
 _Array = npt.NDArray[np.float64]
@@ -77,8 +79,9 @@ class Packed:
 def pack(columns: Sequence[ScanColumn], first: _Flags, scans: Sequence[str]) -> Packed:
     """Pack columns, of as many scans as keep the text within :data:`LIMIT_BYTES`.
 
-    Numbers are rounded to four digits of the range that the middle 98 % of their column span. Columns
-    without any value are left out.
+    Numbers are rounded to four digits of the range that the middle 98 % of their column span, whole numbers
+    are kept; those of a column that do not fit into four bytes so are kept as float64. Columns without any
+    value are left out.
 
     Parameters
     ----------
@@ -155,24 +158,27 @@ def _numbers(values: pd.Series, known: pd.Series) -> _Array | None:
 
 
 def _encoded_numbers(about: dict[str, Any], values: _Array) -> _Encoded:
-    decimals = _decimals(values)
     known = np.isfinite(values)
-    whole = np.rint(values[known] * 10**decimals).astype(np.int64)
+    decimals = _decimals(values[known])
+    about = {**about, "kind": "number", "decimals": decimals}
+    with np.errstate(over="ignore"):
+        whole = np.rint(values[known] * 10.0 ** min(decimals, _MOST_DECIMALS))
+        fits = np.abs(whole).max() <= _MOST_EXACT and np.ptp(whole) < _MOST_CODES
+    if decimals > _MOST_DECIMALS or not fits:
+        return _Encoded({**about, "bytes": 8}, _planes(values.astype("<f8")))
     base = int(whole.min())
     codes = np.full(values.size, -1, dtype=np.int64)
-    codes[known] = whole - base
-    return _coded({**about, "kind": "number", "decimals": decimals, "base": base}, codes)
+    codes[known] = whole.astype(np.int64) - base
+    return _coded({**about, "base": base}, codes)
 
 
-def _decimals(values: _Array) -> int:
-    """Return with how many decimals a column is kept, so that its whole numbers fit into four bytes."""
-    known = values[np.isfinite(values)]
-    if (known == np.rint(known)).all() and np.ptp(known) < 2**31:
+def _decimals(known: _Array) -> int:
+    """Return with how many decimals whole numbers, or else four digits of the range of most, are kept."""
+    if (known == np.rint(known)).all():
         return 0
-    span = float(np.ptp(np.quantile(known, [0.01, 0.99]))) or float(np.ptp(known)) or float(abs(known[0]))
-    decimals = min(max(0, _DIGITS - 1 - int(np.floor(np.log10(span)))), _MOST_DECIMALS)
-    most = np.floor(np.log10(2**31 / max(float(np.ptp(known)), 1e-300)))
-    return int(max(0, min(decimals, most)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = float(np.ptp(np.quantile(known, [0.01, 0.99]))) or float(np.ptp(known)) or float(abs(known[0]))
+    return max(0, _DIGITS - 1 - int(np.floor(np.log10(span)))) if np.isfinite(span) else 0
 
 
 def _encoded_texts(about: dict[str, Any], column: ScanColumn, known: npt.NDArray[np.bool_]) -> _Encoded | str:
@@ -194,5 +200,11 @@ def _coded(about: dict[str, Any], codes: npt.NDArray[np.int64]) -> _Encoded:
     """Return codes of 0 or more, -1 for none, as planes of one, two or four bytes; none has all bits set."""
     most = int(codes.max())
     size = next(size for size in (1, 2, 4) if most < 256**size - 1)
-    planes = np.where(codes < 0, 256**size - 1, codes).astype(f"<u{size}").view(np.uint8)
-    return _Encoded({**about, "bytes": size}, planes.reshape(-1, size).T.tobytes())
+    return _Encoded(
+        {**about, "bytes": size}, _planes(np.where(codes < 0, 256**size - 1, codes).astype(f"<u{size}"))
+    )
+
+
+def _planes(values: npt.NDArray[Any]) -> bytes:
+    """Return the lowest byte of all values, then the next."""
+    return values.view(np.uint8).reshape(-1, values.itemsize).T.tobytes()

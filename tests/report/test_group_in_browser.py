@@ -1,11 +1,15 @@
 """The group report in a real browser: plots, filters and the table share their scans, also ten thousand."""
 
+import base64
+import gzip
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from neurofm_bids.report.group import render_group_report
+from neurofm_bids.report.group_pack import ScanColumn, pack
 from neurofm_bids.report.pdf import find_browser
 from tests.browsing import browsing
 from tests.report.cohort_tables import cohort_of, simulated
@@ -269,6 +273,30 @@ def test_it_is_complete_without_scripts(opened):
     assert tab.run(
         "[...document.querySelectorAll('#desk, .plots, .pager')].every(e => !e.getClientRects().length)"
     )
+
+
+def test_numbers_of_any_magnitude_arrive(opened):
+    tab = opened()
+    cases = {
+        "id": ([1e9 + 1, 9_999_999_999, None], "1000000001"),
+        "wide": ([0.1, None, 1e12], "0.1"),
+        "huge": ([1e19, 2e19, 3e300], "10000000000000000000"),
+        "tiny": ([1e-18, 2e-18, None], "1e-18"),
+        "usual": ([-34.5, 20, None], "-34.50"),
+    }
+    columns = [
+        ScanColumn(name, name, "", "", "Scan", pd.Series(cells, dtype=object))
+        for name, (cells, _) in cases.items()
+    ]
+    data = gzip.decompress(base64.b64decode(pack(columns, np.zeros(3, bool), ["a", "b", "c"]).text))
+    start = 4 + int.from_bytes(data[:4], "little")
+    made = f"new report.state.cohort.constructor({data[4:start].decode()}, {[*data[start:]]})"
+    found = tab.run(
+        f"(c => c.columns.map(k => [[...c.values(k)].map(v => v === v ? v : null), c.text(k, 0)]))({made})"
+    )
+    for (values, written), (cells, expected) in zip(found, cases.values(), strict=True):
+        assert values == cells
+        assert written == expected
 
 
 def test_what_is_drawn_is_described_and_names_are_unique(opened):

@@ -6,6 +6,8 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurofm_bids.report import group_pack
 from neurofm_bids.report.group_pack import ScanColumn, pack
@@ -31,7 +33,9 @@ def unpacked(found):
         size, at = one["bytes"], start + one["at"]
         planes = np.frombuffer(data[at : at + size * about["size"]], np.uint8).reshape(size, -1)
         codes = sum(256.0**plane * row for plane, row in enumerate(planes))
-        if one["kind"] == "number":
+        if size == 8:
+            values = np.ascontiguousarray(planes.T).view("<f8").ravel()
+        elif one["kind"] == "number":
             values = np.where(codes == 256**size - 1, np.nan, (codes + one["base"]) / 10 ** one["decimals"])
         else:
             values = [None if code == 256**size - 1 else one["levels"][int(code)] for code in codes]
@@ -52,6 +56,53 @@ def test_numbers_keep_four_digits_of_their_range():
     for name, values in cases.items():
         span = np.ptp(np.quantile(values, [0.01, 0.99]))
         assert np.abs(found[name] - values).max() <= span / 1999, name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1_000_000_001, 9_999_999_999],
+        [1_600_000_000_000, 1_700_000_000_123],
+        [0.1, 0.2, 1e12],
+        [1e19, 2e19],
+        [2**64, 2**70],
+        [1e-18, 2e-18],
+        [5e-324, 1e-323],
+        [-1.7e308, 1.7e308, 0.5],
+        [0, 2**32 - 2],
+        [0, 2**32 - 1],
+        [2**53 - 1, 2**53],
+    ],
+)
+def test_numbers_of_any_range_are_kept(values):
+    found = unpacked(packed(column("a", [*values, None])))["a"]
+    np.testing.assert_array_equal(found, [*map(float, values), np.nan])
+
+
+MAGNITUDES = st.builds(lambda digits, power: digits * 10.0**power, st.floats(-10, 10), st.integers(-300, 300))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.none(), MAGNITUDES, st.integers(-(2**70), 2**70), st.floats(-1e3, 1e3),
+            st.floats(allow_nan=False, allow_infinity=False),
+        ),
+        min_size=1, max_size=30,
+    ).filter(lambda cells: any(cell is not None for cell in cells))
+)  # fmt: skip
+def test_numbers_of_all_magnitudes_keep_their_digits(cells):
+    values = np.array([np.nan if cell is None else float(cell) for cell in cells])
+    known = values[~np.isnan(values)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = np.ptp(np.quantile(known, [0.01, 0.99])) or np.ptp(known) or np.abs(known[0])
+    found = unpacked(packed(column("a", cells)))["a"]
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+    error = np.abs(found - values)[~np.isnan(values)].max()
+    if (known == np.rint(known)).all():
+        assert error == 0
+    elif np.isfinite(span):
+        assert error <= span / 1999
 
 
 def test_unknown_cells_stay_unknown_whatever_stands_for_them():

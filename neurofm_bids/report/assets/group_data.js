@@ -44,14 +44,24 @@ class Cohort {
     return out;
   }
 
+  // Numbers that are kept as they are, in planes too.
+  doubles(column) {
+    const cells = new DataView(new ArrayBuffer(8 * this.size));
+    for (let plane = 0; plane < 8; plane++) {
+      const at = column.at + plane * this.size;
+      for (let i = 0; i < this.size; i++) cells.setUint8(8 * i + plane, this.bytes[at + i]);
+    }
+    return Float64Array.from({ length: this.size }, (_, i) => cells.getFloat64(8 * i, true));
+  }
+
   // Numbers, or places among the levels of a column of texts; NaN for none.
   values(column) {
     if (!this.decoded.has(column.name)) {
-      const codes = this.codes(column);
       const none = MISSING[column.bytes];
       const scale = 10 ** (column.decimals || 0);
       const base = column.base || 0;
-      this.decoded.set(column.name, codes.map(code => code === none ? NaN : (code + base) / scale));
+      this.decoded.set(column.name, column.bytes === 8 ? this.doubles(column)
+        : this.codes(column).map(code => code === none ? NaN : (code + base) / scale));
     }
     return this.decoded.get(column.name);
   }
@@ -62,9 +72,7 @@ class Cohort {
     if (column.kind === "text") return column.levels[value];
     const bound = column.bound && this.named.get(column.bound);
     const sign = bound && this.text(bound, scan).includes("lower_bound") ? "≥ " : "";
-    return sign + value.toLocaleString("en", {
-      minimumFractionDigits: column.decimals, maximumFractionDigits: column.decimals,
-    });
+    return sign + written(column, value, column.decimals);
   }
 
   label(scan) { return this.text(this.labels, scan); }
@@ -73,6 +81,12 @@ class Cohort {
     const value = this.values(this.links)[scan];
     return Number.isNaN(value) ? null : this.links.levels[value];
   }
+}
+
+// A number with the decimals of its column, or where it has any magnitude with all digits that float64 keeps.
+function written(column, value, least = 0) {
+  if (column.bytes === 8) return String(Number(value.toPrecision(15)));
+  return value.toLocaleString("en", { minimumFractionDigits: least, maximumFractionDigits: column.decimals });
 }
 
 const titleOf = column => column.unit ? `${column.title} (${column.unit})` : column.title;

@@ -21,7 +21,8 @@ function limits(values) {
 
 // Numbers along an axis, with as many digits as tell one from the next.
 function ticks(plot, at, axis, space, step) {
-  const digits = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(step))));
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(step)));
+  if (digits > 12) return at.map(value => String(Number(value.toPrecision(6))));
   return at.map(value => value.toLocaleString("en", { maximumFractionDigits: digits }));
 }
 

@@ -106,7 +106,7 @@ class State {
       const step = high > low ? Math.floor((value - low) / (high - low) * steps) : 0;
       this.places[i] = Number.isNaN(value) ? steps : Math.min(steps - 1, Math.max(0, step));
     });
-    const text = value => value.toLocaleString("en", { maximumFractionDigits: column.decimals });
+    const text = value => written(column, value);
     this.legend = known.length ? [[SEQUENCE[0], `${text(low)} or less`], [SEQUENCE[steps >> 1], text((low + high) / 2)],
       [SEQUENCE[steps - 1], `${text(high)} or more`]] : [];
     if (known.length < values.length) this.legend.push([OTHER, "not known"]);
