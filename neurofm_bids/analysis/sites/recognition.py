@@ -21,6 +21,7 @@ __all__ = ["Recognition", "site_recognition"]
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
 _FOLDS = 5
+_LEAST_PEOPLE = 2 * _FOLDS  # of a site
 _MOST = 4000  # scans of which it is measured
 _NORMAL95 = 1.959964
 
@@ -63,8 +64,8 @@ def site_recognition(
 
     Values are regressed on covariates within sites, harmonised and classified by linear discriminant analysis
     with the shrinkage of Ledoit and Wolf (2004); all is learned from the scans of the training. All scans of
-    a person are in one fold. Scans with a missing value are left out, and of more than 4,000 a random sample
-    is taken.
+    a person are in one fold. Scans with a missing value are left out. Of more than 4,000, those of a random
+    sample of people are taken, ten of each site first.
 
     Parameters
     ----------
@@ -84,12 +85,11 @@ def site_recognition(
     names = text_column(table, site)
     is_used = known_rows(table, covariates) & (names != "") & np.isfinite(values).all(axis=1)
     people = np.arange(len(table)) if person is None else _numbers(column_of(table, person).to_numpy())
-    is_used &= np.isin(names, _frequent(names[is_used], people[is_used]))
-    rows = np.flatnonzero(is_used)
+    rows = _of_frequent(np.flatnonzero(is_used), names, people)
+    if len(rows) > _MOST:
+        rows = _of_frequent(_sample(rows, names, people, seed), names, people)
     if len({*names[rows].tolist()}) < 2:
         return None
-    if len(rows) > _MOST:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST, replace=False))
     sites, design = _numbers(names[rows]), coded(table.iloc[rows], covariates)
     folds = stratified_folds(_numbers(people[rows]), sites, _FOLDS, seed)
     before, after = np.zeros((2, len(rows)), dtype=bool)
@@ -109,7 +109,7 @@ def _left(
     left = values - (design - centre) @ within_slopes(values[training], design[training] - centre, own)
     known = left[training]
     level, sd = known.mean(axis=0), pooled_sd(known, own)
-    made = np.empty_like(left)
+    made = left.copy()  # of a site without training too
     for number in np.unique(own):
         effect = site_effect(known[own == number], level, sd, shrink=shrink)
         rows = sites == number
@@ -135,8 +135,26 @@ def _recognition(is_right: npt.NDArray[np.bool_], sites: _Ints, people: _Ints) -
     return Recognition(len(sites), count, accuracy, (max(0.0, low), min(1.0, high)), 1 / count)
 
 
-def _frequent(names: npt.NDArray[np.str_], people: _Ints) -> list[str]:
-    return [name for name in np.unique(names).tolist() if len(np.unique(people[names == name])) >= 2 * _FOLDS]
+def _of_frequent(rows: _Ints, names: npt.NDArray[np.str_], people: _Ints) -> _Ints:
+    """Return the rows of the sites that have enough people."""
+    sites = [
+        site
+        for site in np.unique(names[rows]).tolist()
+        if len(np.unique(people[rows[names[rows] == site]])) >= _LEAST_PEOPLE
+    ]
+    return rows[np.isin(names[rows], sites)]
+
+
+def _sample(rows: _Ints, names: npt.NDArray[np.str_], people: _Ints, seed: int) -> _Ints:
+    """Return all rows of people drawn at random, at most 4,000, of each site first as many as it needs."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(np.unique(people[rows]))
+    first: list[int] = []
+    for site in rng.permutation(np.unique(names[rows])):
+        first += drawn[np.isin(drawn, people[rows[names[rows] == site]])][:_LEAST_PEOPLE].tolist()
+    order = np.array([*dict.fromkeys([*first, *drawn.tolist()])])
+    counts = np.bincount(people[rows])
+    return rows[np.isin(people[rows], order[np.cumsum(counts[order]) <= _MOST])]
 
 
 def _numbers(values: npt.ArrayLike) -> _Ints:

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from neurofm_bids.analysis.sites import recognition
 from neurofm_bids.analysis.sites.recognition import site_recognition
 from tests.analysis.sites.cohorts import cohort
 
@@ -60,3 +61,30 @@ def test_empirical_bayes_leaves_traces_in_correlated_columns():
     found = {bayes: site_recognition(table, columns, empirical_bayes=bayes)[1] for bayes in (True, False)}
     assert found[True].balanced_accuracy > 0.8
     assert found[False].balanced_accuracy < 0.45
+
+
+def test_a_sample_is_of_people_and_keeps_small_sites(monkeypatch):
+    monkeypatch.setattr(recognition, "_MOST", 150)
+    table, columns, _ = cohort(n=300, sites=("a", "b"))
+    table.loc[table.index[table["site"] == "b"][:12], "site"] = "c"
+    twice = pd.concat([table] * 4, ignore_index=True)
+    before, _ = site_recognition(twice, columns, person="participant_id")
+    assert (before.n, before.n_sites) == (148, 3)
+    assert site_recognition(table, columns)[0].n == 150
+
+
+def test_sites_below_the_minimum_after_the_sample_are_left_out(monkeypatch):
+    monkeypatch.setattr(recognition, "_MOST", 29)
+    table, columns, _ = cohort(n=33)
+    before, _ = site_recognition(table, columns)
+    assert (before.n, before.n_sites) == (20, 2)
+    monkeypatch.setattr(recognition, "_MOST", 19)
+    assert site_recognition(table, columns) is None
+
+
+def test_a_site_without_training_keeps_its_values():
+    rng = np.random.default_rng(0)
+    values, design, sites = rng.normal(size=(60, 3)), np.ones((60, 1)), np.arange(60) % 3
+    plain, made = recognition._left(values, design, sites, sites != 2, shrink=False)
+    np.testing.assert_array_equal(made[sites == 2], plain[sites == 2])
+    assert not np.allclose(made[sites == 0], plain[sites == 0])
