@@ -145,7 +145,7 @@ def _read(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _checksum(row: Row) -> int:
-    parts = row.files, row.joined, row.image, row.entry.own
+    parts = row.files, row.joined, row.image, row.entry.own, *row.entry.shared
     checksum = zlib.crc32("\0".join(parts).encode())
     return zlib.crc32(row.entry.features, zlib.crc32(row.entry.numbers, checksum))
 

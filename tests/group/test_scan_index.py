@@ -56,6 +56,8 @@ def test_an_index_without_changes_is_not_written(path):
         lambda path: path.write_bytes(path.read_bytes()[:-100]),
         lambda path: path.write_bytes(path.read_bytes().replace(b'"program"', b'"progrom"')),
         lambda path: path.write_bytes(path.read_bytes().replace(b"o1", b"o2")),
+        lambda path: path.write_bytes(path.read_bytes().replace(b'"about", "l"', b'"aboot", "l"')),
+        lambda path: path.write_bytes(path.read_bytes().replace(b'"v1"', b'"v2"')),
         lambda path: (path.unlink(), path.mkdir()),
     ],
 )
