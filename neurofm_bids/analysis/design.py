@@ -16,7 +16,7 @@ __all__ = ["LEAST_KNOWN", "LEAST_OF_LEVEL", "Terms", "complete", "independent", 
 
 _Array = npt.NDArray[np.float64]
 
-LEAST_OF_LEVEL = 5
+LEAST_OF_LEVEL = 10  # people: errors that are clustered by people are too small for fewer
 LEAST_KNOWN = 0.8  # share of rows of what is adjusted for unasked
 
 
@@ -35,7 +35,7 @@ class Terms:
     reference
         The level that others are compared with, the most frequent one; empty for a column of numbers.
     rare
-        Levels of fewer than :data:`LEAST_OF_LEVEL` rows, which count as not known.
+        Levels of fewer than :data:`LEAST_OF_LEVEL` people, which count as not known.
     """
 
     column: str
@@ -55,7 +55,12 @@ class Terms:
         return tuple(name[len(self.column) + 1 : -1] for name in self.names) if self.reference else ()
 
 
-def terms_of(column: str, values: Iterable[Any], categories: Collection[str] = ()) -> Terms:
+def terms_of(
+    column: str,
+    values: Iterable[Any],
+    categories: Collection[str] = (),
+    people: npt.NDArray[np.intp] | None = None,
+) -> Terms:
     """Return the terms of a column: its numbers if all known values are numbers, otherwise its levels.
 
     Parameters
@@ -64,17 +69,20 @@ def terms_of(column: str, values: Iterable[Any], categories: Collection[str] = (
         Of n rows; None, NaN, empty and ``n/a`` are not known.
     categories
         Columns that are levels although their values are numbers.
+    people
+        Number of the person of each row, shape (n,); all differ if absent.
 
     >>> terms_of("moca", ["28", "n/a", "30"]).values.ravel()
     array([28., nan, 30.])
-    >>> terms_of("sex", ["F"] * 6 + ["M"] * 5).names
+    >>> terms_of("sex", ["F"] * 11 + ["M"] * 10).names
     ('sex[M]',)
     """
     cells = texts(values)
     numeric = None if column in categories else numbers(cells)
     if numeric is not None:
         return Terms(column, (column,), numeric[:, None])
-    counts = Counter(cell for cell in cells if cell)
+    persons = range(len(cells)) if people is None else people.tolist()
+    counts = Counter(cell for cell, _ in {*zip(cells, persons, strict=True)} if cell)
     frequent = sorted(level for level, count in counts.items() if count >= LEAST_OF_LEVEL)
     rare = tuple(sorted(counts.keys() - set(frequent)))
     if not frequent:

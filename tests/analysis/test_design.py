@@ -6,12 +6,12 @@ from neurofm_bids.analysis.design import complete, independent, terms_of
 
 def test_numbers_and_levels_are_told_apart():
     assert terms_of("a", ["1", "2.5", ""]).names == ("a",)
-    group = terms_of("g", ["x"] * 7 + ["y"] * 5 + ["z", None])
+    group = terms_of("g", ["x"] * 12 + ["y"] * 10 + ["z", None])
     assert (group.names, group.reference, group.rare) == (("g[y]",), "x", ("z",))
     assert group.levels == ("y",)
-    assert group.known.tolist() == [True] * 12 + [False] * 2
-    assert terms_of("b", np.array([True, False] * 5)).names == ("b[true]",)
-    assert terms_of("c", [1, 2] * 5, ["c"]).names == ("c[2]",)
+    assert group.known.tolist() == [True] * 22 + [False] * 2
+    assert terms_of("b", np.array([True, False] * 10)).names == ("b[true]",)
+    assert terms_of("c", [1, 2] * 10, ["c"]).names == ("c[2]",)
 
 
 def test_a_column_without_frequent_levels_has_no_terms():
@@ -36,3 +36,9 @@ def test_rows_are_complete_where_all_columns_are_known():
 )
 def test_terms_that_follow_from_others_are_found(columns, kept):
     assert independent(np.array(columns).T).tolist() == kept
+
+
+def test_levels_are_counted_by_people():
+    cells, people = ["x"] * 20 + ["y"] * 20, np.arange(40)
+    assert terms_of("g", cells, people=people).names == ("g[y]",)
+    assert terms_of("g", cells, people=np.where(people < 20, people, people // 3)).rare == ("y",)

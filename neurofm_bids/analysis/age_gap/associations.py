@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.age_gap.robust import RobustFit, robust_fit
 from neurofm_bids.analysis.design import LEAST_OF_LEVEL, Terms, complete, independent, terms_of
+from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
@@ -90,19 +91,47 @@ def associations(
 
     y = table[outcome].to_numpy(dtype=np.float64, na_value=np.nan)
     people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
-    terms = {name: terms_of(name, table[name], categories) for name in dict.fromkeys([*columns, *adjust])}
+    cells = {name: np.array(texts(table[name])) for name in dict.fromkeys([*columns, *adjust])}
+    by_level = {*categories, *(name for name, own in cells.items() if numbers(own.tolist()) is None)}
     rows: list[tuple[object, ...]] = []
-    remarks = [_rare(part) for part in terms.values() if part.rare]
+    rare: dict[str, set[str]] = {}
+    remarks = []
     for column in dict.fromkeys(columns):
-        others = [terms[name] for name in adjust if name != column]
+        names = [column, *(name for name in adjust if name != column)]
+        terms, complete_rows = _terms({name: cells[name] for name in names}, np.isfinite(y), people, by_level)
+        for part in terms:
+            rare.setdefault(part.column, set()).update(part.rare)
         with one_thread():
-            made = _fit(y, terms[column], others, people)
+            made = _fit(y, terms[0], terms[1:], people, complete_rows)
         if isinstance(made, str):
             remarks.append(f"The association of {outcome} with {column} is not tested: {made}.")
         else:
-            rows += _rows(outcome, terms[column], *made)
+            rows += _rows(outcome, terms[0], *made)
     frame = pd.DataFrame(rows, columns=list(ASSOCIATION_COLUMNS))
-    return Associations(_corrected(frame), tuple(remarks))
+    about_levels = [_rare(name, levels) for name, levels in rare.items() if levels]
+    return Associations(_corrected(frame), (*about_levels, *remarks))
+
+
+def _terms(
+    cells: Mapping[str, npt.NDArray[np.str_]],
+    rows: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.intp],
+    categories: Collection[str],
+) -> tuple[list[Terms], npt.NDArray[np.bool_]]:
+    """Return the terms of columns and the rows in which all are known.
+
+    Each row that is left out can make another level rare, until every level has enough people in the rows
+    that remain. ``rare`` has all levels that are left out on the way.
+    """
+    rare: dict[str, set[str]] = {name: set() for name in cells}
+    while True:
+        terms = [terms_of(name, np.where(rows, own, ""), categories, people) for name, own in cells.items()]
+        for part in terms:
+            rare[part.column].update(part.rare)
+        kept = rows & complete(terms)
+        if (kept == rows).all():
+            return [replace(part, rare=tuple(sorted(rare[part.column]))) for part in terms], rows
+        rows = kept
 
 
 @dataclass(frozen=True)
@@ -119,23 +148,40 @@ def _fit(
     tested: Terms,
     others: Sequence[Terms],
     people: npt.NDArray[np.intp],
+    rows: npt.NDArray[np.bool_],
 ) -> tuple[RobustFit, _Sample] | str:
-    """Return the fit of a column and its sample, or why there is none."""
-    rows = np.isfinite(outcome) & complete([tested, *others])
+    """Return the fit of a column to complete rows and its sample, or why there is none."""
     covariates = np.column_stack([np.empty((rows.sum(), 0)), *(part.values[rows] for part in others)])
     n_people = len(np.unique(people[rows]))
-    if n_people < tested.values.shape[1] + covariates.shape[1] + 1 + LEAST_SPARE:
-        return f"{n_people} people have all values"
+    needed = tested.values.shape[1] + covariates.shape[1] + 1 + LEAST_SPARE
+    if n_people < needed:
+        return f"{n_people} people have all values, {needed} are needed"
     if not independent(tested.values[rows]).all() or not tested.names:
-        return "it does not vary where all values are known, or lacks levels there"
+        return (
+            "where all values are known, it does not vary or has fewer than two levels of "
+            f"{LEAST_OF_LEVEL} people"
+        )
+    rarer = LEAST_OF_LEVEL if tested.levels else _beside_most(tested.values[rows, 0], people[rows])
+    if rarer < LEAST_OF_LEVEL:
+        return f"{rarer} people have another value than the most frequent one, {LEAST_OF_LEVEL} are needed"
     kept = independent(covariates)
     both = np.column_stack([covariates[:, kept], tested.values[rows]])
     if not independent(both).all():
         return "it cannot be told from what it is adjusted for"
-    fit = robust_fit(outcome[rows], tested.values[rows], covariates[:, kept], people[rows])
+    try:
+        fit = robust_fit(outcome[rows], tested.values[rows], covariates[:, kept], people[rows])
+    except ValueError as error:
+        return str(error)
     places = np.repeat(np.arange(len(others)), [part.values.shape[1] for part in others])
     used = tuple(others[place].column for place in dict.fromkeys(places[kept].tolist()))
     return fit, _Sample(n_people, int(rows.sum()), used)
+
+
+def _beside_most(values: npt.NDArray[np.float64], people: npt.NDArray[np.intp]) -> int:
+    """Return how many people have another value than the one that most people have."""
+    pairs = np.unique(np.column_stack([values, people]), axis=0)
+    distinct, counts = np.unique(pairs[:, 0], return_counts=True)
+    return len(np.unique(people[values != distinct[counts.argmax()]]))
 
 
 def _rows(outcome: str, tested: Terms, fit: RobustFit, sample: _Sample) -> Iterator[tuple[object, ...]]:
@@ -163,8 +209,8 @@ def _corrected(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _rare(part: Terms) -> str:
+def _rare(column: str, levels: Collection[str]) -> str:
     return (
-        f"Levels of {part.column} with fewer than {LEAST_OF_LEVEL} scans count as not known: "
-        f"{some_of(part.rare)}."
+        f"Levels of {column} with fewer than {LEAST_OF_LEVEL} people who have all values of a model count as "
+        f"not known there: {some_of(sorted(levels))}."
     )

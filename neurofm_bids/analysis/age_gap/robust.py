@@ -11,6 +11,8 @@ __all__ = ["RobustFit", "robust_fit"]
 
 _Array = npt.NDArray[np.float64]
 
+_DETERMINED = 1 - 1e-6  # leverage
+
 
 @dataclass(frozen=True)
 class RobustFit:
@@ -49,13 +51,21 @@ def robust_fit(outcome: _Array, tested: _Array, others: _Array, people: npt.NDAr
     people
         Number of the person of each row, shape (n,): standard errors are HC3 if all differ, and otherwise
         cluster-robust with one degree of freedom less than there are people.
+
+    Raises
+    ------
+    ValueError
+        A person alone determines an estimate, so that its error is not known.
     """
     from statsmodels.regression.linear_model import OLS
 
     k, scale = tested.shape[1], tested.std(axis=0)
     terms = np.column_stack([tested, others])
     terms = (terms - terms.mean(axis=0)) / terms.std(axis=0)
-    model = OLS(outcome, np.column_stack([terms, np.ones(len(outcome))]))
+    design = np.column_stack([terms, np.ones(len(outcome))])
+    if _greatest_leverage(design, people) > _DETERMINED:
+        raise ValueError("the values of one participant alone determine an estimate")
+    model = OLS(outcome, design)
     repeated = len(np.unique(people)) < len(people)
     if repeated:
         fit = model.fit(cov_type="cluster", cov_kwds={"groups": people}, use_t=True)
@@ -72,3 +82,12 @@ def robust_fit(outcome: _Array, tested: _Array, others: _Array, people: npt.NDAr
         partial_r=t / np.sqrt(t**2 + fit.df_resid),
         errors="cluster" if repeated else "HC3",
     )
+
+
+def _greatest_leverage(design: _Array, people: npt.NDArray[np.intp]) -> float:
+    """Return the greatest share that the rows of one person have in an estimate."""
+    basis = np.linalg.qr(design)[0]
+    order = np.argsort(people, kind="stable")
+    starts = np.flatnonzero(np.diff(people[order], prepend=-1))
+    products = basis[order][:, :, None] * basis[order][:, None, :]
+    return float(np.linalg.eigvalsh(np.add.reduceat(products, starts, axis=0)).max())

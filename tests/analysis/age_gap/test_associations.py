@@ -69,7 +69,10 @@ def test_levels_are_compared_with_the_most_frequent_one():
     assert frame.loc["site", "p_column"].iloc[0] < 1e-4
     assert frame["scans"]["moca"] == 200
     assert set(frame.loc["site", "scans"]) == {198}
-    assert remarks == ("Levels of site with fewer than 5 scans count as not known: D.",)
+    assert remarks == (
+        "Levels of site with fewer than 10 people who have all values of a model count as not known there: "
+        "D.",
+    )
 
 
 def test_p_values_are_corrected_over_columns_not_over_rows():
@@ -117,7 +120,7 @@ def test_rows_without_a_value_are_left_out():
     [
         ({"moca": "n/a"}, "0 people have all values"),
         ({"moca": "28"}, "does not vary"),
-        ({"moca": [f"id{place}" for place in range(100)]}, "lacks levels|people have all values"),
+        ({"moca": [f"id{place}" for place in range(100)]}, "fewer than two levels of 10 people"),
     ],
 )
 def test_a_column_that_cannot_be_tested_is_named(change, reason):
@@ -146,3 +149,56 @@ def test_codes_are_levels_where_that_is_said():
     table["code"] = np.tile([1, 2, 3], 40)
     assert len(associated(table, ["code"])[0]) == 1
     assert list(associated(table, ["code"], categories=["code"])[0]["level"]) == ["2", "3"]
+
+
+def test_levels_are_counted_among_complete_rows():
+    """Nine of the ten scans of site C lack the score, so that one row of it is left in the model."""
+    table = with_gap(people=120)
+    table["site"] = ["A"] * 60 + ["B"] * 50 + ["C"] * 10
+    table.loc[111:, "moca"] = "n/a"
+    frame, remarks = associated(table, ["site"], (*ADJUST, "moca"))
+    assert list(frame["level"]) == ["B"]
+    assert frame["people"]["site"] == 110
+    assert "Levels of site with fewer than 10 people" in remarks[0]
+    assert remarks[0].endswith(": C.")
+
+
+def test_levels_are_counted_by_people_and_not_by_scans():
+    table = with_gap(people=60, scans=3)
+    person = np.repeat(np.arange(60), 3)
+    nine, ten = (associated(table.assign(site=np.where(person < n, "A", "B")), ["site"]) for n in (9, 10))
+    assert nine[0].empty
+    assert "fewer than two levels of 10 people" in nine[1][-1]
+    assert list(ten[0]["reference"]) == ["B"]
+
+
+def test_the_rarer_value_of_numbers_needs_ten_people():
+    table = with_gap(people=60, scans=2)
+    person = np.repeat(np.arange(60), 2)
+    nine, ten = (associated(table.assign(case=np.where(person < n, 1, 0)), ["case"]) for n in (9, 10))
+    assert nine[0].empty
+    assert nine[1][-1].endswith(
+        "not tested: 9 people have another value than the most frequent one, 10 are needed."
+    )
+    assert list(ten[0].index) == ["case"]
+
+
+@pytest.mark.parametrize("scans", [1, 2])
+def test_a_covariate_that_one_person_determines_is_a_remark(scans):
+    table = with_gap(people=60, scans=scans)
+    table["moved"] = np.where(table["participant_id"] == "sub-007", 1.0, 0.0)
+    frame, remarks = associated(table, ["moca"], (*ADJUST, "moved"))
+    assert frame.empty
+    assert remarks[-1].endswith("not tested: the values of one participant alone determine an estimate.")
+
+
+@pytest.mark.parametrize("people", [10, 12])
+def test_clustered_errors_of_ten_people_reject_rarely(people):
+    """Of 200 cohorts without an effect, 5% are expected; 12% was the share with 5 people."""
+    p = []
+    for seed in range(200):
+        table = with_gap(people=80, scans=2, seed=seed)
+        rare = np.random.default_rng(seed).permutation(80)[:people]
+        table["site"] = np.where(np.isin(np.repeat(np.arange(80), 2), rare), "A", "B")
+        p.append(associated(table, ["site"])[0]["p"]["site"])
+    assert np.mean(np.array(p) < 0.05) < 0.12
