@@ -54,7 +54,7 @@ def corrected_gaps(
     Raises
     ------
     ValueError
-        Fewer than :data:`LEAST_CONTROLS` controls have both ages, or all have the same age.
+        Fewer than :data:`LEAST_CONTROLS` controls have both ages, or all whose line is needed have the same age.
     """
     import pandas as pd
 
@@ -63,7 +63,7 @@ def corrected_gaps(
     is_control = np.isin(names, list(controls))[people]
     gaps = predictions - ages
     fitted = is_control & np.isfinite(gaps)
-    _check(people[fitted], ages[fitted])
+    _check(people[fitted])
     folds = np.full(len(table), np.nan)
     count = min(FOLDS, len(np.unique(people[fitted])))
     folds[fitted] = 1 + stratified_folds(people[fitted], np.zeros(fitted.sum(), np.intp), count, _SEED)
@@ -86,16 +86,22 @@ def corrected_gaps(
     )
 
 
-def _check(people: npt.NDArray[np.intp], ages: _Array) -> None:
+def _check(people: npt.NDArray[np.intp]) -> None:
     count = len(np.unique(people))
     if count < LEAST_CONTROLS:
         raise ValueError(f"{count} controls have both ages, at least {LEAST_CONTROLS} are needed")
-    if np.ptp(ages) == 0:
-        raise ValueError("all controls have the same age")
 
 
 def _line(ages: _Array, gaps: _Array, people: npt.NDArray[np.intp]) -> _Array:
-    """Return intercept and slope of gaps over ages, each person with the same weight."""
+    """Return intercept and slope of gaps over ages, each person with the same weight.
+
+    Raises
+    ------
+    ValueError
+        All ages are equal.
+    """
+    if np.ptp(ages) == 0:
+        raise ValueError("all controls, or all but those of a tenth, have the same age")
     _, inverse, counts = np.unique(people, return_inverse=True, return_counts=True)
     weights = 1.0 / counts[inverse]
     weights /= weights.sum()

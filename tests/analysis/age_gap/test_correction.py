@@ -121,5 +121,14 @@ def test_too_few_controls_are_refused():
         ValueError, match=f"{LEAST_CONTROLS - 1} controls have both ages, at least {LEAST_CONTROLS}"
     ):
         corrected(table, few)
-    with pytest.raises(ValueError, match="all controls have the same age"):
+    with pytest.raises(ValueError, match="all controls, or all but those of a tenth, have the same age"):
         corrected(table.assign(age=40.0))
+
+
+def test_controls_of_a_fold_without_other_ages_among_the_rest_are_refused():
+    """One control of another age: the line of that control is of people who all have the same age."""
+    table = cohort(people=60)
+    only = sorted(controls(table))[0]
+    ages = np.where(table["participant_id"] == only, 70.0, 40.0)
+    with pytest.raises(ValueError, match="all but those of a tenth, have the same age"):
+        corrected(table.assign(age=ages))
