@@ -19,6 +19,7 @@ _Array = npt.NDArray[np.float64]
 _GRID = (-5.0, -3.5, -2.0, -0.5, 1.0, 2.5, 4.0)  # logarithms of relative standard deviations
 _FARTHEST = np.array([9.0, 9.0, 4.0])  # of theta
 _BOX, _BOXES = 1.5, 12
+_ROUNDING = 1e-12  # relative to the outcome
 _STEEP = 0.02  # deviance per unit of theta, at most at an optimum
 
 
@@ -117,20 +118,23 @@ def reml_fit(
     ValueError
         The outcome does not vary beyond the fixed terms.
     """
-    size, scale = float(outcome.std()), np.sqrt((fixed**2).mean(axis=0))
-    if size == 0:
-        raise ValueError("it does not vary")
+    scale = np.sqrt((fixed**2).mean(axis=0))
+    start = np.linalg.lstsq(fixed / scale, outcome, rcond=None)[0]
+    residuals = outcome - fixed / scale @ start
+    size = float(residuals.std())
+    if not size > _ROUNDING * np.abs(outcome).max():
+        raise ValueError("it does not vary beyond the fixed terms")
     random = np.ones((len(outcome), 1))
     unit = 1.0
     if slope_of is not None:
         unit = float(np.sqrt((slope_of**2).mean()))
         random = np.column_stack([random, slope_of / unit])
-    sums = _sums(outcome / size, fixed / scale, random, people)
+    sums = _sums(residuals / size, fixed / scale, random, people)
     factor, converged = _optimum(sums)
     best = sums.solve(factor)
     spread = size * np.sqrt(best.variance * np.diag(factor @ factor.T))
     return RemlFit(
-        estimates=size * best.estimates / scale,
+        estimates=(start + size * best.estimates) / scale,
         standard_errors=size * np.sqrt(np.diag(best.covariance)) / scale,
         sd_intercept=float(spread[0]),
         sd_slope=float(spread[1]) / unit if slope_of is not None else 0.0,

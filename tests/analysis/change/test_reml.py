@@ -68,6 +68,15 @@ def test_units_do_not_matter():
     assert other.sd_slope * 1e-3 / 1e6 == pytest.approx(one.sd_slope, rel=1e-3)
 
 
+@pytest.mark.parametrize("level", [1e6, 1e8])
+def test_the_level_of_the_outcome_does_not_matter(level):
+    outcome, fixed, people, years = simulated(40, 3)
+    one, other = (reml_fit(values, fixed, people, years) for values in (outcome, outcome + level))
+    assert other.converged
+    assert np.allclose(other.estimates - [level, 0, 0], one.estimates, rtol=1e-4, atol=1e-6)
+    assert np.allclose(other.standard_errors, one.standard_errors, rtol=1e-4)
+
+
 def test_the_order_of_scans_does_not_matter():
     outcome, fixed, people, years = simulated(30, 3)
     order = np.random.default_rng(1).permutation(len(outcome))
