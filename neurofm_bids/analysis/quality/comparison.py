@@ -11,7 +11,7 @@ import pandas as pd
 from neurofm_bids.analysis.quality.duplicates import exact_duplicates, resaved_duplicates, same_brains
 from neurofm_bids.analysis.quality.fingerprint import LEAST_SCANS, Fingerprints, fingerprints
 from neurofm_bids.analysis.quality.recorded import recorded_log_ratio, recorded_sexes_that_differ
-from neurofm_bids.analysis.quality.swaps import find_swaps
+from neurofm_bids.analysis.quality.swaps import find_swaps, may_be_exchanged
 
 __all__ = ["Brains", "Comparison", "compare"]
 
@@ -44,7 +44,8 @@ class Comparison:
 
     ``duplicates`` has ``first``, ``other``, ``share`` of the numbers that agree (1: exact); ``same`` what
     :func:`~neurofm_bids.analysis.quality.duplicates.same_brains` returns, but for two people whose duplicate
-    or swap is listed; ``swaps`` what
+    or swap is listed, and what :func:`~neurofm_bids.analysis.quality.swaps.may_be_exchanged` returns;
+    ``swaps`` what
     :func:`~neurofm_bids.analysis.quality.swaps.find_swaps` returns, with the scores of recorded age and sex;
     ``sexes`` what :func:`~neurofm_bids.analysis.quality.recorded.recorded_sexes_that_differ` returns.
     """
@@ -81,7 +82,10 @@ def compare(brains: Brains, least_ratio: float = 1000.0) -> Comparison:
     swaps = _swaps(brains, prints, least_ratio)
     known = [pairs[["first", "other"]], swaps.loc[swaps["match"] != _NONE, ["place", "match"]]]
     explained = np.concatenate([_people_of(frame, brains.people) for frame in known])
-    same = _placed(same_brains(prints, people), prints, "first", "other")
+    same = same_brains(prints, people)
+    both = (same[name].to_numpy(dtype=np.intp) for name in ("first", "other"))
+    same = same.assign(may_be_exchanged=may_be_exchanged(prints.scores, people, *both))
+    same = _placed(same, prints, "first", "other")
     same = same[~np.isin(_people_of(same[["first", "other"]], brains.people), explained)]
     return Comparison(pairs, same.reset_index(drop=True), swaps, sexes, _left_out(brains, prints))
 

@@ -17,6 +17,7 @@ _Places = npt.NDArray[np.intp]
 # of pairs that this counts as. The simulated second scans of benchmarks/resaved_scans.py differ by less.
 _EXPECTED, _WEIGHT = 0.3, 10
 _PER_COMPONENT = 3  # pairs for each component from which their covariance is estimated
+_KEPT = 0.8  # share of the pairs, the closest ones, from which it is estimated
 _FREEDOM = 24  # of the t distribution: some scans differ much more than others
 _STRANGERS = np.sqrt(2.0)  # standard deviation of differences of components with a standard deviation of 1
 _MOST_SCANS = 30  # of one person, that are compared with one another
@@ -68,23 +69,32 @@ def person_pairs(people: npt.NDArray[np.intp]) -> tuple[_Places, _Places]:
 def fit_pairs(differences: _Array) -> PairModel:
     """Return how much scans of one person differ.
 
-    The axes are those of the covariance of the spatial signs if there are three pairs for each component;
-    scales are robust, and shrunk to 0.3 of the spread between people by the weight of ten pairs.
+    The axes are those of the covariance of the spatial signs if there are three pairs for each component, of
+    the 80 % that differ least along the components: pairs of two exchanged people differ in one direction,
+    which would else be an axis of its own, on which honest pairs hardly differ. Scales are robust, and shrunk
+    to 0.3 of the spread between people by the weight of ten pairs.
 
     Parameters
     ----------
     differences
-        Between two scans of each person, shape (m, q), m may be 0; a minority may be of two people.
+        Between two scans of each person, shape (m, q), m may be 0; up to a fifth may be of two people.
     """
     m, q = differences.shape
-    axes, found = np.eye(q), np.zeros(q)
+    axes = np.eye(q)
     if m >= _PER_COMPONENT * q:
-        signs = differences / np.maximum(np.linalg.norm(differences, axis=1, keepdims=True), 1e-30)
+        size = ((differences / _scale(differences)) ** 2).sum(axis=1)
+        kept = differences[np.argsort(size, kind="stable")[: int(np.ceil(_KEPT * m))]]
+        signs = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-30)
         axes = np.linalg.eigh(signs.T @ signs)[1]
-    if m:
-        found = robust_scale(np.vstack([differences, -differences]) @ axes)[1]
+    return PairModel(axes, _scale(differences @ axes))
+
+
+def _scale(turned: _Array) -> _Array:
+    """Return the robust scale of differences along each column, shrunk to what is expected, shape (q,)."""
+    m, q = turned.shape
+    found = robust_scale(np.vstack([turned, -turned]))[1] if m else np.zeros(q)
     variance = (_WEIGHT * _EXPECTED**2 + m * found**2) / (_WEIGHT + m)
-    return PairModel(axes, np.minimum(np.sqrt(variance), _STRANGERS))
+    return np.minimum(np.sqrt(variance), _STRANGERS)
 
 
 def _log_density(values: _Array, scale: _Array) -> _Array:

@@ -84,11 +84,15 @@ def _same_brains(table: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Row]:
             f"nearest scan of another participant is at {pair['typical']:.2g} (robust sd): in a cohort of "
             f"this size, {pair['chance']:.1g} such pairs of two people are expected"
         )
+        action = "Compare the images: a resampled copy, one person with two names, or identical twins."
+        if pair["may_be_exchanged"]:
+            why += ". Both differ more from another scan of their own participant"
+            action = "Check first whether sessions of the two participants were exchanged. " + action
         yield {
             **{"kind": "possible_duplicate", "place": pair["other"], "other": pair["first"]},
             **{"measure": "features", "value": pair["distance"], "expected": pair["typical"]},
             **{"score": -np.log10(max(pair["chance"], _TINY)), "reason": f"{why}."},
-            "action": "Compare the images: a resampled copy, one person with two names, or identical twins.",
+            "action": action,
         }
 
 

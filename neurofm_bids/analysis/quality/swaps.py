@@ -8,7 +8,7 @@ import pandas as pd
 
 from neurofm_bids.analysis.quality.pairs import PairModel, fit_pairs, person_pairs
 
-__all__ = ["best_match", "find_swaps"]
+__all__ = ["best_match", "find_swaps", "may_be_exchanged"]
 
 _Array = npt.NDArray[np.float64]
 _Places = npt.NDArray[np.intp]
@@ -81,6 +81,32 @@ def best_match(
     ratio[people == people[place]] = -np.inf
     best = int(ratio.argmax())
     return best, float(ratio[best] - np.log(len(turned)))
+
+
+def may_be_exchanged(
+    scores: _Array, people: npt.NDArray[np.intp], first: _Places, other: _Places
+) -> npt.NDArray[np.bool_]:
+    """Tell which scans of two participants are each farther from another scan of their own participant.
+
+    Parameters
+    ----------
+    scores, people
+        As those of :func:`find_swaps`.
+    first, other
+        Rows of the two scans of each of k pairs, shape (k,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (k,); False for a pair in which someone has no other scan.
+    """
+    mine, theirs = person_pairs(people)
+    own = np.linalg.norm(scores[theirs] - scores[mine], axis=1)
+    farthest = np.zeros(len(people))
+    for place in (mine, theirs):
+        np.maximum.at(farthest, place, own)
+    apart = np.linalg.norm(scores[other] - scores[first], axis=1)
+    return np.asarray(np.minimum(farthest[first], farthest[other]) > apart)
 
 
 def _matches(

@@ -50,3 +50,16 @@ def test_axes_of_correlated_differences_are_found():
     model = fit_pairs(np.tile(differences, (20, 1)))
     assert sorted(model.scale) == pytest.approx([0.02, 0.3], rel=0.2)
     assert np.abs(model.axes) == pytest.approx(np.full((2, 2), np.sqrt(0.5)), abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_session_exchanged_between_two_people_makes_no_axis_of_its_own(seed):
+    """22 people with three sessions; the four pairs of one exchange differ along one direction."""
+    rng = np.random.default_rng(seed)
+    spread = np.repeat([0.03, 0.1, 1.0], [10, 6, 6])  # some components hardly differ, some are all noise
+    turn = np.linalg.qr(rng.standard_normal((22, 22)))[0]
+    differences = rng.standard_normal((66, 22)) * spread
+    differences[:4] += np.outer([1, -1, 1, -1], rng.standard_normal(22) * np.sqrt(2))
+    ratio = fit_pairs(differences @ turn).log_ratio(differences @ turn)
+    assert (ratio[:4] > np.log(1000)).all()
+    assert (ratio[4:] < 0).all()

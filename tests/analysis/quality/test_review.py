@@ -72,9 +72,21 @@ def test_a_swap_by_records_only_has_the_predicted_and_the_recorded_value():
     assert "recorded sex" not in row["reason"]
 
 
+def same_brains(*, may_be_exchanged=False):
+    pair = {"first": 0, "other": 2, "distance": 0.1, "typical": 0.5, "chance": 1e-5}
+    return pd.DataFrame([{**pair, "may_be_exchanged": may_be_exchanged}])
+
+
+def test_sessions_that_may_be_exchanged_are_checked_before_copies():
+    [action] = review(compared=compared(same=same_brains()))["action"]
+    [first] = review(compared=compared(same=same_brains(may_be_exchanged=True)))["action"]
+    assert "exchanged" not in action
+    assert first == f"Check first whether sessions of the two participants were exchanged. {action}"
+
+
 def test_findings_are_ordered_by_kind_and_strength():
     pairs = pd.DataFrame({"first": [0, 0], "other": [1, 2], "share": [0.7, 1.0]})
-    same = pd.DataFrame({"first": [0], "other": [2], "distance": [0.1], "typical": [0.5], "chance": [1e-5]})
+    same = same_brains()
     outliers = pd.DataFrame({"outlier_distance": [1.0, 2, 9], "outlier_p": [0.5, 0.5, 1e-6]})
     outliers["is_outlier"] = pd.array([False, None, True], dtype="boolean")
     found = review(

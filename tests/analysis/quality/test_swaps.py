@@ -5,7 +5,7 @@ import pytest
 
 from neurofm_bids.analysis.quality.fingerprint import fingerprints
 from neurofm_bids.analysis.quality.pairs import fit_pairs
-from neurofm_bids.analysis.quality.swaps import best_match, find_swaps
+from neurofm_bids.analysis.quality.swaps import best_match, find_swaps, may_be_exchanged
 from tests.analysis.quality.people import People, two_sessions
 
 
@@ -79,3 +79,10 @@ def test_the_best_match_is_of_another_person():
     people = np.arange(50)
     people[10] = 0
     assert best_match(scores, people, 0, fit_pairs(np.zeros((0, 8))))[0] == 20
+
+
+def test_two_scans_may_be_exchanged_where_both_differ_more_from_their_own_people():
+    scores = np.array([[0.0], [9.0], [9.1], [0.2], [5.0], [4.0], [5.2]])
+    people = np.array([0, 0, 1, 1, 2, 2, 3])
+    first, other = np.array([0, 1, 0, 4]), np.array([3, 2, 4, 6])
+    assert may_be_exchanged(scores, people, first, other).tolist() == [True, True, False, False]
