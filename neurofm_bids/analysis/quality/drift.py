@@ -69,7 +69,8 @@ def find_drift(
     -------
     tuple
         The table, columns :data:`COLUMNS`, and sentences on what was not compared. ``test`` is shift (of a
-        group from all others), trend (slope per year) or step (at ``change_date``). ``p_holm`` is corrected
+        group from all others; of two groups, which is one test, the second from the first), trend (slope per
+        year) or step (at ``change_date``). ``p_holm`` is corrected
         by the method of Holm for all rows. ``is_drift``: it is below 0.05, and the effect size (of a trend:
         over the whole period) is at least ``least_shift``.
     """
@@ -136,6 +137,7 @@ def _shifts(
         rest = adjusted(numbers[known], covariates[chosen[known]], groups)
         found = group_shifts(rest, groups, confounding(covariates[chosen[known]], groups))
         found["group"] = [names[code] for code in present]
+        found = found.iloc[1:] if len(present) == 2 else found
         rows.append(found.assign(measure=measure, by=by, test="shift"))
     return rows
 
@@ -156,6 +158,8 @@ def _over_date(
     for measure in values:
         numbers = values[measure].to_numpy(dtype=float)[chosen]
         known = np.isfinite(numbers)
+        if not known.any():
+            continue
         numbers[known] = adjusted(numbers[known], covariates[chosen[known]], codes[known])
         for name, members in groups.items():
             when = occasions.years[chosen[members & known]]

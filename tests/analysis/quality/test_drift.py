@@ -129,3 +129,27 @@ def test_corrected_p_values_are_those_of_holm():
     p = np.sort(table["p"].to_numpy(float))
     expected = np.minimum(1, np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
     assert np.sort(table["p_holm"].to_numpy(float)) == pytest.approx(expected)
+
+
+def test_two_groups_are_one_test_of_the_second_against_the_first():
+    values, occasions = cohort()
+    site = np.where(np.isin(occasions.groups["site"], ["a", "b"]), "old", "new").astype(object)
+    values.loc[site == "old", "m3"] += 2
+    dates = np.full(N, np.nan)
+    table = find_drift(values, {}, Occasions(*parts(occasions), {"site": site}, dates))[0]
+    assert table["group"].unique().tolist() == ["old"]
+    assert table["measure"].is_unique
+    row = table.set_index("measure").loc["m3"]
+    assert row["value"] == pytest.approx(2, abs=0.4)
+    assert row["p_holm"] == pytest.approx(row["p"] * len(table))
+
+
+@pytest.mark.filterwarnings("error")
+def test_groups_with_too_few_dates_are_not_tested_over_time():
+    values, occasions = cohort()
+    dates = np.where(np.arange(N) % 30 == 0, occasions.years, np.nan)  # two participants of each site
+    table, remarks = find_drift(values, {}, Occasions(*parts(occasions), occasions.groups, dates))
+    assert set(table["test"]) == {"shift"}
+    assert remarks == (
+        "Drift over time was not tested: no group has 20 participants with a date of acquisition.",
+    )
