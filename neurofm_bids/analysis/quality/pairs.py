@@ -94,7 +94,7 @@ def _scale(turned: _Array) -> _Array:
     m, q = turned.shape
     found = robust_scale(np.vstack([turned, -turned]))[1] if m else np.zeros(q)
     variance = (_WEIGHT * _EXPECTED**2 + m * found**2) / (_WEIGHT + m)
-    return np.minimum(np.sqrt(variance), _STRANGERS)
+    return np.asarray(np.minimum(np.sqrt(variance), _STRANGERS))
 
 
 def _log_density(values: _Array, scale: _Array) -> _Array:
