@@ -77,6 +77,7 @@ def render_group_report(
         "cohort": cohort,
         "command": command,
         "files": files,
+        "has_pages": bool(pages),
         "max_rows": MOST_ROWS,
         "remarks": remarks,
     }

@@ -23,11 +23,11 @@ FRAME = "await new Promise(done => requestAnimationFrame(() => requestAnimationF
 AGES = "report.plots.find(plot => plot.spec.line === 'identity')"
 
 
-def write(folder, count):
+def write(folder, count, *, has_pages=True):
     tables = simulated(count)
-    people = tables["predictions"].frame["participant_id"].unique()
+    people = tables["predictions"].frame["participant_id"].unique() if has_pages else ()
     page = render_group_report(tables, cohort_of(count), {name[4:]: f"{name}.html" for name in people})
-    path = folder / f"group-{count}.html"
+    path = folder / f"group-{count}{'' if has_pages else '-alone'}.html"
     path.write_text(page)
     return path
 
@@ -128,6 +128,20 @@ def test_pointing_at_a_scan_names_it_and_a_click_opens_its_report(opened, page):
     mouse(tab, "mousePressed", place)
     mouse(tab, "mouseReleased", place)
     tab.wait(f"location.href.endsWith('/{row['participant_id']}.html')")
+
+
+def test_it_is_drawn_without_the_reports_of_participants(tab, folder):
+    tab.open(write(folder, COUNT, has_pages=False).as_uri(), 1200, 900)
+    tab.wait(READY)
+    into_view(tab, AGES)
+    mouse(tab, "mouseMoved", point_of(tab, AGES, alone(tab, AGES)))
+    tip = tab.run("document.getElementById('tip').innerText")
+    assert "sub-" in tip
+    assert "click" not in tip
+    assert tab.run("document.querySelectorAll('#scan-table tbody tr').length") == COUNT
+    assert tab.run("document.getElementById('failed').hidden")
+    assert "for the report of its participant" not in tab.run("document.getElementById('summary').innerText")
+    assert tab.messages == []
 
 
 def test_a_drag_selects_the_same_scans_everywhere(opened, tmp_path):

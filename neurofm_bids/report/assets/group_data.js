@@ -77,7 +77,9 @@ class Cohort {
 
   label(scan) { return this.text(this.labels, scan); }
 
+  // No participant has a page where their reports were moved.
   link(scan) {
+    if (!this.links) return null;
     const value = this.values(this.links)[scan];
     return Number.isNaN(value) ? null : this.links.levels[value];
   }
