@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.entities import is_hidden
 from neurofm_bids.bids.names import SCAN_OUTPUTS
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.storage.overlap import overlapped
 
 __all__ = ["StoredScan", "stored_scans"]
 
@@ -34,7 +36,7 @@ class StoredScan:
 
 
 def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[StoredScan]:
-    """Yield the scans, of one participant or all, of which this model has any table or record.
+    """Return the scans, of one participant or all, of which this model has any table or record.
 
     Raises
     ------
@@ -44,13 +46,19 @@ def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[Store
     names = [output.ending for output in SCAN_OUTPUTS.values() if "{label}_" in output.ending]
     endings = tuple(f"_{name.format(label=out.label)}" for name in names if name.startswith("desc-"))
     sidecar = f"_{SCAN_OUTPUTS['sidecar'].ending.format(label=out.label)}"
-    for root in _names(out.out_dir, "sub-") if subject is None else [f"sub-{subject}"]:
-        folder = out.out_dir / root
+
+    def scans_of(root: str) -> list[StoredScan]:
+        folder, scans = out.out_dir / root, []
         for session in (None, *_names(folder, "ses-")):
             names = _names((folder / session if session else folder) / "anat")
             labels = root.removeprefix("sub-"), session and session.removeprefix("ses-")
-            for stem in _stems(names, endings):
-                yield StoredScan(*labels, stem, f"{stem}{sidecar}" in names)
+            scans += [
+                StoredScan(*labels, stem, f"{stem}{sidecar}" in names) for stem in _stems(names, endings)
+            ]
+        return scans
+
+    roots = _names(out.out_dir, "sub-") if subject is None else [f"sub-{subject}"]
+    return chain.from_iterable(overlapped(scans_of, roots))
 
 
 def _stems(names: list[str], endings: tuple[str, ...]) -> list[str]:

@@ -37,6 +37,7 @@ from neurofm_bids.option import options_in_use
 from neurofm_bids.records.cohort import Cohort, Member, Missing
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.resources import without_garbage_collection
+from neurofm_bids.storage.overlap import overlapped
 
 __all__ = ["EVERYTHING", "collect"]
 
@@ -211,15 +212,23 @@ def _rows(
     reader: ScanReader, stored: Sequence[StoredScan], index: ScanIndex, processes: int
 ) -> Iterator[tuple[StoredScan, Row, Own] | tuple[StoredScan, str, None]]:
     """Yield what is kept of each scan, or why it cannot be used, and keep the index up to date."""
-    known = {scan: pair for scan in stored if (pair := _known(reader, scan, index.get(scan)))}
+    current = overlapped(lambda scan: _current(reader, scan, index.get(scan)), stored)
+    known = {
+        scan: pair
+        for scan, pair in zip(stored, current, strict=True)
+        if pair and reader.is_joined(pair[1].scan, pair[0])
+    }
     others = read_all(reader, [scan for scan in stored if scan not in known], processes)
     for scan in stored:
         if scan in known:
             yield scan, *known.pop(scan)
             continue
         row, own = next(others), None
-        if isinstance(row, Row) and not reader.join(own := own_of(row.entry), row):
-            row, own = reader.read(scan), None  # the dataset has changed meanwhile
+        if isinstance(row, Row):
+            own = own_of(row.entry)
+            reader.compare(own, row)
+            if not reader.is_joined(own.scan, row):
+                row, own = reader.read(scan), None  # the dataset has changed meanwhile
         index.put(scan, row)
         if isinstance(row, Row):
             yield scan, row, own or own_of(row.entry)
@@ -227,12 +236,13 @@ def _rows(
             yield scan, row, None
 
 
-def _known(reader: ScanReader, scan: StoredScan, row: Row | None) -> tuple[Row, Own] | None:
-    """Return what is kept of a scan if it need not be read again."""
+def _current(reader: ScanReader, scan: StoredScan, row: Row | None) -> tuple[Row, Own] | None:
+    """Return what is kept of a scan if its files are the same, and compare its image."""
     if row is None or not reader.is_current(scan, row):
         return None
     own = own_of(row.entry)
-    return (row, own) if reader.join(own, row) else None
+    reader.compare(own, row)
+    return row, own
 
 
 def _order(scan: Identity) -> tuple[str, str, str]:

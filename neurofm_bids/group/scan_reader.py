@@ -92,11 +92,14 @@ class ScanReader:
         others = (f"{folder}{scan.stem}_{ending}" for ending in _other_endings(self.out.label, template))
         return versions == self._versions(scan) and all(map(_is_filled, others))
 
-    def join(self, own: Own, row: Row) -> bool:
-        """Compare the image of a scan that was read, and tell whether what is joined to it is the same."""
+    def compare(self, own: Own, row: Row) -> None:
+        """Compare the image of a scan that was read."""
         known = json.loads(row.image)
         self._compare(own.scan, own.image, Comparison(tuple(known[0]), known[1]) if known else None)
-        return row.joined == self._joined(self.covariates.person(own.scan))
+
+    def is_joined(self, scan: Identity, row: Row) -> bool:
+        """Tell whether what is joined to a scan whose image was compared is what was joined to its row."""
+        return row.joined == self._joined(self.covariates.person(scan))
 
     def _compare(
         self, scan: Identity, image: Input | None, known: Comparison | None = None

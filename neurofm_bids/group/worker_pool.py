@@ -41,8 +41,9 @@ def worker_pool(
         except BrokenProcessPool as error:
             text = f"a process that {what} was killed, probably for lack of memory"
             raise NeuroFMError(text, fix=MEMORY_FIX, code=Exit.SOFTWARE) from error
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _begin(start: Callable[..., object] | None, *arguments: Any) -> None:

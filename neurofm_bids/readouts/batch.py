@@ -142,8 +142,9 @@ def _fitted_by_workers(
         except BrokenProcessPool as error:
             what = "a process that fitted a readout was killed, probably for lack of memory"
             raise NeuroFMError(what, fix=MEMORY_FIX, code=Exit.SOFTWARE) from error
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _receive(data: Data) -> None:

@@ -87,7 +87,9 @@ def test_a_scan_that_cannot_be_used_has_a_reason(root):
 
 
 def joins(root, row, **options):
-    return reader(root, **options).join(own_of(row.entry), row)
+    used, own = reader(root, **options), own_of(row.entry)
+    used.compare(own, row)
+    return used.is_joined(own.scan, row)
 
 
 def test_what_is_joined_is_compared(root, later):
@@ -113,8 +115,9 @@ def test_nothing_is_joined_to_a_scan_of_another_image(root, later):
     row = reader(root).read(SCAN)
     image = image_of(root)
     used = reader(root)
-    assert used.join(own_of(row.entry), row)
+    used.compare(own_of(row.entry), row)
     assert used.covariates.images.is_other(own_of(row.entry).scan)
+    assert joins(root, row)
     image.unlink()
     assert not joins(root, row)
 
