@@ -12,6 +12,7 @@ from neurofm_bids.analysis.change.repeatability import sd_of_interval
 from neurofm_bids.analysis.change.settings import MAIN_VOLUMES
 from neurofm_bids.analysis.change.slopes import slopes
 from neurofm_bids.analysis.change.times import decimal_years, person_times
+from neurofm_bids.analysis.change.visits import RETEST_WEEKS, least_years, visits
 from neurofm_bids.records.anatomy import Volume
 from neurofm_bids.records.dictionary import region_title
 from neurofm_bids.report.contents import Measured, ScanReport
@@ -111,6 +112,8 @@ def _axis(scans: Sequence[ScanReport]) -> _Axis:
     whole = source == "age" and bool((ages % 1 == 0).all())
     times = f"Times come from the {text} in the tables of the dataset"
     times += ", which are whole years: the time between two scans is wrong by up to a year." if whole else "."
+    if np.ptp(years) <= least_years(RETEST_WEEKS):
+        times += f" All scans are within {RETEST_WEEKS:g} weeks: there is no change per year."
     start = ages[int(np.argmin(years))]
     if np.isfinite(start) and not bounds.any():
         return _Axis(tuple((start + years).tolist()), "age (years)", (), years, times)
@@ -189,10 +192,11 @@ def _change(
     scans: Sequence[ScanReport],
     axis: _Axis,
 ) -> list[Change]:
-    """Return the change of a measure, if it has any: two times of scans that are not failed."""
+    """Return the change of a measure, if it has any: two visits with scans that are not failed."""
     used = np.array([not _fails(scan) for scan in scans])
     people, numbers = np.zeros(int(used.sum()), dtype=np.intp), np.array(values)[used] * scale.factor
-    line = slopes(people, axis.years[used], numbers, np.array(errors)[used] * scale.factor)
+    spread = np.array(errors)[used] * scale.factor
+    line = slopes(visits(people, axis.years[used], numbers, spread, least_years(RETEST_WEEKS)))
     if not line.people.size:
         return []
     slope, error = float(line.per_year[0]), float(line.standard_error[0])

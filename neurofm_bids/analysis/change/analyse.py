@@ -58,6 +58,7 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
         covariates=wanted.covariates,
         categories=wanted.categories,
         times=times,
+        retest_weeks=wanted.retest_weeks,
     )
     tables = {"change": changes.frame, "mixedmodel": models.frame}
     return Result(

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
-from neurofm_bids.analysis.design import LEAST_KNOWN, Terms, complete, independent, terms_of
+from neurofm_bids.analysis.change.visits import RETEST_WEEKS, least_years, visits
+from neurofm_bids.analysis.design import LEAST_KNOWN, LEAST_OF_LEVEL, Terms, complete, independent, terms_of
 from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
@@ -65,6 +66,7 @@ class _Design:
 
     people: npt.NDArray[np.intp]
     years: _Array
+    least: float  # years between visits
     known: npt.NDArray[np.bool_]
     at_first: tuple[Terms, ...]  # age, sex and covariates, as at the first scan of the participant
     with_time: tuple[bool, ...]  # which of them change per year depends on
@@ -81,6 +83,7 @@ def mixed_models(
     covariates: Sequence[str] = (),
     categories: Collection[str] = (),
     times: ScanTimes | None = None,
+    retest_weeks: float = RETEST_WEEKS,
 ) -> MixedModels:
     """Return a linear mixed model of each measure.
 
@@ -88,7 +91,7 @@ def mixed_models(
     at the first scan, and the products of years and covariates (``years:<covariate>``). Numbers are centred
     on their mean over scans, so that ``years`` is the change per year at mean age and covariates, and in the
     reference level of each category that has a product. Random effects are an intercept per participant, and
-    a slope where :data:`LEAST_SLOPES` participants have three times. The fit is restricted maximum
+    a slope where :data:`LEAST_SLOPES` participants have three visits. The fit is restricted maximum
     likelihood; intervals and p-values have a t distribution with as many degrees of freedom as there are
     participants beyond the fixed effects, which is somewhat wide. Participants with one scan inform all but
     the change.
@@ -107,11 +110,16 @@ def mixed_models(
         Covariates that are levels although their values are numbers.
     times
         Of the scans; from the columns ``age`` and ``acq_time`` if absent.
+    retest_weeks
+        Scans of a participant that are at most so many weeks apart, or a month if 0, are one visit with the
+        mean of their values.
     """
     import pandas as pd
 
     times = times or scan_times(table, participant, age, "acq_time")
-    design = _design(table, participant, [age, sex], covariates, categories, times.years)
+    design = _design(
+        table, participant, [age, sex], covariates, categories, times.years, least_years(retest_weeks)
+    )
     rows: list[tuple[object, ...]] = []
     remarks: dict[str, list[str]] = {
         f"without {name}, which is known of fewer than {LEAST_KNOWN:.0%} of the scans": list(measures)
@@ -128,7 +136,8 @@ def mixed_models(
             remarks.setdefault(made.note, []).append(measure)
         rows += made.rows(measure, (units or {}).get(measure) or None)
     frame = _corrected(pd.DataFrame(rows, columns=list(MIXED_COLUMNS)))
-    return MixedModels(frame, tuple(_sentence(what, names) for what, names in remarks.items()))
+    rare = [_rare(part) for part in design.at_first if part.rare]
+    return MixedModels(frame, (*(_sentence(what, names) for what, names in remarks.items()), *rare))
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ def _design(
     covariates: Sequence[str],
     categories: Collection[str],
     years: _Array,
+    least: float,
 ) -> _Design:
     people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
     timed = np.flatnonzero(np.isfinite(years))
@@ -185,7 +195,7 @@ def _design(
     titles = {always[0]: f"{always[0]}_at_first_scan"}
     parts = tuple(_renamed(terms[name], titles.get(name, name)) for name in used)
     known = timed_rows & complete(parts) if parts else timed_rows
-    return _Design(people, years, known, parts, tuple(name in covariates for name in used), omitted)
+    return _Design(people, years, least, known, parts, tuple(name in covariates for name in used), omitted)
 
 
 def _renamed(part: Terms, title: str) -> Terms:
@@ -195,23 +205,30 @@ def _renamed(part: Terms, title: str) -> Terms:
 
 def _model(values: _Array, design: _Design) -> _Model | str:
     """Return the model of a measure, or why there is none."""
-    rows = np.isfinite(values) & design.known
-    people, years = design.people[rows], design.years[rows]
-    by_person = _distinct_times(people, years)
+    years = np.where(design.known, design.years, np.nan)
+    made = visits(design.people, years, values, np.zeros(len(values)), design.least)
+    people, years = made.people, made.years
+    by_person = np.bincount(people)
     moved, n_people = int((by_person > 1).sum()), int((by_person > 0).sum())
-    terms, matrix = _fixed(design, rows) if moved >= LEAST_PEOPLE else ((), np.empty((0, 0)))
-    if moved < LEAST_PEOPLE or n_people - len(terms) < LEAST_PEOPLE:
-        return f"{moved} participants have two times with all values, and {n_people} have one or more"
+    if moved < LEAST_PEOPLE:
+        return f"{moved} participants have two times with all values, {LEAST_PEOPLE} are needed"
+    terms, matrix = _fixed(design, made.place, years)
+    needed = len(terms) + 1 + LEAST_PEOPLE
+    if n_people < needed:
+        return (
+            f"{n_people} participants have all values, {needed} are needed for {len(terms) + 1} terms with the "
+            "intercept"
+        )
     constant = np.column_stack([np.ones(len(matrix)), matrix])
     wants_slope = int((by_person > 2).sum()) >= LEAST_SLOPES
-    fit = _try(values[rows], constant, people, years if wants_slope else None)
+    fit = _try(made.values, constant, people, years if wants_slope else None)
     note = "" if wants_slope else f"without random slopes: fewer than {LEAST_SLOPES} people have three times"
     if wants_slope and isinstance(fit, str):
-        fit, note = _try(values[rows], constant, people, None), f"without random slopes: {fit}"
+        fit, note = _try(made.values, constant, people, None), f"without random slopes: {fit}"
     if isinstance(fit, str):
         return fit
     has_slope = wants_slope and not note
-    return _Model(fit, ("intercept", *terms), n_people, int(rows.sum()), has_slope, note)
+    return _Model(fit, ("intercept", *terms), n_people, int(made.scans.sum()), has_slope, note)
 
 
 def _try(
@@ -226,13 +243,15 @@ def _try(
     return fit if fit.converged and finite else "the fit did not converge"
 
 
-def _fixed(design: _Design, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...], _Array]:
-    """Return names and values of the fixed terms but the constant, without those that follow from others."""
-    years = design.years[rows]
+def _fixed(design: _Design, places: npt.NDArray[np.intp], years: _Array) -> tuple[tuple[str, ...], _Array]:
+    """Return names and values of the fixed terms but the constant, without those that follow from others.
+
+    ``places`` and ``years`` are those of visits.
+    """
     names, columns = ["years"], [years]
     products: list[tuple[str, _Array]] = []
     for part, with_time in zip(design.at_first, design.with_time, strict=True):
-        values = part.values[rows]
+        values = part.values[places]
         values = values if part.reference else values - values.mean(axis=0)
         names += part.names
         columns += list(values.T)
@@ -246,12 +265,6 @@ def _fixed(design: _Design, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...
     return tuple(name for name, keep in zip(names, kept, strict=True) if keep), matrix[:, kept]
 
 
-def _distinct_times(people: npt.NDArray[np.intp], years: _Array) -> npt.NDArray[np.intp]:
-    """Return the number of different times of each person."""
-    pairs = np.unique(np.column_stack([people, years]), axis=0)
-    return np.bincount(pairs[:, 0].astype(np.intp))
-
-
 def _corrected(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with p-values that are corrected over the measures, for each term."""
     for term, places in frame.groupby("term", sort=False).groups.items():
@@ -263,3 +276,10 @@ def _corrected(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _sentence(what: str, measures: Sequence[str]) -> str:
     return f"Mixed models {what}. Measures: {len(measures)} ({some_of(measures)})."
+
+
+def _rare(part: Terms) -> str:
+    return (
+        f"Levels of {part.column} with fewer than {LEAST_OF_LEVEL} participants count as not known in mixed "
+        f"models: {some_of(part.rare)}."
+    )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurofm_bids.analysis.change.repeatability import MEASURED, Repeatability, repeatability
 from neurofm_bids.analysis.change.slopes import Slopes, slopes
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
+from neurofm_bids.analysis.change.visits import RETEST_WEEKS, WEEKS, Visits, least_years, visits
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Cohort:
     people: npt.NDArray[np.intp]
     session: npt.NDArray[np.intp]
     times: ScanTimes
+    least: float  # years between visits
 
 
 def change_per_year(
@@ -74,13 +76,15 @@ def change_per_year(
     participant: str = "participant_id",
     session: str = "session_id",
     times: ScanTimes | None = None,
-    retest_weeks: float = 12.0,
+    retest_weeks: float = RETEST_WEEKS,
     error_sd: Mapping[str, float] | None = None,
 ) -> Changes:
-    """Return the change per year of each measure in each participant with two or more times.
+    """Return the change per year of each measure in each participant with two or more visits.
 
-    The change is the slope of the least-squares line over the scans of the participant. Its interval and the
-    reliable change index have the error of single scans from :func:`~neurofm_bids.analysis.change.
+    The change is the slope of the least-squares line over visits: scans of a participant that are at most
+    ``retest_weeks`` apart, or a month if that is 0, are one visit with the mean of their values.
+    Its interval and the reliable change index have the error of single scans from
+    :func:`~neurofm_bids.analysis.change.
     repeatability.repeatability`, so they say whether the scans differ by more than repeated scans of an
     unchanged person do; they are not the sampling error of a line. Change is called reliable or not only
     where the error covers repeated scans, not where it is that of an interval of each scan.
@@ -105,7 +109,7 @@ def change_per_year(
     times = times or scan_times(table, participant, date="acq_time")
     names, people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)
     keys = list(zip(people.tolist(), table[session].astype(str), strict=True)) if session in table else people
-    cohort = _Cohort(table, names, people, pd.factorize(pd.Series(keys))[0], times)
+    cohort = _Cohort(table, names, people, pd.factorize(pd.Series(keys))[0], times, least_years(retest_weeks))
     frames, sources = [], {}
     for measure in measures:
         given = (error_sd or {}).get(measure)
@@ -116,16 +120,16 @@ def change_per_year(
         frames.append(_rows(cohort, measure, (units or {}).get(measure) or None, error))
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(CHANGE_COLUMNS))
     order = np.argsort(frame["participant_id"].to_numpy(dtype=str), kind="stable")
-    return Changes(frame.iloc[order].reset_index(drop=True), _remarks(sources))
+    return Changes(frame.iloc[order].reset_index(drop=True), (*_close_people(cohort), *_remarks(sources)))
 
 
 def _rows(cohort: _Cohort, measure: str, units: str | None, error: Repeatability) -> pd.DataFrame:
     import pandas as pd
 
     values = cohort.table[measure].to_numpy(dtype=np.float64, na_value=np.nan)
-    years = cohort.times.years
-    lines = slopes(cohort.people, years, values, error.sd)
-    first, last = _ends(cohort.people, years, values, lines.people)
+    made = visits(cohort.people, cohort.times.years, values, error.sd, cohort.least)
+    lines = slopes(made)
+    first, last = lines.first, lines.last
     half, index = error.quantile * lines.standard_error, lines.index
     return pd.DataFrame(
         {
@@ -133,14 +137,14 @@ def _rows(cohort: _Cohort, measure: str, units: str | None, error: Repeatability
             "measure": measure,
             "units": units,
             "n_scans": lines.scans,
-            "years": years[last] - years[first],
-            "time_source": cohort.times.sources[first],
-            "first_value": values[first],
-            "last_value": values[last],
+            "years": made.years[last] - made.years[first],
+            "time_source": cohort.times.sources[made.place[first]],
+            "first_value": made.values[first],
+            "last_value": made.values[last],
             "change_per_year": lines.per_year,
             "lower95": lines.per_year - half,
             "upper95": lines.per_year + half,
-            "error_sd": _mean_error(cohort.people, error.sd, np.isfinite(values) & np.isfinite(years), lines),
+            "error_sd": _mean_error(made, lines),
             "error_source": error.source or None,
             "reliable_change_index": index,
             "reliable_change": _reliable(index, error),
@@ -149,22 +153,26 @@ def _rows(cohort: _Cohort, measure: str, units: str | None, error: Repeatability
     )
 
 
-def _ends(
-    people: npt.NDArray[np.intp], years: _Array, values: _Array, wanted: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the places of the first and the last usable scan of wanted people."""
-    usable = np.flatnonzero(np.isfinite(values) & np.isfinite(years))
-    order = usable[np.lexsort((years[usable], people[usable]))]
-    places = np.searchsorted(people[order], wanted), np.searchsorted(people[order], wanted, side="right") - 1
-    return order[places[0]], order[places[1]]
-
-
-def _mean_error(
-    people: npt.NDArray[np.intp], sd: _Array, usable: npt.NDArray[np.bool_], lines: Slopes
-) -> _Array:
+def _mean_error(made: Visits, lines: Slopes) -> _Array:
     """Return the root mean square of the errors of the scans of each person."""
-    squares = np.bincount(people[usable], sd[usable] ** 2, minlength=people.max(initial=0) + 1)
+    squares = np.bincount(
+        made.people, made.scans * made.errors**2, minlength=lines.people.max(initial=-1) + 1
+    )
     return np.sqrt(squares[lines.people] / lines.scans)
+
+
+def _close_people(cohort: _Cohort) -> tuple[str, ...]:
+    """Return a sentence on people who have several times and no two visits."""
+    years, nothing = cohort.times.years, np.zeros(len(cohort.people))
+    made = visits(cohort.people, years, nothing, nothing, cohort.least)
+    moved = np.unique(cohort.people[years > 0])
+    close = np.setdiff1d(moved, slopes(made).people)
+    if not close.size:
+        return ()
+    return (
+        f"Participants whose scans are all within {cohort.least * WEEKS:.2g} weeks: {close.size} "
+        f"({some_of(cohort.names[close].tolist())}). They have no change per year.",
+    )
 
 
 def _reliable(index: _Array, error: Repeatability) -> list[str | None]:

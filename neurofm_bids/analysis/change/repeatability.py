@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.change.slopes import slopes
+from neurofm_bids.analysis.change.visits import RETEST_WEEKS, WEEKS, close_scans, least_years, visits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,6 @@ _Array = npt.NDArray[np.float64]
 
 LEAST_FREEDOM = 10
 MEASURED = frozenset({"given", "retest", "residuals"})  # sources that cover repeated scans
-_WEEKS = 365.25 / 7  # of a year
 _NORMAL = 1.959963984540054
 
 
@@ -33,7 +33,7 @@ class Repeatability:
         Of each scan, shape (n,); NaN where it is not known.
     source
         ``given``; ``retest``, from sessions that are close in time; ``residuals``, from the distances of
-        three or more scans of a person from a line; ``interval``, from the interval of each scan, which
+        three or more visits of a person from a line; ``interval``, from the interval of each scan, which
         repeated scans exceed; empty where nothing is known.
     freedom
         Degrees of freedom; infinite where the sd counts as known.
@@ -62,7 +62,7 @@ def repeatability(
     people: npt.NDArray[np.intp],
     years: _Array,
     session: npt.NDArray[np.intp],
-    retest_weeks: float = 12.0,
+    retest_weeks: float = RETEST_WEEKS,
     given: float | None = None,
     exact: npt.NDArray[np.bool_] | None = None,
 ) -> Repeatability:
@@ -94,8 +94,8 @@ def repeatability(
     usable = np.flatnonzero(np.isfinite(values) & np.isfinite(years) & is_exact)
     first[usable[np.unique(session[usable], return_index=True)[1]]] = True
     sources = {
-        "retest": _close(people[first], years[first], values[first], retest_weeks / _WEEKS),
-        "residuals": _around_lines(people, years, values),
+        "retest": _close(people[first], years[first], values[first], retest_weeks / WEEKS),
+        "residuals": _around_lines(people, years, values, least_years(retest_weeks)),
     }
     for source, (squares, freedom) in sources.items():
         if freedom >= LEAST_FREEDOM and squares > 0:
@@ -105,26 +105,20 @@ def repeatability(
 
 
 def _close(people: npt.NDArray[np.intp], years: _Array, values: _Array, most: float) -> tuple[float, float]:
-    """Return the sum of squares within groups of close scans of a person, and its degrees of freedom.
-
-    A group begins with the first scan of a person that is in none, and has those within ``most`` years.
-    """
-    order = np.lexsort((years, people))
-    groups, group, start = np.empty(len(order), dtype=np.intp), -1, (-1, -np.inf)
-    for place in order:
-        if people[place] != start[0] or years[place] - start[1] > most:
-            group, start = group + 1, (people[place], years[place])
-        groups[place] = group
+    """Return the sum of squares within groups of close scans of a person, and its degrees of freedom."""
+    groups = close_scans(people, years, most)
     counts = np.bincount(groups)
     means = np.bincount(groups, values) / np.maximum(counts, 1)
     freedom = 0 if most <= 0 else int((counts - 1)[counts > 0].sum())
     return float(((values - means[groups]) ** 2).sum()), float(freedom)
 
 
-def _around_lines(people: npt.NDArray[np.intp], years: _Array, values: _Array) -> tuple[float, float]:
-    lines = slopes(people, years, values, np.full(len(values), np.nan))
-    several = lines.scans > 2
-    return float(lines.squared_residuals[several].sum()), float((lines.scans[several] - 2).sum())
+def _around_lines(
+    people: npt.NDArray[np.intp], years: _Array, values: _Array, least: float
+) -> tuple[float, float]:
+    lines = slopes(visits(people, years, values, np.full(len(values), np.nan), least))
+    several = lines.visits > 2
+    return float(lines.squared_residuals[several].sum()), float((lines.visits[several] - 2).sum())
 
 
 def _of_scans(table: pd.DataFrame, measure: str) -> _Array:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from neurofm_bids.analysis.change.visits import RETEST_WEEKS
 from neurofm_bids.records.dictionary import volume_column
 
 __all__ = ["MAIN_VOLUMES", "TIMES", "ChangeSettings", "main_measures"]
@@ -39,7 +40,8 @@ class ChangeSettings:
     categories
         Columns that are categories although their values are numbers.
     retest_weeks
-        Sessions at most so many weeks apart are repeated measurements of an unchanged person.
+        Sessions at most so many weeks apart are repeated measurements of an unchanged person, and one visit
+        in changes per year and models; with 0, scans within a month are one visit.
     error_sd
         Standard deviation of repeated measurements by measure, in its units, where it is known.
     """
@@ -48,7 +50,7 @@ class ChangeSettings:
     time: str = ""
     covariates: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    retest_weeks: float = 12.0
+    retest_weeks: float = RETEST_WEEKS
     error_sd: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.change.visits import Visits
+
 __all__ = ["Slopes", "slopes"]
 
 _Array = npt.NDArray[np.float64]
@@ -19,59 +21,65 @@ class Slopes:
     Parameters
     ----------
     people
-        Number of each person that has at least two times, ascending, shape (p,).
+        Number of each person that has at least two visits, ascending, shape (p,).
     per_year
         Slope of the least-squares line, shape (p,).
     standard_error
         Of the slope, from the errors of the values; NaN where one is not known, shape (p,).
-    squared_residuals, scans
-        Sum of squared distances from the line, and number of scans, shape (p,).
+    squared_residuals, visits, scans
+        Sum of squared distances of visits from the line, and number of visits and of scans, shape (p,).
+    first, last
+        Places of the first and the last visit of each person, shape (p,).
     """
 
     people: npt.NDArray[np.intp]
     per_year: _Array
     standard_error: _Array
     squared_residuals: _Array
+    visits: npt.NDArray[np.intp]
     scans: npt.NDArray[np.intp]
+    first: npt.NDArray[np.intp]
+    last: npt.NDArray[np.intp]
 
     @property
     def index(self) -> _Array:
         """Reliable change index: change over its standard error, shape (p,).
 
-        With two scans it is ``(x2 - x1) / (sqrt(2) * error_sd)`` (Jacobson and Truax 1991).
+        With two visits it is ``(x2 - x1) / (sqrt(2) * error_sd)`` (Jacobson and Truax 1991).
         """
         return self.per_year / self.standard_error
 
 
-def slopes(people: npt.NDArray[np.intp], years: _Array, values: _Array, errors: _Array) -> Slopes:
-    """Return the line of each person over time.
+def slopes(made: Visits) -> Slopes:
+    """Return the line of each person over the time of visits.
 
-    Parameters
-    ----------
-    people
-        Number of the person of each of n scans.
-    years, values, errors
-        Time, value, and standard deviation of the error of the value, shape (n,); scans without time or value
-        are left out.
-
-    >>> two = slopes(np.array([0, 0]), np.array([0.0, 2.0]), np.array([5.0, 9.0]), np.array([1.0, 1.0]))
+    >>> from neurofm_bids.analysis.change.visits import visits
+    >>> people, years, values = np.array([0, 0]), np.array([0.0, 2.0]), np.array([5.0, 9.0])
+    >>> two = slopes(visits(people, years, values, np.ones(2), least=0.25))
     >>> two.per_year.item(), round(two.index.item(), 4), round(4 / 2**0.5, 4)
     (2.0, 2.8284, 2.8284)
     """
-    kept = np.isfinite(years) & np.isfinite(values)
-    names, place = np.unique(people[kept], return_inverse=True)
-    t, y, e = years[kept], values[kept], errors[kept]
+    names, place, counts = np.unique(made.people, return_inverse=True, return_counts=True)
 
-    def total(numbers: _Array) -> _Array:
+    def total(numbers: npt.NDArray[np.float64] | npt.NDArray[np.intp]) -> _Array:
         return np.bincount(place, numbers, minlength=len(names)).astype(np.float64)
 
-    counts = np.bincount(place, minlength=len(names))
     with np.errstate(invalid="ignore", divide="ignore"):
-        centred = t - (total(t) / counts)[place]
-        level = y - (total(y) / counts)[place]
+        centred = made.years - (total(made.years) / counts)[place]
+        level = made.values - (total(made.values) / counts)[place]
         spread = total(centred**2)
         slope = total(centred * level) / spread
         residuals = total((level - slope[place] * centred) ** 2)
-        error = np.sqrt(total((centred * e) ** 2)) / spread
-    moved = spread > 0
-    return Slopes(names[moved], slope[moved], error[moved], residuals[moved], counts[moved])
+        error = np.sqrt(total((centred * made.errors) ** 2)) / spread
+    moved = counts > 1
+    last = np.cumsum(counts)[moved] - 1
+    return Slopes(
+        names[moved],
+        slope[moved],
+        error[moved],
+        residuals[moved],
+        counts[moved],
+        total(made.scans).astype(np.intp)[moved],
+        last - counts[moved] + 1,
+        last,
+    )

@@ -70,7 +70,7 @@ def test_few_people_and_constants_are_named():
     assert f"not fitted: {LEAST_PEOPLE - 1} participants have two times" in remarks[0]
     frame, remarks = modelled(people().assign(predicted_x=1.0))
     assert frame.empty
-    assert "the model cannot be fitted (it does not vary)" in remarks[0]
+    assert "the model cannot be fitted (it does not vary beyond the fixed terms)" in remarks[0]
 
 
 def test_unknown_sex_leaves_people_out_and_constant_sex_the_term():
@@ -113,3 +113,28 @@ def test_age_and_sex_that_are_not_known_are_omitted():
         "Mixed models without age",
         "Mixed models without sex",
     ]
+
+
+def test_runs_of_a_session_are_one_time():
+    table = people(count=40, scans=2)
+    table["acq_time"] = np.tile(["2012-05-01T10:00:00", "2012-05-01T10:08:00"], 40)
+    frame, remarks = modelled(table)
+    assert frame.empty
+    assert "not fitted: 0 participants have two times with all values, 10 are needed" in remarks[0]
+
+
+def test_equal_runs_of_each_session_change_nothing_but_the_number_of_scans():
+    table = people(count=40)
+    one, two = (modelled(own)[0] for own in (table, pd.concat([table, table], ignore_index=True)))
+    assert (one["scans"]["years"], two["scans"]["years"]) == (120, 240)
+    pd.testing.assert_frame_equal(one.drop(columns="scans"), two.drop(columns="scans"))
+
+
+def test_more_terms_than_people_allow_are_the_reason_that_is_given():
+    table = people(count=12)
+    frame, remarks = modelled(table, covariates=["group"])
+    assert frame.empty
+    assert "12 participants have all values, 13 are needed for 3 terms with the intercept" in remarks[0]
+    assert remarks[-1].startswith(
+        "Levels of group with fewer than 10 participants count as not known in mixed"
+    )

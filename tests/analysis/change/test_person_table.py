@@ -78,3 +78,14 @@ def test_rows_are_ordered_and_people_without_two_times_have_none():
     assert list(frame["measure"][:4]) == ["predicted_x", "y"] * 2
     assert "sub-004" not in set(frame["participant_id"])
     assert len(frame) == 22
+
+
+def test_sessions_within_the_retest_weeks_have_no_change_and_are_named():
+    table = people(count=4, scans=2, gap=8 / 60 / 24 / 365.25)
+    table["acq_time"] = np.tile(["2012-05-01T10:00:00", "2012-05-01T10:08:00"], 4)
+    made = change_per_year(table, X)
+    assert made.frame.empty
+    assert made.remarks[0].startswith("Participants whose scans are all within 12 weeks: 4 (sub-000")
+    table["acq_time"] = np.tile(["2012-05-01", "2012-06-15"], 4)
+    assert change_per_year(table, X).frame.empty
+    assert len(change_per_year(table, X, retest_weeks=0).frame) == 4

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from neurofm_bids.analysis.change.slopes import slopes
+from neurofm_bids.analysis.change.slopes import slopes as lines_of
+from neurofm_bids.analysis.change.visits import visits
+
+
+def slopes(people, years, values, errors, least=0.02):
+    return lines_of(visits(people, years, values, errors, least))
 
 
 def test_lines_are_those_of_polyfit():
@@ -34,3 +39,19 @@ def test_people_without_two_times_have_no_line():
     values = np.array([1.0, 2.0, 1.0, 2.0, 1.0, np.nan])
     made = slopes(np.array([0, 0, 1, 1, 2, 2]), years, values, np.ones(6))
     assert made.people.size == made.per_year.size == 0
+
+
+def test_two_runs_of_a_session_have_no_change_per_year():
+    minutes = 8 / 60 / 24 / 365.25
+    made = slopes(np.zeros(2, int), np.array([0.0, minutes]), np.array([20.0, 21.0]), np.ones(2))
+    assert made.people.size == 0
+
+
+def test_runs_of_a_session_are_one_point_of_the_line():
+    minutes = 8 / 60 / 24 / 365.25
+    years, values = np.array([0.0, minutes, 2.0]), np.array([1.0, 3.0, 8.0])
+    made = slopes(np.zeros(3, int), years, values, np.ones(3))
+    assert made.per_year[0] == pytest.approx(3, rel=1e-4)
+    assert made.squared_residuals[0] == pytest.approx(0, abs=1e-9)
+    assert (made.visits[0], made.scans[0]) == (2, 3)
+    assert made.index[0] == pytest.approx(6 / np.sqrt(2), rel=1e-4)
