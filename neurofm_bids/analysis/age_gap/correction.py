@@ -54,7 +54,7 @@ def corrected_gaps(
     Raises
     ------
     ValueError
-        Fewer than :data:`LEAST_CONTROLS` controls have both ages, or all those of a line have the same age.
+        Fewer than :data:`LEAST_CONTROLS` controls have both ages, or all of a line have the same age.
     """
     import pandas as pd
 

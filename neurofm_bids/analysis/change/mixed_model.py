@@ -216,8 +216,8 @@ def _model(values: _Array, design: _Design) -> _Model | str:
     needed = len(terms) + 1 + LEAST_PEOPLE
     if n_people < needed:
         return (
-            f"{n_people} participants have all values, {needed} are needed for {len(terms) + 1} terms with the "
-            "intercept"
+            f"{n_people} participants have all values, {needed} are needed for {len(terms) + 1} terms with "
+            "the intercept"
         )
     constant = np.column_stack([np.ones(len(matrix)), matrix])
     wants_slope = int((by_person > 2).sum()) >= LEAST_SLOPES

@@ -84,8 +84,8 @@ def change_per_year(
     The change is the slope of the least-squares line over visits: scans of a participant that are at most
     ``retest_weeks`` apart, or a month if that is 0, are one visit with the mean of their values.
     Its interval and the reliable change index have the error of single scans from
-    :func:`~neurofm_bids.analysis.change.
-    repeatability.repeatability`, so they say whether the scans differ by more than repeated scans of an
+    :func:`~neurofm_bids.analysis.change.repeatability.repeatability`,
+    so they say whether the scans differ by more than repeated scans of an
     unchanged person do; they are not the sampling error of a line. Change is called reliable or not only
     where the error covers repeated scans, not where it is that of an interval of each scan.
 
