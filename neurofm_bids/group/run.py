@@ -23,6 +23,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.analyses import analyse
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.cohort import EVERYTHING, collect
+from neurofm_bids.group.findings import findings_text
 from neurofm_bids.group.readout_fits import Fits, check_tasks, fit_cohort, read_task_files
 from neurofm_bids.group.readout_table import evaluation_rows
 from neurofm_bids.group.references import (
@@ -235,6 +236,8 @@ def _write(
     remove_leftovers([index_path(out), *(path for name in GROUP_OUTPUTS for path in table_paths(out, name))])
     _remove_absent(out, tables)
     paths = write_tables(out, tables, processes)
+    if text := findings_text(tables["review"].frame["kind"], out.group("review").name):
+        _log.info("%s", text)
     means = write_mean_maps(out, cohort)
     paths += means.paths
     cohort = replace(cohort, warnings=(*cohort.warnings, *means.warnings))

@@ -314,6 +314,17 @@ def test_another_dataset_is_refused_and_the_tables_stay(cohort, folder):
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_findings_to_review_are_said_in_the_log(cohort, caplog):
+    caplog.set_level("INFO")
+    group(cohort)
+    assert "To review" not in caplog.text
+    write_scan(cohort, "sub-11", seed=2)
+    group(cohort)
+    kinds = [row["kind"] for row in read_rows(cohort / "group_desc-openS_review.tsv")]
+    assert kinds == ["duplicate"]
+    assert "To review: 1 duplicate (see group_desc-openS_review.tsv)" in caplog.text
+
+
 def test_another_dataset_with_the_same_labels(cohort, caplog):
     """No covariates are joined to a scan of which the dataset has another image."""
     other = cohort.parent / "other"
