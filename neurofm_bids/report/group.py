@@ -17,6 +17,7 @@ from neurofm_bids.report.assets import (
     plots_licence,
 )
 from neurofm_bids.report.fitted_tasks import FittedTasks, fitted_context
+from neurofm_bids.report.group_analyses import printed_analyses
 from neurofm_bids.report.group_columns import GroupTable, Tables, labels, preferred, scan_columns
 from neurofm_bids.report.group_pack import pack
 from neurofm_bids.report.group_plots import plots_of
@@ -29,18 +30,10 @@ from neurofm_bids.report.group_statistics import (
     summary_view,
     volume_columns,
 )
-from neurofm_bids.report.group_views import MOST_ROWS, View, view
+from neurofm_bids.report.group_views import MOST_ROWS
 from neurofm_bids.report.render import render
 
 __all__ = ["render_group_report"]
-
-_ANALYSES = {  # tables that are printed, by section
-    "quality": ("review", "drift"),
-    "age": ("associations",),
-    "embedding": ("clusterstability", "clusterprofile"),
-    "sites": ("sites",),
-    "change": ("mixedmodel", "change"),
-}
 
 
 def render_group_report(
@@ -79,6 +72,7 @@ def render_group_report(
         "files": files,
         "has_pages": bool(pages),
         "max_rows": MOST_ROWS,
+        "analyses": printed_analyses(tables, pages, remarks),
         "remarks": remarks,
     }
     context |= _facts(tables, cohort) | _printed(tables, pages) | _interactive(tables, pages)
@@ -126,17 +120,6 @@ def _printed(tables: Tables, pages: Mapping[str, str]) -> dict[str, Any]:
         "flag_counts": count_flags(quality.frame),
         "centiles_view": centile_view(tables["centiles"]) if "centiles" in tables else None,
         "scans_view": scans_view(tables, pages),
-        "views": _views(tables, pages),
-    }
-
-
-def _views(tables: Tables, pages: Mapping[str, str]) -> dict[str, list[View]]:
-    """Return the tables of the analyses that are printed, by section."""
-    entries = [item for table in tables.values() for item in table.columns.items()]
-    titles = {name: str(entry.get("LongName", name)) for name, entry in entries}
-    return {
-        section: [view(name, tables[name], pages, titles) for name in names if name in tables]
-        for section, names in _ANALYSES.items()
     }
 
 

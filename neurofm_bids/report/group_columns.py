@@ -58,6 +58,7 @@ _OWN_MEANING = ("harmonised", "covariates")  # tables whose columns may have nam
 _FEATURE = re.compile(r"f\d{3,}")
 _PARTS = ("_sd", "_lower95", "_upper95", "_confidence", "_z")
 _IN_RANGE = "_in_range"
+_CODED = ("flags", AGE_REMARKS)
 _NOT_SHOWN = {"views", "readout_notes", "centile_notes"}
 _IN_MILLILITRES = ("predictions", "morphometry", "harmonised")
 
@@ -115,7 +116,7 @@ def unit_of(entry: Entry, *, is_volume: bool) -> tuple[str, float]:
     if unit == "mm^3" and is_volume:
         return "ml", 1e-3
     known = {"year": "years", "1": "", "arbitrary": "", "mm^3": "mm³", "percent": "%", "count": ""}
-    return known.get(unit, unit), 1.0
+    return known.get(unit, unit.replace("^3", "³")), 1.0
 
 
 def _identity(tables: Tables, links: Mapping[str, str]) -> Iterator[ScanColumn]:
@@ -157,7 +158,10 @@ def _column(key: str, table: str, group: str, frame: pd.DataFrame, column: str, 
     title += ", harmonised" if key.startswith("harmonised:") and column != "site" else ""
     bound = AGE_REMARKS if column == KNOWN_AGE and AGE_REMARKS in frame else ""
     within = _range_column(frame, column)
-    return ScanColumn(key, title, unit, about, group, frame[column], factor, within, bound)
+    is_coded = column in _CODED and table not in _OWN_MEANING
+    return ScanColumn(
+        key, title, unit, about, group, frame[column], factor, within, bound, is_coded=is_coded
+    )
 
 
 def _range_column(frame: pd.DataFrame, column: str) -> str:
@@ -199,5 +203,12 @@ def _changes(tables: Tables) -> Iterator[ScanColumn]:
         title = f"Change of {str(entry.get('LongName', measure)).lower()}"
         about = f"Change per year of {measure}, of the participant"
         yield ScanColumn(
-            f"change:{measure}", title, f"{unit or '1'} per year", about, "Change", values, factor
+            f"change:{measure}",
+            title,
+            f"{unit or '1'} per year",
+            about,
+            "Change",
+            values,
+            factor,
+            is_personal=True,
         )

@@ -47,6 +47,10 @@ class ScanColumn:
         Names of the columns that tell whether a value is in its range, and whether it is a lower bound.
     is_name
         Whether it names scans, so that every level is kept.
+    is_coded
+        Whether its texts are codes, with underscores between words and semicolons between codes.
+    is_personal
+        Whether all scans of a participant have one value, so that it is drawn once.
     """
 
     name: str
@@ -59,6 +63,8 @@ class ScanColumn:
     range_column: str = ""
     bound_column: str = ""
     is_name: bool = False
+    is_coded: bool = False
+    is_personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,8 @@ def _encoded(column: ScanColumn) -> _Encoded | str | None:
         return None
     about = {key: getattr(column, key) for key in ("name", "title", "unit", "about", "group")}
     about |= {"range": column.range_column} if column.range_column else {}
+    about |= {"coded": True} if column.is_coded else {}
+    about |= {"personal": True} if column.is_personal else {}
     about |= {"bound": column.bound_column} if column.bound_column else {}
     numbers = None if column.is_name else _numbers(column.values, known)
     if numbers is not None:

@@ -45,7 +45,8 @@ def scans_to_check(
         why = [reasons] if status != "ok" and _has(reasons) else []
         why += [f"In the cohort: {check}."] if _has(check) else []
         if status != "ok" or why:
-            rows.append((Cell(name, links.get(str(person), "")), str(status), " ".join(map(str, why))))
+            text = " ".join(map(str, why)).replace("mm^3", "mm³")
+            rows.append((Cell(name, links.get(str(person), "")), str(status), text))
     return sorted(rows, key=lambda row: -STATUSES.index(row[1]))
 
 

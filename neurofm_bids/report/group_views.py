@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,9 +20,11 @@ __all__ = ["MOST_ROWS", "Cell", "Head", "View", "number_text", "view"]
 
 MOST_ROWS = 300
 _NAMES_OF_SCANS = ("scan", "other_scan", "neighbour")
+_UNITS = "units"
 _NAMES_OF_COLUMNS = ("measure", "column", "outcome")
-_CHANGE = "reliable_change_index"
+_CHANGE, _DRIFT = "reliable_change_index", "is_drift"
 _UNKNOWN = "n/a"
+_SEPARATOR = re.compile(r";(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def view(
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the largest changes first, where they have indices of change."""
+    """Return rows with the largest changes first, or with what drifts first, by p-value."""
+    if {_DRIFT, "p"} <= set(frame.columns):
+        return frame.sort_values([_DRIFT, "p"], ascending=[False, True], kind="stable")
     if _CHANGE not in frame:
         return frame
     sizes = frame[_CHANGE].astype(float).abs()
@@ -115,11 +120,15 @@ def _cell(
     if column in _NAMES_OF_SCANS and text != _UNKNOWN:
         text = scan_stem(PurePosixPath(text).name)
         return Cell(text, links.get(text.split("_")[0], ""))
+    if column == _UNITS:
+        return Cell(unit_of({"Units": text}, is_volume=False)[0])
     if column == "participant_id":
         return Cell(text, links.get(text, ""))
     if column in _NAMES_OF_COLUMNS:
         return Cell(titles.get(text, text), about=text)
-    return Cell(text, about=str(levels.get(text, "")))
+    if text in levels:
+        return Cell(text.replace("_", " "), about=str(levels[text]))
+    return Cell(_SEPARATOR.sub("; ", text))
 
 
 def _text(value: object) -> str:

@@ -73,9 +73,9 @@ def simulated(count, sessions=2):
         **per_scan(made, scans, judged, age, site),
         "statistics": statistics(),
         "review": review(made, scans, quality),
-        "drift": long(measure=["noise", "snr_brain"], group="site", value=[0.2, 0.1], p=[0.0004, 0.5]),
+        "drift": drift(),
         "associations": long(column=["moca", "group"], n=count, estimate=[-0.21, 1.0], p=[0.03, 0.7]),
-        "sites": long(measure=["brain_mm3"] * 2, stage=["before", "after"], explained=[0.31, 0.01]),
+        "sites": sites(),
         "change": change(made, scans),
         "mixedmodel": long(measure=["brain_mm3"] * 2, term=["years", "age"], estimate=[-0.4, -0.1]),
         "clusterstability": long(method="kmeans", clusters=[2, 3], jaccard=[0.91, 0.62]),
@@ -151,6 +151,30 @@ def meanings(names):
 def long(**columns):
     frame = pd.DataFrame(columns)
     return Table(frame, {name: {"LongName": name.replace("_", " ")} for name in frame})
+
+
+def drift():
+    return long(
+        measure=["snr_brain", "noise"],
+        by="site",
+        group="A",
+        value=[0.1, 0.2],
+        p=[0.5, 0.0004],
+        is_drift=[False, True],
+    )
+
+
+def sites():
+    measures = ["f000", "f001", "all features", "brain_mm3", "all measures"]
+    names = [*measures, *measures]
+    whole = [name.startswith("all") for name in names]
+    return long(
+        measure=names,
+        kind=["features", "features", "features", "measures", "measures"] * 2,
+        stage=["before"] * 5 + ["after"] * 5,
+        variance=[None if one else 0.31 for one in whole],
+        balanced_accuracy=[0.7 if one else None for one in whole],
+    )
 
 
 def statistics():

@@ -48,14 +48,15 @@ def test_a_section_is_there_only_with_its_table(section, names):
 def test_every_number_of_an_analysis_is_in_a_table_of_the_page():
     page = text(page_of())
     for words in (
-        "Drift A simulated table. measure group value p Noise in the brain site 0.2 0.0004",
+        "Drift A simulated table. measure by group value p is drift Noise in the brain site A 0.2 0.0004 yes",
         "Associations of the age gap",
         "Stability of the clusters",
         "What distinguishes the clusters",
         "Differences between sites",
         "Change over the cohort",
         "Change of each participant",
-        "To review",
+        "To review Scans to look at",
+        "Findings across scans",
     ):
         assert words in page
 
@@ -64,14 +65,51 @@ def test_findings_are_listed_with_links():
     tables = simulated(400)
     person = tables["review"].frame["participant_id"].iloc[0]
     page = page_of(tables, links={person[4:]: "there.html"})
-    listed = page.split("To review</h3>")[1].split("<h3>")[0]
+    listed = page.split("Findings across scans</h4>")[1].split("<h3")[0]
     assert '<a href="there.html">' in listed
+    count = len(tables["review"].frame)
+    assert f'<li><b>{count}</b><a href="#table-review">to review</a></li>' in page
+    assert 'id="table-review"' in page
 
 
 def test_no_findings_are_said_to_be_none():
     tables = simulated(40)
     tables = {**tables, "review": replace(tables["review"], frame=tables["review"].frame.head(0))}
-    assert "To review A simulated table. None." in text(page_of(tables))
+    page = page_of(tables)
+    assert "Findings across scans A simulated table. None." in text(page)
+    assert "to review</a></li>" not in page
+
+
+@pytest.mark.parametrize(
+    ("remarks", "said"),
+    [
+        (["No controls.", "Drift by site was not tested: one."], "Drift by site was not tested: one."),
+        ([], "Nothing could be tested."),
+    ],
+)
+def test_a_table_without_rows_says_why_nothing_was_tested(remarks, said):
+    tables = simulated(40)
+    tables = {**tables, "drift": replace(tables["drift"], frame=tables["drift"].frame.head(0))}
+    assert f"Drift A simulated table. {said}" in text(page_of(tables, remarks=remarks))
+
+
+def test_sites_begin_with_all_features_and_measures_and_fold_features_away():
+    page = page_of()
+    listed = page.split("Differences between sites</h3>")[1].split("</section>")[0]
+    order = ("all features", ">Measures</h4>", "brain_mm3", "<details>", "f000")
+    places = [listed.index(words) for words in order]
+    assert places == sorted(places)
+    assert "Features (4 rows)" in listed
+    first = text(listed.split("<h4>")[1])
+    assert "balanced accuracy" in first
+    assert "variance" not in first
+    assert re.findall(r"<td[^>]*>(before|after)<", listed) == ["before", "after"] * 5
+
+
+def test_long_tables_say_how_many_rows_they_have():
+    frame = pd.DataFrame({"measure": "noise", "by": "site", "group": range(40), "is_drift": False, "p": 0.5})
+    page = page_of({**simulated(40), "drift": Table(frame, {})})
+    assert "40 rows: scroll in the table." in page.split("Drift</h3>")[1].split("<h3")[0]
 
 
 def test_remarks_of_analyses_and_warnings_are_shown():

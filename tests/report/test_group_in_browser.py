@@ -144,6 +144,58 @@ def test_it_is_drawn_without_the_reports_of_participants(tab, folder):
     assert tab.messages == []
 
 
+def test_the_change_of_a_participant_is_one_point(opened):
+    tab = opened()
+    strip = "report.plots.find(plot => plot.spec.x === 'change:left_hippocampus_mm3')"
+    into_view(tab, strip)
+    drawn = f"[...({strip}).px.keys()].filter(i => !Number.isNaN(({strip}).px[i]))"
+    assert tab.run(drawn) == list(range(0, COUNT, 2))
+    tab.run("report.state.select([3], false)")
+    tab.wait(f"!({strip}).stale")
+    assert tab.run(drawn) == [0, 3, *range(4, COUNT, 2)]
+    tab.run(f"report.state.select(({strip}).ofPeople([3]), false)")
+    names = simulated(COUNT)["predictions"].frame.iloc[2:4]
+    assert tab.run(SELECTED) == (names["participant_id"] + "_" + names["session_id"]).tolist()
+
+
+def test_codes_are_written_as_words_and_saved_as_they_are(tab, folder):
+    count = 400
+    scan = simulated(count)["predictions"].frame["flags"].tolist().index("low_snr")
+    tab.open(write(folder, count).as_uri(), 1200, 900)
+    tab.wait(READY)
+    column = "report.state.cohort.named.get('flags')"
+    assert tab.run(f"report.state.cohort.text({column}, {scan})") == "low snr"
+    assert tab.run(f"report.state.cohort.level({column}, {scan})") == "low_snr"
+    tab.run(f"report.state.select([{scan}], false)")
+    assert "low snr" in tab.run("document.querySelector('#scan-table tr.selected').innerText")
+
+
+def test_words_of_tables_are_not_broken(opened):
+    tab = opened(800)
+    broken = """[...document.querySelectorAll('.wide td:not(.breakable), .wide th')].filter(cell =>
+      [...cell.childNodes].some(one => {
+        if (one.nodeType !== 3 || /[-\\s]/.test(one.data.trim())) return false;
+        const range = document.createRange();
+        range.selectNodeContents(one);
+        return new Set([...range.getClientRects()].map(box => box.top)).size > 1;
+      })).length"""
+    assert tab.run("document.querySelectorAll('.wide td').length") > 100
+    tab.run("document.querySelectorAll('.wide').forEach(box => { box.style.width = '4rem'; })")
+    assert tab.run(broken) == 0
+    anywhere = "overflow-wrap: anywhere; white-space: normal"
+    tab.run(f"document.querySelectorAll('.wide td').forEach(cell => {{ cell.style = '{anywhere}'; }})")
+    assert tab.run(broken) > 0
+
+
+def test_the_hint_of_the_search_fits(opened):
+    wide = """(() => { const box = document.querySelector('#desk .search'), about = getComputedStyle(box);
+      const pen = document.createElement('canvas').getContext('2d');
+      pen.font = about.font;
+      const room = box.clientWidth - parseFloat(about.paddingLeft) - parseFloat(about.paddingRight);
+      return pen.measureText(box.placeholder).width - room; })()"""
+    assert opened().run(wide) < 0
+
+
 def test_a_drag_selects_the_same_scans_everywhere(opened, tmp_path):
     tab = opened()
     into_view(tab, AGES)

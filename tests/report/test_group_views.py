@@ -1,11 +1,11 @@
 import pandas as pd
 
-from neurofm_bids.report.group_views import MOST_ROWS, number_text, view
+from neurofm_bids.report.group_views import MOST_ROWS, Cell, number_text, view
 from tests.report.cohort_tables import Table
 
 KNOWN = {
     "p": {"LongName": "P-value", "Units": "1", "Description": "Of the estimate"},
-    "kind": {"Levels": {"swap": "Another person"}},
+    "kind": {"Levels": {"swap": "Another person", "twin_swap": "A twin"}},
     "change": {"Units": "year"},
 }
 
@@ -27,7 +27,7 @@ def test_heads_have_title_unit_and_meaning():
     ]
     assert [head.is_number for head in found.heads] == [True, True, False]
     assert found.about == "A simulated table"
-    assert found.rows[0][2].about == "Another person"
+    assert found.rows[0][2] == Cell("swap", about="Another person")
 
 
 def test_scans_are_named_by_their_image_and_linked():
@@ -51,6 +51,17 @@ def test_measures_are_called_by_their_titles():
 def test_long_tables_are_cut_and_say_so():
     found = shown(value=range(MOST_ROWS + 5))
     assert (len(found.rows), found.total) == (MOST_ROWS, MOST_ROWS + 5)
+
+
+def test_units_codes_and_lists_are_written_for_readers():
+    found = shown(units=["mm^3", "mm^3 per year"], kind="twin_swap", adjusted_for="age;sex; site_a")
+    assert texts(found)[0] == ["mm³", "twin swap", "age; sex; site_a"]
+    assert texts(found)[1][0] == "mm³ per year"
+
+
+def test_what_drifts_comes_first_and_then_the_smallest_p_value():
+    found = shown(group=["a", "b", "c"], p=[0.3, 0.2, 0.5], is_drift=[False, False, True])
+    assert [row[0] for row in texts(found)] == ["c", "b", "a"]
 
 
 def test_columns_without_values_are_not_shown():

@@ -82,7 +82,7 @@ class Desk {
   askLevels(column) {
     const select = node("select", { multiple: true, size: Math.min(6, column.levels.length + 1) });
     select.setAttribute("aria-label", `levels of ${column.title}`);
-    column.levels.forEach((level, i) => select.append(new Option(level, i)));
+    column.levels.forEach((level, i) => select.append(new Option(levelText(column, level), i)));
     select.append(new Option("not known", NaN));
     this.form.append(select);
     return () => {

@@ -66,12 +66,30 @@ class Cohort {
     return this.decoded.get(column.name);
   }
 
+  // A level as the tables have it.
+  level(column, scan) {
+    const value = this.values(column)[scan];
+    return Number.isNaN(value) ? "n/a" : column.levels[value];
+  }
+
+  // Whether a scan stands for its participant: the first one selected, or shown.
+  standing(state) {
+    const people = this.values(this.named.get("participant_id"));
+    const first = new Map();
+    for (let i = 0; i < this.size; i++) {
+      if (!state.shown[i]) continue;
+      const other = first.get(people[i]);
+      if (other === undefined || state.selected[i] > state.selected[other]) first.set(people[i], i);
+    }
+    return scan => first.get(people[scan]) === scan;
+  }
+
   text(column, scan) {
     const value = this.values(column)[scan];
     if (Number.isNaN(value)) return "n/a";
-    if (column.kind === "text") return column.levels[value];
+    if (column.kind === "text") return levelText(column, column.levels[value]);
     const bound = column.bound && this.named.get(column.bound);
-    const sign = bound && this.text(bound, scan).includes("lower_bound") ? "≥ " : "";
+    const sign = bound && this.level(bound, scan).includes("lower_bound") ? "≥ " : "";
     return sign + written(column, value, column.decimals);
   }
 
@@ -90,6 +108,9 @@ function written(column, value, least = 0) {
   if (column.bytes === 8) return String(Number(value.toPrecision(15)));
   return value.toLocaleString("en", { minimumFractionDigits: least, maximumFractionDigits: column.decimals });
 }
+
+// Codes such as those of flags are written as words.
+const levelText = (column, level) => column.coded ? level.replaceAll("_", " ").replaceAll(";", "; ") : level;
 
 const titleOf = column => column.unit ? `${column.title} (${column.unit})` : column.title;
 

@@ -26,8 +26,8 @@ function ticks(plot, at, axis, space, step) {
   return at.map(value => value.toLocaleString("en", { maximumFractionDigits: digits }));
 }
 
-// Distances from the middle line of a strip: as wide as points are dense.
-function swarm(values) {
+// Distances from the middle line of a strip: as wide as points are dense; scans with one key have one distance.
+function swarm(values, keys) {
   const [low, high] = limits(values);
   const bins = new Float64Array(40);
   const bin = value => Math.min(39, Math.floor((value - low) / (high - low) * 40));
@@ -35,7 +35,7 @@ function swarm(values) {
   const most = Math.max(...bins, 1);
   return values.map((value, i) => {
     if (Number.isNaN(value)) return NaN;
-    return (2 * spread(i) - 1) * Math.max(0.08, 0.9 * bins[bin(value)] / most);
+    return (2 * spread(keys ? keys[i] : i) - 1) * Math.max(0.08, 0.9 * bins[bin(value)] / most);
   });
 }
 
@@ -110,7 +110,9 @@ class Plot {
   build() {
     const { x, y } = this.axes;
     this.xs = this.place("x");
-    this.ys = y ? this.place("y") : swarm(this.xs);
+    this.personal = [x, y].some(column => column && column.personal);
+    const people = this.personal && this.state.cohort.values(this.state.cohort.named.get("participant_id"));
+    this.ys = y ? this.place("y") : swarm(this.xs, people);
     const title = y ? `${titleOf(y)} against ${titleOf(x)}` : `Distribution of ${titleOf(x)}`;
     this.host.setAttribute("role", "application");
     this.host.setAttribute("aria-label", `${title}. Arrow keys go from scan to scan, Enter opens the report, Space selects.`);
@@ -154,8 +156,9 @@ class Plot {
     const { left, top, width, height } = u.bbox;
     const { x: { min: x0, max: x1 }, y: { min: y0, max: y1 } } = u.scales;
     const [px, py] = [new Float32Array(size), new Float32Array(size)];
+    const drawn = this.personal ? this.state.cohort.standing(this.state) : () => true;
     for (let i = 0; i < size; i++) {
-      px[i] = left + (this.xs[i] - x0) / (x1 - x0) * width;
+      px[i] = !drawn(i) ? NaN : left + (this.xs[i] - x0) / (x1 - x0) * width;
       py[i] = top + (y1 - this.ys[i]) / (y1 - y0) * height;
     }
     Object.assign(this, { px, py });
@@ -234,12 +237,14 @@ class Plot {
   // Lines from each scan of a participant to the next, in the order of the horizontal axis.
   join() {
     const { px, py, u: { ctx }, state: { cohort, shown, selected, counts } } = this;
+    const ratio = devicePixelRatio || 1;
     const people = cohort.values(cohort.named.get("participant_id"));
     const order = [...px.keys()].filter(i => shown[i] && !Number.isNaN(px[i] + py[i]));
     order.sort((a, b) => people[a] - people[b] || px[a] - px[b]);
     for (const strong of [false, true]) {
-      ctx.strokeStyle = strong ? style("--soft") : FADED;
-      ctx.globalAlpha = counts.shown > MANY && !strong ? 0.4 : 1;
+      ctx.strokeStyle = counts.selected && !strong ? FADED : style(strong ? "--ink" : "--soft");
+      ctx.lineWidth = (strong ? 2 : 1.5) * ratio;
+      ctx.globalAlpha = strong ? 1 : counts.shown > MANY ? 0.3 : 0.7;
       ctx.beginPath();
       for (let k = 1; k < order.length; k++) {
         const [a, b] = [order[k - 1], order[k]];
@@ -311,7 +316,15 @@ class Plot {
       if (this.state.shown[i] && x >= left && x <= left + width && y >= top && y <= top + height) inside.push(i);
     }
     this.u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.state.select(inside, this.adding);
+    this.state.select(this.personal ? this.ofPeople(inside) : inside, this.adding);
+  }
+
+  // All scans of the participants of some scans.
+  ofPeople(scans) {
+    const { cohort, shown } = this.state;
+    const people = cohort.values(cohort.named.get("participant_id"));
+    const wanted = new Set(scans.map(scan => people[scan]));
+    return [...people.keys()].filter(i => shown[i] && wanted.has(people[i]));
   }
 
   click(event) {

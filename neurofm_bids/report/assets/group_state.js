@@ -67,7 +67,7 @@ class State {
       this.palette = [CATEGORIES[0]];
       this.legend = [];
     } else if (column.kind === "text") {
-      this.colourLevels(this.cohort.values(column), column.levels);
+      this.colourLevels(this.cohort.values(column), column.levels.map(level => levelText(column, level)));
     } else if (column.decimals === 0 && this.isFew(column)) {
       const values = this.cohort.values(column);
       const known = [...new Set(values)].filter(value => !Number.isNaN(value)).sort((a, b) => a - b);

@@ -82,7 +82,7 @@ class ScanTable {
     const name = node("td", {}, link ? node("a", { href: link, textContent: cohort.label(scan) }) : cohort.label(scan));
     const cells = this.columns.map(column => node("td", {
       className: [column.kind === "number" ? "number" : "breakable", this.outside(column, scan) ? "outside" : ""].join(" ").trim(),
-      textContent: cohort.text(column, scan).replaceAll(";", "; "),
+      textContent: cohort.text(column, scan),
     }));
     const row = node("tr", { className: selected[scan] ? "selected" : "" }, name, ...cells);
     row.addEventListener("mouseenter", () => this.state.hover(scan));
@@ -98,7 +98,7 @@ class ScanTable {
   save() {
     const { cohort, selected, counts } = this.state;
     const columns = [cohort.named.get("participant_id"), cohort.named.get("session_id"), cohort.labels, ...this.columns].filter(Boolean);
-    const raw = (column, scan) => column.kind === "text" ? cohort.text(column, scan) : String(cohort.values(column)[scan]).replace("NaN", "n/a");
+    const raw = (column, scan) => column.kind === "text" ? cohort.level(column, scan) : String(cohort.values(column)[scan]).replace("NaN", "n/a");
     const rows = this.rows().filter(scan => !counts.selected || selected[scan]);
     const lines = [columns.map(column => column.name), ...rows.map(scan => columns.map(column => raw(column, scan)))];
     const text = lines.map(line => line.join("\t")).join("\n") + "\n";
