@@ -13,7 +13,7 @@ from neurofm_bids.analysis.clusters.inputs import Inputs, read_inputs
 from neurofm_bids.analysis.clusters.neighbours import nearest_neighbours
 from neurofm_bids.analysis.clusters.partition import Labels, centres_of, nearest_centre, nearest_label
 from neurofm_bids.analysis.clusters.profile import cluster_profile
-from neurofm_bids.analysis.clusters.search import Clustering, find_clusters
+from neurofm_bids.analysis.clusters.search import LEAST_PER_CLUSTER, Clustering, find_clusters
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.analysis.clusters.space import Space, make_space
 from neurofm_bids.analysis.clusters.stability import verdict
@@ -86,7 +86,7 @@ def _result(scans: Scans, settings: ClusterSettings, inputs: Inputs, space: Spac
         tables["clusterprofile"] = pd.concat(parts, ignore_index=True)
     if settings.neighbours:
         tables["neighbours"] = _neighbours_table(scans, space, settings.neighbours)
-    return Result(tables, (*inputs.remarks, *_remarks(tried, settings)))
+    return Result(tables, (*inputs.remarks, *_remarks(tried, settings, len(own))))
 
 
 def _scans_table(
@@ -163,19 +163,30 @@ def _neighbours_table(scans: Scans, space: Space, number: int) -> pd.DataFrame:
     return table
 
 
-def _remarks(found: Sequence[Clustering], settings: ClusterSettings) -> list[str]:
-    remarks = []
+def _remarks(found: Sequence[Clustering], settings: ClusterSettings, people: int) -> list[str]:
     low, high = settings.numbers
+    most = min(high, people // LEAST_PER_CLUSTER)
+    remarks = [] if most == high or "kmeans" not in settings.methods else [_not_tried(low, high, people)]
     for one in (one for one in found if one.is_chosen):
-        if one.number == 1:
-            tried = f" of the divisions into {low} to {high}" if one.method == "kmeans" else ""
+        if one.number == 1 and (one.method != "kmeans" or most >= low):
+            numbers = str(low) if low == most else f"{low} to {most}"
+            tried = f" of the divisions into {numbers}" if one.method == "kmeans" else ""
             remarks.append(
                 f"Clusters by {one.method}: none{tried} are stable and separate, so all scans are in one. "
                 "See the table clusterstability."
             )
-        elif low == high and one.method == "kmeans" and not one.are_real(0.05).all():
+        elif low == high and one.method == "kmeans" and not one.are_real(0.05).all() and one.number > 1:
             remarks.append(
                 f"Clusters by {one.method}: the settings ask for {low}, but not all of them are stable and "
                 "separate. See the table clusterstability."
             )
     return remarks
+
+
+def _not_tried(low: int, high: int, people: int) -> str:
+    first = max(low, people // LEAST_PER_CLUSTER + 1)
+    numbers = str(high) if first == high else f"{first} to {high}"
+    return (
+        f"Clusters by kmeans: {numbers} were not tried. Each cluster needs {LEAST_PER_CLUSTER} participants, "
+        f"{high * LEAST_PER_CLUSTER} for {high} clusters; there are {people}."
+    )

@@ -22,14 +22,17 @@ from neurofm_bids.analysis.clusters.separation import SEPARATE, separation_p
 from neurofm_bids.analysis.clusters.stability import STABLE, jaccard
 from neurofm_bids.readouts.threads import one_thread
 
-__all__ = ["DENSITY_SAMPLE", "SAMPLE", "Clustering", "find_clusters", "search_density", "search_kmeans"]
+__all__ = [
+    "DENSITY_SAMPLE", "LEAST_PER_CLUSTER", "SAMPLE", "Clustering", "find_clusters", "search_density",
+    "search_kmeans",
+]  # fmt: skip
 
 _Array = npt.NDArray[np.float64]
 
 SAMPLE = 2000  # scans that are resampled, and of which silhouettes are computed
 DENSITY_SAMPLE = 10_000  # scans whose density is computed
 _STARTS_OF_RESAMPLE = 3
-_LEAST_PER_CLUSTER = 5
+LEAST_PER_CLUSTER = 5  # scans
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def search_kmeans(places: _Array, numbers: tuple[int, int], seed: int = 0) -> li
     """
     low, high = numbers
     tried = [_one("kmeans", places)]
-    wanted = range(low, min(high, len(places) // _LEAST_PER_CLUSTER) + 1)
+    wanted = range(low, min(high, len(places) // LEAST_PER_CLUSTER) + 1)
     for number in wanted:
         labels = kmeans(places, number, seed)
         again = partial(_kmeans_again, number=number)

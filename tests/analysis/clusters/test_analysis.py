@@ -112,6 +112,23 @@ def test_without_clusters_all_scans_are_in_one_and_a_remark_says_so():
     assert "the settings ask for 2, but not all" in given.remarks[0]
 
 
+def test_numbers_of_clusters_that_were_not_tried_are_named():
+    scans, _ = cohort(0)
+    few = replace(scans, included=np.arange(len(scans.table)) < 22)
+    remarks = analysis.analyse(few, replace(SETTINGS, numbers=(2, 8))).remarks
+    people = few.table["participant_id"][few.included].nunique()
+    most = people // 5
+    assert 2 < most < 8
+    assert remarks[0] == (
+        f"Clusters by kmeans: {most + 1} to 8 were not tried. Each cluster needs 5 participants, 40 for 8 "
+        f"clusters; there are {people}."
+    )
+    assert remarks[1].startswith(f"Clusters by kmeans: none of the divisions into 2 to {most} are stable")
+    remarks = analysis.analyse(few, replace(SETTINGS, methods=("kmeans",), numbers=(8, 8))).remarks
+    assert len(remarks) == 1
+    assert remarks[0].startswith("Clusters by kmeans: 8 were not tried. Each cluster needs 5 participants")
+
+
 def test_too_few_people_have_a_remark_only():
     few = replace(SCANS, included=np.arange(100) < analysis.LEAST_PEOPLE - 1)
     result = analysis.analyse(few, SETTINGS)
