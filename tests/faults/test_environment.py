@@ -116,7 +116,7 @@ def test_crash_file_holds_no_secrets(dataset, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise KeyError(" ".join(SECRETS))
 
-    monkeypatch.setattr("neurofm_bids.participant.run._process", broken)
+    monkeypatch.setattr("neurofm_bids.engine.process.claimed_chunks", broken)
     out = tmp_path / "out"
     assert main([str(dataset), str(out), "participant", "-w", str(tmp_path / "work")]) == 70
     (path,) = out.glob("logs/*/crash-*.txt")

@@ -272,7 +272,7 @@ def test_without_a_browser_pdf_is_refused_before_anything_is_written(dataset, tm
 def test_reports_only_computes_nothing(dataset, out, monkeypatch):
     page = (out / "sub-good.html").read_text()
     (out / "sub-good.html").unlink()
-    monkeypatch.setattr("neurofm_bids.participant.run._process", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("neurofm_bids.engine.process.claimed_chunks", lambda *_: pytest.fail("computed"))
     options = ("participant", "--participant-label", "good", *QUICK, "--reports-only")
     assert run(dataset, out, *options) == 0
     again = (out / "sub-good.html").read_text()
