@@ -23,6 +23,6 @@ def check_columns(names: Iterable[str], known: Collection[str], where: str) -> N
             raise NeuroFMError(
                 f"the tables have no column {name!r}",
                 where=where,
-                fix=f"{nearest(name, known)}Columns are {some_of(sorted(known))}.",
+                fix=nearest(name, known).rstrip() or f"Columns are {some_of(sorted(known))}.",
                 code=Exit.USAGE,
             )

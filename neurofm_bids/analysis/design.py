@@ -33,7 +33,7 @@ class Terms:
     values
         Shape (n, k); NaN in rows where the column is not known.
     reference
-        The level that others are compared with, the most frequent one; empty for a column of numbers.
+        The level that others are compared with; empty for a column of numbers.
     rare
         Levels of fewer than :data:`LEAST_OF_LEVEL` people, which count as not known.
     """
@@ -59,6 +59,7 @@ def terms_of(
     column: str,
     values: Iterable[Any],
     categories: Collection[str] = (),
+    references: Collection[str] = (),
     people: npt.NDArray[np.intp] | None = None,
 ) -> Terms:
     """Return the terms of a column: its numbers if all known values are numbers, otherwise its levels.
@@ -69,6 +70,9 @@ def terms_of(
         Of n rows; None, NaN, empty and ``n/a`` are not known.
     categories
         Columns that are levels although their values are numbers.
+    references
+        Levels of which the most frequent one is the reference; without any that is frequent enough, it is the
+        most frequent of all.
     people
         Number of the person of each row, shape (n,); all differ if absent.
 
@@ -87,7 +91,8 @@ def terms_of(
     rare = tuple(sorted(counts.keys() - set(frequent)))
     if not frequent:
         return Terms(column, (), np.full((len(cells), 0), np.nan), rare=rare)
-    reference = max(frequent, key=lambda level: counts[level])
+    preferred = [level for level in frequent if level in references]
+    reference = max(preferred or frequent, key=lambda level: counts[level])
     others = [level for level in frequent if level != reference]
     known = np.isin(cells, frequent)
     matrix = np.array([[cell == level for level in others] for cell in cells], dtype=np.float64)

@@ -12,11 +12,11 @@ from neurofm_bids.analysis.change.settings import ChangeSettings
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.analysis.quality.settings import QualitySettings
 from neurofm_bids.analysis.sites.settings import SitesSettings
-from neurofm_bids.bids.toml_file import Broken, read_toml
-from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import nearest, some_of
+from neurofm_bids.bids.toml_file import Broken, TomlFile, read_toml
 
-__all__ = ["AnalysisSettings", "Columns", "read_settings"]
+__all__ = ["AnalysisSettings", "Columns", "parse_settings", "read_settings", "where_in"]
+
+_FLAG = "--group-config"
 
 _SITE = ("site", "site_id", "scanner", "scanner_id", "DeviceSerialNumber", "ManufacturersModelName")
 _DATE = ("acq_time", "AcquisitionDateTime", "acquisition_date", "scan_date")
@@ -46,23 +46,6 @@ class Columns:
     def date_in(self, known: Collection[str]) -> str | None:
         """Return the column of the date of acquisition among known ones, None if there is none."""
         return self.date or next((name for name in _DATE if name in known), None)
-
-    def check(self, known: Collection[str]) -> None:
-        """Raise if a column does not exist.
-
-        Raises
-        ------
-        NeuroFMError
-            The message names the column that is most like it.
-        """
-        for key, column in (("site", self.site), ("date", self.date)):
-            if column is not None and column not in known:
-                raise NeuroFMError(
-                    f"the tables of the dataset have no column {column!r}",
-                    where=f"--group-config, table columns, key {key}",
-                    fix=f"{nearest(column, known)}Columns are {some_of(sorted(known))}.",
-                    code=Exit.USAGE,
-                )
 
 
 @dataclass(frozen=True)
@@ -99,13 +82,40 @@ def read_settings(path: Path | None) -> AnalysisSettings:
     Raises
     ------
     NeuroFMError
-        The file cannot be read or is not TOML (exit code 64), or a key or value is not valid (65); the
-        message names line, column, table and key.
+        The file cannot be read or is not TOML (exit code 64), or a key or value is not valid (65; the
+        message names line, column, table and key); an earlier harmonisation that it names cannot be read
+        (64) or is damaged (65), or it needs umap-learn, which is not installed (64).
     """
     if path is None:
         return AnalysisSettings()
-    file = read_toml(path, "file of settings", "--group-config")
-    return file.record(AnalysisSettings, file.content, (), "the file", _broken)
+    file = parse_settings(path)
+    settings = file.record(AnalysisSettings, file.content, (), "the file", _broken)
+    _check_needs(settings, file)
+    return settings
+
+
+def parse_settings(path: Path) -> TomlFile:
+    """Return the content of a file of settings, with the errors of :func:`read_settings` on TOML."""
+    return read_toml(path, "file of settings", _FLAG)
+
+
+def where_in(file: TomlFile | None, table: str, key: str, name: str = "") -> str:
+    """Return where settings name a thing: its place in the file, or the option, with table and key."""
+    of = f"table {table}, key {key}"
+    if file is None:
+        return f"{_FLAG}, {of}"
+    return f"{file.path}, {file.places.of(table, key, name, text=name)}, {of}"
+
+
+def _check_needs(settings: AnalysisSettings, file: TomlFile) -> None:
+    """Raise if a file or package that the settings need is missing."""
+    from neurofm_bids.analysis.clusters.embedding import check_umap
+    from neurofm_bids.analysis.sites.model import read_sites
+
+    if settings.sites.model is not None:
+        read_sites(Path(settings.sites.model))
+    if settings.clusters is not None and settings.clusters.umap:
+        check_umap(where_in(file, "clusters", "umap"))
 
 
 def _broken(kind: type, values: Mapping[str, Any]) -> Iterable[Broken]:

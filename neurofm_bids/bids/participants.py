@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.storage.text import printable, some_of
+from neurofm_bids.storage.text import nearest, printable, some_of
 
-__all__ = ["named_participants"]
+__all__ = ["conditions", "named_participants"]
 
 
 def named_participants(
@@ -16,6 +16,7 @@ def named_participants(
     columns: Mapping[str, Sequence[str]],
     what: str,
     where: str,
+    code: Exit = Exit.NOTHING_SELECTED,
 ) -> set[str]:
     """Return the labels of the participants that labels and conditions name, without ``sub-``.
 
@@ -33,6 +34,8 @@ def named_participants(
         What these participants are, for messages, such as ``participants of the reference``.
     where
         The option or key that names them.
+    code
+        Exit code of the errors.
 
     Raises
     ------
@@ -44,23 +47,50 @@ def named_participants(
     ['a', 'b']
     """
     existing = set(subjects)
-    given = {text: text.removeprefix("sub-") for text in named}
-    labels = {label for text, label in given.items() if label in existing or "=" not in text}
+    labels = {text.removeprefix("sub-") for text in named if _is_label(text, existing)}
     if absent := sorted(labels - existing):
         raise NeuroFMError(
             f"{what} have no scan in the tables: {some_of(absent, printable)}",
-            fix=f"Process them first, or check {where}.",
-            code=Exit.NOTHING_SELECTED,
+            where=where,
+            fix=f"{nearest(absent[0], existing)}Process them first, or check the label.",
+            code=code,
         )
-    for text, label in given.items():
-        if label not in existing:
-            column, _, value = text.partition("=")
-            labels |= _having(column, value, subjects, columns, where)
+    for column, value in conditions(named, existing):
+        labels |= _having(column, value, subjects, columns, where, code)
     return labels
 
 
+def conditions(named: Sequence[str], subjects: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield column and value of each condition ``COLUMN=VALUE``.
+
+    Parameters
+    ----------
+    named
+        Labels, with or without ``sub-``, and conditions.
+    subjects
+        Labels of participants that exist, without ``sub-``: no condition is named so.
+
+    >>> list(conditions(["03", "group=x", "a=b"], ["a=b"]))
+    [('group', 'x')]
+    """
+    existing = set(subjects)
+    for text in named:
+        if not _is_label(text, existing):
+            column, _, value = text.removeprefix("sub-").partition("=")
+            yield column, value
+
+
+def _is_label(text: str, existing: Collection[str]) -> bool:
+    return "=" not in text or text.removeprefix("sub-") in existing
+
+
 def _having(
-    column: str, value: str, subjects: Sequence[str], columns: Mapping[str, Sequence[str]], where: str
+    column: str,
+    value: str,
+    subjects: Sequence[str],
+    columns: Mapping[str, Sequence[str]],
+    where: str,
+    code: Exit,
 ) -> set[str]:
     cells = columns.get(column, ())
     found = {subject for subject, cell in zip(subjects, cells, strict=False) if cell == value}
@@ -68,9 +98,12 @@ def _having(
         return found
     values = list(dict.fromkeys(cell for cell in cells if cell))
     there = f"its values are {some_of(values)}" if values else f"columns are {some_of(list(columns))}"
+    if column in columns and not values:
+        there = "the column has no values"
+    likely = nearest(value, values) if column in columns else nearest(column, columns)
     raise NeuroFMError(
         f"no participant has {column}={value} in the tables of the dataset ({there})",
         where=where,
-        fix="Check column and value.",
-        code=Exit.NOTHING_SELECTED,
+        fix=f"{likely}Check column and value.",
+        code=code,
     )

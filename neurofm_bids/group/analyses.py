@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from neurofm_bids.analysis.age_gap.analyse import analyse as analyse_age_gap
 from neurofm_bids.analysis.change.analyse import analyse as analyse_change
@@ -11,6 +12,7 @@ from neurofm_bids.analysis.clusters.analysis import analyse as analyse_clusters
 from neurofm_bids.analysis.quality.cohort import analyse as analyse_quality
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
+from neurofm_bids.analysis.setting_checks import check_settings
 from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.analysis.sites.analyse import analyse as analyse_sites
 from neurofm_bids.errors import NeuroFMError
@@ -30,17 +32,27 @@ ANALYSES: tuple[Analysis, ...] = (
 )
 
 
-def analyse(scans: Scans, settings: AnalysisSettings, analyses: Sequence[Analysis] = ANALYSES) -> Result:
+def analyse(
+    scans: Scans,
+    settings: AnalysisSettings,
+    analyses: Sequence[Analysis] = ANALYSES,
+    path: Path | None = None,
+) -> Result:
     """Return the tables and remarks of all analyses that the scans and settings allow.
 
     An unexpected error in one of them is logged and among the remarks; the others go on.
+
+    Parameters
+    ----------
+    path
+        The file of the settings, whose lines messages name.
 
     Raises
     ------
     NeuroFMError
         A setting names what the scans do not have.
     """
-    settings.columns.check(scans.covariates)
+    check_settings(scans, settings, path)
     results = [result for run in analyses if (result := _guarded(run, scans, settings))]
     remarks = tuple(remark for result in results for remark in result.remarks)
     for remark in remarks:

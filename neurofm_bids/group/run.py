@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from neurofm_bids.analysis.result import Result
+from neurofm_bids.analysis.setting_checks import check_settings
 from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.coverage import log_coverage
@@ -136,7 +137,7 @@ def write_group(
             _log.info("Reference: %s", centiles.make_reference)
         statistics = statistics_of(cohort)
         tables = make_tables(cohort, covariates, statistics, reference)
-        result = analyse(scans_of(cohort, tables), settings)
+        result = analyse(scans_of(cohort, tables), settings, path=analyses.group_config)
         tables |= {name: analysis_table(cohort, name, frame) for name, frame in result.tables.items()}
         fits = None
         if readouts.tasks:
@@ -158,7 +159,7 @@ def read_cohort(
 ) -> Cohort:
     """Return the cohort of which :func:`write_group` would write tables, with its arguments and errors."""
     _check(out_dir, label)
-    read_settings(analyses.group_config)
+    settings = read_settings(analyses.group_config)
     covariates, reference = Covariates(bids_dir), reference_of(centiles)
     cohort = _collected(out_dir, label, covariates, selection, reference)
     _check_members(out_dir, cohort, selection)
@@ -167,6 +168,9 @@ def read_cohort(
         reference_of_cohort(cohort, covariates, centiles.reference_participants)
     if readouts.tasks:
         check_tasks(cohort, covariates, readouts)
+    if analyses.group_config is not None:
+        tables = make_tables(cohort, covariates, statistics_of(cohort), reference)
+        check_settings(scans_of(cohort, tables), settings, analyses.group_config)
     return cohort
 
 

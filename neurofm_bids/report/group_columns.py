@@ -159,9 +159,7 @@ def _column(key: str, table: str, group: str, frame: pd.DataFrame, column: str, 
     bound = AGE_REMARKS if column == KNOWN_AGE and AGE_REMARKS in frame else ""
     within = _range_column(frame, column)
     is_coded = column in _CODED and table not in _OWN_MEANING
-    return ScanColumn(
-        key, title, unit, about, group, frame[column], factor, within, bound, is_coded=is_coded
-    )
+    return ScanColumn(key, title, unit, about, group, frame[column], factor, within, bound, is_coded=is_coded)
 
 
 def _range_column(frame: pd.DataFrame, column: str) -> str:

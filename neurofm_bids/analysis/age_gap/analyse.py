@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurofm_bids.analysis.age_gap.associations import associations
+from neurofm_bids.analysis.age_gap.controls import control_levels, control_participants
 from neurofm_bids.analysis.age_gap.correction import corrected_gaps
 from neurofm_bids.analysis.age_gap.settings import AgeGapSettings
-from neurofm_bids.analysis.columns import check_columns
 from neurofm_bids.analysis.design import LEAST_KNOWN
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE as CHRONOLOGICAL
 from neurofm_bids.analysis.scans import PARTICIPANT, SEX, Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
-from neurofm_bids.bids.participants import named_participants
 from neurofm_bids.readouts.columns import texts
 from neurofm_bids.records.columns import AGE, AGE_GAP, IDENTITY_COLUMNS, KNOWN_AGE
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["CORRECTED_GAP", "analyse"]
 
 CORRECTED_GAP = "age_gap_corrected_years"
-_WHERE = "--group-config, table age_gap"
 
 
 def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
@@ -35,12 +33,9 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     Raises
     ------
     NeuroFMError
-        The settings name a participant or a column that does not exist.
+        The settings name a control that does not exist.
     """
     table, wanted = scans.table, settings.age_gap
-    known = [*scans.covariates, *scans.metrics, *scans.measures, CHRONOLOGICAL, SEX]
-    given = [name for name in wanted.quality if name not in AgeGapSettings().quality]
-    check_columns([*wanted.associations, *wanted.adjust, *wanted.categories, *given], known, _WHERE)
     if AGE not in table or not np.isfinite((table[AGE] - table[CHRONOLOGICAL]).to_numpy(np.float64)).any():
         return None
     gaps, remarks = _gaps(scans, wanted)
@@ -56,6 +51,7 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
             [*dict.fromkeys([CHRONOLOGICAL, *always, *wanted.adjust])],
             PARTICIPANT,
             wanted.categories,
+            control_levels(scans, wanted.controls),
         )
         if len(made.frame):
             tables["associations"] = made.frame
@@ -69,13 +65,9 @@ def _gaps(scans: Scans, settings: AgeGapSettings) -> tuple[pd.DataFrame, tuple[s
     raw = (table[AGE] - table[CHRONOLOGICAL]).to_frame(AGE_GAP)
     if not settings.controls:
         return raw, ("The age gap is not corrected for its dependence on age: no controls are named.",)
-    subjects = [name.removeprefix("sub-") for name in table[PARTICIPANT]]
-    columns = {name: texts(table[name]) for name in scans.covariates}
-    labels = named_participants(
-        settings.controls, subjects, columns, "controls of the age gap", f"{_WHERE}, key controls"
-    )
+    controls = control_participants(scans, settings.controls)
     try:
-        made = corrected_gaps(table, CHRONOLOGICAL, AGE, {f"sub-{label}" for label in labels}, PARTICIPANT)
+        made = corrected_gaps(table, CHRONOLOGICAL, AGE, controls, PARTICIPANT)
     except ValueError as error:
         return raw, (f"The age gap is not corrected for its dependence on age: {error}.",)
     outside = int((made["outside_control_ages"] & np.isfinite(made[AGE_GAP])).sum())
@@ -100,6 +92,6 @@ def _known(
         else:
             remarks.append(
                 f"Associations of the age gap are not adjusted for {name}: it is known of {share:.0%} of the "
-                "scans."
+                f"scans, {LEAST_KNOWN:.0%} are needed."
             )
     return tuple(usable), tuple(remarks)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ASSOCIATION_COLUMNS", "LEAST_SPARE", "Associations", "associations"]
 
+_NONE: Mapping[str, Sequence[str]] = {}
+
 LEAST_SPARE = 10  # people beyond the terms of a model
 
 ASSOCIATION_COLUMNS = (
@@ -65,6 +67,7 @@ def associations(
     adjust: Sequence[str] = (),
     participant: str = "participant_id",
     categories: Collection[str] = (),
+    references: Mapping[str, Sequence[str]] = _NONE,
 ) -> Associations:
     """Return the association of an outcome with each column, adjusted for other columns.
 
@@ -79,13 +82,16 @@ def associations(
     outcome
         Column of numbers, NaN where there is none.
     columns
-        What the outcome is associated with: numbers, or levels that are compared with the most frequent one.
+        What the outcome is associated with: numbers, or levels that are compared with a reference.
     adjust
         Covariates; one that is also in ``columns`` is not adjusted for itself.
     participant
         Column of the participant.
     categories
         Columns that are levels although their values are numbers.
+    references
+        Levels by column of which the most frequent one is the reference; otherwise it is the most frequent
+        of all.
     """
     import pandas as pd
 
@@ -98,7 +104,9 @@ def associations(
     remarks = []
     for column in dict.fromkeys(columns):
         names = [column, *(name for name in adjust if name != column)]
-        terms, complete_rows = _terms({name: cells[name] for name in names}, np.isfinite(y), people, by_level)
+        terms, complete_rows = _terms(
+            {name: cells[name] for name in names}, np.isfinite(y), people, by_level, references
+        )
         for part in terms:
             rare.setdefault(part.column, set()).update(part.rare)
         with one_thread():
@@ -117,6 +125,7 @@ def _terms(
     rows: npt.NDArray[np.bool_],
     people: npt.NDArray[np.intp],
     categories: Collection[str],
+    references: Mapping[str, Sequence[str]],
 ) -> tuple[list[Terms], npt.NDArray[np.bool_]]:
     """Return the terms of columns and the rows in which all are known.
 
@@ -125,7 +134,10 @@ def _terms(
     """
     rare: dict[str, set[str]] = {name: set() for name in cells}
     while True:
-        terms = [terms_of(name, np.where(rows, own, ""), categories, people) for name, own in cells.items()]
+        terms = [
+            terms_of(name, np.where(rows, own, ""), categories, references.get(name, ()), people)
+            for name, own in cells.items()
+        ]
         for part in terms:
             rare[part.column].update(part.rare)
         kept = rows & complete(terms)

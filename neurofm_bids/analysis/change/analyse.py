@@ -8,7 +8,6 @@ from neurofm_bids.analysis.change.mixed_model import mixed_models
 from neurofm_bids.analysis.change.person_table import change_per_year
 from neurofm_bids.analysis.change.settings import main_measures
 from neurofm_bids.analysis.change.times import scan_times
-from neurofm_bids.analysis.columns import check_columns
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SEX, Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
@@ -16,23 +15,13 @@ from neurofm_bids.records.columns import AGE_GAP
 
 __all__ = ["analyse"]
 
-_WHERE = "--group-config, table change"
-
 
 def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     """Return the tables ``change`` and ``mixedmodel``; None where no participant has several scans.
 
     Only a remark where no participant has scans at two known times.
-
-    Raises
-    ------
-    NeuroFMError
-        The settings name a column that does not exist.
     """
     wanted, units = settings.change, {AGE_GAP: "year", **scans.measures}
-    numbers = [*units, *scans.metrics]
-    check_columns([*wanted.measures, *wanted.error_sd], numbers, _WHERE)
-    check_columns([*wanted.covariates, *wanted.categories], [*scans.covariates, *numbers, AGE, SEX], _WHERE)
     table = scans.table[scans.included].reset_index(drop=True)
     if not table[PARTICIPANT].duplicated().any():
         return None

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.errors import Exit, NeuroFMError
 
-__all__ = ["umap_axes"]
+__all__ = ["check_umap", "umap_axes"]
 
 _NEIGHBOURS = 15
+
+
+def check_umap(where: str = "umap") -> None:
+    """Raise if UMAP cannot be used.
+
+    Parameters
+    ----------
+    where
+        The key that asks for it, for messages.
+
+    Raises
+    ------
+    NeuroFMError
+        The package umap-learn is not installed.
+    """
+    if find_spec("umap") is None:
+        raise NeuroFMError(
+            "the package umap-learn is not installed",
+            where=where,
+            fix="Install it with 'pip install neurofm-bids[cohort]', or set umap = false.",
+            code=Exit.USAGE,
+        )
 
 
 def umap_axes(places: npt.NDArray[np.floating], seed: int = 0) -> npt.NDArray[np.float64]:
@@ -29,15 +52,9 @@ def umap_axes(places: npt.NDArray[np.floating], seed: int = 0) -> npt.NDArray[np
     NeuroFMError
         The package umap-learn is not installed.
     """
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise NeuroFMError(
-            "the package umap-learn is not installed",
-            where="--group-config, table clusters, key umap",
-            fix="Install it with 'pip install neurofm-bids[cohort]', or set umap = false.",
-            code=Exit.USAGE,
-        ) from error
+    check_umap()
+    from umap import UMAP
+
     neighbours = min(_NEIGHBOURS, len(places) - 1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)

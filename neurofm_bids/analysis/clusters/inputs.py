@@ -15,9 +15,9 @@ from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.records.dictionary import volume_column
-from neurofm_bids.storage.text import nearest, some_of
+from neurofm_bids.storage.text import some_of
 
-__all__ = ["Inputs", "read_inputs"]
+__all__ = ["Inputs", "check_inputs", "read_inputs"]
 
 _Array = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
@@ -55,14 +55,27 @@ class Inputs:
     remarks: tuple[str, ...] = ()
 
 
+def check_inputs(scans: Scans, settings: ClusterSettings) -> None:
+    """Raise if clusters of these settings cannot be made of these scans.
+
+    Raises
+    ------
+    NeuroFMError
+        A column of the settings has no numbers, or no volumes are known where they are wanted.
+    """
+    if settings.features != "latent":
+        _volumes(scans)
+    for name in settings.adjust:
+        _effect(scans, name)
+
+
 def read_inputs(scans: Scans, settings: ClusterSettings) -> Inputs:
     """Return the inputs of a cohort.
 
     Raises
     ------
     NeuroFMError
-        A column of the settings does not exist or has no numbers, or no volumes are known where they are
-        wanted.
+        As :func:`check_inputs`.
     """
     features = _features(scans, settings.features)
     features[~scans.included] = np.nan
@@ -81,30 +94,27 @@ def _features(scans: Scans, kind: str) -> _Array:
     if kind in {"latent", "both"}:
         parts.append(scans.features.astype(np.float64))
     if kind in {"regional", "both"}:
-        names = [name for name in _VOLUMES if name in scans.table.columns]
-        if not names:
-            raise NeuroFMError(
-                "the scans have no volumes of regions",
-                where="--group-config, table clusters, key features",
-                fix='Run the participant level with segmentation, or write features = "latent".',
-                code=Exit.USAGE,
-            )
-        volumes = scans.table[names].to_numpy(np.float64)
+        volumes = scans.table[_volumes(scans)].to_numpy(np.float64)
         parts.append(np.log(np.maximum(volumes, _SMALLEST_MM3)))
     return np.concatenate(parts, axis=1)
+
+
+def _volumes(scans: Scans) -> list[str]:
+    """Return the columns of the volumes of regions."""
+    names = [name for name in _VOLUMES if name in scans.table.columns]
+    if not names:
+        raise NeuroFMError(
+            "the scans have no volumes of regions",
+            where="--group-config, table clusters, key features",
+            fix='Run the participant level with segmentation, or write features = "latent".',
+            code=Exit.USAGE,
+        )
+    return names
 
 
 def _effect(scans: Scans, name: str) -> _Array:
     if name == SEX:
         return _is_male(scans)
-    columns = scans.table.columns
-    if name not in columns:
-        raise NeuroFMError(
-            f"the tables have no column {name!r}",
-            where="--group-config, table clusters, key adjust",
-            fix=f"{nearest(name, columns)}Columns are {some_of(sorted(map(str, columns)))}.",
-            code=Exit.USAGE,
-        )
     values = numbers(texts(scans.table[name]))
     if values is None:
         raise NeuroFMError(

@@ -14,13 +14,13 @@ from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import PARTICIPANT, SCAN, SESSION, Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.analysis.sites.covariates import text_column
+from neurofm_bids.analysis.sites.earlier import check_values, covariates_of, read_earlier
 from neurofm_bids.analysis.sites.effects import LEAST_OF_SITE, site_effects
 from neurofm_bids.analysis.sites.model import (
     SiteModel,
     SitesFile,
     harmonise,
     learn_sites,
-    read_sites,
     with_new_sites,
     write_sites,
 )
@@ -71,22 +71,26 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The settings, the column of the site, and the covariates that are known."""
+    """The settings, the column of the site, the covariates that are known, and an earlier harmonisation."""
 
     settings: SitesSettings
     site: str
     preserve: tuple[str, ...]
+    earlier: SitesFile | None
 
     @property
     def kept(self) -> dict[str, Any]:
-        smooth = tuple(name for name in self.settings.smooth if name in self.preserve)
+        earlier = covariates_of(self.earlier) if self.earlier else ()
+        curved = dict.fromkeys([*self.settings.smooth, *(one.name for one in earlier if one.knots)])
+        smooth = tuple(name for name in curved if name in self.preserve)
         return {"site": self.site, "preserve": self.preserve, "smooth": smooth}
 
 
 def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     """Return the tables ``sites`` and, if asked for, ``harmonised``; None where no sites can be compared.
 
-    A cohort that cannot be harmonised gets the effects of its sites, and the reason as a remark.
+    A cohort that cannot be harmonised gets the effects of its sites, if there are any, and the reason as a
+    remark. An earlier harmonisation brings its covariates: they need not be named again.
 
     Raises
     ------
@@ -95,10 +99,11 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     """
     own, site = settings.sites, settings.columns.site_in(scans.covariates)
     if site is None or (_comparable(scans, site) < _TWO and own.model is None):
-        return None
-    plan = _Plan(own, site, tuple(name for name in own.preserve if _is_known(scans, name)))
-    unknown = [name for name in own.preserve if name not in plan.preserve]
-    remarks = [f"{name} is not known of any scan: sites were compared without it." for name in unknown]
+        return _not_harmonised(site) if own.harmonise else None
+    earlier = None if own.model is None else read_earlier(Path(own.model), scans, site)
+    covariates = covariates_of(earlier) if earlier else ()
+    wanted = dict.fromkeys([*own.preserve, *(one.name for one in covariates)])
+    plan = _Plan(own, site, tuple(name for name in wanted if _is_known(scans, name)), earlier)
     with one_thread():
         blocks = _blocks(scans, plan)
         models, more = _models(scans, blocks, plan) if own.harmonise else ({}, [])
@@ -106,10 +111,20 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
         stages = {"before": blocks, "after": after}
         rows = [_effects(block, plan, stage) for stage, some in stages.items() for block in some]
         rows += [_recognised(block, plan) for block in blocks]
+    done = "compared, and values harmonised," if after else "compared"
+    unknown = [name for name in wanted if name not in plan.preserve]
+    remarks = [f"No scan has a value of {name}: sites were {done} without it." for name in unknown]
     tables = {"sites": _stacked(rows)}
     if after:
         tables["harmonised"] = _of_scans(scans, plan, after)
     return Result(tables, (*remarks, *more))
+
+
+def _not_harmonised(site: str | None) -> Result:
+    why = "no column of a site is known; name it in [columns] site"
+    if site is not None:
+        why = f"the column {site} has fewer than {_TWO} sites of at least {LEAST_OF_SITE} scans"
+    return Result(remarks=(f"Sites were not harmonised: {why}.",))
 
 
 def _comparable(scans: Scans, site: str) -> int:
@@ -141,7 +156,7 @@ def _blocks(scans: Scans, plan: _Plan) -> list[_Block]:
 def _models(scans: Scans, blocks: Sequence[_Block], plan: _Plan) -> tuple[dict[str, SiteModel], list[str]]:
     """Return the models by kind of values, and sentences on what was not harmonised."""
     own = plan.settings
-    earlier = None if own.model is None else _earlier(Path(own.model), scans, plan)
+    earlier = plan.earlier
     models: dict[str, SiteModel] = {}
     remarks = []
     for block in blocks:
@@ -150,6 +165,7 @@ def _models(scans: Scans, blocks: Sequence[_Block], plan: _Plan) -> tuple[dict[s
                 models[block.kind], more = _learned(block, plan)
                 remarks += more
             elif block.kind in earlier.models:
+                check_values(earlier.models[block.kind], plan.preserve)
                 models[block.kind] = with_new_sites(earlier.models[block.kind], block.table, own.least_scans)
         except NeuroFMError as error:
             remarks.append(f"The {block.kind} were not harmonised: {error}")
@@ -157,22 +173,6 @@ def _models(scans: Scans, blocks: Sequence[_Block], plan: _Plan) -> tuple[dict[s
         origin = one_origin(scans.origins, "a harmonisation cannot be saved of") if scans.origins else None
         write_sites(Path(own.save), models, __version__, origin)
     return models, list(dict.fromkeys(remarks))
-
-
-def _earlier(path: Path, scans: Scans, plan: _Plan) -> SitesFile:
-    """Return an earlier harmonisation, if it is of such scans and of the column of the site."""
-    file = read_sites(path)
-    why = next(filter(None, map(file.origin.difference, scans.origins)), "") if file.origin else ""
-    columns = {model.site for model in file.models.values()} - {plan.site}
-    if columns:
-        why = f"learned from the sites in the column {min(columns)}, not {plan.site}"
-    if why:
-        raise NeuroFMError(
-            f"the harmonisation cannot be used for these scans: it was {why}",
-            where=path,
-            fix="Make it again with save.",
-        )
-    return file
 
 
 def _learned(block: _Block, plan: _Plan) -> tuple[SiteModel, list[str]]:

@@ -229,7 +229,8 @@ def read_sites(path: Path) -> SitesFile:
     NeuroFMError
         The file cannot be read (exit code 64), or is not a whole and unchanged harmonisation (65).
     """
-    return read_signed(SitesFile, path, "harmonisation", "model", "Make it again with save.")
+    key = "the key model of the table sites"
+    return read_signed(SitesFile, path, "harmonisation", key, "Make it again with save.")
 
 
 def _of_covariates(model: SiteModel, table: pd.DataFrame) -> _Values:

@@ -29,7 +29,8 @@ class SitesSettings:
     empirical_bayes
         What is harmonised with empirical Bayes: ``features`` or ``measures``, or both.
     model
-        File of an earlier harmonisation, which is applied; sites that it lacks get their own shift and scale.
+        File of an earlier harmonisation, which is applied and keeps the effects of its own columns; sites
+        that it lacks get their own shift and scale.
     save
         File to write the harmonisation to.
     """

@@ -81,9 +81,6 @@ def test_nothing_is_done_without_any_gap():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (AgeGapSettings(associations=("mocca",)), r"no column 'mocca'.*moca"),
-        (AgeGapSettings(adjust=("site",)), "no column 'site'"),
-        (AgeGapSettings(quality=("rating",)), "no column 'rating'"),
         (AgeGapSettings(controls=("group=healthy",)), "no participant has group=healthy"),
         (AgeGapSettings(controls=("999",)), "controls of the age gap have no scan"),
     ],
@@ -110,5 +107,17 @@ def test_every_column_is_described():
 def test_sex_that_is_not_known_is_not_adjusted_for():
     made = analyse(as_scans(cohort().assign(sex=None)), SETTINGS)
     assert made.tables["associations"]["adjusted_for"][0] == "age;fwhm_mean_mm"
-    text = "Associations of the age gap are not adjusted for sex: it is known of 0% of the scans."
-    assert made.remarks[-1] == text
+    text = "Associations of the age gap are not adjusted for sex: it is known of 0% of the scans"
+    assert made.remarks[-1] == f"{text}, 80% are needed."
+
+
+def test_the_level_of_the_controls_is_the_reference():
+    table = cohort(people=100)
+    few = table["group"].map({"patient": "control", "control": "patient"})
+    settings = AgeGapSettings(controls=("group=control",), associations=("group",))
+    for groups in (table["group"], few):
+        found = analyse(as_scans(table.assign(group=groups)), settings).tables["associations"]
+        assert found[["reference", "level"]].to_numpy().tolist() == [["control", "patient"]]
+    others = AgeGapSettings(controls=(table["participant_id"][0],), associations=("group",))
+    found = analyse(as_scans(table.assign(group=few)), others).tables["associations"]
+    assert found["reference"].tolist() == ["patient"]

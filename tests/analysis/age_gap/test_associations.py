@@ -118,7 +118,7 @@ def test_rows_without_a_value_are_left_out():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"moca": "n/a"}, "0 people have all values"),
+        ({"moca": "n/a"}, r"0 people have all values, 1\d are needed"),
         ({"moca": "28"}, "does not vary"),
         ({"moca": [f"id{place}" for place in range(100)]}, "fewer than two levels of 10 people"),
     ],

@@ -84,7 +84,11 @@ def test_covariates_that_are_not_known_are_named():
     made = scans()
     made.table["sex"] = None
     found = analyse(made, HARMONISED)
-    assert found.remarks == ("sex is not known of any scan: sites were compared without it.",)
+    what = "sites were compared, and values harmonised, without it"
+    assert found.remarks == (f"No scan has a value of sex: {what}.",)
+    assert analyse(made, AnalysisSettings()).remarks == (
+        "No scan has a value of sex: sites were compared without it.",
+    )
 
 
 def test_columns_with_few_values_at_a_site_are_named():
@@ -101,6 +105,35 @@ def test_without_sites_there_is_nothing(column):
     one = replace(made, table=made.table.assign(site="a", other="x"), covariates=("site", "other"))
     assert analyse(one, AnalysisSettings(Columns(site=column))) is None
     assert analyse(replace(made, covariates=()), AnalysisSettings()) is None
+
+
+def test_why_nothing_is_harmonised_without_sites_is_said():
+    made = scans()
+    (remark,) = analyse(replace(made, covariates=()), HARMONISED).remarks
+    assert remark == "Sites were not harmonised: no column of a site is known; name it in [columns] site."
+    one = replace(made, table=made.table.assign(site="a"))
+    (remark,) = analyse(one, HARMONISED).remarks
+    assert remark == (
+        "Sites were not harmonised: the column site has fewer than 2 sites of at least 5 scans."
+    )
+
+
+def test_an_earlier_harmonisation_brings_its_covariates(tmp_path):
+    path, made = str(tmp_path / "sites.json"), scans()
+    made.table["group"] = np.where(np.arange(len(made.table)) % 3 == 0, "patient", "control")
+    preserving = SitesSettings(harmonise=True, preserve=("age", "group"), smooth=("age",), save=path)
+    first = analyse(made, AnalysisSettings(sites=preserving)).tables
+    again = AnalysisSettings(sites=SitesSettings(harmonise=True, preserve=("age",), model=path))
+    found = analyse(made, again)
+    assert found.remarks == ()
+    for name in ("f003", "x12"):
+        assert np.allclose(found.tables["harmonised"][name], first["harmonised"][name], atol=1e-4)
+    before = [frame[frame["stage"] == "before"] for frame in (found.tables["sites"], first["sites"])]
+    assert before[0].equals(before[1])
+    without = replace(made, table=made.table.assign(group=None))
+    remarks = analyse(without, again).remarks
+    assert "No scan has a value of group: sites were compared without it." in remarks
+    assert any("no scan has a value of group, which the earlier harm" in remark for remark in remarks)
 
 
 def test_an_earlier_harmonisation_is_applied_to_a_new_site(tmp_path):
