@@ -8,9 +8,9 @@ from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings, Columns
 from neurofm_bids.config import Analyses
-from neurofm_bids.errors import NeuroFMError
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.analyses import analyse
-from neurofm_bids.group.run import write_group
+from neurofm_bids.group.run import read_cohort, write_group
 from tests.samples import write_scan
 from tests.tables import read_rows
 
@@ -65,3 +65,16 @@ def test_an_unexpected_error_does_not_lose_the_other_analyses():
     assert list(result.tables) == ["two"]
     assert len(result.failed) == 1
     assert "unexpected error (ZeroDivisionError: by zero)" in result.remarks[0]
+
+
+@pytest.mark.parametrize("read", [read_cohort, write_group])
+def test_a_wrong_column_ends_the_run_and_its_preview(tmp_path, read):
+    write_scan(tmp_path / "out", "sub-01")
+    (tmp_path / "bids" / "sub-01").mkdir(parents=True)
+    (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tgroup\nsub-01\tx\n")
+    settings = tmp_path / "group.toml"
+    settings.write_text('[sites]\npreserve = ["age", "grp"]\n')
+    where = r"group\.toml, line 2, column 20, table sites, key preserve. Did you mean 'group'"
+    with pytest.raises(NeuroFMError, match=where) as raised:
+        read(tmp_path / "out", "openS", bids_dir=tmp_path / "bids", analyses=Analyses(group_config=settings))
+    assert raised.value.code == Exit.USAGE

@@ -184,7 +184,9 @@ def _design(
     first = np.full(people.max(initial=-1) + 1, -1)
     first[people[order[::-1]]] = order[::-1]
     names = [*dict.fromkeys([*always, *covariates])]
-    terms = {name: terms_of(name, table[name].iloc[first[people]], categories, people) for name in names}
+    terms = {
+        name: terms_of(name, table[name].iloc[first[people]], categories, people=people) for name in names
+    }
     timed_rows = np.isfinite(years)
     omitted = tuple(
         name
