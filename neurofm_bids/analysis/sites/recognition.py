@@ -16,7 +16,7 @@ from neurofm_bids.readouts.folds import stratified_folds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recognition", "left_over", "site_recognition"]
+__all__ = ["Recognition", "site_recognition"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -95,13 +95,13 @@ def site_recognition(
     before, after = np.zeros((2, len(rows)), dtype=bool)
     for fold in range(_FOLDS):
         training, test = folds != fold, folds == fold
-        plain, harmonised = left_over(values[rows], design, sites, training, shrink=empirical_bayes)
+        plain, harmonised = _left(values[rows], design, sites, training, shrink=empirical_bayes)
         before[test] = _classified(plain, sites, training) == sites[test]
         after[test] = _classified(harmonised, sites, training) == sites[test]
     return _recognition(before, sites, people[rows]), _recognition(after, sites, people[rows])
 
 
-def left_over(
+def _left(
     values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_], *, shrink: bool
 ) -> tuple[_Values, _Values]:
     """Return what covariates leave of values, before and after harmonisation."""

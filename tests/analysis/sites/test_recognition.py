@@ -85,6 +85,6 @@ def test_sites_below_the_minimum_after_the_sample_are_left_out(monkeypatch):
 def test_a_site_without_training_keeps_its_values():
     rng = np.random.default_rng(0)
     values, design, sites = rng.normal(size=(60, 3)), np.ones((60, 1)), np.arange(60) % 3
-    plain, made = recognition.left_over(values, design, sites, sites != 2, shrink=False)
+    plain, made = recognition._left(values, design, sites, sites != 2, shrink=False)  # noqa: SLF001
     np.testing.assert_array_equal(made[sites == 2], plain[sites == 2])
     assert not np.allclose(made[sites == 0], plain[sites == 0])
