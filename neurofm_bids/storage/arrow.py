@@ -23,7 +23,9 @@ _DETAILS = b"details"
 def write_parquet(path: Path, frame: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> None:
     """Write a table as Parquet, whole or not at all; equal tables give equal bytes.
 
-    Numbers, bools and texts keep their types. A column with cells of several types becomes text.
+    Numbers, bools and texts keep their types; whole numbers beside others, or that do not fit into 64 bits,
+    become double. A column with cells of several types becomes text. One without any cell is double if its
+    metadata have ``Units``, otherwise text.
 
     Parameters
     ----------
@@ -38,7 +40,10 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: Mapping[str, Mapping[s
     import pyarrow as pa
     from pyarrow import parquet
 
-    arrays = [_array(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    arrays = [
+        _array(frame.iloc[:, place], pa.float64() if "Units" in about.get(name, {}) else pa.string())
+        for place, name in enumerate(frame.columns)
+    ]
     fields = [
         pa.field(_known(name), array.type, metadata=_metadata(about.get(name, {})))
         for name, array in zip(frame.columns, arrays, strict=True)
@@ -49,17 +54,39 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: Mapping[str, Mapping[s
         parquet.write_table(table, stream, compression="zstd", use_dictionary=texts, write_statistics=texts)
 
 
-def _array(column: pd.Series[Any]) -> pa.Array:
+def _array(column: pd.Series[Any], of_none: pa.DataType) -> pa.Array:
     import pandas as pd
     import pyarrow as pa
 
     if column.dtype.kind in "fiub":
         return pa.Array.from_pandas(column)
-    cells = [None if pd.isna(cell) is True else cell for cell in column.tolist()]
+    cells = [None if pd.isna(cell) is True else _plain(cell) for cell in column.tolist()]
     kinds = {type(cell) for cell in cells} - {type(None)}
-    if kinds <= {bool} or kinds <= {int, float}:
-        return pa.array(cells, pa.bool_() if kinds == {bool} else None)
+    if not kinds:
+        return pa.array(cells, of_none)
+    if kinds == {bool}:
+        return pa.array(cells, pa.bool_())
+    if kinds <= {int, float}:
+        return _number_array(cells)
     return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
+
+
+def _plain(cell: object) -> object:
+    """Return a scalar of NumPy as one of Python."""
+    import numpy as np
+
+    return cell.item() if isinstance(cell, np.generic) else cell
+
+
+def _number_array(cells: Sequence[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    if all(cell is None or (isinstance(cell, int) and -(2**63) <= cell < 2**63) for cell in cells):
+        return pa.array(cells, pa.int64())
+    try:
+        return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64())
+    except OverflowError:
+        return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
 
 
 def _text(cell: object) -> str:

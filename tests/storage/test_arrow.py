@@ -44,6 +44,40 @@ def test_values_keep_their_types_and_columns_their_meaning(tmp_path):
     assert table.schema.field("known").metadata == {b"Levels": b'{"true": "yes"}'}
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind", "expected"),
+    [
+        ([None, None], "string", [None, None]),
+        ([np.nan, None], "string", [None, None]),
+        ([np.float64(0.5), np.float32(2)], "double", [0.5, 2.0]),
+        ([np.int64(3), None, 4], "int64", [3, None, 4]),
+        ([np.bool_(True), None], "bool", [True, None]),
+        ([np.str_("a"), None], "string", ["a", None]),
+        ([2**70, 1], "double", [2.0**70, 1.0]),
+        ([np.uint64(2**63), None], "double", [2.0**63, None]),
+        ([2**60 + 1, 0.5], "double", [2.0**60, 0.5]),
+        ([-(2**63), 2**63 - 1], "int64", [-(2**63), 2**63 - 1]),
+        ([10**400, 1], "string", [str(10**400), "1"]),
+    ],
+)
+def test_types_are_those_of_the_values(tmp_path, cells, kind, expected):
+    path = tmp_path / "a.parquet"
+    write_parquet(path, pd.DataFrame({"a": pd.Series(cells, dtype=object)}), {})
+    table = parquet.read_table(path)
+    assert str(table.schema.field("a").type) == kind
+    assert table["a"].to_pylist() == expected
+
+
+@pytest.mark.parametrize(("entry", "kind"), [({"Units": "mm^3"}, "double"), ({"LongName": "A"}, "string")])
+@pytest.mark.parametrize("length", [0, 3])
+def test_columns_without_cells_have_the_type_of_their_entry(tmp_path, entry, kind, length):
+    path = tmp_path / "a.parquet"
+    write_parquet(path, pd.DataFrame({"a": pd.Series([None] * length, dtype=object)}), {"a": entry})
+    table = parquet.read_table(path)
+    assert str(table.schema.field("a").type) == kind
+    assert table["a"].to_pylist() == [None] * length
+
+
 def test_equal_tables_give_equal_bytes(tmp_path):
     first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
     write_parquet(first, FRAME, ABOUT)
