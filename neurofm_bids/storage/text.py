@@ -17,7 +17,11 @@ __all__ = ["decoded", "nearest", "printable", "read_bytes", "read_json", "read_t
 
 _MAX_BYTES = 2**28
 _SHOWN = 5  # of many names
-_SYNONYMS = {"sex": "gender", "gender": "sex"}
+_SYNONYMS = {
+    "sex": ("gender", "recorded_sex"),
+    "gender": ("sex", "recorded_sex"),
+    "age": ("chronological_age_years",),
+}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -122,6 +126,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "Did you mean 'gender'? "
     """
     names = {text.lower(): text for text in known}
-    same = _SYNONYMS.get(name.lower(), "")
-    alike = [same] if same in names else get_close_matches(name.lower(), names, 1, 0.6)
+    same = [other for other in _SYNONYMS.get(name.lower(), ()) if other in names]
+    alike = same or get_close_matches(name.lower(), names, 1, 0.6)
     return f"Did you mean {names[alike[0]]!r}? " if alike else ""

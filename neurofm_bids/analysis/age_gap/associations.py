@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.age_gap.robust import RobustFit, robust_fit
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.analysis.design import LEAST_OF_LEVEL, Terms, complete, independent, terms_of
 from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.readouts.permutation import holm
@@ -92,9 +93,15 @@ def associations(
     references
         Levels by column of which the most frequent one is the reference; otherwise it is the most frequent
         of all.
+
+    Raises
+    ------
+    NeuroFMError
+        The table lacks a column.
     """
     import pandas as pd
 
+    check_columns_of(table, outcome, *columns, *adjust, participant)
     y = table[outcome].to_numpy(dtype=np.float64, na_value=np.nan)
     people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
     cells = {name: np.array(texts(table[name])) for name in dict.fromkeys([*columns, *adjust])}

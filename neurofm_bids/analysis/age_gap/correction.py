@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.readouts.folds import stratified_folds
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def corrected_gaps(
     table: pd.DataFrame,
     age: str,
     predicted: str,
-    controls: Collection[str],
+    controls: Collection[str] | str,
     participant: str = "participant_id",
 ) -> pd.DataFrame:
     """Return the age gap of scans, raw and corrected with a line that is fitted to controls.
@@ -43,7 +44,7 @@ def corrected_gaps(
         Columns of the chronological and the predicted age, in years, NaN where not known, and of the
         participant.
     controls
-        Participants to whom lines are fitted, as in the column of the participant.
+        Participants to whom lines are fitted, with or without ``sub-``.
 
     Returns
     -------
@@ -53,14 +54,20 @@ def corrected_gaps(
 
     Raises
     ------
+    NeuroFMError
+        The table lacks a column.
     ValueError
         Fewer than :data:`LEAST_CONTROLS` controls have both ages, or all of a line have the same age.
     """
     import pandas as pd
 
+    check_columns_of(table, age, predicted, participant)
     ages, predictions = (table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (age, predicted))
     names, people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)
-    is_control = np.isin(names, list(controls))[people]
+    labels = {name.removeprefix("sub-") for name in ([controls] if isinstance(controls, str) else controls)}
+    is_control = np.array([name.removeprefix("sub-") in labels for name in names.tolist()], dtype=bool)[
+        people
+    ]
     gaps = predictions - ages
     fitted = is_control & np.isfinite(gaps)
     _check(people[fitted])
@@ -89,7 +96,8 @@ def corrected_gaps(
 def _check(people: npt.NDArray[np.intp]) -> None:
     count = len(np.unique(people))
     if count < LEAST_CONTROLS:
-        raise ValueError(f"{count} controls have both ages, at least {LEAST_CONTROLS} are needed")
+        who = "1 control has" if count == 1 else f"{count} controls have"
+        raise ValueError(f"{who} both ages, at least {LEAST_CONTROLS} are needed")
 
 
 def _line(ages: _Array, gaps: _Array, people: npt.NDArray[np.intp]) -> _Array:

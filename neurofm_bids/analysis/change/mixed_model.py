@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
 from neurofm_bids.analysis.change.visits import RETEST_WEEKS, least_years, visits
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.analysis.design import LEAST_KNOWN, LEAST_OF_LEVEL, Terms, complete, independent, terms_of
 from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.threads import one_thread
@@ -109,13 +110,19 @@ def mixed_models(
     categories
         Covariates that are levels although their values are numbers.
     times
-        Of the scans; from the columns ``age`` and ``acq_time`` if absent.
+        Of the scans; from the column of the age and ``acq_time`` if absent.
     retest_weeks
         Scans of a participant that are at most so many weeks apart, or a month if 0, are one visit with the
         mean of their values.
+
+    Raises
+    ------
+    NeuroFMError
+        The table lacks a column.
     """
     import pandas as pd
 
+    check_columns_of(table, *measures, participant, age, sex, *covariates)
     times = times or scan_times(table, participant, age, "acq_time")
     design = _design(
         table, participant, [age, sex], covariates, categories, times.years, least_years(retest_weeks)

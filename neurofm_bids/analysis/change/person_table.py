@@ -13,6 +13,7 @@ from neurofm_bids.analysis.change.repeatability import MEASURED, Repeatability, 
 from neurofm_bids.analysis.change.slopes import Slopes, slopes
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
 from neurofm_bids.analysis.change.visits import RETEST_WEEKS, WEEKS, Visits, least_years, visits
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def change_per_year(
     units: Mapping[str, str] | None = None,
     participant: str = "participant_id",
     session: str = "session_id",
+    age: str = "age",
     times: ScanTimes | None = None,
     retest_weeks: float = RETEST_WEEKS,
     error_sd: Mapping[str, float] | None = None,
@@ -95,18 +97,24 @@ def change_per_year(
         One row per scan.
     measures, units
         Columns of numbers, and their units.
-    participant, session
+    participant, session, age
         Columns.
     times
-        Of the scans; from the columns ``age`` and ``acq_time`` if absent.
+        Of the scans; from the column of the age and ``acq_time`` if absent.
     retest_weeks
         Sessions at most so many weeks apart are repeated measurements.
     error_sd
         Standard deviation of the error by measure, where it is known.
+
+    Raises
+    ------
+    NeuroFMError
+        The table lacks a measure, the participants, or both age and date.
     """
     import pandas as pd
 
-    times = times or scan_times(table, participant, date="acq_time")
+    check_columns_of(table, *measures, participant)
+    times = times or scan_times(table, participant, age, "acq_time")
     names, people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)
     keys = list(zip(people.tolist(), table[session].astype(str), strict=True)) if session in table else people
     cohort = _Cohort(table, names, people, pd.factorize(pd.Series(keys))[0], times, least_years(retest_weeks))

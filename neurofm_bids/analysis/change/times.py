@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
@@ -102,9 +103,17 @@ def scan_times(
         Columns of the participant, of the age in years, and of the date (ISO 8601).
     time
         ``age`` or ``date``, to use nothing else.
+
+    Raises
+    ------
+    NeuroFMError
+        The table lacks the participants, or both age and date.
     """
     import pandas as pd
 
+    check_columns_of(table, participant)
+    if date not in table and age is not None:
+        check_columns_of(table, age)
     people = table[participant].astype(str)
     ages = _numbers(table, age if time != "date" else None)
     dates = decimal_years(table[date]) if date in table and time != "age" else np.full(len(table), np.nan)

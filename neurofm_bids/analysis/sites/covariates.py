@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
+from neurofm_bids.analysis.columns import column_of
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.columns import numbers, texts
 from neurofm_bids.records.schema import RECORD
-from neurofm_bids.storage.text import nearest, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Preserved", "coded", "coding", "column_of", "known_rows", "text_column"]
+__all__ = ["Preserved", "coded", "coding", "known_rows", "text_column"]
 
 _Values = npt.NDArray[np.float64]
 _KNOTS = (5, 35, 65, 95)  # percentiles (Harrell 2015, Regression Modeling Strategies, table 2.3)
@@ -65,24 +65,6 @@ def coded(table: pd.DataFrame, covariates: Sequence[Preserved]) -> _Values:
 def known_rows(table: pd.DataFrame, covariates: Sequence[Preserved]) -> npt.NDArray[np.bool_]:
     """Tell in which rows all covariates are known, shape (n,)."""
     return np.asarray(np.isfinite(coded(table, covariates)).all(axis=1))
-
-
-def column_of(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column of a table.
-
-    Raises
-    ------
-    NeuroFMError
-        There is none of this name.
-    """
-    if name in table:
-        return table[name]
-    known = list(map(str, table.columns))
-    raise NeuroFMError(
-        f"the table has no column {name!r}",
-        fix=f"{nearest(name, known)}Columns are {some_of(known)}.",
-        code=Exit.USAGE,
-    )
 
 
 def text_column(table: pd.DataFrame, name: str) -> npt.NDArray[np.str_]:

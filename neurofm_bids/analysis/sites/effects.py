@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.analysis.sites.covariates import coded, coding, column_of, known_rows, text_column
+from neurofm_bids.analysis.columns import check_columns_of, column_of
+from neurofm_bids.analysis.sites.covariates import coded, coding, known_rows, text_column
 from neurofm_bids.combat import alike_columns
 from neurofm_bids.readouts.permutation import holm
 
@@ -63,6 +64,7 @@ def site_effects(
     """
     import pandas as pd
 
+    check_columns_of(table, *columns)
     covariates = coding(table, preserve, smooth)
     sites = text_column(table, site)
     is_used = known_rows(table, covariates) & (sites != "")

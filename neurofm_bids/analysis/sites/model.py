@@ -11,15 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
+from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.analysis.sites.checks import check_new_site, check_not_confounded, check_numbers
-from neurofm_bids.analysis.sites.covariates import (
-    Preserved,
-    coded,
-    coding,
-    column_of,
-    known_rows,
-    text_column,
-)
+from neurofm_bids.analysis.sites.covariates import Preserved, coded, coding, known_rows, text_column
 from neurofm_bids.bids.signed_file import read_signed
 from neurofm_bids.combat import Prior, SiteEffect, pooled_sd, site_effect, within_slopes
 from neurofm_bids.errors import NeuroFMError
@@ -134,6 +128,7 @@ def learn_sites(
         A column does not exist, a site has too few scans or values, or sites differ in a covariate so much
         that its effect cannot be told from theirs.
     """
+    check_columns_of(table, *columns)
     covariates = coding(table, preserve, smooth)
     is_used = known_rows(table, covariates) & (text_column(table, site) != "")
     used = table[is_used]
@@ -239,8 +234,7 @@ def _of_covariates(model: SiteModel, table: pd.DataFrame) -> _Values:
 
 
 def _values(table: pd.DataFrame, columns: Sequence[str]) -> _Values:
-    for name in columns:
-        column_of(table, name)
+    check_columns_of(table, *columns)
     return np.array(table[list(columns)], dtype=np.float64)
 
 

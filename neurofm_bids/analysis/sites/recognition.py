@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.analysis.sites.covariates import coded, coding, column_of, known_rows, text_column
+from neurofm_bids.analysis.columns import column_of
+from neurofm_bids.analysis.sites.covariates import coded, coding, known_rows, text_column
 from neurofm_bids.combat import pooled_sd, site_effect, within_slopes
 from neurofm_bids.readouts.folds import stratified_folds
 

@@ -132,3 +132,19 @@ def test_controls_of_a_fold_without_other_ages_among_the_rest_are_refused():
     ages = np.where(table["participant_id"] == only, 70.0, 40.0)
     with pytest.raises(ValueError, match="all but those of a tenth, have the same age"):
         corrected(table.assign(age=ages))
+
+
+def test_controls_may_lack_the_prefix_of_labels():
+    table = cohort(people=60)
+    labels = {name.removeprefix("sub-") for name in controls(table)}
+    pd.testing.assert_frame_equal(corrected(table, labels), corrected(table))
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [("sub-000", "^1 control has both"), (["sub-000", "000"], "^1 control has"), ([], "^0 controls")],
+)
+def test_controls_are_counted_in_the_refusal(of, said):
+    table = cohort(people=60)
+    with pytest.raises(ValueError, match=said):
+        corrected(table, of)
