@@ -32,7 +32,7 @@ def check_umap(where: str = "umap") -> None:
         raise NeuroFMError(
             "the package umap-learn is not installed",
             where=where,
-            fix="Install it with 'pip install neurofm-bids[cohort]', or set umap = false.",
+            fix="Run pip install '.[cohort]' in a copy of the repository, or set umap = false.",
             code=Exit.USAGE,
         )
 

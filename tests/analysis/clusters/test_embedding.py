@@ -12,7 +12,9 @@ from tests.analysis.clusters.cohorts import planted
 
 def test_without_the_package_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(NeuroFMError, match=r"umap-learn is not installed.*neurofm-bids\[cohort\]") as error:
+    with pytest.raises(
+        NeuroFMError, match=r"umap-learn is not installed.*pip install '\.\[cohort\]'"
+    ) as error:
         umap_axes(np.zeros((9, 3)))
     assert error.value.code == Exit.USAGE
 
