@@ -15,7 +15,7 @@ def test_numbers_and_levels_are_told_apart():
 
 
 def test_a_column_without_frequent_levels_has_no_terms():
-    cells = ["x"] * 7 + ["y"] * 5 + ["z"]
+    cells = ["x"] * 12 + ["y"] * 10 + ["z"]
     assert terms_of("g", cells, references=["y", "z"]).names == ("g[x]",)
     assert terms_of("g", cells, references=["z", "w"]).names == ("g[y]",)
     made = terms_of("id", [f"x{place}" for place in range(9)])

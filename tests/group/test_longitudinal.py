@@ -7,7 +7,7 @@ from neurofm_bids.group.run import write_group
 from tests.samples import prediction, write_scan
 from tests.tables import read_rows
 
-PEOPLE = 24
+PEOPLE = 36
 SETTINGS = """
 [age_gap]
 controls = ["group=control"]
@@ -27,7 +27,7 @@ def written(tmp_path):
     people = ["participant_id\tgroup\tmoca"]
     for number in range(PEOPLE):
         label, age = f"sub-{number:02d}", 30.0 + 2 * number + (number % 3)
-        group = "case" if number % 5 == 4 else "control"
+        group = "case" if number % 3 == 2 else "control"
         people.append(f"{label}\t{group}\t{25 + number % 4}")
         sessions = ["session_id\tage\tacq_time"]
         for session, years in (("a", 0.0), ("b", 1.5)):

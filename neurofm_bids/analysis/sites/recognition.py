@@ -17,13 +17,13 @@ from neurofm_bids.readouts.folds import stratified_folds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recognition", "site_recognition"]
+__all__ = ["MOST_SCANS", "Recognition", "left_over", "site_recognition"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
 _FOLDS = 5
 _LEAST_PEOPLE = 2 * _FOLDS  # of a site
-_MOST = 4000  # scans of which it is measured
+MOST_SCANS = 4000  # scans of which it is measured
 _NORMAL95 = 1.959964
 
 
@@ -87,7 +87,7 @@ def site_recognition(
     is_used = known_rows(table, covariates) & (names != "") & np.isfinite(values).all(axis=1)
     people = np.arange(len(table)) if person is None else _numbers(column_of(table, person).to_numpy())
     rows = _of_frequent(np.flatnonzero(is_used), names, people)
-    if len(rows) > _MOST:
+    if len(rows) > MOST_SCANS:
         rows = _of_frequent(_sample(rows, names, people, seed), names, people)
     if len({*names[rows].tolist()}) < 2:
         return None
@@ -96,13 +96,13 @@ def site_recognition(
     before, after = np.zeros((2, len(rows)), dtype=bool)
     for fold in range(_FOLDS):
         training, test = folds != fold, folds == fold
-        plain, harmonised = _left(values[rows], design, sites, training, shrink=empirical_bayes)
+        plain, harmonised = left_over(values[rows], design, sites, training, shrink=empirical_bayes)
         before[test] = _classified(plain, sites, training) == sites[test]
         after[test] = _classified(harmonised, sites, training) == sites[test]
     return _recognition(before, sites, people[rows]), _recognition(after, sites, people[rows])
 
 
-def _left(
+def left_over(
     values: _Values, design: _Values, sites: _Ints, training: npt.NDArray[np.bool_], *, shrink: bool
 ) -> tuple[_Values, _Values]:
     """Return what covariates leave of values, before and after harmonisation."""
@@ -155,7 +155,7 @@ def _sample(rows: _Ints, names: npt.NDArray[np.str_], people: _Ints, seed: int) 
         first += drawn[np.isin(drawn, people[rows[names[rows] == site]])][:_LEAST_PEOPLE].tolist()
     order = np.array([*dict.fromkeys([*first, *drawn.tolist()])])
     counts = np.bincount(people[rows])
-    return rows[np.isin(people[rows], order[np.cumsum(counts[order]) <= _MOST])]
+    return rows[np.isin(people[rows], order[np.cumsum(counts[order]) <= MOST_SCANS])]
 
 
 def _numbers(values: npt.ArrayLike) -> _Ints:

@@ -64,7 +64,7 @@ def test_empirical_bayes_leaves_traces_in_correlated_columns():
 
 
 def test_a_sample_is_of_people_and_keeps_small_sites(monkeypatch):
-    monkeypatch.setattr(recognition, "_MOST", 150)
+    monkeypatch.setattr(recognition, "MOST_SCANS", 150)
     table, columns, _ = cohort(n=300, sites=("a", "b"))
     table.loc[table.index[table["site"] == "b"][:12], "site"] = "c"
     twice = pd.concat([table] * 4, ignore_index=True)
@@ -74,17 +74,17 @@ def test_a_sample_is_of_people_and_keeps_small_sites(monkeypatch):
 
 
 def test_sites_below_the_minimum_after_the_sample_are_left_out(monkeypatch):
-    monkeypatch.setattr(recognition, "_MOST", 29)
+    monkeypatch.setattr(recognition, "MOST_SCANS", 29)
     table, columns, _ = cohort(n=33)
     before, _ = site_recognition(table, columns)
     assert (before.n, before.n_sites) == (20, 2)
-    monkeypatch.setattr(recognition, "_MOST", 19)
+    monkeypatch.setattr(recognition, "MOST_SCANS", 19)
     assert site_recognition(table, columns) is None
 
 
 def test_a_site_without_training_keeps_its_values():
     rng = np.random.default_rng(0)
     values, design, sites = rng.normal(size=(60, 3)), np.ones((60, 1)), np.arange(60) % 3
-    plain, made = recognition._left(values, design, sites, sites != 2, shrink=False)  # noqa: SLF001
+    plain, made = recognition.left_over(values, design, sites, sites != 2, shrink=False)
     np.testing.assert_array_equal(made[sites == 2], plain[sites == 2])
     assert not np.allclose(made[sites == 0], plain[sites == 0])
