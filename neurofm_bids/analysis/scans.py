@@ -14,7 +14,7 @@ from neurofm_bids.records.origin import Origin
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AGE", "PARTICIPANT", "SCAN", "SESSION", "SEX", "Scans"]
+__all__ = ["AGE", "PARTICIPANT", "SCAN", "SESSION", "SEX", "Scans", "first_of_each"]
 
 PARTICIPANT, SESSION, SCAN, AGE, SEX = "participant_id", "session_id", "scan", "age", "sex"
 
@@ -51,3 +51,16 @@ class Scans:
     metrics: tuple[str, ...]
     covariates: tuple[str, ...]
     origins: tuple[Origin, ...] = ()
+
+
+def first_of_each(people: pd.Series, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which scans are the first usable one of their participant, shape (n,).
+
+    Parameters
+    ----------
+    people
+        Participant of each scan.
+    """
+    first = np.zeros(len(people), dtype=bool)
+    first[np.flatnonzero(usable)[~people[usable].duplicated().to_numpy()]] = True
+    return first

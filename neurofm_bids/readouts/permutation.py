@@ -12,7 +12,7 @@ from neurofm_bids.readouts.basis import PENALTIES, decompose
 from neurofm_bids.readouts.samples import Samples
 from neurofm_bids.readouts.transform import learn_transform
 
-__all__ = ["Permuter", "holm", "p_value"]
+__all__ = ["Permuter", "holm", "holm_values", "p_value"]
 
 _Values = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
@@ -131,9 +131,19 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
     {'a': 0.03, 'c': 0.06, 'b': 0.06}
     """
-    corrected: dict[str, float] = {}
-    highest = 0.0
-    for place, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
-        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[name]))
-        corrected[name] = highest
+    names = sorted(p_values, key=lambda name: (p_values[name], name))
+    corrected = holm_values(np.array([p_values[name] for name in names], dtype=np.float64))
+    return dict(zip(names, corrected.tolist(), strict=True))
+
+
+def holm_values(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return p-values corrected for their number (Holm 1979), shape (n,); NaN stay and do not count.
+
+    >>> holm_values(np.array([0.01, 0.04, np.nan, 0.03])).round(2)
+    array([0.03, 0.06,  nan, 0.06])
+    """
+    corrected, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return corrected

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Difference", "adjusted_difference", "holm"]
+__all__ = ["Difference", "adjusted_difference"]
 
 _Array = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
@@ -94,16 +94,3 @@ def _independent(covariates: _Array) -> _Array:
 
 def _residuals(values: _Array, basis: _Array) -> _Array:
     return np.asarray(values - basis @ (basis.T @ values))
-
-
-def holm(p: _Array) -> _Array:
-    """Return p values adjusted for their number (Holm 1979); NaN ones do not count.
-
-    >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(2)
-    array([0.03, 0.06,  nan, 0.06])
-    """
-    adjusted, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1) if len(order) else steps
-    return adjusted

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.clusters.settings import ClusterSettings
 from neurofm_bids.analysis.clusters.space import without_effects
-from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SEX, Scans
+from neurofm_bids.analysis.design import LEAST_KNOWN
+from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SEX, Scans, first_of_each
 from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.readouts.columns import numbers, texts
@@ -25,7 +26,6 @@ _Mask = npt.NDArray[np.bool_]
 _HEAD_SIZE = volume_column("intracranial")
 _VOLUMES = tuple(volume_column(region.name) for region in REGIONS)
 _SMALLEST_MM3 = 1.0  # of which the logarithm is taken where a volume is less
-_LEAST_KNOWN = 0.8
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,7 @@ def _finite(values: _Array) -> _Mask:
 
 def _firsts(scans: Scans, usable: _Mask) -> _Mask:
     """Tell which scans are the first usable one of their participant."""
-    made = np.zeros(len(usable), dtype=bool)
-    rows = np.flatnonzero(usable)
-    people = scans.table[PARTICIPANT].to_numpy()[rows]
-    made[rows[np.unique(people.astype(str), return_index=True)[1]]] = True
-    return made
+    return first_of_each(scans.table[PARTICIPANT].astype(str), usable)
 
 
 def _adjust(scans: Scans, makers: _Mask) -> dict[str, _Array]:
@@ -151,7 +147,7 @@ def _adjust(scans: Scans, makers: _Mask) -> dict[str, _Array]:
     return {
         name: values
         for name, values in found.items()
-        if makers.any() and np.isfinite(values[makers]).mean() >= _LEAST_KNOWN
+        if makers.any() and np.isfinite(values[makers]).mean() >= LEAST_KNOWN
     }
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.clusters.association import categories_of, cramers_v
-from neurofm_bids.analysis.clusters.difference import adjusted_difference, holm
+from neurofm_bids.analysis.clusters.difference import adjusted_difference
 from neurofm_bids.analysis.clusters.partition import Labels
 from neurofm_bids.readouts.columns import numbers, texts
+from neurofm_bids.readouts.permutation import holm_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ def cluster_profile(
             found = cramers_v(labels, categories)
             effect = ("cramers_v", found.value, np.nan, np.nan, None, None, found.p, np.nan, "")
             rows.append((None, kind, column, *effect))
-    adjusted = holm(np.array([row[_P] for row in rows], dtype=np.float64))
+    adjusted = holm_values(np.array([row[_P] for row in rows], dtype=np.float64))
     whole = [(*row[:_P_HOLM], p, *row[_P_HOLM + 1 :]) for row, p in zip(rows, adjusted, strict=True)]
     frame = pd.DataFrame(sorted(whole, key=_cluster_of), columns=list(PROFILE_COLUMNS), dtype=object)
     numeric = ["effect_size", "lower95", "upper95", "p", "p_holm"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.design import LEAST_KNOWN
+
 __all__ = ["adjusted", "confounding", "design"]
 
-_LEAST_SHARE = 0.8  # of the scans, for which a covariate must be known
 _STEPS, _TUNING = 10, 1.345  # of Huber's estimator, whose efficiency is then 95 % for normal errors
 _TO_SD = 1.4826
 
@@ -25,13 +26,13 @@ def design(age: _Array, sex: npt.NDArray[np.object_]) -> tuple[_Array, tuple[str
     """
     columns, names = [], []
     known = np.isfinite(age)
-    if known.mean() >= _LEAST_SHARE and np.ptp(age[known]) > 0:
+    if known.mean() >= LEAST_KNOWN and np.ptp(age[known]) > 0:
         standard = np.where(known, (age - age[known].mean()) / age[known].std(), 0.0)
         columns += [standard, standard**2]
         names.append("age")
     male = np.select([sex == "M", sex == "F"], [1.0, 0.0], np.nan)
     known = np.isfinite(male)
-    if known.mean() >= _LEAST_SHARE and np.ptp(male[known]) > 0:
+    if known.mean() >= LEAST_KNOWN and np.ptp(male[known]) > 0:
         columns.append(np.where(known, male - male[known].mean(), 0.0))
         names.append("sex")
     return np.column_stack([*columns, np.zeros((len(age), 0))]), tuple(names)

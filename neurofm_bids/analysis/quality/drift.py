@@ -12,6 +12,7 @@ import pandas as pd
 from neurofm_bids.analysis.quality.adjustment import adjusted, confounding, design
 from neurofm_bids.analysis.quality.shifts import group_shifts
 from neurofm_bids.analysis.quality.trends import step_over, trend_over
+from neurofm_bids.readouts.permutation import holm_values
 
 __all__ = ["COLUMNS", "DATE", "Occasions", "find_drift"]
 
@@ -87,7 +88,7 @@ def find_drift(
     table = pd.concat([pd.DataFrame(columns=list(COLUMNS), dtype=object), *rows], ignore_index=True)
     table["units"] = table["measure"].map(dict(units))
     table["adjusted_for"] = ", ".join(names) or None
-    table["p_holm"] = _holm(table["p"].to_numpy(dtype=float))
+    table["p_holm"] = holm_values(table["p"].to_numpy(dtype=float))
     size = table["effect_size"].astype(float).abs()
     table["is_drift"] = (table["p_holm"] < _LEVEL) & (size >= least_shift)
     return table[list(COLUMNS)], (*remarks, *remark)
@@ -193,12 +194,3 @@ def _tests(values: _Array, years: _Array, least: int) -> list[dict[str, object]]
 def _day(years: float) -> str:
     seconds = round(years * 31556952)
     return str((np.datetime64("1970-01-01", "s") + np.timedelta64(seconds, "s")).astype("datetime64[D]"))
-
-
-def _holm(p: _Array) -> _Array:
-    """Return p-values corrected by the method of Holm; NaN stay and do not count."""
-    corrected, known = p.copy(), np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected

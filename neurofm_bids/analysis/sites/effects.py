@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.columns import check_columns_of, column_of
+from neurofm_bids.analysis.scans import first_of_each
 from neurofm_bids.analysis.sites.covariates import coded, coding, known_rows, text_column
 from neurofm_bids.combat import alike_columns
 from neurofm_bids.readouts.permutation import holm
@@ -69,7 +70,7 @@ def site_effects(
     sites = text_column(table, site)
     is_used = known_rows(table, covariates) & (sites != "")
     if person is not None:
-        is_used &= _first(column_of(table, person), is_used)
+        is_used &= first_of_each(column_of(table, person), is_used)
     design, values = coded(table[is_used], covariates), table.loc[is_used, list(columns)]
     of_sites = np.unique(sites[is_used], return_inverse=True)[1].astype(np.intp)
     numbers = _effects(np.array(values, dtype=np.float64), of_sites, design)
@@ -83,13 +84,6 @@ def site_effects(
 
 
 _ROW = ("n", "n_sites", "variance_explained", "f_statistic", "p", "sd_ratio", "p_sd")
-
-
-def _first(people: pd.Series, is_used: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Tell which rows are the first used ones of their person."""
-    first = np.zeros(len(people), dtype=bool)
-    first[np.flatnonzero(is_used)[~people[is_used].duplicated().to_numpy()]] = True
-    return first
 
 
 def _effects(values: _Values, sites: _Ints, design: _Values) -> _Values:

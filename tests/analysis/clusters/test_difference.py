@@ -6,7 +6,8 @@ import statsmodels.api as sm
 from scipy.stats import ttest_ind
 from statsmodels.stats.multitest import multipletests
 
-from neurofm_bids.analysis.clusters.difference import adjusted_difference, holm
+from neurofm_bids.analysis.clusters.difference import adjusted_difference
+from neurofm_bids.readouts.permutation import holm_values
 
 RANDOM = np.random.default_rng(3)
 MEMBER = RANDOM.random(300) < 0.3
@@ -69,5 +70,5 @@ def test_unknown_values_are_left_out_and_covariates_may_repeat():
 
 def test_holm_is_that_of_statsmodels():
     p = RANDOM.random(20) ** 3
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
-    assert holm(np.empty(0)).size == 0
+    assert holm_values(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm_values(np.empty(0)).size == 0
