@@ -461,7 +461,7 @@ def test_group_tables_keep_their_shape(tmp_path, text):
     write_scan(out, "sub-02", seed=1)
     write_group(out, "openS", bids_dir=bids)
     tables = [path for path in out.rglob("*.tsv") if path.parent.name != "anat"]
-    assert len(tables) >= 6
+    assert len(tables) == 10
     for path in tables:
         rows = table(path)
         if path.name.rsplit("_")[-1] not in {"statistics.tsv", "review.tsv", "drift.tsv"}:

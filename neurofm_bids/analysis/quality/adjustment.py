@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.design import LEAST_KNOWN
+from neurofm_bids.records.statistics import SD_PER_MAD
 
 __all__ = ["adjusted", "confounding", "design"]
 
 _STEPS, _TUNING = 10, 1.345  # of Huber's estimator, whose efficiency is then 95 % for normal errors
-_TO_SD = 1.4826
 
 _Array = npt.NDArray[np.float64]
 
@@ -99,4 +99,4 @@ def _centred(values: _Array, groups: npt.NDArray[np.intp], weights: _Array) -> _
 
 
 def _spread(values: _Array) -> float:
-    return float(_TO_SD * np.median(np.abs(values - np.median(values))))
+    return float(SD_PER_MAD * np.median(np.abs(values - np.median(values))))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.records.statistics import SD_PER_MAD
+
 __all__ = ["Components", "evenly_chosen", "robust_components", "robust_scale"]
 
 _Array = npt.NDArray[np.float64]
 _MOST_ROWS = 5000
-_TO_SD = 1.4826  # standard deviation over median absolute deviation of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def robust_scale(values: npt.NDArray[np.floating]) -> tuple[_Array, _Array]:
     """
     values = np.asarray(values, dtype=np.float64)
     centre = np.median(values, axis=0)
-    return centre, _TO_SD * np.median(np.abs(values - centre), axis=0)
+    return centre, SD_PER_MAD * np.median(np.abs(values - centre), axis=0)
 
 
 def robust_components(values: npt.NDArray[np.floating], most: int, least_share: float = 0.0) -> Components:

@@ -13,6 +13,7 @@ from neurofm_bids.analysis.quality.adjustment import adjusted, confounding, desi
 from neurofm_bids.analysis.quality.shifts import group_shifts
 from neurofm_bids.analysis.quality.trends import step_over, trend_over
 from neurofm_bids.readouts.permutation import holm_values
+from neurofm_bids.records.statistics import robust_sd
 
 __all__ = ["COLUMNS", "DATE", "Occasions", "find_drift"]
 
@@ -182,7 +183,7 @@ def _tests(values: _Array, years: _Array, least: int) -> list[dict[str, object]]
     order = np.argsort(years, kind="stable")
     values, years = values[order], years[order]
     trend, step = trend_over(years, values), step_over(values)
-    spread = 1.4826 * float(np.median(np.abs(values - np.median(values)))) or np.nan
+    spread = robust_sd(values) or np.nan
     slope = {"value": trend.slope, "lower95": trend.lower95, "upper95": trend.upper95, "p": trend.p}
     size = {"value": step.size, "p": step.p, "change_date": _day(years[step.before])}
     return [

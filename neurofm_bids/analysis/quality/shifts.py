@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neurofm_bids.records.statistics import SD_PER_MAD
+
 __all__ = ["group_shifts"]
 
 _Array = npt.NDArray[np.float64]
@@ -44,7 +46,7 @@ def group_shifts(
     variance = counts * others / 12 * ((n + 1) - (ties**3 - ties).sum() / (n * (n - 1)))
     z = (np.abs(u - counts * others / 2) - 0.5) / np.sqrt(np.maximum(variance, 1e-30)) / inflation
     medians, rest = _medians(values, codes, counts)
-    spread = 1.4826 * np.median(np.abs(values - medians[codes]))
+    spread = SD_PER_MAD * np.median(np.abs(values - medians[codes]))
     shift = medians - rest
     effect = np.divide(shift, spread, out=np.full(len(names), np.nan), where=spread > 0)
     p = np.where(variance > 0, 2 * norm.sf(np.maximum(z, 0)), 1.0)
