@@ -110,7 +110,7 @@ def where_in(file: TomlFile | None, table: str, key: str, name: str = "") -> str
 def _check_needs(settings: AnalysisSettings, file: TomlFile) -> None:
     """Raise if a file or package that the settings need is missing."""
     from neurofm_bids.analysis.clusters.embedding import check_umap
-    from neurofm_bids.analysis.sites.model import read_sites
+    from neurofm_bids.analysis.sites.file import read_sites
 
     if settings.sites.model is not None:
         read_sites(Path(settings.sites.model))

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from neurofm_bids.analysis.change.repeatability import sd_of_interval
 from neurofm_bids.analysis.change.settings import MAIN_VOLUMES
 from neurofm_bids.analysis.change.slopes import slopes
-from neurofm_bids.analysis.change.times import decimal_years, person_times
+from neurofm_bids.analysis.change.times import person_times
 from neurofm_bids.analysis.change.visits import RETEST_WEEKS, least_years, visits
+from neurofm_bids.analysis.dates import decimal_years
 from neurofm_bids.records.anatomy import Volume
 from neurofm_bids.records.dictionary import region_title
 from neurofm_bids.report.contents import Measured, ScanReport

@@ -8,7 +8,8 @@ import pytest
 
 from neurofm_bids.analysis.setting_checks import check_settings
 from neurofm_bids.analysis.settings import read_settings
-from neurofm_bids.analysis.sites.model import learn_sites, write_sites
+from neurofm_bids.analysis.sites.file import write_sites
+from neurofm_bids.analysis.sites.model import learn_sites
 from neurofm_bids.errors import Exit, NeuroFMError
 from tests.analysis.age_gap.cohort import as_scans, cohort
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.change.fixed_effects import Design, design_of, fixed_terms
 from neurofm_bids.analysis.change.reml import RemlFit, reml_fit
 from neurofm_bids.analysis.change.times import ScanTimes, scan_times
 from neurofm_bids.analysis.change.visits import RETEST_WEEKS, least_years, visits
 from neurofm_bids.analysis.columns import check_columns_of
-from neurofm_bids.analysis.design import LEAST_KNOWN, LEAST_OF_LEVEL, Terms, complete, independent, terms_of
+from neurofm_bids.analysis.design import LEAST_KNOWN, LEAST_OF_LEVEL, Terms
 from neurofm_bids.readouts.permutation import holm
 from neurofm_bids.readouts.threads import one_thread
 from neurofm_bids.storage.text import some_of
@@ -59,19 +60,6 @@ class MixedModels:
 
     frame: pd.DataFrame
     remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Design:
-    """The terms of the scans of a cohort; rows in which one is not known are left out of each model."""
-
-    people: npt.NDArray[np.intp]
-    years: _Array
-    least: float  # years between visits
-    known: npt.NDArray[np.bool_]
-    at_first: tuple[Terms, ...]  # age, sex and covariates, as at the first scan of the participant
-    with_time: tuple[bool, ...]  # which of them change per year depends on
-    omitted: tuple[str, ...]  # age or sex, known of too few scans
 
 
 def mixed_models(
@@ -124,7 +112,7 @@ def mixed_models(
 
     check_columns_of(table, *measures, participant, age, sex, *covariates)
     times = times or scan_times(table, participant, age, "acq_time")
-    design = _design(
+    design = design_of(
         table, participant, [age, sex], covariates, categories, times.years, least_years(retest_weeks)
     )
     rows: list[tuple[object, ...]] = []
@@ -176,43 +164,7 @@ class _Model:
         ]
 
 
-def _design(
-    table: pd.DataFrame,
-    participant: str,
-    always: Sequence[str],
-    covariates: Sequence[str],
-    categories: Collection[str],
-    years: _Array,
-    least: float,
-) -> _Design:
-    people = np.unique(table[participant].astype(str).to_numpy(), return_inverse=True)[1]
-    timed = np.flatnonzero(np.isfinite(years))
-    order = timed[np.lexsort((years[timed], people[timed]))]
-    first = np.full(people.max(initial=-1) + 1, -1)
-    first[people[order[::-1]]] = order[::-1]
-    names = [*dict.fromkeys([*always, *covariates])]
-    terms = {
-        name: terms_of(name, table[name].iloc[first[people]], categories, people=people) for name in names
-    }
-    timed_rows = np.isfinite(years)
-    omitted = tuple(
-        name
-        for name in always
-        if name not in covariates and terms[name].known[timed_rows].sum() < LEAST_KNOWN * timed_rows.sum()
-    )
-    used = [name for name in names if name not in omitted]
-    titles = {always[0]: f"{always[0]}_at_first_scan"}
-    parts = tuple(_renamed(terms[name], titles.get(name, name)) for name in used)
-    known = timed_rows & complete(parts) if parts else timed_rows
-    return _Design(people, years, least, known, parts, tuple(name in covariates for name in used), omitted)
-
-
-def _renamed(part: Terms, title: str) -> Terms:
-    names = tuple(title + name[len(part.column) :] for name in part.names)
-    return Terms(title, names, part.values, part.reference, part.rare)
-
-
-def _model(values: _Array, design: _Design) -> _Model | str:
+def _model(values: _Array, design: Design) -> _Model | str:
     """Return the model of a measure, or why there is none."""
     years = np.where(design.known, design.years, np.nan)
     made = visits(design.people, years, values, np.zeros(len(values)), design.least)
@@ -221,7 +173,7 @@ def _model(values: _Array, design: _Design) -> _Model | str:
     moved, n_people = int((by_person > 1).sum()), int((by_person > 0).sum())
     if moved < LEAST_PEOPLE:
         return f"{moved} participants have two times with all values, {LEAST_PEOPLE} are needed"
-    terms, matrix = _fixed(design, made.place, years)
+    terms, matrix = fixed_terms(design, made.place, years)
     needed = len(terms) + 1 + LEAST_PEOPLE
     if n_people < needed:
         return (
@@ -250,28 +202,6 @@ def _try(
         return f"the model cannot be fitted ({error})"
     finite = np.isfinite(fit.estimates).all() and np.isfinite(fit.standard_errors).all()
     return fit if fit.converged and finite else "the fit did not converge"
-
-
-def _fixed(design: _Design, places: npt.NDArray[np.intp], years: _Array) -> tuple[tuple[str, ...], _Array]:
-    """Return names and values of the fixed terms but the constant, without those that follow from others.
-
-    ``places`` and ``years`` are those of visits.
-    """
-    names, columns = ["years"], [years]
-    products: list[tuple[str, _Array]] = []
-    for part, with_time in zip(design.at_first, design.with_time, strict=True):
-        values = part.values[places]
-        values = values if part.reference else values - values.mean(axis=0)
-        names += part.names
-        columns += list(values.T)
-        if with_time:
-            products += [
-                (f"years:{name}", years * own) for name, own in zip(part.names, values.T, strict=True)
-            ]
-    names += [name for name, _ in products]
-    matrix = np.column_stack([*columns, *(own for _, own in products)])
-    kept = independent(matrix)
-    return tuple(name for name, keep in zip(names, kept, strict=True) if keep), matrix[:, kept]
 
 
 def _corrected(frame: pd.DataFrame) -> pd.DataFrame:

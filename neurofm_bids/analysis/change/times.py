@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from neurofm_bids.analysis.columns import check_columns_of
+from neurofm_bids.analysis.dates import decimal_years
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ScanTimes", "decimal_years", "person_times", "scan_times"]
+__all__ = ["ScanTimes", "person_times", "scan_times"]
 
 _Array = npt.NDArray[np.float64]
 
-_YEAR = 365.25 * 86400  # seconds
-_EPOCH = datetime(2000, 1, 1)
 _MISMATCH = 1.0  # years between ages and dates, which whole years of age alone can make
 
 
@@ -45,25 +42,6 @@ class ScanTimes:
     sources: npt.NDArray[np.str_]
     whole_years: npt.NDArray[np.bool_]
     remarks: tuple[str, ...] = ()
-
-
-def decimal_years(dates: Iterable[Any]) -> _Array:
-    """Return dates of ISO 8601 in years of 365.25 days since 2000, NaN where a cell is not one.
-
-    Zones are ignored: the scans of a participant are compared with each other only.
-
-    >>> decimal_years(["2001-01-01T06:00:00", "1999-12-31", "n/a", None]).round(3).tolist()
-    [1.003, -0.003, nan, nan]
-    """
-    return np.array([_decimal_year(str(date)) for date in dates], dtype=np.float64)
-
-
-def _decimal_year(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return np.nan
-    return (moment.replace(tzinfo=None) - _EPOCH).total_seconds() / _YEAR
 
 
 def person_times(ages: _Array, dates: _Array) -> tuple[_Array, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurofm_bids.analysis.dates import decimal_years
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import AGE, PARTICIPANT, SCAN, SESSION, SEX, Scans
 
@@ -76,7 +77,6 @@ def group_columns(scans: Scans, settings: AnalysisSettings) -> dict[str, npt.NDA
 
 def _occasions(scans: Scans, settings: AnalysisSettings) -> Occasions:
     from neurofm_bids.analysis.quality.drift import Occasions
-    from neurofm_bids.analysis.quality.trends import decimal_years
 
     date = settings.columns.date_in(scans.covariates)
     years = np.full(len(scans.table), np.nan) if date is None else decimal_years(scans.table[date])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neurofm_bids.analysis.dates import day_of
 from neurofm_bids.analysis.quality.adjustment import adjusted, confounding, design
 from neurofm_bids.analysis.quality.shifts import group_shifts
 from neurofm_bids.analysis.quality.trends import step_over, trend_over
@@ -31,7 +32,7 @@ class Occasions:
     """Who was scanned where and when.
 
     ``people`` (n,) numbers the participants, ``groups`` has for each column of sites or scanners a text or
-    None for each scan, ``years`` (n,) is the date in years after 1970, NaN where not known.
+    None for each scan, ``years`` (n,) is the date in years since 2000, NaN where not known.
     """
 
     people: npt.NDArray[np.intp]
@@ -185,13 +186,8 @@ def _tests(values: _Array, years: _Array, least: int) -> list[dict[str, object]]
     trend, step = trend_over(years, values), step_over(values)
     spread = robust_sd(values) or np.nan
     slope = {"value": trend.slope, "lower95": trend.lower95, "upper95": trend.upper95, "p": trend.p}
-    size = {"value": step.size, "p": step.p, "change_date": _day(years[step.before])}
+    size = {"value": step.size, "p": step.p, "change_date": day_of(years[step.before])}
     return [
         {"test": "trend", "n": len(values), **slope, "effect_size": trend.slope * np.ptp(years) / spread},
         {"test": "step", "n": len(values), **size, "effect_size": step.size / spread},
     ]
-
-
-def _day(years: float) -> str:
-    seconds = round(years * 31556952)
-    return str((np.datetime64("1970-01-01", "s") + np.timedelta64(seconds, "s")).astype("datetime64[D]"))

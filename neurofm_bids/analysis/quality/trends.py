@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +9,8 @@ import numpy.typing as npt
 
 from neurofm_bids.analysis.quality.components import evenly_chosen
 
-__all__ = ["Step", "Trend", "decimal_years", "step_over", "trend_over"]
+__all__ = ["Step", "Trend", "step_over", "trend_over"]
 
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d*)?)?Z?")
-_YEAR = np.timedelta64(31556952, "s")  # mean Gregorian year
-_EPOCH = np.datetime64("1970-01-01T00:00:00", "s")
 _PERIODS = 50
 
 _Array = npt.NDArray[np.float64]
@@ -37,17 +33,6 @@ class Step:
     before: int
     size: float
     p: float
-
-
-def decimal_years(texts: npt.ArrayLike) -> _Array:
-    """Return dates in years after 1970, shape (n,); NaN where a text is no date.
-
-    Any year that is written with four digits is read, so that dates that were shifted for privacy are, too.
-
-    >>> decimal_years(["1925-01-01T12:30:00", "12:30:00", None]).round(1).tolist()
-    [-45.0, nan, nan]
-    """
-    return np.array([_years(text) for text in np.asarray(texts, dtype=object)], dtype=np.float64)
 
 
 def trend_over(years: _Array, values: _Array) -> Trend:
@@ -89,15 +74,3 @@ def step_over(values: _Array) -> Step:
     before = int(after[u.argmax()])
     p = float(np.clip(2 * np.exp(-6.0 * u.max() ** 2 / (n**3 + n**2)), 0, 1))
     return Step(before, float(np.median(values[before:]) - np.median(values[:before])), p)
-
-
-def _years(text: object) -> float:
-    matched = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if matched is None:
-        return np.nan
-    day, time = matched.groups()
-    try:
-        when = np.datetime64(f"{day}T{time or '00:00'}", "s")
-    except ValueError:
-        return np.nan
-    return float((when - _EPOCH) / _YEAR)

@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurofm_bids import __version__
+from neurofm_bids.analysis.design import LEAST_KNOWN
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.analysis.scans import PARTICIPANT, SCAN, SESSION, Scans
 from neurofm_bids.analysis.settings import AnalysisSettings
 from neurofm_bids.analysis.sites.covariates import text_column
 from neurofm_bids.analysis.sites.earlier import check_values, covariates_of, read_earlier
 from neurofm_bids.analysis.sites.effects import LEAST_OF_SITE, site_effects
-from neurofm_bids.analysis.sites.model import (
-    SiteModel,
-    SitesFile,
-    harmonise,
-    learn_sites,
-    with_new_sites,
-    write_sites,
-)
+from neurofm_bids.analysis.sites.file import SitesFile, write_sites
+from neurofm_bids.analysis.sites.model import SiteModel, harmonise, learn_sites, with_new_sites
 from neurofm_bids.analysis.sites.recognition import Recognition, site_recognition
 from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.errors import NeuroFMError
@@ -103,7 +98,11 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
     earlier = None if own.model is None else read_earlier(Path(own.model), scans, site)
     covariates = covariates_of(earlier) if earlier else ()
     wanted = dict.fromkeys([*own.preserve, *(one.name for one in covariates)])
-    plan = _Plan(own, site, tuple(name for name in wanted if _is_known(scans, name)), earlier)
+    shares = {name: _known_share(scans, name) for name in wanted}
+    unasked = own.preserve == SitesSettings.preserve
+    asked = {one.name for one in covariates}.union(() if unasked else own.preserve)
+    kept = (name for name, share in shares.items() if share >= LEAST_KNOWN or (share and name in asked))
+    plan = _Plan(own, site, tuple(kept), earlier)
     with one_thread():
         blocks = _blocks(scans, plan)
         models, more = _models(scans, blocks, plan) if own.harmonise else ({}, [])
@@ -112,8 +111,12 @@ def analyse(scans: Scans, settings: AnalysisSettings) -> Result | None:
         rows = [_effects(block, plan, stage) for stage, some in stages.items() for block in some]
         rows += [_recognised(block, plan) for block in blocks]
     done = "compared, and values harmonised," if after else "compared"
-    unknown = [name for name in wanted if name not in plan.preserve]
-    remarks = [f"No scan has a value of {name}: sites were {done} without it." for name in unknown]
+    remarks = [_without(name, shares[name], done) for name in wanted if name not in plan.preserve]
+    remarks += [
+        f"{name}, which is preserved, is known of {shares[name]:.0%} of the scans: the others were left out."
+        for name in plan.preserve
+        if shares[name] < LEAST_KNOWN
+    ]
     tables = {"sites": _stacked(rows)}
     if after:
         tables["harmonised"] = _of_scans(scans, plan, after)
@@ -127,6 +130,11 @@ def _not_harmonised(site: str | None) -> Result:
     return Result(remarks=(f"Sites were not harmonised: {why}.",))
 
 
+def _without(name: str, share: float, done: str) -> str:
+    known = f"{name} is known of {share:.0%} of the scans, {LEAST_KNOWN:.0%} are needed"
+    return f"{known if share else f'No scan has a value of {name}'}: sites were {done} without it."
+
+
 def _comparable(scans: Scans, site: str) -> int:
     """Return the number of sites with enough scans."""
     cells = text_column(scans.table, site)[scans.included]
@@ -134,8 +142,11 @@ def _comparable(scans: Scans, site: str) -> int:
     return int(np.count_nonzero(counts >= LEAST_OF_SITE))
 
 
-def _is_known(scans: Scans, name: str) -> bool:
-    return name in scans.table and bool((text_column(scans.table, name)[scans.included] != "").any())
+def _known_share(scans: Scans, name: str) -> float:
+    """Return the share of the scans that have a value of a column."""
+    if name not in scans.table:
+        return 0.0
+    return float((text_column(scans.table, name)[scans.included] != "").mean())
 
 
 def _blocks(scans: Scans, plan: _Plan) -> list[_Block]:

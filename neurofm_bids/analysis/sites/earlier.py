@@ -7,7 +7,8 @@ from pathlib import Path
 
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.sites.covariates import Preserved
-from neurofm_bids.analysis.sites.model import SiteModel, SitesFile, read_sites
+from neurofm_bids.analysis.sites.file import SitesFile, read_sites
+from neurofm_bids.analysis.sites.model import SiteModel
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.text import nearest
 

@@ -1,10 +1,9 @@
-"""The harmonisation of a cohort: learned, applied, extended by new sites, and kept in a file."""
+"""The harmonisation of a cohort: learned, applied, and extended by new sites."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,22 +13,16 @@ from pydantic.dataclasses import dataclass
 from neurofm_bids.analysis.columns import check_columns_of
 from neurofm_bids.analysis.sites.checks import check_new_site, check_not_confounded, check_numbers
 from neurofm_bids.analysis.sites.covariates import Preserved, coded, coding, known_rows, text_column
-from neurofm_bids.bids.signed_file import read_signed
 from neurofm_bids.combat import Prior, SiteEffect, pooled_sd, site_effect, within_slopes
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.readouts.harmonisation import at_common_site
 from neurofm_bids.readouts.parts import Harmonisation, Site
-from neurofm_bids.records.origin import Origin
-from neurofm_bids.records.schema import RECORD, to_json
-from neurofm_bids.records.signature import signed
-from neurofm_bids.storage.atomic import write_json
+from neurofm_bids.records.schema import RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "SiteModel", "SitesFile", "harmonise", "learn_sites", "read_sites", "with_new_sites", "write_sites",
-]  # fmt: skip
+__all__ = ["SiteModel", "harmonise", "learn_sites", "with_new_sites"]
 
 _Values = npt.NDArray[np.float64]
 _FEWEST = 2  # known values of a column at a site
@@ -68,28 +61,6 @@ class SiteModel:
     empirical_bayes: bool
     prior: Prior | None
     scans: Mapping[str, int]
-
-
-@dataclass(frozen=True, config=RECORD)
-class SitesFile:
-    """A file of the harmonisation of a cohort.
-
-    Parameters
-    ----------
-    version
-        Of NeuroFM-BIDS.
-    origin
-        How the values were made; only values made so can be harmonised by it. None where that is not known.
-    models
-        By what they harmonise: ``features`` or ``measures``.
-    digest
-        SHA-256 of all other fields.
-    """
-
-    version: str
-    origin: Origin | None
-    models: Mapping[str, SiteModel]
-    digest: str = field(default="")
 
 
 def learn_sites(
@@ -201,31 +172,6 @@ def with_new_sites(model: SiteModel, table: pd.DataFrame, least_scans: int = 20)
         effect = site_effect(left, level, sd, shrink=model.empirical_bayes, prior=model.prior)
         found[name], scans[name] = _site(effect), len(rows)
     return replace(model, harmonisation=replace(model.harmonisation, sites=found), scans=scans)
-
-
-def write_sites(
-    path: Path, models: Mapping[str, SiteModel], version: str, origin: Origin | None = None
-) -> None:
-    """Write a harmonisation as JSON.
-
-    Raises
-    ------
-    NeuroFMError
-        The file cannot be written.
-    """
-    write_json(path, to_json(signed(SitesFile(version, origin, models))), sort_keys=False)
-
-
-def read_sites(path: Path) -> SitesFile:
-    """Return the harmonisation of a file.
-
-    Raises
-    ------
-    NeuroFMError
-        The file cannot be read (exit code 64), or is not a whole and unchanged harmonisation (65).
-    """
-    key = "the key model of the table sites"
-    return read_signed(SitesFile, path, "harmonisation", key, "Make it again with save.")
 
 
 def _of_covariates(model: SiteModel, table: pd.DataFrame) -> _Values:

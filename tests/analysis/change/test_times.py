@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurofm_bids.analysis.change.times import decimal_years, person_times, scan_times
+from neurofm_bids.analysis.change.times import person_times, scan_times
+from neurofm_bids.analysis.dates import decimal_years
 from tests.analysis.change.people import people
 
 
@@ -12,18 +13,6 @@ def timed(ages, dates=None, who=None, **options):
     if dates is not None:
         table["acq_time"] = dates
     return scan_times(table, date="acq_time", **options)
-
-
-@pytest.mark.parametrize("text", ["2014-02-30", "", "n/a", "12", None, "yesterday"])
-def test_what_is_not_a_date_is_not_known(text):
-    assert np.isnan(decimal_years([text])[0])
-
-
-def test_zones_and_fractions_are_read():
-    years = decimal_years(["2014-01-01T12:00:00.250000", "2014-01-01T12:00:00Z", "1850-01-01", "20140101"])
-    assert np.isfinite(years).all()
-    assert years[0] == pytest.approx(years[1], abs=1e-7)
-    assert years[2] < -149
 
 
 def test_years_are_those_since_the_first_scan_of_the_participant():

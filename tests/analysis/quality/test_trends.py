@@ -4,26 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr, theilslopes
 
-from neurofm_bids.analysis.quality.trends import decimal_years, step_over, trend_over
-
-
-@pytest.mark.parametrize(
-    ("text", "years"),
-    [
-        ("1970-01-01", 0),
-        ("1970-07-02T12:00:00", 0.5),
-        ("1825-01-01T10:00:00.000000", -145),
-        ("2009-06-15T13:45:30Z", 39.45),
-        ("13:45:30", np.nan),
-        ("n/a", np.nan),
-        ("2009-13-45", np.nan),
-        ("20090615", np.nan),
-        (None, np.nan),
-        (2009, np.nan),
-    ],
-)
-def test_dates_of_any_year_are_read_and_nothing_else(text, years):
-    assert decimal_years([text])[0] == pytest.approx(years, abs=0.01, nan_ok=True)
+from neurofm_bids.analysis.quality.trends import step_over, trend_over
 
 
 def test_the_slope_of_few_points_is_that_of_scipy():

@@ -8,7 +8,7 @@ import pytest
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.settings import AnalysisSettings, Columns
 from neurofm_bids.analysis.sites.analyse import SITES_COLUMNS, analyse
-from neurofm_bids.analysis.sites.model import read_sites
+from neurofm_bids.analysis.sites.file import read_sites
 from neurofm_bids.analysis.sites.settings import SitesSettings
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.dictionary import analysis_table
@@ -89,6 +89,22 @@ def test_covariates_that_are_not_known_are_named():
     assert analyse(made, AnalysisSettings()).remarks == (
         "No scan has a value of sex: sites were compared without it.",
     )
+
+
+def test_covariates_that_are_known_of_few_scans_count_only_if_they_are_asked_for():
+    made = scans()
+    made.table.loc[np.arange(len(made.table)) % 4 == 0, "sex"] = None
+    found = analyse(made, HARMONISED)
+    what = "sites were compared, and values harmonised, without it"
+    assert found.remarks == (f"sex is known of 75% of the scans, 80% are needed: {what}.",)
+    assert found.tables["harmonised"]["f000"].notna().all()
+    asked = AnalysisSettings(sites=SitesSettings(harmonise=True, preserve=("sex",)))
+    found = analyse(made, asked)
+    assert found.remarks == (
+        "sex, which is preserved, is known of 75% of the scans: the others were left out.",
+    )
+    known = made.table["sex"].notna().to_numpy()
+    assert np.array_equal(found.tables["harmonised"]["f000"].notna().to_numpy(), known)
 
 
 def test_columns_with_few_values_at_a_site_are_named():

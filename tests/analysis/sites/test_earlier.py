@@ -7,7 +7,8 @@ import pytest
 
 from neurofm_bids.analysis.scans import Scans
 from neurofm_bids.analysis.sites.earlier import check_values, covariates_of, read_earlier
-from neurofm_bids.analysis.sites.model import learn_sites, write_sites
+from neurofm_bids.analysis.sites.file import write_sites
+from neurofm_bids.analysis.sites.model import learn_sites
 from neurofm_bids.errors import Exit, NeuroFMError
 from tests.analysis.sites.cohorts import cohort
 

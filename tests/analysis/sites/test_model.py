@@ -6,13 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurofm_bids.analysis.sites.model import (
-    harmonise,
-    learn_sites,
-    read_sites,
-    with_new_sites,
-    write_sites,
-)
+from neurofm_bids.analysis.sites.file import read_sites, write_sites
+from neurofm_bids.analysis.sites.model import harmonise, learn_sites, with_new_sites
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.records.origin import make_origin
 from tests.analysis.sites.cohorts import cohort, slope
