@@ -138,7 +138,9 @@ class Definition:
 
     def _level(self, column: str, text: str) -> str | None:
         """Return the meaning of a value that is listed in Levels; 99 may be written 99.0 or 099, M as m."""
-        levels = self.levels.get(column, {})
+        levels = self.levels.get(column)
+        if not levels:
+            return None
         code = re.sub(r"^0+(?=\d)|\.0*$", "", text)
         alike = (meaning for value, meaning in levels.items() if value.lower() == text.lower())
         return levels.get(text, levels.get(code, next(alike, None)))

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,7 @@ _NAMED_UNIT = re.compile(
     r"(?<!\d)(?<!\d[ -])\b(years|months|weeks|days)\b|\bin (year|month|week|day)\b(?! of\b)"
     r"|[(\[](y|yrs?|year|mos?|month|wks?|week|d|day)\.?[)\]]"
 )  # of an age; not the day of a scan, nor 30 days before it
-_PATTERNS = (
-    "phenotype/*.json",
-    "participants.json",
-    "sessions.json",
-    "sub-*/sub-*_sessions.json",
-    "scans.json",
-    "sub-*/sub-*_scans.json",
-    "sub-*/ses-*/sub-*_scans.json",
-)  # of columns with the same name, the last one's entry is used
+_PHENOTYPE = "phenotype"
 _DEMOGRAPHIC = {"age", "sex", "gender"}
 _OPEN = 64  # dictionaries kept: those at the root are asked for again and again
 
@@ -62,16 +54,30 @@ class DataDictionaries:
     def columns(self) -> dict[str, dict[str, Any]]:
         """Return LongName, Description, Units and Levels by column; phenotypes as ``<file>.<column>``."""
         columns: dict[str, dict[str, Any]] = {}
-        for pattern in _PATTERNS:
-            for path in sorted(path for path in self._root.glob(pattern) if not is_hidden(path.name)):
-                prefix = f"{path.stem}." if pattern.startswith("phenotype") else ""
-                columns |= {
-                    f"{prefix}{name}": {
-                        k: entry[k] for k, kind in _KEYS.items() if isinstance(entry.get(k), kind)
-                    }
-                    for name, entry in (self._read(path) or {}).items()
+        for path in self._paths():
+            prefix = f"{path.stem}." if path.parent.name == _PHENOTYPE else ""
+            columns |= {
+                f"{prefix}{name}": {
+                    k: entry[k] for k, kind in _KEYS.items() if isinstance(entry.get(k), kind)
                 }
+                for name, entry in (self._read(path) or {}).items()
+            }
         return columns
+
+    def _paths(self) -> Iterator[Path]:
+        """Yield the data dictionaries; of columns with the same name, the last one's entry is used."""
+        own: dict[str, list[Path]] = {"_sessions.json": [], "_scans.json": []}
+        of_sessions: list[Path] = []
+        for folder in sorted(self._root.glob("sub-*")):
+            names = _names(folder)
+            for ending, paths in own.items():
+                paths += [folder / n for n in names if n.startswith("sub-") and n.endswith(ending)]
+            for session in (folder / name for name in names if name.startswith("ses-")):
+                of_sessions += sorted(session.glob("sub-*_scans.json"))
+        phenotype = sorted((self._root / _PHENOTYPE).glob("*.json"))
+        yield from (path for path in phenotype if not is_hidden(path.name))
+        yield from (self._root / "participants.json", self._root / "sessions.json", *own["_sessions.json"])
+        yield from (self._root / "scans.json", *own["_scans.json"], *of_sessions)
 
     def definition(self, *names: str) -> Definition:
         """Return what some files say of age and sex, of those that do the last one.
@@ -150,3 +156,11 @@ def _levels(entry: Mapping[str, Any]) -> dict[str, Any]:
     # such as {"male": 1}
     swapped = {text: key for key, text in texts.items() if text.isdecimal() and key.lower() not in _RANGES}
     return {"Levels": {**swapped, **texts}}
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the sorted names in a folder; none if it is not one that can be read."""
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 -- fast
+    except OSError:
+        return []

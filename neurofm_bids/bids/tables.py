@@ -7,6 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -58,6 +59,7 @@ class ByLabel(Generic[_T]):
         return self.values.get(label, self.values[alike[0]] if len(alike) == 1 else None)
 
 
+@lru_cache(maxsize=1024)  # the labels of a scan are asked for again and again
 def unpadded(label: str) -> str:
     """Return a label without leading zeros in its numbers.
 

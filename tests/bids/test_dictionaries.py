@@ -47,6 +47,32 @@ def test_keys_are_those_of_bids_in_the_columns_too(tmp_path):
     }
 
 
+def test_the_entry_of_the_nearest_dictionary_is_used(tmp_path):
+    names = [
+        "phenotype/mood.json",
+        "phenotype/._mood.json",
+        "participants.json",
+        "sessions.json",
+        "sub-01/sub-01_sessions.json",
+        "scans.json",
+        "sub-01/sub-01_scans.json",
+        "sub-02/sub-02_scans.json",
+        "sub-02/ses-a/sub-02_ses-a_scans.json",
+    ]
+    (tmp_path / "sub-03").write_text("no folder")
+    known = {}
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"x": {"Description": name}, path.stem: {"Units": "1"}}))
+        found = DataDictionaries(tmp_path).columns()
+        hidden = path.name.startswith(".")
+        known |= {} if hidden else {f"mood.{path.stem}" if "phenotype" in name else path.stem: {"Units": "1"}}
+        assert {column: entry for column, entry in found.items() if not column.endswith("x")} == known
+        nearest = found["mood.x" if "phenotype" in name else "x"]["Description"]
+        assert nearest == ("phenotype/mood.json" if hidden else name)
+
+
 @pytest.mark.parametrize(
     ("entry", "unit"),
     [
