@@ -28,7 +28,7 @@ from neurofm_bids.readouts.threads import one_thread
 
 CHANGE, OF_CASES, SD_PEOPLE, ERROR = -0.5, -0.4, 3.0, 0.8
 DESIGNS = {  # people, scans, sd of own changes, dropout
-    "20 people, 3 scans": (20, 3, 0.3, 0.0),
+    "25 people, 3 scans": (25, 3, 0.3, 0.0),
     "60 people, 3 scans": (60, 3, 0.3, 0.0),
     "60 people, 3 scans, equal changes": (60, 3, 0.0, 0.0),
     "60 people, 2 scans": (60, 2, 0.3, 0.0),
