@@ -44,12 +44,21 @@ def scans_of(cohort: Cohort, tables: Mapping[str, Table]) -> Scans:
     own = [name for name in covariates.columns if name not in taken]
     table = pd.concat([*frames, covariates[own]], axis=1)
     table = table.loc[:, ~table.columns.duplicated()]  # several tables have the volume of the mask
-    for row, member in enumerate(cohort.members):
-        if member.left_out:
-            table.loc[row, [name for name in member.left_out if name in table]] = np.nan
+    for name, rows in _left_out(cohort).items():
+        if name in table:
+            table.loc[rows, name] = np.nan
     return Scans(
         table, cohort.features, cohort.included, measures, cohort.metrics, tuple(own), cohort.origins
     )
+
+
+def _left_out(cohort: Cohort) -> dict[str, list[int]]:
+    """Return the rows of the scans whose values do not take part in statistics, by column."""
+    rows: dict[str, list[int]] = {}
+    for row, member in enumerate(cohort.members):
+        for name in member.left_out:
+            rows.setdefault(name, []).append(row)
+    return rows
 
 
 def _measures(cohort: Cohort, tables: Mapping[str, Table]) -> dict[str, str]:
