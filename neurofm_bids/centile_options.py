@@ -29,6 +29,7 @@ class Centiles:
         "--make-reference",
         default=None,
         convert=Path,
+        writes=True,
         metavar="FILE",
         help="at the group level, also make a reference from the participants of --reference-participants",
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from neurofm_bids.option import memory_gb, option, whole_number
+from neurofm_bids.option import WholeNumber, memory_gb, option
 
 __all__ = ["EXECUTORS", "Cluster", "Shard", "shard", "slurm_time"]
 
@@ -111,19 +111,19 @@ class Cluster:
         help="memory of a task; a task that is killed for memory gets twice as much, at most two times",
     )
     slurm_cpus: int = option(
-        "--slurm-cpus", default=1, convert=whole_number(), metavar="N", help="processors of a task"
+        "--slurm-cpus", default=1, convert=WholeNumber(), metavar="N", help="processors of a task"
     )
     slurm_tasks: int = option(
         "--slurm-tasks",
         default=1000,
-        convert=whole_number(),
+        convert=WholeNumber(),
         metavar="N",
         help="most tasks of the array; fewer if the cluster allows fewer",
     )
     slurm_scans: int | None = option(
         "--slurm-scans",
         default=None,
-        convert=whole_number(),
+        convert=WholeNumber(),
         metavar="N",
         default_text="as many as take ten minutes; fewer for less than 50 tasks",
         help="scans of a task, more if the array would have too many tasks",

@@ -12,13 +12,15 @@ from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.cluster_options import Cluster, Shard, shard
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import option, options_of, whole_number
+from neurofm_bids.option import WholeNumber, option, options_of
 from neurofm_bids.readout_options import Readouts
 from neurofm_bids.resource_options import Resources
 
 __all__ = [
+    "ALL_OR_NONE",
     "ALL_TARGETS",
     "ANATOMY_PHASES",
+    "EXCLUSIVE",
     "GROUPS",
     "LEVELS",
     "MAX_VIEWS",
@@ -146,7 +148,7 @@ class Processing:
     views: int = option(
         "--views",
         default=N_PHASES,
-        convert=whole_number(MAX_VIEWS),
+        convert=WholeNumber(highest=MAX_VIEWS),
         changes_results=True,
         metavar="N",
         help=f"test-time augmentation: passes averaged per scan, 1 to {MAX_VIEWS} (the {N_PHASES} lattice "
@@ -163,7 +165,7 @@ class Processing:
     batch_size: int | None = option(
         "--batch-size",
         default=None,
-        convert=whole_number(),
+        convert=WholeNumber(),
         metavar="N",
         default_text="1 on a CPU, 8 on a GPU",
         help="number of passes computed together",
@@ -268,6 +270,11 @@ class Running:
         counts=True,
         help="-vv: also log debug messages; -vvv: also those of libraries; a single -v changes nothing",
     )
+
+
+# Options that exclude each other, and options that need each other.
+EXCLUSIVE = (("--force", "--reports-only"),)
+ALL_OR_NONE = (("--make-reference", "--reference-participants"),)
 
 
 @dataclass(frozen=True)

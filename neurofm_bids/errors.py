@@ -6,7 +6,7 @@ import errno
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["ENDS_THE_RUN", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error", "with_fix"]
+__all__ = ["ENDS_THE_RUN", "INTERRUPTED", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error", "with_fix"]
 
 MEMORY_FIX = "Request more memory for the job, or process fewer scans at once (lower --nprocs or --mem)."
 
@@ -26,20 +26,31 @@ ENDS_THE_RUN = frozenset(
 
 
 class Exit(IntEnum):
-    """Exit codes of the command line (BIDS Apps execution specification and sysexits)."""
+    """Exit codes of the command line (BIDS Apps execution specification and sysexits), and their meanings."""
 
-    OK = 0
-    SOME_FAILED = 1
-    INVALID_BIDS = 16
-    UNKNOWN_LEVEL = 17
-    NOTHING_SELECTED = 18
-    USAGE = 64
-    DATA = 65
-    NO_INPUT = 66
-    SOFTWARE = 70
-    CANT_CREATE = 73
-    IO = 74
-    TRY_AGAIN = 75
+    OK = 0, "all scans processed"
+    SOME_FAILED = 1, "some failed"
+    INVALID_BIDS = 16, "not a BIDS dataset"
+    UNKNOWN_LEVEL = 17, "unknown level"
+    NOTHING_SELECTED = 18, "no scan selected"
+    USAGE = 64, "wrong usage"
+    DATA = 65, "wrong file content"
+    NO_INPUT = 66, "input not found"
+    SOFTWARE = 70, "unexpected error"
+    CANT_CREATE = 73, "output cannot be written"
+    IO = 74, "disk error"
+    TRY_AGAIN = 75, "download failed"
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Exit:
+        """Return a code that knows its meaning."""
+        member = int.__new__(cls, code)
+        member._value_, member.meaning = code, meaning
+        return member
+
+
+INTERRUPTED = 130  # as shells report a command that SIGINT ended
 
 
 class NeuroFMError(Exception):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 __all__ = [
     "Option",
+    "WholeNumber",
     "arguments_of",
     "make",
     "memory_gb",
@@ -16,7 +17,6 @@ __all__ = [
     "options_by_section",
     "options_in_use",
     "options_of",
-    "whole_number",
 ]
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ class Option:
         Unit of the value, written after the number in a settings file.
     section
         Heading in the help, of this option and those after it; before the first it is the general one.
+    writes
+        Its value is a file that the run writes; other paths exist before.
     changes_results
         Scans processed under another value are processed again.
     """
@@ -64,6 +66,7 @@ class Option:
     bare: tuple[str, ...] = ()
     counts: bool = False
     unit: str = ""
+    writes: bool = False
     changes_results: bool = False
 
     def show_default(self, default: Any) -> str:
@@ -186,18 +189,26 @@ def memory_gb(text: str) -> float:
 memory_gb.__name__ = "size such as 8GB"
 
 
-def whole_number(highest: int | None = None, *, lowest: int = 1) -> Callable[[str], int]:
-    """Return a converter of texts to whole numbers in a range.
+@dataclass(frozen=True)
+class WholeNumber:
+    """Converts texts to whole numbers in a range, and raises ValueError for others.
 
-    >>> whole_number(64)("8")
+    >>> WholeNumber(highest=64)("8")
     8
     """
 
-    def convert(text: str) -> int:
+    lowest: int = 1
+    highest: int | None = None
+
+    def __call__(self, text: str) -> int:
+        """Return the number that a text is."""
         number = int(text)
-        if number < lowest or (highest is not None and number > highest):
+        if number < self.lowest or (self.highest is not None and number > self.highest):
             raise ValueError(text)
         return number
 
-    convert.__name__ = f"whole number {f'from {lowest} to {highest}' if highest else f'of {lowest} or more'}"
-    return convert
+    @property
+    def __name__(self) -> str:
+        """What it takes, in words."""
+        limits = f"from {self.lowest} to {self.highest}" if self.highest else f"of {self.lowest} or more"
+        return f"whole number {limits}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurofm_bids.option import memory_gb, option, whole_number
+from neurofm_bids.option import WholeNumber, memory_gb, option
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 __all__ = ["Resources"]
@@ -21,7 +21,7 @@ class Resources:
         "--nthreads",
         default=1,
         section="Options to handle performance",
-        convert=whole_number(),
+        convert=WholeNumber(),
         metavar="N",
         default_text="all that the CPU affinity, control group and SLURM job allow",
         detect=available_cpus,
@@ -30,7 +30,7 @@ class Resources:
     omp_nthreads: int = option(
         "--omp-nthreads",
         default=1,
-        convert=whole_number(),
+        convert=WholeNumber(),
         metavar="N",
         help="number of threads per brain extraction",
     )

@@ -198,8 +198,13 @@ def test_private_names_are_found(source):
     assert list(private_names(ast.parse(source)))
 
 
-@pytest.mark.parametrize("argument", ["--help", "--version"])
-@pytest.mark.parametrize("command", ["main", "tools"])
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [
+        *((command, argument) for command in ("main", "tools") for argument in ("--help", "--version")),
+        ("main", "--bids-exec-spec"),
+    ],
+)
 def test_help_imports_nothing_heavy(command, argument):
     code = (
         "import sys, contextlib\n"

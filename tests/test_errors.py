@@ -26,3 +26,9 @@ def test_error_survives_a_process_boundary():
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == "bad: file. Fix it."
     assert again.code is Exit.IO
+
+
+def test_every_exit_code_has_a_meaning_of_its_own():
+    meanings = [code.meaning for code in Exit]
+    assert all(meanings)
+    assert len(set(meanings)) == len(meanings)

@@ -8,7 +8,7 @@ import pytest
 
 from neurofm_bids.cli.options import parse
 from neurofm_bids.config import GROUPS
-from neurofm_bids.option import Option, arguments_of, make, memory_gb, option, options_of, whole_number
+from neurofm_bids.option import Option, WholeNumber, arguments_of, make, memory_gb, option, options_of
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_amounts_that_are_none(text):
 )
 def test_whole_numbers_have_bounds(highest, text):
     with pytest.raises(ValueError, match=r"."):
-        whole_number(highest)(text)
-    assert whole_number(highest)("64") == 64
+        WholeNumber(highest=highest)(text)
+    assert WholeNumber(highest=highest)("64") == 64
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.cli.output import printing
 from neurofm_bids.cluster_options import EXECUTORS
 from neurofm_bids.config import LEVELS, Config
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import INTERRUPTED, Exit, NeuroFMError
 
 if TYPE_CHECKING:
     from neurofm_bids.participant.run import RunResult
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(error.code)
     except KeyboardInterrupt:
         _log.error("Interrupted. Finished scans are kept; run the same command again to resume.")
-        return 130
+        return INTERRUPTED
     except Exception:
         _log.exception("Unexpected error. Please report it with the lines below.")
         return int(Exit.SOFTWARE)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,17 +15,17 @@ from neurofm_bids import __version__
 from neurofm_bids.bids.problems import option_problem
 from neurofm_bids.cli.arguments import Parser, add_options
 from neurofm_bids.config import GROUPS, LEVELS, Config
-from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.errors import INTERRUPTED, Exit, NeuroFMError
 from neurofm_bids.option import Option, options_of
 
 __all__ = ["get_parser", "parse"]
 
 _NOTRACK = "--notrack"
-_EXIT_CODES = (
-    "Exit codes: 0 all scans processed; 1 some failed; 16 not a BIDS dataset; 17 unknown level; 18 no scan "
-    "selected; 64 wrong usage; 65 wrong file content; 66 input not found; 70 unexpected error; 73 output "
-    "cannot be written; 74 disk error; 75 download failed; 130 interrupted."
-)
+_POSITIONAL = {
+    "bids_dir": "the BIDS dataset",
+    "out_dir": "the output folder (may lie in bids_dir/derivatives)",
+    "analysis_level": f"one or both; {LEVELS[0]} runs first",
+}
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -31,18 +33,24 @@ def get_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="neurofm",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
-        epilog=_EXIT_CODES,
+        epilog=_exit_codes(),
         allow_abbrev=False,
     )
-    parser.add_argument("bids_dir", type=Path, help="the BIDS dataset")
-    parser.add_argument("out_dir", type=Path, help="the output folder (may lie in bids_dir/derivatives)")
+    parser.add_argument("bids_dir", type=Path, help=_POSITIONAL["bids_dir"])
+    parser.add_argument("out_dir", type=Path, help=_POSITIONAL["out_dir"])
     parser.add_argument(
         "analysis_level",
         nargs="+",
         metavar=f"{{{','.join(LEVELS)}}}",
-        help=f"one or both; {LEVELS[0]} runs first",
+        help=_POSITIONAL["analysis_level"],
     )
     parser.add_argument("--version", action="version", version=f"NeuroFM-BIDS v{__version__}")
+    parser.add_argument(
+        "--bids-exec-spec",
+        action=_Descriptor,
+        nargs=0,
+        help="print a Boutiques descriptor of neurofm and exit",
+    )
     for group in GROUPS.values():
         *_, other = add_options(parser, group).values()
     other.add_argument("--config-file", type=Path, metavar="FILE", help="TOML file with long options as keys")
@@ -50,6 +58,21 @@ def get_parser() -> argparse.ArgumentParser:
         _NOTRACK, action="store_true", help="accepted for compatibility; no usage data is ever sent"
     )
     return parser
+
+
+def _exit_codes() -> str:
+    codes = [f"{code:d} {code.meaning}" for code in Exit]
+    return f"Exit codes: {'; '.join(codes)}; {INTERRUPTED} interrupted."
+
+
+class _Descriptor(argparse.Action):
+    """Prints the descriptor; no other argument is needed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from neurofm_bids.cli.boutiques import descriptor
+
+        sys.stdout.write(json.dumps(descriptor(_POSITIONAL), indent=2, ensure_ascii=False) + "\n")
+        parser.exit()
 
 
 def parse(argv: Sequence[str]) -> Config:

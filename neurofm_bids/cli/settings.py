@@ -9,7 +9,7 @@ from typing import Any
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.cluster_options import EXECUTORS
-from neurofm_bids.config import GROUPS, LEVELS, Config, Readouts, Selection
+from neurofm_bids.config import ALL_OR_NONE, EXCLUSIVE, GROUPS, LEVELS, Config, Readouts, Selection
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, options_of
@@ -69,11 +69,9 @@ def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ..
     Raises
     ------
     NeuroFMError
-        One of two options that belong together is absent, or the group level is.
+        The group level is not run.
     """
     named, flag = given.get("reference_participants", ()), "--reference-participants"
-    if bool(named) != bool(given.get("make_reference")):
-        raise NeuroFMError(f"--make-reference and {flag} belong together", fix="Use both.", code=Exit.USAGE)
     if not named:
         return {}
     if LEVELS[1] not in given["analysis_level"]:
@@ -86,10 +84,7 @@ def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ..
 
 
 def _check_options(given: Mapping[str, Any]) -> None:
-    if given.get("reports_only") and given.get("force"):
-        raise NeuroFMError(
-            "--force and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
-        )
+    _check_pairs(given)
     _check_parts(given)
     memory_gb = given.get("memory_gb", _LEAST_GB)
     if memory_gb < _LEAST_GB:
@@ -98,6 +93,17 @@ def _check_options(given: Mapping[str, Any]) -> None:
             fix="A number without unit is in MB: write 8GB for 8 GB.",
             code=Exit.USAGE,
         )
+
+
+def _check_pairs(given: Mapping[str, Any]) -> None:
+    """Raise if options are combined that exclude each other, or one is absent of two that need each other."""
+    fields = {option.flags[0]: item.name for kind in GROUPS.values() for item, option in options_of(kind)}
+    for pair in (*EXCLUSIVE, *ALL_OR_NONE):
+        count, names = sum(bool(given.get(fields[flag])) for flag in pair), " and ".join(pair)
+        if pair in EXCLUSIVE and count > 1:
+            raise NeuroFMError(f"{names} cannot be combined", fix="Use only one of them.", code=Exit.USAGE)
+        if pair in ALL_OR_NONE and count == 1:
+            raise NeuroFMError(f"{names} belong together", fix="Use both.", code=Exit.USAGE)
 
 
 def _check_parts(given: Mapping[str, Any]) -> None:

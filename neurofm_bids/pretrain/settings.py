@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurofm_bids.config import ANATOMY_PHASES
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import option, whole_number
+from neurofm_bids.option import WholeNumber, option
 from neurofm_bids.pretrain.training.recipe import Recipe
 
 __all__ = ["AnatomyEvaluation", "Calibration", "Evaluation", "Synthesis", "Training"]
@@ -62,7 +62,7 @@ class Synthesis(_LabelMaps):
     """A dataset of synthetic participants."""
 
     out: Path = option(convert=Path, help="new folder, or one of the same label maps and seed")
-    n: int = option("--n", default=10, convert=whole_number(), help="number of participants")
+    n: int = option("--n", default=10, convert=WholeNumber(), help="number of participants")
     seed: int = option("--seed", default=Recipe.seed, convert=int, help="random seed")
 
 
@@ -77,7 +77,7 @@ class Training(_LabelMaps):
     workers: int = option(
         "--workers",
         default=2,
-        convert=whole_number(lowest=0),
+        convert=WholeNumber(lowest=0),
         help="processes that generate samples; 0 for none",
     )
     every: int = 100  # steps between checkpoints
@@ -89,11 +89,11 @@ class Calibration(_LabelMaps):
     """Synthetic brains that give the intervals of volumes; ``out`` is the file of the weights."""
 
     out: Path = option(convert=Path, help=".safetensors file of a segmentation network, which is rewritten")
-    n: int = option("--n", default=200, convert=whole_number(lowest=20), help="number of synthetic brains")
+    n: int = option("--n", default=200, convert=WholeNumber(lowest=20), help="number of synthetic brains")
     workers: int = option(
         "--workers",
         default=1,
-        convert=whole_number(lowest=0),
+        convert=WholeNumber(lowest=0),
         help="processes that generate brains; 0 for none",
     )
 
@@ -104,7 +104,7 @@ class _Evaluated:
 
     bids_dir: Path = option(convert=Path, help="a raw BIDS dataset")
     out: Path = option(convert=Path, help="folder for preprocessed volumes, tables and the report")
-    nprocs: int = option("--nprocs", default=1, convert=whole_number(), help="scans preprocessed in parallel")
+    nprocs: int = option("--nprocs", default=1, convert=WholeNumber(), help="scans preprocessed in parallel")
     stability: bool = option(
         "--stability",
         default=False,

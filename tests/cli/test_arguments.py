@@ -5,13 +5,13 @@ import pytest
 
 from neurofm_bids.cli.arguments import Parser, add_command, add_options
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import memory_gb, option, whole_number
+from neurofm_bids.option import WholeNumber, memory_gb, option
 
 
 @dataclass(frozen=True)
 class Settings:
     source: str = option(help="where from")
-    count: int = option("--count", "-n", default=3, convert=whole_number(), help="how many")
+    count: int = option("--count", "-n", default=3, convert=WholeNumber(), help="how many")
     fast: bool = option("--fast", default=False, help="in a hurry")
 
 
@@ -80,8 +80,8 @@ def test_values_are_converted_and_defaults_shown():
 @pytest.mark.parametrize(
     ("convert", "text", "message"),
     [
-        (whole_number(), "0", "'0' is not a whole number of 1 or more"),
-        (whole_number(64), "65", "'65' is not a whole number from 1 to 64"),
+        (WholeNumber(), "0", "'0' is not a whole number of 1 or more"),
+        (WholeNumber(highest=64), "65", "'65' is not a whole number from 1 to 64"),
         (memory_gb, "much", "'much' is not a size such as 8GB"),
         (int, "x", "'x' is not a whole number"),
         (float, "x", "'x' is not a number"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from neurofm_bids.config import PRECISIONS
 from neurofm_bids.model.architecture import ARCHITECTURES
-from neurofm_bids.option import option, whole_number
+from neurofm_bids.option import WholeNumber, option
 
 __all__ = ["ANATOMY", "AUTO", "SMOKE", "Recipe"]
 
@@ -44,9 +44,9 @@ class Recipe:
         choices=(*ARCHITECTURES, ANATOMY),
         help="architecture of NeuroFM, or anatomy, the network that segments",
     )
-    steps: int = option("--steps", default=7000, convert=whole_number(), help="optimiser steps")
+    steps: int = option("--steps", default=7000, convert=WholeNumber(), help="optimiser steps")
     batch_size: int = option(
-        "--batch", default=4, convert=whole_number(), help="samples per step of all processes"
+        "--batch", default=4, convert=WholeNumber(), help="samples per step of all processes"
     )
     learning_rate: float = option("--learning-rate", default=2e-3, convert=float, help="peak learning rate")
     warmup_steps: int = 100
@@ -65,7 +65,7 @@ class Recipe:
     )
     target_weight: tuple[float, float, int] = (0.05, 1.5, 14_000)
     passes: int = option(
-        "--passes", default=2, convert=whole_number(), help="number of times each sample is used"
+        "--passes", default=2, convert=WholeNumber(), help="number of times each sample is used"
     )
     round_size: int = 800
     seed: int = option("--seed", default=20261124, convert=int, help="random seed")
