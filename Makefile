@@ -8,7 +8,13 @@ QUICK := not slow and not docker and not slurm and not browser
 # Test files side by side; the fixtures of one file are made once.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: demo test test-all faults test-lowest lint docs clean
+VERSION := $(shell sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' neurofm_bids/__init__.py)
+DIST := dist/neurofm-bids-$(VERSION)
+# The tools of a release, each in an environment of its own: their requirements exclude each other.
+TOOLS := .venv-release
+tools = $(patsubst %,$(TOOLS)/%/.installed,$(1))
+
+.PHONY: demo test test-all faults test-lowest lint docs release sbom audit clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -51,5 +57,33 @@ docs: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -e ".[docs]"
 	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
 
+$(TOOLS)/%/.installed: release/tools.txt
+	$(PYTHON) -m venv --clear $(TOOLS)/$*
+	$(TOOLS)/$*/bin/python -m pip install -q --disable-pip-version-check -c $< $*
+	touch $@
+
+# Everything that is published, in dist/, checked: wheel, source distribution, Boutiques descriptor, SBOM.
+release: $(call tools,build twine cffconvert boutiques cyclonedx-bom)
+	$(TOOLS)/cffconvert/bin/cffconvert --validate -i CITATION.cff
+	rm -rf dist
+	$(TOOLS)/build/bin/python -m build
+	$(TOOLS)/twine/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	PYTHONPATH=$$(echo dist/*.whl) $(TOOLS)/build/bin/python -m neurofm_bids --bids-exec-spec > $(DIST).boutiques.json
+	$(TOOLS)/boutiques/bin/bosh validate $(DIST).boutiques.json
+	$(MAKE) sbom
+	cd dist && sha256sum neurofm* > SHA256SUMS
+
+# Software bill of materials of the lock file (CycloneDX), which the tool validates.
+sbom: $(call tools,cyclonedx-bom)
+	mkdir -p dist
+	sed 's/^dynamic = \["version"\]/version = "$(VERSION)"/' pyproject.toml > dist/pyproject.toml
+	$(TOOLS)/cyclonedx-bom/bin/cyclonedx-py requirements --pyproject dist/pyproject.toml --output-reproducible \
+		--validate -o $(DIST).cdx.json requirements.lock
+	rm dist/pyproject.toml
+
+# Fails also if no database of advisories answers: release/audit.py says so.
+audit: $(call tools,pip-audit)
+	$(PYTHON) release/audit.py requirements.lock --pip-audit $(TOOLS)/pip-audit/bin/pip-audit
+
 clean:
-	rm -rf $(VENV) .venv-lowest demo build dist
+	rm -rf $(VENV) .venv-lowest $(TOOLS) demo build dist

@@ -1,6 +1,7 @@
 """The version, the metadata of a release, and what its files hold."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,7 +15,7 @@ import yaml
 
 from neurofm_bids import __version__
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def text_of(name):
@@ -49,6 +50,22 @@ def test_the_version_is_the_same_everywhere(name, pattern):
     found = re.search(pattern, text_of(name), re.MULTILINE)
     assert found, f"{name} does not state the version"
     assert found[1] == __version__, f"{name}: set it to the version in neurofm_bids/__init__.py"
+
+
+def test_files_of_a_release_have_the_version_in_their_names():
+    text_of("Makefile")
+    if not shutil.which("make"):
+        pytest.skip("needs make")
+    done = subprocess.run(["make", "-n", "sbom"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f" dist/neurofm-bids-{__version__}.cdx.json requirements.lock" in done.stdout
+    assert f'version = "{__version__}"/' in done.stdout
+
+
+def test_tools_of_a_release_are_pinned():
+    lines = [line for line in text_of("release/tools.txt").splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in lines)
+    wanted = re.findall(r"\$\(call tools,([^)]*)\)", text_of("Makefile"))
+    assert {line.partition("==")[0] for line in lines} == {name for names in wanted for name in names.split()}
 
 
 def test_changes_are_headed_by_versions_from_the_newest():
