@@ -164,7 +164,7 @@ def _outputs() -> list[dict[str, Any]]:
     dataset = [_output(f"dataset_{name}", path) for name, path in DATASET_OUTPUTS.items()]
     group = [_output(f"group_{name}", path) for name, path in GROUP_OUTPUTS.items()]
     scans = [
-        _output(f"scan_{name}", f"sub-*/**/anat/*_{output.ending}", output.desc)
+        _output(f"scan_{name}", f"sub-*/**/*_{output.ending}", output.desc)
         for name, output in SCAN_OUTPUTS.items()
         if not output.is_figure
     ]

@@ -169,7 +169,7 @@ def test_outputs_lie_below_the_output_location_and_have_names_of_their_own(made)
     templates = [each["path-template"] for each in outputs.values()]
     assert all(template.startswith("[OutputLocation]/") for template in templates)
     assert not any("{" in template for template in templates)
-    assert outputs["scan_mask"]["path-template"] == "[OutputLocation]/sub-*/**/anat/*_desc-brain_mask.nii.gz"
+    assert outputs["scan_mask"]["path-template"] == "[OutputLocation]/sub-*/**/*_desc-brain_mask.nii.gz"
     assert outputs["scan_mask"]["list"] is True
     assert outputs["dataset_description"]["list"] is False
 
