@@ -120,6 +120,7 @@ def tabulate(folder, processes, *, use_index):
     from neurofm_bids.bids.derivatives import Derivatives
     from neurofm_bids.group.cohort import collect
     from neurofm_bids.group.scan_index import index_path
+    from neurofm_bids.group.source import Source
     from neurofm_bids.group.statistics import statistics_of
     from neurofm_bids.group.table_files import write_tables
     from neurofm_bids.group.tables import make_tables
@@ -127,7 +128,7 @@ def tabulate(folder, processes, *, use_index):
     out, covariates = Derivatives(folder / "out", LABEL), Covariates(folder / "raw")
     clock.lap("start")
     index = index_path(out) if use_index else None
-    cohort = collect(out.out_dir, LABEL, covariates, index=index, processes=processes)
+    cohort = collect({"": Source(out, covariates)}, index=index, processes=processes)
     clock.lap("collect")
     log_coverage(covariates, [member.scan for member in cohort.members])
     clock.lap("coverage")

@@ -7,6 +7,7 @@ import numpy as np
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.output import ANATOMY
+from neurofm_bids.group.source import Source
 from neurofm_bids.pipeline.write import features_table
 from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import (
@@ -74,6 +75,11 @@ def prediction(value, units="year", **changes):
     """Return a prediction with an interval of one around its value."""
     made = Prediction(value, 0.5, (value - 1, value + 1), units, (0.0, 100.0), True, "P", "D")
     return replace(made, **changes)
+
+
+def one_folder(out, covariates):
+    """Return one output folder of the model openS and its dataset, as the group level takes them."""
+    return {"": Source(Derivatives(out, "openS"), covariates)}
 
 
 def write_scan(out, stem, *, seed=0, **changes):

@@ -1,6 +1,10 @@
 """The settings of analyses of a cohort."""
 
-from neurofm_bids.analysis_options import Analyses
+from pathlib import Path
+
+import pytest
+
+from neurofm_bids.analysis_options import Analyses, Input, group_input
 from neurofm_bids.config import GROUPS
 from neurofm_bids.option import options_of
 
@@ -12,3 +16,27 @@ def test_no_option_makes_scans_be_processed_again():
 
 def test_by_default_there_is_no_file():
     assert Analyses().group_config is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/out", Input(Path("/data/out"))),
+        ("siteA=/data/out", Input(Path("/data/out"), "siteA")),
+        ("a=b=c", Input(Path("b=c"), "a")),
+        ("./a=b", Input(Path("a=b"))),
+        ("site-A=/out", Input(Path("site-A=/out"))),  # no letters and digits: a folder
+    ],
+)
+def test_a_name_may_come_before_a_folder(text, expected):
+    assert group_input(text) == expected
+
+
+@pytest.mark.parametrize("item", [Input(Path("/a=b/c")), Input(Path("/a"), "n")])
+def test_absolute_folders_are_read_as_they_are_written(item):
+    assert group_input(str(item)) == item
+
+
+def test_an_empty_folder_is_none():
+    with pytest.raises(ValueError, match=r"^$"):
+        group_input("")

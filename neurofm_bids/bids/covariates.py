@@ -7,14 +7,15 @@ their data dictionaries. A table that cannot be used is reported in a warning an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from neurofm_bids.bids.dataset_tables import DatasetTables
 from neurofm_bids.bids.demographics import Definition, Person
+from neurofm_bids.bids.description import dataset_name
 from neurofm_bids.bids.dictionaries import DataDictionaries
 from neurofm_bids.bids.sheets import is_known
 from neurofm_bids.bids.source import SourceImages
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from neurofm_bids.bids.discovery import Scan
     from neurofm_bids.records.scan import Identity
 
-__all__ = ["Covariates"]
+__all__ = ["Covariates", "Known", "typed"]
 
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 
@@ -42,6 +43,18 @@ class _Source:
 
 
 _NOTHING = "", _Source({}, of_session=True, definition=Definition())
+
+
+class Known(Protocol):
+    """What is known of scans, by the tables of one dataset or several: see :class:`Covariates`."""
+
+    @property
+    def dataset_name(self) -> str: ...  # noqa: D102
+    @property
+    def dictionary(self) -> dict[str, dict[str, Any]]: ...  # noqa: D102
+    def person(self, scan: Identity) -> Person: ...  # noqa: D102
+    def values(self, scan: Identity) -> dict[str, str]: ...  # noqa: D102
+    def table(self, scans: Sequence[Identity]) -> pd.DataFrame: ...  # noqa: D102
 
 
 class Covariates:
@@ -115,18 +128,13 @@ class Covariates:
         return _merged([*(source.row for source in self._sources(scan)), *phenotype])
 
     def table(self, scans: Sequence[Identity | Scan]) -> pd.DataFrame:
-        """Return one row per scan, in order, with the columns of :meth:`values`.
+        """Return one row per scan, in order, with the columns of :meth:`values`, see :func:`typed`."""
+        return typed([self.values(scan) for scan in scans])
 
-        Columns are numeric where all known values are numbers, and text otherwise; missing values are NaN.
-        Codes with leading zeros and numbers of more than 15 digits are text.
-        """
-        import pandas as pd
-
-        frame = pd.DataFrame([self.values(scan) for scan in scans], index=range(len(scans))).replace("", None)
-        for name in frame:
-            if all(map(_NUMBER.fullmatch, frame[name].dropna())):
-                frame[name] = pd.to_numeric(frame[name])
-        return frame
+    @cached_property
+    def dataset_name(self) -> str:
+        """Name of the dataset in its description, or else that of its folder."""
+        return dataset_name(self.bids_dir)
 
     @cached_property
     def dictionary(self) -> dict[str, dict[str, Any]]:
@@ -146,6 +154,21 @@ class Covariates:
             names += [f"{name}.json"]
             if of_scan:
                 yield _Source(of_scan, True, define(*names))
+
+
+def typed(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Return rows of texts as a table; missing values, which are empty, are NaN.
+
+    Columns are numeric where all known values are numbers, and text otherwise. Codes with leading zeros and
+    numbers of more than 15 digits are text.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, index=range(len(rows))).replace("", None)
+    for name in frame:
+        if all(map(_NUMBER.fullmatch, frame[name].dropna())):
+            frame[name] = pd.to_numeric(frame[name])
+    return frame
 
 
 def _merged(rows: Iterable[Row]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["BIDS_VERSION", "ModelText", "check_output", "write_dataset"]
+__all__ = ["BIDS_VERSION", "ModelText", "check_output", "is_output", "write_dataset"]
 
 
 class ModelText(Protocol):
@@ -29,6 +29,7 @@ class ModelText(Protocol):
 
 
 BIDS_VERSION = "1.10.0"
+_PROGRAM = "NeuroFM-BIDS"
 
 _README = """# NeuroFM-BIDS derivatives
 
@@ -55,7 +56,7 @@ def check_output(out_dir: Path) -> None:
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out_dir).close()
-        names = _generators(description) if description.exists() else ["NeuroFM-BIDS"]
+        names = _generators(description) if description.exists() else [_PROGRAM]
     except OSError as error:
         raise NeuroFMError(
             f"the output folder cannot be used ({error.strerror})",
@@ -63,13 +64,21 @@ def check_output(out_dir: Path) -> None:
             fix="Check its permissions, or choose another folder.",
             code=Exit.CANT_CREATE,
         ) from error
-    if "NeuroFM-BIDS" not in names:
+    if _PROGRAM not in names:
         raise NeuroFMError(
             "the output folder holds another dataset",
             where=out_dir,
             fix="Choose a new or empty folder.",
             code=Exit.CANT_CREATE,
         )
+
+
+def is_output(folder: Path) -> bool:
+    """Tell whether this program made a folder the root of its outputs."""
+    try:
+        return _PROGRAM in _generators(folder / DATASET_OUTPUTS["description"])
+    except OSError:
+        return False
 
 
 def _generators(path: Path) -> list[str]:
@@ -119,7 +128,7 @@ def write_dataset(
 def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) -> dict[str, Any]:
     raw = _raw_description(bids_dir)
     generated: dict[str, Any] = {
-        "Name": "NeuroFM-BIDS",
+        "Name": _PROGRAM,
         "Version": version,
         "Description": f"Features and predictions of {model.name} ({model.license})",
     }

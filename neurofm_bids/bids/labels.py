@@ -119,22 +119,27 @@ def find_participants(root: Path, labels: Sequence[str]) -> tuple[list[str], lis
     paths = {path.name[4:]: path for path in sorted(root.glob("sub-*"))}
     existing = {label: None for label, path in paths.items() if path.is_dir()}
     links = _broken_links(path for label, path in paths.items() if label in (labels or paths))
-    _check(labels, {*existing, *(path.name[4:] for path, _ in links)}, root, "participant", "sub-")
+    _check(labels, {*existing, *(path.name[4:] for path, _ in links)}, [root], "participant", "sub-")
     _warn_of_twins(list(existing))
     return [label for label in labels or existing if label in existing], links
 
 
-def unknown_participants(root: Path, labels: Sequence[str], having: Set[str]) -> dict[str, str]:
-    """Return the labels that neither the dataset nor ``having`` has, and the nearest that exists.
+def unknown_participants(roots: Sequence[Path], labels: Sequence[str], having: Set[str]) -> dict[str, str]:
+    """Return the labels that neither a dataset nor ``having`` has, and the nearest that exists.
+
+    Parameters
+    ----------
+    roots
+        Of the datasets.
 
     Raises
     ------
     NeuroFMError
         None of the labels exists.
     """
-    existing = {path.name[4:] for path in root.glob("sub-*")} | having
+    existing = _names(roots, "sub-*") | having
     if existing.isdisjoint(labels):
-        _check(labels, existing, root, "participant", "sub-")
+        _check(labels, existing, roots, "participant", "sub-")
     return {
         label: f"no such participant{_advice(label, existing, 'sub-')}"
         for label in labels
@@ -142,11 +147,13 @@ def unknown_participants(root: Path, labels: Sequence[str], having: Set[str]) ->
     }
 
 
-def check_sessions(root: Path, labels: Sequence[str], having: Set[str]) -> None:
+def check_sessions(roots: Sequence[Path], labels: Sequence[str], having: Set[str]) -> None:
     """Raise if no participant has a session.
 
     Parameters
     ----------
+    roots
+        Of the datasets.
     having
         Sessions of the selected participants; only if one is not among them, those of all are looked up.
 
@@ -156,8 +163,12 @@ def check_sessions(root: Path, labels: Sequence[str], having: Set[str]) -> None:
         A session does not exist; the message names the nearest that does.
     """
     if not set(labels) <= having:
-        in_dataset = {path.name[4:] for path in root.glob("sub-*/ses-*")}
-        _check(labels, in_dataset | having, root, "session", "ses-")
+        _check(labels, _names(roots, "sub-*/ses-*") | having, roots, "session", "ses-")
+
+
+def _names(roots: Sequence[Path], pattern: str) -> set[str]:
+    """Return the labels of folders of datasets."""
+    return {path.name[4:] for root in roots for path in root.glob(pattern)}
 
 
 def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
@@ -165,14 +176,14 @@ def _broken_links(paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
     return [(path, problem) for path, problem in links if problem is not None]
 
 
-def _check(labels: Sequence[str], existing: Set[str], root: Path, what: str, prefix: str) -> None:
+def _check(labels: Sequence[str], existing: Set[str], roots: Sequence[Path], what: str, prefix: str) -> None:
     unknown = [label for label in labels if label not in existing]
     if not unknown:
         return
     shown = some_of(unknown, lambda label: f"{printable(label)}{_advice(label, existing, prefix)}")
     raise NeuroFMError(
         f"no such {what}: {shown}",
-        where=root,
+        where=", ".join(map(str, roots)),
         fix=f"Check --{what}-label.",
         code=Exit.NOTHING_SELECTED,
     )

@@ -8,7 +8,16 @@ from pathlib import Path
 from neurofm_bids.bids.names import DATASET_OUTPUTS
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["other_source"]
+__all__ = ["is_same_folder", "linked_source", "other_source"]
+
+
+def linked_source(out_dir: Path) -> Path | None:
+    """Return the dataset that an output folder links, which may be gone; None where there is no link."""
+    try:
+        linked = read_json(out_dir / DATASET_OUTPUTS["description"])["DatasetLinks"]["raw"]
+        return Path(os.path.normpath(out_dir / linked))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def other_source(out_dir: Path, bids_dir: Path) -> Path | None:
@@ -16,14 +25,15 @@ def other_source(out_dir: Path, bids_dir: Path) -> Path | None:
 
     The same dataset can be another folder: moved, copied, or mounted elsewhere. Only its images tell.
     """
+    folder = linked_source(out_dir)
+    return None if folder is None or is_same_folder(folder, bids_dir) else folder
+
+
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Tell whether two paths are of one folder; two that do not exist are, if they are written alike."""
+    if os.path.normpath(one) == os.path.normpath(other):
+        return True
     try:
-        linked = read_json(out_dir / DATASET_OUTPUTS["description"])["DatasetLinks"]["raw"]
-        folder = Path(os.path.normpath(out_dir / linked))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if folder == Path(os.path.normpath(bids_dir)):
-        return None
-    try:
-        return None if folder.samefile(bids_dir) else folder
+        return one.samefile(other)
     except (OSError, ValueError):  # it is gone, or no path at all
-        return folder
+        return False

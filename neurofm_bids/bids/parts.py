@@ -36,7 +36,7 @@ def list_dataset(root: Path, options: Selection) -> tuple[list[str], Listing]:
     listing = list_images(root, subjects)
     listing.closed[:0] = links
     if not listing.closed:
-        check_sessions(root, options.session_label, listing.sessions)
+        check_sessions([root], options.session_label, listing.sessions)
     return subjects, listing
 
 

@@ -27,16 +27,24 @@ class StoredScan:
         Labels without prefix, and what the names of its files begin with.
     is_finished
         Whether it has a sidecar, which a failure removes.
+    source
+        Path from the folder of the group level to the output folder that has the files; empty for itself.
     """
 
     subject: str
     session: str | None
     stem: str
     is_finished: bool = field(default=False, compare=False)
+    source: str = ""
 
 
-def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[StoredScan]:
+def stored_scans(out: Derivatives, subject: str | None = None, *, source: str = "") -> Iterator[StoredScan]:
     """Return the scans, of one participant or all, of which this model has any table or record.
+
+    Parameters
+    ----------
+    source
+        That the scans get.
 
     Raises
     ------
@@ -53,7 +61,8 @@ def stored_scans(out: Derivatives, subject: str | None = None) -> Iterator[Store
             names = _names((folder / session if session else folder) / "anat")
             labels = root.removeprefix("sub-"), session and session.removeprefix("ses-")
             scans += [
-                StoredScan(*labels, stem, f"{stem}{sidecar}" in names) for stem in _stems(names, endings)
+                StoredScan(*labels, stem, f"{stem}{sidecar}" in names, source)
+                for stem in _stems(names, endings)
             ]
         return scans
 

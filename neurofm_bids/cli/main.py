@@ -120,10 +120,12 @@ def _run(config: Config) -> int:
 
 
 def _check_group_files(config: Config) -> None:
-    """End the run before any work if a file of tasks or of settings is not valid."""
+    """End the run before any work if a file of tasks or of settings, or an input folder, is not valid."""
     from neurofm_bids.analysis.settings import read_settings
+    from neurofm_bids.group.inputs import check_inputs
     from neurofm_bids.group.readout_fits import read_task_files
 
+    check_inputs(config.out_dir, config.analyses.group_inputs)
     read_settings(config.analyses.group_config)
     read_task_files(config.readouts.tasks)
 

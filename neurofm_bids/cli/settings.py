@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.cluster_options import EXECUTORS
@@ -42,10 +43,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     _check_options(given)
     readouts = Readouts(tuple(given.get("readouts", ())))
     _check_readouts(readouts, given["analysis_level"])
-    if given.get("group_config") and LEVELS[1] not in given["analysis_level"]:
-        raise NeuroFMError(
-            "--group-config needs the group level", fix="Add group to the levels.", code=Exit.USAGE
-        )
+    _check_group(given)
     if given.get("features", readouts.features) != readouts.features and not readouts.tasks:
         raise NeuroFMError(
             "--features says what tasks are fitted to, and no file of tasks is given",
@@ -61,6 +59,16 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(level for level in LEVELS if level in given["analysis_level"])
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
+
+
+def _check_group(given: Mapping[str, Any]) -> None:
+    """Raise if an option of the group level is given without it."""
+    for name in ("group_inputs", "group_config"):
+        if given.get(name) and LEVELS[1] not in given["analysis_level"]:
+            flag = f"--{name.replace('_', '-')}"
+            raise NeuroFMError(
+                f"{flag} needs the group level", fix="Add group to the levels.", code=Exit.USAGE
+            )
 
 
 def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -150,6 +158,8 @@ def _absolute_paths(value: Any) -> Any:
     """Make a path absolute, or each of several; other values stay."""
     if isinstance(value, list | tuple):
         return [_absolute_paths(item) for item in value]
+    if isinstance(value, Input):
+        return Input(_absolute(value.out_dir), value.name)
     return _absolute(value) if isinstance(value, Path) else value
 
 

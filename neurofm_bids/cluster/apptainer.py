@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids import __version__
+from neurofm_bids.analysis_options import Input
+from neurofm_bids.bids.link import linked_source
 from neurofm_bids.cluster.script import OF_THE_MACHINE, task_config, task_memory_mb
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import GROUPS, LEVELS, Cluster, Config, Outputs, Readouts, Selection
@@ -86,6 +88,8 @@ def _binds(config: Config) -> list[str]:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Path) and name not in _ELSEWHERE:
                 (written if name in _WRITTEN else read).add(item.parent)
+            if isinstance(item, Input):
+                read |= {item.out_dir, *filter(None, (linked_source(item.out_dir),))}
     binds = [str(path) for path in sorted(written)]
     return [*binds, *(f"{path}:{path}:ro" for path in sorted(read - written))]
 

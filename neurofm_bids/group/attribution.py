@@ -17,6 +17,7 @@ from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import resample_onto
 from neurofm_bids.group.reading import read_scan
+from neurofm_bids.group.source import Source
 from neurofm_bids.preprocess.image_file import named_damage
 from neurofm_bids.preprocess.registration import Template, load_template
 from neurofm_bids.records.cohort import Cohort
@@ -41,6 +42,15 @@ class MeanMaps:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Mapped:
+    """A scan that has maps: as the cohort names it, its record and the outputs among which it is."""
+
+    scan: Identity
+    record: ScanRecord
+    out: Derivatives
+
+
 @dataclass
 class _Mean:
     """The sum of the maps of one target on the grid of the template, and the scans that it is over."""
@@ -51,26 +61,32 @@ class _Mean:
     scans: list[str] = field(default_factory=list)
 
 
-def write_mean_maps(out: Derivatives, cohort: Cohort) -> MeanMaps:
+def write_mean_maps(sources: Mapping[str, Source], cohort: Cohort) -> MeanMaps:
     """Write the mean map of each target over the scans that have one.
 
     The values are those of the scans, per ml of native space. Without maps there is no file. Left out are
     scans that take no part in statistics as they failed, and, with a warning, those whose maps cannot be
     used or that were registered to another template than the first. Without the template there is a warning
     and no file.
+
+    Parameters
+    ----------
+    sources
+        The output folders by key; the map is written into the first one.
     """
+    out = next(iter(sources.values())).out
     _remove_earlier(out)
     left_out: dict[str, str] = {}
-    records = _with_maps(out, cohort, left_out)
+    records = _with_maps(sources, cohort, left_out)
     if not records:
         return MeanMaps((), _told(left_out))
-    name = _template_of(records[0], out)
+    name = _template_of(records[0])
     try:
         with named_damage():
             template = load_template(name)
     except NeuroFMError as error:
         return MeanMaps((), (*_told(left_out), _logged(f"There is no mean map of attribution: {error}")))
-    means = _means(out, records, template, left_out)
+    means = _means(records, template, left_out)
     return MeanMaps(_write(out, template, means) if means else (), _told(left_out))
 
 
@@ -80,58 +96,54 @@ def _remove_earlier(out: Derivatives) -> None:
         image_sidecar(old).unlink(missing_ok=True)
 
 
-def _with_maps(out: Derivatives, cohort: Cohort, left_out: dict[str, str]) -> list[ScanRecord]:
-    """Return the records of the scans that have maps and did not fail; log how many failed."""
-    having = [member for member in cohort.members if out.path(member.scan, "attribution").is_file()]
-    records = []
-    for member in having:
+def _with_maps(sources: Mapping[str, Source], cohort: Cohort, left_out: dict[str, str]) -> list[_Mapped]:
+    """Return the scans that have maps and did not fail; log how many failed."""
+    every = ((member, sources[member.source]) for member in cohort.members)
+    placed = ((member, source.in_dataset(member.scan), source.out) for member, source in every)
+    having = [(member, own, out) for member, own, out in placed if out.path(own, "attribution").is_file()]
+    mapped = []
+    for member, own, out in having:
         if not member.is_included:
             continue
         try:
-            record, _ = read_scan(out, _stored(member.scan))
+            record, _ = read_scan(out, StoredScan(own.subject or "", own.session, own.stem))
         except NeuroFMError as error:
             left_out[member.scan.stem] = error.what
             continue
         if record.attributions:
-            records.append(record)
-    if failed := sum(not member.is_included for member in having):
+            mapped.append(_Mapped(member.scan, record, out))
+    if failed := sum(not member.is_included for member, *_ in having):
         _log.info(
             "Scans whose quality is judged as fail are left out of the mean map of attribution: %d.", failed
         )
-    return records
+    return mapped
 
 
-def _stored(scan: Identity) -> StoredScan:
-    return StoredScan(scan.subject or "", scan.session, scan.stem)
+def _template_of(scan: _Mapped) -> str:
+    return str(scan.record.provenance.parameters.get("template", scan.out.template))
 
 
-def _template_of(record: ScanRecord, out: Derivatives) -> str:
-    return str(record.provenance.parameters.get("template", out.template))
-
-
-def _means(
-    out: Derivatives, records: list[ScanRecord], template: Template, left_out: dict[str, str]
-) -> dict[str, _Mean]:
+def _means(scans: list[_Mapped], template: Template, left_out: dict[str, str]) -> dict[str, _Mean]:
     """Return the mean of each target over the scans whose maps can be used."""
     means: dict[str, _Mean] = {}
-    for record in records:
-        if (other := _template_of(record, out)) != template.name:
-            left_out[record.scan.stem] = f"it is registered to {other}, not to {template.name}"
+    for scan in scans:
+        if (other := _template_of(scan)) != template.name:
+            left_out[scan.scan.stem] = f"it is registered to {other}, not to {template.name}"
             continue
         try:
-            moved = _moved(out, record, template)
+            moved = _moved(scan.out, scan.record, template)
         except NeuroFMError as error:
-            left_out[record.scan.stem] = error.what
+            left_out[scan.scan.stem] = error.what
             continue
         for target, values in moved.items():
-            made = record.attributions[target]
+            made = scan.record.attributions[target]
             new = _Mean(made.units, made.readout_digest, np.zeros(template.image.shape))
             mean = means.setdefault(target, new)
             if made.readout_digest != mean.readout_digest:
-                left_out[record.scan.stem] = f"its map of {target} is of another readout of this name"
+                left_out[scan.scan.stem] = f"its map of {target} is of another readout of this name"
                 continue
             mean.total += values
-            mean.scans.append(record.scan.path)
+            mean.scans.append(scan.scan.path)
     return means
 
 

@@ -50,12 +50,14 @@ def check_participants(bids_dir: Path, subjects: Set[str]) -> None:
 
 
 def participants_without_scan(
-    bids_dir: Path, labels: Sequence[str], having: Set[str], stems: Set[str]
+    bids_dirs: Sequence[Path], labels: Sequence[str], having: Set[str], stems: Set[str]
 ) -> dict[str, str]:
     """Return why named participants have no scan among ``stems``, by participant (``sub-01``).
 
     Parameters
     ----------
+    bids_dirs
+        The datasets.
     labels
         Of the participants, without ``sub-``.
     having
@@ -69,7 +71,7 @@ def participants_without_scan(
         None of the participants exists.
     """
     reasons = dict.fromkeys(labels, "no scan of this participant is selected")
-    reasons |= unknown_participants(bids_dir, labels, having)
+    reasons |= unknown_participants(bids_dirs, labels, having)
     present = {re.split("[_/]", stem)[0] for stem in stems}
     return {f"sub-{label}": why for label, why in reasons.items() if f"sub-{label}" not in present}
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.covariates import Covariates
-from neurofm_bids.bids.description import dataset_name
+from neurofm_bids.bids.covariates import Known
 from neurofm_bids.config import Readouts
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_names, model_spec
@@ -65,7 +64,7 @@ def read_task_files(paths: Sequence[Path]) -> tuple[TaskFile, ...]:
 
 def fit_cohort(
     cohort: Cohort,
-    covariates: Covariates,
+    covariates: Known,
     options: Readouts,
     folder: Path,
     processes: int,
@@ -91,7 +90,7 @@ def fit_cohort(
 
 
 def check_tasks(
-    cohort: Cohort, covariates: Covariates, options: Readouts, scheme: Scheme = _STANDARD
+    cohort: Cohort, covariates: Known, options: Readouts, scheme: Scheme = _STANDARD
 ) -> tuple[Data, tuple[Task, ...]]:
     """Return what :func:`fit_cohort` would fit, with its errors."""
     files = read_task_files(options.tasks)
@@ -101,7 +100,7 @@ def check_tasks(
     return data, tuple(chain.from_iterable(file.tasks for file in files))
 
 
-def data_of(cohort: Cohort, covariates: Covariates, features: str, scheme: Scheme = _STANDARD) -> Data:
+def data_of(cohort: Cohort, covariates: Known, features: str, scheme: Scheme = _STANDARD) -> Data:
     """Return features, covariates, image quality metrics and predictions of the scans that take part.
 
     Parameters
@@ -140,7 +139,7 @@ def data_of(cohort: Cohort, covariates: Covariates, features: str, scheme: Schem
         _table(members, covariates),
         names,
         np.column_stack(predictions) if predictions else None,
-        dataset_name(covariates.bids_dir),
+        covariates.dataset_name,
         origin,
         None if features == "regional" else _license(cohort),
         categories=frozenset(name for name, entry in covariates.dictionary.items() if entry.get("Levels")),
@@ -168,7 +167,7 @@ def _volumes(members: Sequence[Member]) -> dict[str, npt.NDArray[np.float64]]:
     return volumes
 
 
-def _table(members: Sequence[Member], covariates: Covariates) -> Mapping[str, list[object]]:
+def _table(members: Sequence[Member], covariates: Known) -> Mapping[str, list[object]]:
     """Return the columns of the dataset, and those of image quality that have other names."""
     rows = [{**member.quality, **scan_values(covariates, member.scan)} for member in members]
     names = dict.fromkeys(name for row in rows for name in row)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurofm_bids import __version__
-from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.covariates import Known
 from neurofm_bids.bids.demographics import Person
 from neurofm_bids.bids.participants import named_participants
 from neurofm_bids.config import Centiles
@@ -72,7 +72,7 @@ def with_placed_scores(cohort: Cohort, reference: Reference) -> Cohort:
     return replace(cohort, members=tuple(members))
 
 
-def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[str]) -> UserReference:
+def reference_of_cohort(cohort: Cohort, covariates: Known, named: Sequence[str]) -> UserReference:
     """Return the reference of participants of a cohort: of each, the first scan that can be used.
 
     Parameters
@@ -104,7 +104,7 @@ def reference_of_cohort(cohort: Cohort, covariates: Covariates, named: Sequence[
     )
 
 
-def _wanted(members: Iterable[Member], covariates: Covariates, named: Sequence[str]) -> set[str]:
+def _wanted(members: Iterable[Member], covariates: Known, named: Sequence[str]) -> set[str]:
     """Return the labels of the participants that labels and conditions name."""
     scans = [member.scan for member in members]
     rows = [covariates.values(scan) for scan in scans]

@@ -127,7 +127,7 @@ def index_path(out: Derivatives) -> Path:
 
 
 def _name(scan: StoredScan) -> str:
-    return json.dumps([scan.subject, scan.session, scan.stem])
+    return json.dumps([scan.source, scan.subject, scan.session, scan.stem])
 
 
 def _read(path: Path) -> Iterator[tuple[str, Row]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from neurofm_bids.bids.bidsignore import read_bidsignore
@@ -20,13 +21,21 @@ __all__ = ["FEW", "read_all"]
 
 FEW = 500  # scans that one process reads
 _AT_ONCE = 50  # that a process gets at once
-_reader: ScanReader | None = None  # of a worker process
+_Folders = dict[str, tuple[Derivatives, Path]]
+_reader_of: Callable[[str], ScanReader] | None = None  # of a worker process
 
 
-def read_all(reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1) -> Iterator[Row | str]:
+def read_all(
+    readers: Mapping[str, ScanReader], scans: Sequence[StoredScan], processes: int = 1
+) -> Iterator[Row | str]:
     """Yield what is kept of scans, or why they cannot be used, in their order.
 
     Many scans are read by as many processes, in which warnings about tables of the dataset are not shown.
+
+    Parameters
+    ----------
+    readers
+        By the key of the output folder; they differ in that and the dataset only.
 
     Raises
     ------
@@ -34,22 +43,29 @@ def read_all(reader: ScanReader, scans: Sequence[StoredScan], processes: int = 1
         A process was killed.
     """
     if processes < 2 or len(scans) < FEW:
-        yield from map(reader.read, scans)
+        yield from (readers[scan.source].read(scan) for scan in scans)
         return
-    used = reader.out, reader.covariates.bids_dir, reader.selector, reader.reference, reader.include_failed
+    folders = {key: (one.out, one.covariates.bids_dir) for key, one in readers.items()}
+    first = next(iter(readers.values()))
+    used = folders, first.selector, first.reference, first.include_failed
     with worker_pool(processes, "read scans", _start, *used) as pool:
         yield from pool.map(_read, scans, chunksize=_AT_ONCE)
 
 
-def _start(
-    out: Derivatives, bids_dir: Path, selector: Selector, reference: Reference, include_failed: bool
-) -> None:
-    global _reader
+def _start(folders: _Folders, selector: Selector, reference: Reference, include_failed: bool) -> None:
+    global _reader_of
     logging.disable()  # the process that started this one reads the same tables
-    is_ignored = read_bidsignore(bids_dir)
-    _reader = ScanReader(out, Covariates(bids_dir), selector, is_ignored, reference, include_failed)
+    covariates_of, is_ignored_in = cache(Covariates), cache(read_bidsignore)
+
+    @cache
+    def reader_of(key: str) -> ScanReader:
+        out, bids_dir = folders[key]
+        known, is_ignored = covariates_of(bids_dir), is_ignored_in(bids_dir)
+        return ScanReader(out, known, selector, is_ignored, reference, include_failed)
+
+    _reader_of = reader_of
 
 
 def _read(scan: StoredScan) -> Row | str:
-    assert _reader is not None
-    return _reader.read(scan)
+    assert _reader_of is not None
+    return _reader_of(scan.source).read(scan)

@@ -15,7 +15,7 @@ from neurofm_bids.records.dictionary import readout_column
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neurofm_bids.group.tables import Table
+    from neurofm_bids.group.table import Table
 
 __all__ = ["scans_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from neurofm_bids.bids.derivatives import Derivatives, image_sidecar
-from neurofm_bids.group.tables import Table
+from neurofm_bids.group.table import Table
 from neurofm_bids.group.worker_pool import worker_pool
 from neurofm_bids.storage.arrow import write_parquet
 from neurofm_bids.storage.atomic import whole_file, write_json

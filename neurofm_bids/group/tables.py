@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from neurofm_bids import __version__
-from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.covariates import Known
+from neurofm_bids.group.covariate_table import covariate_table, unexplained
 from neurofm_bids.group.standing import GROUP_CHECK, group_checks
+from neurofm_bids.group.table import Table, about_table, model_of, scans_table
 from neurofm_bids.model.registry import segmentation_spec
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.records import dictionary
@@ -20,58 +21,19 @@ from neurofm_bids.records.columns import (
     Row,
     centile_entries,
     feature_columns,
-    identity_row,
 )
 from neurofm_bids.records.dictionary import Entry
 from neurofm_bids.records.packed import columns as as_frame
 from neurofm_bids.records.packed_centiles import PackedCentiles, Volumes, pack_centiles
-from neurofm_bids.records.scan import Model
 from neurofm_bids.records.score_columns import score_entries, score_row
 from neurofm_bids.records.statistics import Components, Statistics
-from neurofm_bids.storage.frames import frame_text
-from neurofm_bids.storage.tables import cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "analysis_table", "evaluation_table", "make_tables"]
+__all__ = ["analysis_table", "evaluation_table", "make_tables"]
 
 _OF_PERSON = (RECORDED_COLUMNS[0], RECORDED_COLUMNS[-1])  # age and sex
-_RESERVED = ("Description", "NeuroFM", "MeasurementToolMetadata", "Derivative")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table and the meaning of its columns.
-
-    Parameters
-    ----------
-    frame
-        One row per scan, or per statistic.
-    columns
-        Data dictionary by column.
-    about
-        What else its sidecar says.
-    digits
-        Significant digits of numbers.
-    """
-
-    frame: pd.DataFrame
-    columns: Mapping[str, Entry]
-    about: Mapping[str, object]
-    digits: int = 10
-
-    def parts(self) -> Iterator[str]:
-        """Yield the table as TSV, some rows at a time."""
-        return frame_text(self.frame, self.digits)
-
-    def text(self) -> str:
-        """Return the table as TSV."""
-        return "".join(self.parts())
-
-    def sidecar(self) -> dict[str, object]:
-        """Return the content of its JSON file."""
-        return {**self.about, **{name: self.columns[name] for name in self.frame.columns}}
 
 
 def evaluation_table(cohort: Cohort, rows: Sequence[Row]) -> Table:
@@ -81,7 +43,7 @@ def evaluation_table(cohort: Cohort, rows: Sequence[Row]) -> Table:
     columns = dictionary.evaluation_columns()
     frame = pd.DataFrame(rows, columns=list(columns), dtype=object)
     what = "How well the tasks of --readouts are read from held-out scans, one row per task and metric"
-    return Table(frame, columns, _about(cohort, what))
+    return Table(frame, columns, about_table(cohort, what))
 
 
 def analysis_table(cohort: Cohort, name: str, frame: pd.DataFrame) -> Table:
@@ -95,11 +57,13 @@ def analysis_table(cohort: Cohort, name: str, frame: pd.DataFrame) -> Table:
     what, columns = dictionary.analysis_table(name)
     known = {column: dictionary.column(column) for column in IDENTITY_COLUMNS}
     described = {**_feature_entries(cohort), **known, **cohort.columns, **columns}
-    return Table(frame, {c: described.get(c) or _unexplained(c) for c in frame.columns}, _about(cohort, what))
+    return Table(
+        frame, {c: described.get(c) or unexplained(c) for c in frame.columns}, about_table(cohort, what)
+    )
 
 
 def make_tables(
-    cohort: Cohort, covariates: Covariates, statistics: Statistics, reference: Reference = PUBLISHED
+    cohort: Cohort, covariates: Known, statistics: Statistics, reference: Reference = PUBLISHED
 ) -> dict[str, Table]:
     """Return the tables of a cohort by their name in ``bids.names.GROUP_OUTPUTS``.
 
@@ -114,14 +78,14 @@ def make_tables(
     columns = {**columns, GROUP_CHECK: dictionary.column(GROUP_CHECK)}
     tables = {
         "features": _features(cohort),
-        "predictions": _scans(cohort, "Predictions", predictions, columns),
-        "quality": _scans(cohort, "Image quality metrics and flags", quality, columns),
-        "covariates": _covariates(cohort, covariates),
+        "predictions": scans_table(cohort, "Predictions", predictions, columns),
+        "quality": scans_table(cohort, "Image quality metrics and flags", quality, columns),
+        "covariates": covariate_table(cohort, covariates),
         "statistics": _statistics(cohort, statistics),
     }
     if not cohort.frames["morphometry"].empty:
         morphometry = _with_flags(cohort, cohort.frames["morphometry"])
-        tables["morphometry"] = _scans(cohort, "Volumes of regions of the brain", morphometry, columns)
+        tables["morphometry"] = scans_table(cohort, "Volumes of regions of the brain", morphometry, columns)
     placed = [pack_centiles(member.centiles) for member in cohort.members]
     if any("not_allowed" not in notes for one in _distinct_of(placed) for _, _, notes in one.volumes):
         tables["centiles"] = _centiles(cohort, reference, placed)
@@ -146,18 +110,6 @@ def _distinct_of(placed: Iterable[PackedCentiles]) -> Iterable[PackedCentiles]:
     return first.values()
 
 
-def _scans(
-    cohort: Cohort, what: str, frame: pd.DataFrame, columns: Mapping[str, Entry], digits: int = 10
-) -> Table:
-    """Return a table with the identity of each scan before the columns of a frame."""
-    import pandas as pd
-
-    identity = pd.DataFrame([identity_row(member.scan) for member in cohort.members], dtype=object)
-    known = {name: dictionary.column(name) for name in IDENTITY_COLUMNS}
-    about = _about(cohort, f"{what}, one row per scan")
-    return Table(pd.concat([identity, frame], axis=1), {**columns, **known}, about, digits)
-
-
 def _centiles(cohort: Cohort, reference: Reference, placed: Sequence[PackedCentiles]) -> Table:
     """Return the centiles of volumes, with recorded age and sex, and the notes that volumes share."""
     import pandas as pd
@@ -167,7 +119,7 @@ def _centiles(cohort: Cohort, reference: Reference, placed: Sequence[PackedCenti
     columns = {name: dictionary.column(name) for name in _OF_PERSON}
     columns |= centile_entries(item for one in _distinct_of(placed) for item in one)
     columns = {**cohort.columns, **columns}
-    table = _scans(cohort, "Centiles of volumes", _with_flags(cohort, frame), columns)
+    table = scans_table(cohort, "Centiles of volumes", _with_flags(cohort, frame), columns)
     about = {"Reference": dict(reference.about), "Segmentation": _cards(cohort)}
     return replace(table, about={**table.about, **about})
 
@@ -176,7 +128,7 @@ def _readouts(cohort: Cohort) -> Table:
     """Return the scores of readouts, and by which readouts they are."""
     scores = [score for member in cohort.members for score in member.scores]
     frame = _with_flags(cohort, as_frame([score_row(member.scores) for member in cohort.members]))
-    table = _scans(cohort, "Scores of readouts", frame, {**cohort.columns, **score_entries(scores)})
+    table = scans_table(cohort, "Scores of readouts", frame, {**cohort.columns, **score_entries(scores)})
     named = {
         one.name: {"Name": one.name, "Domain": one.domain, "SHA256": one.digest, "Training": one.training}
         for one in scores
@@ -191,59 +143,17 @@ def _cards(cohort: Cohort) -> Any:
     return cards if len(cards) > 1 else next(iter(cards), None)
 
 
-def _about(cohort: Cohort, description: str) -> dict[str, object]:
-    model, weights = _model(cohort), cohort.weights_sha256
-    made: dict[str, Any] = {"Version": __version__, "Model": model.name, "License": model.license}
-    made |= {"Notice": model.notice, "WeightsSHA256": weights[0] if len(weights) == 1 else list(weights)}
-    return {"Description": description, "NeuroFM": made}
-
-
-def _model(cohort: Cohort) -> Model:
-    assert cohort.made is not None
-    return cohort.made.model
-
-
 def _features(cohort: Cohort) -> Table:
     import pandas as pd
 
     columns = _feature_entries(cohort)
     frame = pd.DataFrame(cohort.features, columns=list(columns))
-    return _scans(cohort, "Features", frame, columns, digits=9)  # nine tell any two float32 apart
+    return scans_table(cohort, "Features", frame, columns, digits=9)  # nine tell any two float32 apart
 
 
 def _feature_entries(cohort: Cohort) -> dict[str, Entry]:
     names = feature_columns(cohort.features.shape[1])
     return {name: dictionary.feature(number) for number, name in enumerate(names)}
-
-
-def _covariates(cohort: Cohort, covariates: Covariates) -> Table:
-    """Return every column of the dataset's tables, and the acquisition parameters."""
-    import pandas as pd
-
-    known = covariates.table([member.scan for member in cohort.members])
-    acquisition = pd.DataFrame([member.acquisition for member in cohort.members], dtype=object)
-    explained = covariates.dictionary
-    meanings = [explained.get(name) or _unexplained(name) for name in known.columns]
-    meanings += [dictionary.acquisition(name) for name in acquisition.columns]
-    frame = pd.concat([known, acquisition], axis=1)
-    frame.columns = pd.Index(_distinct(frame.columns, {*IDENTITY_COLUMNS, *_RESERVED}), dtype=object)
-    columns = dict(zip(frame.columns, meanings, strict=True))
-    return _scans(cohort, "Covariates and acquisition parameters", frame, columns, digits=15)
-
-
-def _unexplained(name: str) -> Entry:
-    return {"LongName": name, "Description": f"Column {name} of the source dataset, not described there"}
-
-
-def _distinct(names: Iterable[str], taken: Collection[str]) -> list[str]:
-    """Return names as they are written into a table, numbered where they are taken already."""
-    made: list[str] = []
-    for name in map(cell, names):
-        used, number, distinct = {*taken, *made}, 2, name
-        while distinct in used:
-            distinct, number = f"{name}_{number}", number + 1
-        made.append(distinct)
-    return made
 
 
 def _components(cohort: Cohort, components: Components) -> Table:
@@ -252,7 +162,7 @@ def _components(cohort: Cohort, components: Components) -> Table:
     entry = dictionary.column("component")
     columns = {f"component_{i}": {**entry, "LongName": f"{entry['LongName']} {i}"} for i in (1, 2)}
     frame = pd.DataFrame(components.scores, columns=list(columns))
-    return _scans(cohort, "Principal components of the features", frame, columns)
+    return scans_table(cohort, "Principal components of the features", frame, columns)
 
 
 def _statistics(cohort: Cohort, statistics: Statistics) -> Table:
@@ -260,7 +170,7 @@ def _statistics(cohort: Cohort, statistics: Statistics) -> Table:
 
     columns = {name: dictionary.column(name) for name in ("measure", "statistic", "value", "units", "n")}
     frame = pd.DataFrame(statistics.rows(), columns=list(columns), dtype=object)
-    return Table(frame, columns, _about(cohort, "Statistics over the scans of the cohort"))
+    return Table(frame, columns, about_table(cohort, "Statistics over the scans of the cohort"))
 
 
 def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
@@ -277,12 +187,12 @@ def _phenotype(cohort: Cohort, tables: Mapping[str, Table]) -> Table:
     frame = frame.loc[_first_of_each(scans.to_list(), cohort)].reset_index(drop=True)
     frame.insert(len(IDENTITY_COLUMNS), "n_scans", frame["participant_id"].map(counts).astype("int64"))
     columns = {**cohort.columns, **columns, "n_scans": dictionary.column("n_scans")}
-    about = _about(
+    about = about_table(
         cohort,
         "Predictions, volumes and scores of NeuroFM, one row per participant: the first scan by session and "
         "name that statistics do not leave out, or the first of all",
     )
-    tool = {"Description": f"NeuroFM-BIDS, model {_model(cohort).name}"}
+    tool = {"Description": f"NeuroFM-BIDS, model {model_of(cohort).name}"}
     return Table(frame, columns, {**about, "MeasurementToolMetadata": tool, "Derivative": True})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.covariates import Known
 from neurofm_bids.bids.sheets import text_of
 from neurofm_bids.records.scan import Identity
 
@@ -49,7 +49,7 @@ def numbers(column: Sequence[str]) -> npt.NDArray[np.float64] | None:
     return None if None in values else np.array(values, dtype=np.float64)
 
 
-def scan_values(covariates: Covariates, scan: Identity) -> Mapping[str, str]:
+def scan_values(covariates: Known, scan: Identity) -> Mapping[str, str]:
     """Return what the tables of a dataset say of a scan, by column, as readouts are fitted and applied.
 
     As :meth:`~neurofm_bids.bids.covariates.Covariates.values`, but ``age`` is in years and ``sex`` is F or M

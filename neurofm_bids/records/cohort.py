@@ -66,6 +66,8 @@ class Member:
         What a reference takes from it.
     scores
         By the readouts of the participant level.
+    source
+        Path from the folder of the group level to the output folder of the scan; empty for itself.
     """
 
     scan: Identity
@@ -81,6 +83,7 @@ class Member:
     centiles: Sequence[Centile] = ()
     observation: Observation = UNKNOWN
     scores: tuple[Score, ...] = ()
+    source: str = ""
 
     @property
     def age_remarks(self) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Cohort:
-    """The scans of one model in one output folder.
+    """The scans of one model in one output folder, or in several.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from neurofm_bids.bids.dataset import check_output, write_dataset
+from neurofm_bids.bids.dataset import check_output, is_output, write_dataset
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
@@ -80,3 +80,17 @@ def test_the_codes_of_segmentations_are_named(tmp_path):
     write_dataset(out, tmp_path, version="1", model=model_spec("open-s"), labels=LABELS)
     table = (tmp_path / "out" / "desc-anatomy_dseg.tsv").read_text()
     assert table == "index\tname\n0\tUnknown\n17\tLeft-Hippocampus\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"GeneratedBy": [{"Name": "NeuroFM-BIDS"}]}', True),
+        ('{"GeneratedBy": [{"Name": "x"}]}', False),
+        ("{", False),
+    ],
+)
+def test_outputs_are_known_by_their_description(tmp_path, text, expected):
+    assert not is_output(tmp_path)
+    (tmp_path / "dataset_description.json").write_text(text)
+    assert is_output(tmp_path) is expected

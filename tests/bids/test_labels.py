@@ -156,9 +156,9 @@ def test_an_unknown_participant_is_an_error_that_offers_the_nearest(tmp_path, la
 def test_an_unknown_session_is_an_error_unless_another_participant_has_it(tmp_path):
     for session in ("01", "02"):
         (tmp_path / f"sub-{session}" / f"ses-{session}").mkdir(parents=True)
-    check_sessions(tmp_path, ("01", "02"), {"01"})
+    check_sessions([tmp_path], ("01", "02"), {"01"})
     with pytest.raises(NeuroFMError, match="Check --session-label") as error:
-        check_sessions(tmp_path, ("01", "2", "y", "sub-01", "01 02"), {"01"})
+        check_sessions([tmp_path], ("01", "2", "y", "sub-01", "01 02"), {"01"})
     assert error.value.what == (
         "no such session: 2 (did you mean ses-02?), y, sub-01 (labels with sub- belong to "
         f"--participant-label), 01 02 ({_WORDS})"
@@ -176,7 +176,7 @@ def test_labels_of_a_file_are_treated_like_those_of_the_command_line(tmp_path):
 
 def test_a_participant_with_outputs_or_in_the_dataset_is_no_mistake(tmp_path):
     (tmp_path / "sub-01").mkdir()
-    assert unknown_participants(tmp_path, ("01", "1", "gone", "gon", "x"), {"gone"}) == {
+    assert unknown_participants([tmp_path], ("01", "1", "gone", "gon", "x"), {"gone"}) == {
         "1": "no such participant (did you mean sub-01?)",
         "gon": "no such participant (did you mean sub-gone?)",
         "x": "no such participant",
@@ -185,9 +185,9 @@ def test_a_participant_with_outputs_or_in_the_dataset_is_no_mistake(tmp_path):
 
 def test_that_no_participant_exists_is_an_error_at_the_group_level_too(tmp_path):
     (tmp_path / "sub-01").mkdir()
-    assert unknown_participants(tmp_path, (), set()) == {}
+    assert unknown_participants([tmp_path], (), set()) == {}
     with pytest.raises(NeuroFMError) as error:
-        unknown_participants(tmp_path, ("1", "x"), {"gone"})
+        unknown_participants([tmp_path], ("1", "x"), {"gone"})
     assert error.value.what == "no such participant: 1 (did you mean sub-01?), x"
     assert (error.value.code, error.value.fix) == (Exit.NOTHING_SELECTED, "Check --participant-label.")
 
@@ -202,3 +202,16 @@ def test_folders_that_are_meant_as_those_of_participants_are_named(tmp_path, cap
     assert record.getMessage() == (
         "not read: SUB-03, Sub-02, sub05, sub_04: rename folders of participants to sub-<label>"
     )
+
+
+def test_labels_of_several_datasets_exist_in_any_of_them(tmp_path):
+    roots = [tmp_path / name for name in "ab"]
+    for root, label in zip(roots, ("01", "02"), strict=True):
+        (root / f"sub-{label}" / f"ses-{label}").mkdir(parents=True)
+    check_sessions(roots, ("01", "02"), set())
+    assert unknown_participants(roots, ("01", "02", "2"), set()) == {
+        "2": "no such participant (did you mean sub-02?)"
+    }
+    with pytest.raises(NeuroFMError) as error:
+        unknown_participants(roots, ("x",), set())
+    assert error.value.where == f"{roots[0]}, {roots[1]}"

@@ -26,3 +26,11 @@ def test_finished_scans_have_a_sidecar(tmp_path):
         (folder / name).touch()
     scans = stored_scans(Derivatives(tmp_path, "openS"))
     assert {scan.stem: scan.is_finished for scan in scans} == {"sub-01_run-1": True, "sub-01_run-2": False}
+
+
+def test_scans_have_the_folder_that_is_given(tmp_path):
+    (tmp_path / "sub-01" / "anat").mkdir(parents=True)
+    (tmp_path / "sub-01" / "anat" / "sub-01_desc-openS_features.tsv").touch()
+    (scan,) = stored_scans(Derivatives(tmp_path, "openS"), source="../out")
+    assert scan == StoredScan("01", None, "sub-01", source="../out")
+    assert scan != StoredScan("01", None, "sub-01")

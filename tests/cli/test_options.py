@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.analysis_options import Input
 from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.cluster_options import Shard
 from neurofm_bids.config import GROUPS
@@ -184,6 +185,7 @@ REACHED = [
     (["--attribution"], "attribution", ("all",)),
     (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
     (["--group-config", "/g.toml"], "group_config", Path("/g.toml")),
+    (["--group-inputs", "/a", "b=/c"], "group_inputs", (Input(Path("/a")), Input(Path("/c"), "b"))),
     (["--features", "both", "--readouts", "/b.toml"], "features", "both"),
 ]
 

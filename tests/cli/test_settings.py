@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.analysis_options import Input
 from neurofm_bids.cli.settings import make_config
 from neurofm_bids.cluster_options import Shard
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -163,3 +164,18 @@ def test_parts_and_clusters(make):
     assert make(shard=Shard(1, 2)).selection.shard == Shard(1, 2)
     assert make(executor="slurm", analysis_level=["participant", "group"]).cluster.executor == "slurm"
     assert make(shard=Shard(1, 2), executor="local").cluster.executor == "local"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "flag"),
+    [("group_inputs", [Input(Path("o"))], "--group-inputs"), ("group_config", Path("g"), "--group-config")],
+)
+def test_options_of_the_group_level_need_it(make, name, value, flag):
+    with pytest.raises(NeuroFMError, match=f"{flag} needs the group level"):
+        make(**{name: value})
+
+
+def test_inputs_are_absolute_and_keep_their_names(make):
+    config = make(analysis_level=["group"], group_inputs=[Input(Path("a"), "n"), Input(Path("~/b"))])
+    paths = (Input(Path.cwd() / "a", "n"), Input(Path("~/b").expanduser()))
+    assert config.analyses.group_inputs == paths

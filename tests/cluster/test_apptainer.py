@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neurofm_bids.analysis_options import Analyses, Input
 from neurofm_bids.cluster.apptainer import apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
@@ -82,3 +83,15 @@ def test_a_shell_and_its_linter_accept_it(config, tmp_path):
     if shutil.which("shellcheck") is None:
         pytest.skip("bash accepts it; shellcheck is not installed")
     subprocess.run(["shellcheck", path], check=True)
+
+
+def test_the_group_job_sees_the_folders_of_the_cohort_and_their_datasets(tmp_path):
+    about = '{"DatasetLinks": {"raw": "../raw"}}'
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "dataset_description.json").write_text(about)
+    config = replace(CONFIG, analyses=Analyses((Input(tmp_path / "other", "b"),)))
+    text = apptainer_script(config, Path("/n.sif"), SIZE)
+    group, participant, binds = arrays_of(text, "group", "participant", "binds")
+    assert group[group.index("--group-inputs") + 1] == f"b={tmp_path / 'other'}"
+    assert "--group-inputs" not in participant
+    assert {f"{tmp_path / name}:{tmp_path / name}:ro" for name in ("other", "raw")} <= {*binds}

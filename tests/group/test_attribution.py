@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import as_matrix
@@ -14,7 +15,7 @@ from neurofm_bids.group.run import read_cohort, write_group
 from neurofm_bids.preprocess.registration import load_template
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.judgement import Judgement
-from tests.samples import MEASUREMENTS, scan_record, write_scan
+from tests.samples import MEASUREMENTS, one_folder, scan_record, write_scan
 
 NAME = "group_space-MNI152NLin2009cAsym_desc-openS_attribution"
 POINT = (10.0, -20.0, 15.0)  # of the template
@@ -68,7 +69,7 @@ def folders(tmp_path):
 def mean_of(folders):
     out, bids = folders
     cohort = read_cohort(out, "openS", bids_dir=bids)
-    return write_mean_maps(Derivatives(out, "openS"), cohort).paths
+    return write_mean_maps(one_folder(out, Covariates(bids)), cohort).paths
 
 
 def test_maps_are_averaged_in_the_space_of_the_template(folders):

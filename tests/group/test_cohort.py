@@ -11,7 +11,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.flag import Flag
-from tests.samples import prediction, scan_record, write_scan
+from tests.samples import one_folder, prediction, scan_record, write_scan
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def collected(tmp_path):
             (tmp_path / stem.split("_")[0]).mkdir(exist_ok=True)
         if participants:
             (tmp_path / "participants.tsv").write_text(participants)
-        return collect(tmp_path / "out", "openS", Covariates(tmp_path))
+        return collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
 
     return make
 
@@ -85,7 +85,7 @@ def test_scans_made_differently_are_warned_of(collected, tmp_path, caplog, key, 
         made = values.get("NeuroFM") or values["Provenance"]
         made[key] = {**made[key], "WeightsSHA256": value} if key == "Model" else value
         path.write_text(json.dumps(values))
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
     (warning,) = cohort.warnings
     assert warning.startswith(f"The scans were not all made with the same {what} (")
     assert "1 with " in warning
@@ -115,7 +115,7 @@ def test_failed_scans_take_part_if_asked(tmp_path):
     write_scan(tmp_path / "out", "sub-01", flags=(Flag("low_overlap", "Low", "serious"),))
     (tmp_path / "sub-01").mkdir()
     for include_failed, value in ((False, np.nan), (True, 40)):
-        cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), include_failed=include_failed)
+        cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), include_failed=include_failed)
         np.testing.assert_array_equal(cohort.values("predicted_age_years"), [value])
         assert cohort.members[0].flag_cells["quality"] == "fail"
         assert bool(cohort.warnings) is not include_failed
@@ -131,7 +131,7 @@ def test_incomplete_outputs_of_a_renamed_image_are_not_missing(collected, tmp_pa
         os.utime(image, ns=(source.modified, source.modified))
     for label in ("02", "03"):
         (tmp_path / f"out/sub-{label}/anat/sub-{label}_desc-openS_features.json").unlink()
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
     assert [scan.stem for scan in cohort.missing] == ["sub-02"]
     (warning,) = cohort.warnings
     assert warning.startswith("Incomplete outputs of 1 scans are left out")
@@ -149,7 +149,7 @@ def test_segmentations_of_other_weights_are_warned_of(collected):
 def test_scans_with_another_number_of_features_are_missing(collected, tmp_path):
     collected("sub-01", "sub-02", "sub-03")
     (tmp_path / "out" / "sub-01" / "anat" / "sub-01_desc-openS_features.tsv").write_text("f000\n1\n")
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
     assert [member.scan.stem for member in cohort.members] == ["sub-02", "sub-03"]
     assert [(m.stem, m.reason) for m in cohort.missing] == [
         ("sub-01", "1 features where the other scans have 12")
@@ -241,7 +241,7 @@ def test_folders_that_could_not_be_listed_count_while_they_are_closed(
         (tmp_path / path).symlink_to(target)
     collected("sub-01")
     (tmp_path / "sub-01" / "ses-b").mkdir(parents=True)
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(**selection))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), Selection(**selection))
     assert reasons(cohort) == missing
 
 
@@ -262,10 +262,10 @@ def test_the_present_reason_counts_for_a_scan_that_was_finished_after_it_failed(
     collected("sub-01", "sub-02", "sub-03")
     names = tmp_path / "out" / "sub-02" / "anat" / "sub-02_desc-openS_features"
     names.with_suffix(".tsv").write_text("f000\n1\n")
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
     assert reasons(cohort) == {"sub-02": "1 features where the other scans have 12"}
     names.with_suffix(".json").unlink()  # it failed again
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)))
     assert reasons(cohort) == {"sub-02": "failed in load: old"}
 
 
@@ -299,7 +299,7 @@ def test_labels_and_filters_select_members_and_what_is_missing(
     filters.write_text(json.dumps({"t1w": selection.get("t1w", {})}))
     labels = {name: value for name, value in selection.items() if name != "t1w"}
     chosen = Selection(**labels, bids_filter_file=filters)
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), chosen)
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), chosen)
     assert [member.scan.stem for member in cohort.members] == members
     assert reasons(cohort).keys() == missing
 
@@ -312,10 +312,10 @@ def test_a_mistyped_label_offers_the_nearest_as_at_the_participant_level(collect
         ("03", "no scan of this participant is selected"),
     ):
         chosen = Selection(participant_label=("01", label))
-        cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), chosen)
+        cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), chosen)
         assert reasons(cohort) == {f"sub-{label}": reason}
     with pytest.raises(NeuroFMError) as error:
-        collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(session_label=("a", "B")))
+        collect(one_folder(tmp_path / "out", Covariates(tmp_path)), Selection(session_label=("a", "B")))
     assert error.value.what == "no such session: B (did you mean ses-b?)"
     assert error.value.code is Exit.NOTHING_SELECTED
 
@@ -326,7 +326,7 @@ def test_a_filter_of_extensions_is_warned_of_as_other_options_are(collected, tmp
     collected("sub-02", scan=uncompressed)
     filters = tmp_path / "filter.json"
     filters.write_text('{"t1w": {"extension": ".nii"}}')
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path), Selection(bids_filter_file=filters))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), Selection(bids_filter_file=filters))
     assert [member.scan.stem for member in cohort.members] == ["sub-02"]
     (warning,) = cohort.warnings
     assert warning.startswith(f"1 of 2 finished scans are in the group tables (--bids-filter-file {filters})")

@@ -19,7 +19,7 @@ from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.scan import Input
 from tests.group.test_readout_scores import write_scores
 from tests.readouts.made import made_readout
-from tests.samples import scan_record, write_scan
+from tests.samples import one_folder, scan_record, write_scan
 
 HOUR = 3_600_000_000_000
 OUT = "out/sub-02/anat/sub-02"
@@ -55,7 +55,7 @@ def read(monkeypatch):
 def collected(root, index=None, **options):
     """Return everything that the group level makes of a cohort, as text."""
     covariates = Covariates(root)
-    cohort = collect(root / "out", "openS", covariates, index=index, **options)
+    cohort = collect(one_folder(root / "out", covariates), index=index, **options)
     tables = make_tables(cohort, covariates, statistics_of(cohort))
     texts = {name: (table.text(), json.dumps(table.sidecar())) for name, table in tables.items()}
     return texts, cohort.missing, cohort.warnings, cohort.origins, cohort.predicted, cohort.made

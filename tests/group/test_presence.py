@@ -16,7 +16,7 @@ from neurofm_bids.group.presence import (
     participants_without_scan,
 )
 from neurofm_bids.group.run import write_group
-from tests.samples import scan_record, write_scan
+from tests.samples import one_folder, scan_record, write_scan
 
 STEMS = ("sub-01_ses-a", "sub-01_ses-b", "sub-02")
 
@@ -54,7 +54,7 @@ def test_scans_in_bidsignore_are_left_out_and_not_missing(folders, caplog, patte
         for path in out.glob("sub-*/**/*_predictions.json"):
             if any(Path(image).name.startswith(path.name.split("_desc")[0]) for image in left_out):
                 path.write_text("{")
-    cohort = collect(out, "openS", Covariates(bids))
+    cohort = collect(one_folder(out, Covariates(bids)))
     named = {Path(image).name.removesuffix("_T1w.nii.gz") for image in left_out}
     assert {member.scan.stem for member in cohort.members} == {*STEMS} - named
     assert cohort.missing == ()
@@ -71,7 +71,7 @@ def test_scans_in_bidsignore_are_left_out_and_not_missing(folders, caplog, patte
 def test_a_named_participant_in_bidsignore_is_left_out_and_not_missing(folders):
     bids, out = folders
     (bids / ".bidsignore").write_text("sub-02/\n")
-    cohort = collect(out, "openS", Covariates(bids), Selection(participant_label=("01", "02")))
+    cohort = collect(one_folder(out, Covariates(bids)), Selection(participant_label=("01", "02")))
     assert (len(cohort.members), cohort.missing) == (2, ())
     (warning,) = cohort.warnings
     assert "sub-02_T1w" in warning
@@ -109,7 +109,7 @@ def test_what_to_delete_of_a_scan_without_image(folders, stem, is_participant_go
     if is_participant_gone:
         image.parent.rmdir()
         image.parents[1].rmdir()
-    (warning,) = collect(out, "openS", Covariates(bids)).warnings
+    (warning,) = collect(one_folder(out, Covariates(bids))).warnings
     assert warning.startswith(
         f"The images of 1 of 3 scans are not in the dataset ({image.relative_to(bids)})"
     )
@@ -118,7 +118,7 @@ def test_what_to_delete_of_a_scan_without_image(folders, stem, is_participant_go
     for path in out.glob(f"{pattern}**/*" if pattern.endswith("/") else pattern):
         if path.is_file():
             path.unlink()
-    cohort = collect(out, "openS", Covariates(bids))
+    cohort = collect(one_folder(out, Covariates(bids)))
     assert (len(cohort.members), cohort.missing, cohort.warnings) == (2, (), ())
 
 
@@ -135,10 +135,10 @@ def test_nothing_is_said_of_images_that_are_there(folders):
 def test_participants_without_a_scan_have_a_reason(folders):
     bids, _ = folders
     labels, stems = ("01", "02", "3"), {"sub-01_ses-a", "sub-04/anat"}
-    assert participants_without_scan(bids, labels, {"04"}, stems) == {
+    assert participants_without_scan([bids], labels, {"04"}, stems) == {
         "sub-02": "no scan of this participant is selected",
         "sub-3": "no such participant",
     }
-    assert participants_without_scan(bids, ("04",), {"04"}, stems) == {}
+    assert participants_without_scan([bids], ("04",), {"04"}, stems) == {}
     with pytest.raises(NeuroFMError):
-        participants_without_scan(bids, ("77",), {"04"}, stems)
+        participants_without_scan([bids], ("77",), {"04"}, stems)

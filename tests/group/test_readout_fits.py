@@ -17,6 +17,7 @@ from neurofm_bids.model.registry import model_names, model_spec
 from neurofm_bids.readouts.cross_validation import Scheme
 from neurofm_bids.readouts.file import read_readout
 from tests.group.readout_cohort import PEOPLE, TASKS, write_cohort
+from tests.samples import one_folder
 from tests.tables import read_rows
 
 SCHEME = Scheme(permutations=19, bootstraps=40, replicates=2)
@@ -29,7 +30,7 @@ def cohort(tmp_path_factory):
 
 def collected(root, **options):
     covariates = Covariates(root / "bids")
-    return collect(root / "out", "openS", covariates, **options), covariates
+    return collect(one_folder(root / "out", covariates), **options), covariates
 
 
 def options(root, **more):

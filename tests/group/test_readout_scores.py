@@ -16,7 +16,7 @@ from neurofm_bids.readouts.profile import profile
 from neurofm_bids.records.schema import from_json, to_json
 from neurofm_bids.records.score import Profile
 from tests.readouts.made import made_readout
-from tests.samples import scan_record, write_scan
+from tests.samples import one_folder, scan_record, write_scan
 
 SCAN = Measured({"f000": 0.5, "f001": 0.25})
 SCORES = profile([made_readout()], SCAN, "ok")
@@ -66,6 +66,6 @@ def test_the_cohort_has_the_scores_and_the_warning(tmp_path):
         (tmp_path / "bids" / f"sub-{subject}").mkdir(parents=True)
         write_scan(tmp_path / "out", f"sub-{subject}")
         write_scores(tmp_path / "out", subject, readout)
-    cohort = collect(tmp_path / "out", "openS", Covariates(tmp_path / "bids"))
+    cohort = collect(one_folder(tmp_path / "out", Covariates(tmp_path / "bids")))
     assert sorted(len(member.scores) for member in cohort.members) == [0, 1]
     assert any("by another readout of this name" in warning for warning in cohort.warnings)

@@ -22,7 +22,7 @@ from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference, read_reference, write_reference
 from neurofm_bids.records.score import Score
 from tests.norms.people import record_of, typical
-from tests.samples import write_scan
+from tests.samples import one_folder, write_scan
 from tests.tables import read_rows
 
 PEOPLE = 26
@@ -51,7 +51,7 @@ def cohort(tmp_path_factory):
 
 def collected(root, reference=PUBLISHED):
     covariates = Covariates(root / "bids")
-    return collect(root / "out", "openS", covariates, reference=reference), covariates
+    return collect(one_folder(root / "out", covariates), reference=reference), covariates
 
 
 def grouped(root, **options):

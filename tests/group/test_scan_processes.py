@@ -23,7 +23,7 @@ def scans(tmp_path, monkeypatch):
 
 
 def test_several_processes_read_what_one_reads(tmp_path, scans):
-    one, several = (list(read_all(reader(tmp_path), scans, processes)) for processes in (1, 2))
+    one, several = (list(read_all({"": reader(tmp_path)}, scans, processes)) for processes in (1, 2))
     assert [type(row).__name__ for row in one] == ["Row", "str", "Row", "Row"]
     for row, other in zip(one, several, strict=True):
         is_reason = isinstance(row, str)
@@ -39,4 +39,4 @@ class Dies:
 
 def test_a_killed_process_is_an_error(tmp_path, scans):
     with pytest.raises(NeuroFMError, match="a process that read scans was killed"):
-        list(read_all(replace(reader(tmp_path), selector=Dies()), scans, 2))
+        list(read_all({"": replace(reader(tmp_path), selector=Dies())}, scans, 2))

@@ -10,7 +10,7 @@ from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.statistics import compute
 from neurofm_bids.group.tables import make_tables
-from tests.samples import write_scan
+from tests.samples import one_folder, write_scan
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def cohort(tmp_path):
         (tmp_path / label).mkdir()
     text = "participant_id\tage\tsex\tsite\nsub-01\t40\tfemale\tA\nsub-02\t89+\tM\tB\nsub-03\tn/a\tn/a\tB\n"
     (tmp_path / "participants.tsv").write_text(text)
-    return collect(tmp_path / "out", "openS", Covariates(tmp_path)), Covariates(tmp_path)
+    return collect(one_folder(tmp_path / "out", Covariates(tmp_path))), Covariates(tmp_path)
 
 
 def scans(cohort, covariates):

@@ -9,8 +9,8 @@ from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.names import GROUP_OUTPUTS
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.group import table_files
+from neurofm_bids.group.table import Table
 from neurofm_bids.group.table_files import table_paths, write_table, write_tables
-from neurofm_bids.group.tables import Table
 
 TABLE = Table(
     pd.DataFrame({"scan": ["a", "b"], "x": [0.5, None]}),

@@ -20,12 +20,12 @@ from neurofm_bids.records.dictionary import prediction_column
 from neurofm_bids.records.flag import Flag
 from tests.group.test_readout_scores import write_scores
 from tests.readouts.made import made_readout
-from tests.samples import prediction, scan_record, write_scan
+from tests.samples import one_folder, prediction, scan_record, write_scan
 
 
 def tables_of(root):
     covariates = Covariates(root)
-    cohort = collect(root / "out", "openS", covariates)
+    cohort = collect(one_folder(root / "out", covariates))
     return make_tables(cohort, covariates, compute({}, cohort.ages, cohort.features))
 
 
@@ -93,7 +93,7 @@ def test_a_target_that_the_first_scan_lacks(root):
     column = prediction_column("grip", "kg")
     assert [row[column] for row in rows(tables["predictions"])] == ["n/a", "n/a", "n/a", "3.5"]
     assert tables["predictions"].sidecar()[column]["Units"] == "kg"
-    assert column in collect(root / "out", "openS", Covariates(root)).predicted
+    assert column in collect(one_folder(root / "out", Covariates(root))).predicted
 
 
 def test_covariates_keep_their_own_dictionary(root):
@@ -215,6 +215,6 @@ def test_scores_of_failed_scans_are_absent(root):
     write_scan(root / "out", "sub-03", seed=4)
     write_scan(root / "out", "sub-02", seed=2, flags=(Flag("x", "X", "serious"),))
     covariates = Covariates(root)
-    cohort = collect(root / "out", "openS", covariates)
+    cohort = collect(one_folder(root / "out", covariates))
     tables = make_tables(cohort, covariates, compute({}, cohort.ages, cohort.features, cohort.included))
     assert [row["component_1"] == "n/a" for row in rows(tables["components"])] == [False, False, True, False]

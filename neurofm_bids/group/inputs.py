@@ -1,0 +1,150 @@
+"""The output folders that a cohort comes from, and that they do not contradict each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from neurofm_bids.analysis_options import Input
+from neurofm_bids.bids.covariates import Covariates
+from neurofm_bids.bids.dataset import is_output
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.link import is_same_folder, linked_source
+from neurofm_bids.bids.stored import StoredScan
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.source import Source
+from neurofm_bids.storage.text import printable, some_of
+
+__all__ = ["check_distinct", "check_inputs", "sources_of"]
+
+_OPTION = "--group-inputs"
+
+
+def sources_of(out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[Input] = ()) -> dict[str, Source]:
+    """Return the output folders of a cohort by key: first that of the group level, then the inputs.
+
+    The dataset of an input is the one that its ``dataset_description.json`` links, or ``bids_dir`` if that
+    folder does not exist (any more).
+
+    Parameters
+    ----------
+    label
+        Of the model.
+    bids_dir
+        The dataset of ``out_dir``.
+
+    Raises
+    ------
+    NeuroFMError
+        As :func:`check_inputs`.
+    """
+    check_inputs(out_dir, inputs)
+    sources = {"": Source(Derivatives(out_dir, label), Covariates(bids_dir))}
+    for item in inputs:
+        covariates = _covariates(item.out_dir, sources.values())
+        key = Path(os.path.relpath(item.out_dir, out_dir)).as_posix()
+        sources[key] = Source(Derivatives(item.out_dir, label), covariates, key, item.name)
+    return sources
+
+
+def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
+    """Raise if an input cannot be used.
+
+    Raises
+    ------
+    NeuroFMError
+        An input is not an output folder of this program, is given twice, or is ``out_dir``.
+    """
+    known = [out_dir]
+    for item in inputs:
+        folder = item.out_dir
+        if not folder.is_dir():
+            raise _refused("output folder not found", folder, "Check the path.", Exit.NO_INPUT)
+        if not is_output(folder):
+            what = "a folder is not an output folder of NeuroFM-BIDS"
+            raise _refused(what, folder, "Use out_dir of a participant level.", Exit.NO_INPUT)
+        if any(is_same_folder(folder, other) for other in known):
+            what = "an output folder is given twice, or is out_dir, which is read anyway"
+            raise _refused(what, folder, "Omit it.")
+        known.append(folder)
+
+
+def _covariates(folder: Path, others: Iterable[Source]) -> Covariates:
+    """Return the covariates of the dataset of an output folder; those of another folder if it is the same."""
+    sources = list(others)
+    linked = linked_source(folder)
+    if linked is None or not linked.is_dir():
+        return sources[0].covariates
+    same = (one.covariates for one in sources if is_same_folder(one.bids_dir, linked))
+    return next(same, None) or Covariates(linked)
+
+
+def check_distinct(stored: Iterable[StoredScan], sources: Mapping[str, Source]) -> None:
+    """Raise if a scan or a participant would count twice, or participants of two datasets have one label.
+
+    Raises
+    ------
+    NeuroFMError
+        That is so.
+    """
+    if len(sources) < 2:
+        return
+    folder_of: dict[str, Source] = {}
+    datasets: dict[str, Source] = {}
+    folders: dict[str, str] = {}
+    clashes: dict[str, tuple[Source, Source]] = {}
+    twice: dict[str, tuple[Source, Source]] = {}
+    for scan in stored:
+        source = folder_of.setdefault(scan.source, sources[scan.source])
+        label = source.shown(f"sub-{scan.subject}")
+        first = datasets.setdefault(label, source)
+        if first.covariates is not source.covariates or first.name != source.name:
+            clashes[label] = first, source
+        key = folders.setdefault(source.shown(scan.stem), scan.source)
+        if key != scan.source:
+            twice[scan.stem] = sources[key], source
+    _refuse_names(list(folder_of.values()))
+    _refuse_labels(clashes)
+    _refuse_scans(twice)
+
+
+def _refuse_names(sources: Sequence[Source]) -> None:
+    """Refuse two names of one dataset: a participant with scans in two of its folders would be two."""
+    first: dict[int, Source] = {}
+    for source in sources:
+        other = first.setdefault(id(source.covariates), source)
+        if other.name != source.name:
+            raise _refused(
+                f"output folders of one dataset have different names "
+                f"({' and '.join(one.name or 'no name' for one in (other, source))})",
+                f"{other.out.out_dir} and {source.out.out_dir}",
+                "Give them the same name, or none.",
+            )
+
+
+def _refuse_labels(clashes: Mapping[str, tuple[Source, Source]]) -> None:
+    if clashes:
+        one, other = next(iter(clashes.values()))
+        raise _refused(
+            f"{len(clashes)} participants of different datasets have the same label "
+            f"({some_of(sorted(clashes), printable)})",
+            f"{one.bids_dir} and {other.bids_dir}",
+            f"Give an output folder a name, as in {_OPTION} siteB={other.out.out_dir}: sub-01 is then "
+            "sub-siteB01 in the tables. If both are one dataset, correct DatasetLinks in "
+            "dataset_description.json of the output folder.",
+        )
+
+
+def _refuse_scans(twice: Mapping[str, tuple[Source, Source]]) -> None:
+    if twice:
+        one, other = next(iter(twice.values()))
+        raise _refused(
+            f"{len(twice)} scans are in two output folders ({some_of(sorted(twice), printable)})",
+            f"{one.out.out_dir} and {other.out.out_dir}",
+            "Delete the outputs of these scans in one of the folders, so that no scan counts twice.",
+        )
+
+
+def _refused(what: str, where: Path | str, fix: str, code: Exit = Exit.USAGE) -> NeuroFMError:
+    return NeuroFMError(what, where=where, fix=fix, code=code)

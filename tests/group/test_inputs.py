@@ -1,0 +1,103 @@
+import json
+import shutil
+
+import pytest
+
+from neurofm_bids.analysis_options import Input
+from neurofm_bids.bids.stored import stored_scans
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.group.inputs import check_distinct, check_inputs, sources_of
+from tests.group.folders import write_dataset, write_folder, write_shards, write_sites
+
+
+def distinct(sources):
+    stored = [scan for key, one in sources.items() for scan in stored_scans(one.out, source=key)]
+    check_distinct(stored, sources)
+
+
+def test_folders_of_one_dataset_share_its_covariates(tmp_path):
+    bids, one, two = write_shards(tmp_path)
+    sources = sources_of(tmp_path / "new" / "out", "openS", bids, (Input(one), Input(two)))
+    assert list(sources) == ["", "../../out_1", "../../out_2"]
+    assert len({id(source.covariates) for source in sources.values()}) == 1
+    distinct(sources)
+
+
+def test_each_folder_has_the_dataset_that_it_links(tmp_path):
+    north, south, one, two = write_sites(tmp_path)
+    (tmp_path / "link").symlink_to(south)
+    sources = sources_of(tmp_path / "out", "openS", tmp_path / "link", (Input(one), Input(two, "s")))
+    assert [source.bids_dir for source in sources.values()] == [tmp_path / "link", north, tmp_path / "link"]
+    assert [source.name for source in sources.values()] == ["", "", "s"]
+
+
+@pytest.mark.parametrize("link", ["../gone", None])
+def test_the_given_dataset_is_used_where_the_linked_one_is_gone(tmp_path, link):
+    bids, one, _ = write_shards(tmp_path)
+    path = one / "dataset_description.json"
+    about = json.loads(path.read_text())
+    about["DatasetLinks"] = {"raw": link} if link else {}
+    path.write_text(json.dumps(about))
+    sources = sources_of(tmp_path / "out", "openS", bids, (Input(one),))
+    assert sources["../out_1"].covariates is sources[""].covariates
+
+
+@pytest.mark.parametrize(
+    ("folder", "what", "code"),
+    [
+        ("nowhere", "output folder not found", Exit.NO_INPUT),
+        ("bids", "a folder is not an output folder of NeuroFM-BIDS", Exit.NO_INPUT),
+        ("empty", "a folder is not an output folder of NeuroFM-BIDS", Exit.NO_INPUT),
+        ("out", "an output folder is given twice, or is out_dir", Exit.USAGE),
+        ("out_1", "an output folder is given twice, or is out_dir", Exit.USAGE),
+        ("other_path", "an output folder is given twice, or is out_dir", Exit.USAGE),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folder, what, code):
+    bids, one, _ = write_shards(tmp_path)
+    write_folder(tmp_path / "out", bids)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other_path").symlink_to(one)
+    with pytest.raises(NeuroFMError, match=what) as error:
+        check_inputs(tmp_path / "out", (Input(one), Input(tmp_path / folder)))
+    assert error.value.code == code
+    assert str(tmp_path / folder) in str(error.value)
+
+
+def test_equal_labels_of_two_datasets_are_refused_unless_one_has_a_name(tmp_path):
+    north, _, one, two = write_sites(tmp_path)
+    with pytest.raises(NeuroFMError) as error:
+        distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two))))
+    text = str(error.value)
+    assert "1 participants of different datasets have the same label (sub-01)" in text
+    assert f"--group-inputs siteB={two}" in text
+    assert f"{tmp_path / 'north'} and {tmp_path / 'south'}" in text
+    distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+
+
+def test_a_name_that_makes_the_label_of_another_participant_is_refused(tmp_path):
+    north, _, one, two = write_sites(tmp_path)
+    write_folder(one, north, "sub-s01")
+    with pytest.raises(NeuroFMError, match=r"have the same label \(sub-s01\)"):
+        distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+
+
+def test_a_scan_in_two_folders_is_refused(tmp_path):
+    bids, one, two = write_shards(tmp_path)
+    shutil.copytree(one / "sub-03", two / "sub-03")
+    with pytest.raises(NeuroFMError, match=r"1 scans are in two output folders \(sub-03\)") as error:
+        distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two))))
+    assert f"{one} and {two}" in str(error.value)
+
+
+def test_sessions_of_a_participant_may_be_in_two_folders_of_a_dataset(tmp_path):
+    bids = write_dataset(tmp_path / "bids", "01")
+    one, two = (write_folder(tmp_path / f"out_{label}", bids, f"sub-01_ses-{label}") for label in "ab")
+    distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two))))
+
+
+def test_two_names_of_one_dataset_are_refused(tmp_path):
+    bids, one, two = write_shards(tmp_path)
+    with pytest.raises(NeuroFMError, match=r"one dataset have different names \(a and no name\)"):
+        distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one, "a"), Input(two))))
+    distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one, "a"), Input(two, "a"))))
