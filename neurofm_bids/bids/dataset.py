@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,7 +90,13 @@ def _generators(path: Path) -> list[str]:
 
 
 def write_dataset(
-    out: Derivatives, bids_dir: Path, *, version: str, model: ModelText, labels: Mapping[int, str]
+    out: Derivatives,
+    bids_dir: Path,
+    *,
+    version: str,
+    model: ModelText,
+    labels: Mapping[int, str],
+    others: Sequence[Path] = (),
 ) -> None:
     """Write the dataset-level files; equal files are left alone.
 
@@ -106,10 +112,12 @@ def write_dataset(
         Name, license and notice of the model.
     labels
         Names of the codes of segmentations.
+    others
+        Roots of further source datasets.
     """
     root, names = out.out_dir, DATASET_OUTPUTS
     remove_leftovers(root / name for name in names.values())
-    write_json(root / names["description"], _description(root, bids_dir, version, model))
+    write_json(root / names["description"], _description(root, (bids_dir, *others), version, model))
     write_text(root / names["bidsignore"], "\n".join(ignored()) + "\n")
     text = _README.format(version=version, model=model.name, notice=model.notice)
     write_text(root / names["readme"], text)
@@ -125,8 +133,9 @@ def write_dataset(
     write_text(root / names["segmentation_labels"], "index\tname\n" + rows_of_labels)
 
 
-def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) -> dict[str, Any]:
-    raw = _raw_description(bids_dir)
+def _description(out_dir: Path, bids_dirs: Sequence[Path], version: str, model: ModelText) -> dict[str, Any]:
+    """Return the description; it has the license of the source datasets if that is the same for all."""
+    raw = [_raw_description(path) for path in bids_dirs]
     generated: dict[str, Any] = {
         "Name": _PROGRAM,
         "Version": version,
@@ -141,12 +150,13 @@ def _description(out_dir: Path, bids_dir: Path, version: str, model: ModelText) 
         "DatasetType": "derivative",
         "GeneratedBy": [generated],
         "HowToAcknowledge": f"See {DATASET_OUTPUTS['citation']}.",
-        "DatasetLinks": {"raw": os.path.relpath(bids_dir, out_dir)},
+        "DatasetLinks": {"raw": os.path.relpath(bids_dirs[0], out_dir)},
     }
-    if isinstance(raw.get("License"), str):
-        description["License"] = raw["License"]
-    if isinstance(raw.get("DatasetDOI"), str):
-        description["SourceDatasets"] = [{"DOI": raw["DatasetDOI"]}]
+    licenses = {str(one.get("License")) for one in raw}
+    if isinstance(raw[0].get("License"), str) and len(licenses) == 1:
+        description["License"] = raw[0]["License"]
+    if dois := [{"DOI": one["DatasetDOI"]} for one in raw if isinstance(one.get("DatasetDOI"), str)]:
+        description["SourceDatasets"] = dois
     return description
 
 

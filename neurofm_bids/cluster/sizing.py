@@ -9,13 +9,13 @@ from neurofm_bids.config import Config, Processing
 from neurofm_bids.engine.plugin import MAIN_GB
 from neurofm_bids.pipeline.steps import most_memory_gb
 
-__all__ = ["Size", "memory_mb", "minutes", "scan_seconds", "size_of"]
+__all__ = ["START_SECONDS", "Size", "memory_mb", "minutes", "scan_seconds", "size_of"]
 
 # Processor seconds of one scan (docs/benchmarks.md): the largest of the heads there, by part. The passes are
 # those of docs/performance.md.
 _WITHOUT_ANATOMY, _ANATOMY, _ATTRIBUTION = 12.0, 3.0, 64.0
 _PASS = {"s": 0.15, "m": 2.3, "l": 2.3}
-_START = 15.0  # of the command and its worker
+START_SECONDS = 15.0  # of the command and its worker
 
 _TASK_SECONDS = 600.0
 _FEW_TASKS = 50  # which any cluster runs at once: a small dataset is split into as many
@@ -89,4 +89,4 @@ def memory_mb(config: Config) -> int:
 def minutes(scans: int, seconds: float, cpus: int) -> int:
     """Return the time limit of a task with so many scans."""
     rounds = math.ceil(scans / cpus)
-    return math.ceil(_MARGIN * (_START + rounds * seconds) / 60) + 10
+    return math.ceil(_MARGIN * (START_SECONDS + rounds * seconds) / 60) + 10

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from neurofm_bids import __version__
 from neurofm_bids.analysis.result import Result
 from neurofm_bids.anatomy.labels import label_names
-from neurofm_bids.bids.dataset import is_output, write_dataset
+from neurofm_bids.bids.dataset import write_dataset
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.names import GROUP_OUTPUTS, READOUTS
+from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.findings import findings_text
 from neurofm_bids.group.readout_fits import Fits
@@ -25,7 +26,7 @@ from neurofm_bids.group.table_files import table_paths, write_tables
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.report.fitted_tasks import FittedTasks
 from neurofm_bids.report.group import render_group_report
-from neurofm_bids.report.readout_methods import cite_readouts
+from neurofm_bids.report.readout_methods import cite_readouts, copy_citation
 from neurofm_bids.storage.atomic import remove_leftovers, write_text
 
 __all__ = ["GroupResult", "write_outputs"]
@@ -99,11 +100,23 @@ def write_outputs(
 
 
 def _describe(sources: Mapping[str, Source], cohort: Cohort) -> None:
-    """Write the files of the dataset as a whole into a new folder."""
-    source = next(iter(sources.values()))
-    if cohort.made and not is_output(source.out.out_dir):
-        model = cohort.made.model
-        write_dataset(source.out, source.bids_dir, version=__version__, model=model, labels=label_names())
+    """Write the files of the dataset as a whole into a folder that has no scans of its own."""
+    first, *inputs = sources.values()
+    out = first.out
+    if cohort.made is None or any(stored_scans(out)):
+        return
+    used = {member.source for member in cohort.members}
+    folders = [source for source in inputs if source.key in used]
+    others = dict.fromkeys(one.bids_dir for one in folders if one.covariates is not first.covariates)
+    write_dataset(
+        out,
+        first.bids_dir,
+        version=__version__,
+        model=cohort.made.model,
+        labels=label_names(),
+        others=tuple(others),
+    )
+    copy_citation(folders[0].out.out_dir, out.out_dir)
 
 
 def _remove_absent(out: Derivatives, tables: Mapping[str, Table]) -> None:

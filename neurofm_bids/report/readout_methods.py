@@ -10,7 +10,7 @@ from neurofm_bids.readouts.readout import Readout
 from neurofm_bids.report.methods import READOUT_KEYS, entries
 from neurofm_bids.storage.atomic import write_text
 
-__all__ = ["cite_readouts", "readout_methods", "readout_references", "write_citation"]
+__all__ = ["cite_readouts", "copy_citation", "readout_methods", "readout_references", "write_citation"]
 
 _SECTION = "\n# Readouts\n\n"
 _SETS = {
@@ -60,6 +60,17 @@ def write_citation(out_dir: Path, methods: str, bibtex: str) -> None:
     _write(out_dir, methods, bibtex, _read(out_dir).partition(_SECTION)[2])
 
 
+def copy_citation(source: Path, out_dir: Path) -> None:
+    """Write ``logs/CITATION.md`` and ``.bib`` as another output folder has them, but for its readouts.
+
+    Raises
+    ------
+    OSError, NeuroFMError
+        A file cannot be read or written.
+    """
+    write_citation(out_dir, _read(source).partition(_SECTION)[0], _others(source))
+
+
 def cite_readouts(out_dir: Path, readouts: Iterable[Readout]) -> None:
     """Name the readouts that were fitted in ``logs/CITATION.md`` and ``.bib``, instead of earlier ones.
 
@@ -68,12 +79,17 @@ def cite_readouts(out_dir: Path, readouts: Iterable[Readout]) -> None:
     OSError, NeuroFMError
         A file cannot be read or written.
     """
+    methods = _read(out_dir).partition(_SECTION)[0]
+    _write(out_dir, methods, _others(out_dir), readout_methods(readouts))
+
+
+def _others(out_dir: Path) -> str:
+    """Return the BibTeX entries of a folder that are not of readouts."""
     path = out_dir / DATASET_OUTPUTS["bibliography"]
     bibtex = path.read_text(encoding="utf-8") if path.is_file() else ""
     known = (entry.strip() for entry in bibtex.split("\n\n"))
     others = [entry for entry in known if entry and entry not in entries(READOUT_KEYS)]
-    methods = _read(out_dir).partition(_SECTION)[0]
-    _write(out_dir, methods, "\n\n".join(others) + "\n" if others else "", readout_methods(readouts))
+    return "\n\n".join(others) + "\n" if others else ""
 
 
 def _read(out_dir: Path) -> str:

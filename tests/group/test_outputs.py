@@ -218,3 +218,26 @@ def test_dry_run_lists_the_scans_of_all_folders_and_writes_nothing(tmp_path, cap
     assert main(command) == 0
     assert "use   sub-s03/anat/sub-s03_T1w.nii.gz  finished" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_a_new_folder_is_described_with_all_its_sources(tmp_path):
+    north, south, one, two = write_sites(tmp_path)
+    for folder, license_ in ((north, "CC0"), (south, "CC-BY")):
+        about = {
+            "Name": "x",
+            "BIDSVersion": "1.10.0",
+            "License": license_,
+            "DatasetDOI": f"doi:{folder.name}",
+        }
+        (folder / "dataset_description.json").write_text(json.dumps(about))
+    (one / "logs").mkdir()
+    (one / "logs" / "CITATION.md").write_text("Methods\n\n# Readouts\n\nfitted there\n")
+    out = tmp_path / "out"
+    group(out, north, Input(one))
+    about = json.loads((out / "dataset_description.json").read_text())
+    assert (about["License"], about["SourceDatasets"]) == ("CC0", [{"DOI": "doi:north"}])
+    group(out, north, Input(one), Input(two, "s"))
+    about = json.loads((out / "dataset_description.json").read_text())
+    assert about["SourceDatasets"] == [{"DOI": "doi:north"}, {"DOI": "doi:south"}]
+    assert "License" not in about
+    assert (out / "logs" / "CITATION.md").read_text() == "Methods\n"

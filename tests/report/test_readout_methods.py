@@ -4,6 +4,7 @@ import pytest
 
 from neurofm_bids.report.readout_methods import (
     cite_readouts,
+    copy_citation,
     readout_methods,
     readout_references,
     write_citation,
@@ -43,3 +44,14 @@ def test_the_citation_names_readouts_once_and_a_later_run_keeps_them(tmp_path):
     cite_readouts(tmp_path, [ONE])
     write_citation(tmp_path, "# Methods\n", "@book{a}\n")
     assert (text.read_text(), bib.read_text()) == first
+
+
+def test_a_citation_is_copied_without_its_readouts(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source, target):
+        (folder / "logs").mkdir(parents=True)
+    write_citation(source, "# Methods\n", "@book{a}\n")
+    cite_readouts(source, [ONE])
+    copy_citation(source, target)
+    assert (target / "logs" / "CITATION.md").read_text() == "# Methods\n"
+    assert (target / "logs" / "CITATION.bib").read_text() == "@book{a}\n"
