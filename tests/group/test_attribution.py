@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from neurofm_bids.analysis_options import Analyses, Input
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import NeuroFMError
@@ -15,6 +16,7 @@ from neurofm_bids.group.run import read_cohort, write_group
 from neurofm_bids.preprocess.registration import load_template
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.judgement import Judgement
+from tests.group.folders import write_shards
 from tests.samples import MEASUREMENTS, one_folder, scan_record, write_scan
 
 NAME = "group_space-MNI152NLin2009cAsym_desc-openS_attribution"
@@ -214,3 +216,16 @@ def test_the_group_level_writes_them_and_removes_those_of_an_earlier_run(folders
     result = write_group(out, "openS", bids_dir=bids)
     assert not list(out.glob("*attribution*"))
     assert not any("attribution" in path.name for path in result.paths)
+
+
+def test_maps_of_several_folders_are_averaged(tmp_path):
+    bids, one_out, other_out = write_shards(tmp_path)
+    write(one_out, "sub-01", (0, 0, 0), 2.0)
+    write(other_out, "sub-02", (0, 0, 0), 4.0)
+    inputs = (Input(one_out, "s"), Input(other_out, "s"))
+    write_group(tmp_path / "out", "openS", bids_dir=bids, analyses=Analyses(inputs))
+    about = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    scans = ["sub-s01/anat/sub-s01_T1w.nii.gz", "sub-s02/anat/sub-s02_T1w.nii.gz"]
+    assert [volume["Scans"] for volume in about["Volumes"]] == [scans]
+    values = nib.load(tmp_path / "out" / f"{NAME}.nii.gz").get_fdata()
+    assert values.max() == pytest.approx(3.0)

@@ -3,10 +3,12 @@ import logging
 
 import pytest
 
-from neurofm_bids.analysis_options import Input
+from neurofm_bids.analysis_options import Analyses, Input
 from neurofm_bids.group.cohort import collect
 from neurofm_bids.group.datasets import SOURCE_DATASET, Datasets, known_of, log_known
 from neurofm_bids.group.inputs import sources_of
+from neurofm_bids.group.readout_fits import data_of
+from neurofm_bids.group.run import write_group
 from tests.group.folders import write_dataset, write_shards, write_sites
 
 
@@ -72,3 +74,24 @@ def test_what_is_known_is_logged_of_each_dataset(sites, tmp_path, caplog):
     ages = "Ages known for 2 of 2 participants. Sexes known for 0 of 2 participants."
     said = [one for one in caplog.messages if one.startswith(("Dataset", "Ages"))]
     assert said == [f"Dataset {tmp_path / 'north'}:", ages, f"Dataset {tmp_path / 'south'}:", ages]
+
+
+def test_readouts_see_participants_of_all_datasets(tmp_path):
+    north, _, one, two = write_sites(tmp_path)
+    sources = sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s")))
+    cohort = collect(sources)
+    data = data_of(cohort, known_of(sources, cohort.members), "latent")
+    assert data.table["participant_id"] == ["sub-01", "sub-02", "sub-s01", "sub-s03"]
+    assert data.table[SOURCE_DATASET] == ["North", "North", "s", "s"]
+    assert data.table["grip"] == [None, None, "101", "103"]
+    assert data.dataset == "North, s"
+
+
+def test_sites_are_a_column_of_the_settings(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    north, _, one, two = write_sites(tmp_path)
+    settings = tmp_path / "group.toml"
+    settings.write_text(f'[columns]\nsite = "{SOURCE_DATASET}"\n[sites]\nharmonise = true\n')
+    analyses = Analyses((Input(one), Input(two, "s")), settings)
+    write_group(tmp_path / "out", "openS", bids_dir=north, analyses=analyses)
+    assert any(f"column {SOURCE_DATASET} has fewer than 2 sites" in text for text in caplog.messages)

@@ -1,11 +1,13 @@
 """Making and using references at the group level."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from neurofm_bids.analysis_options import Analyses, Input
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Centiles
@@ -206,3 +208,22 @@ def test_scores_of_an_age_that_is_only_a_lower_bound_are_not_placed(cohort):
     bound = replace(first, predictions={**first.predictions, "chronological_age_remarks": "lower_bound"})
     placed = with_placed_scores(replace(found, members=(bound, *found.members[1:])), made)
     assert placed.members[0].scores[0].reference_centile is None
+
+
+def test_a_reference_of_shards_is_that_of_one_folder(cohort, tmp_path):
+    about = {"GeneratedBy": [{"Name": "NeuroFM-BIDS"}], "DatasetLinks": {"raw": str(cohort / "bids")}}
+    shards = [tmp_path / "out_0", tmp_path / "out_1"]
+    for number, folder in enumerate(sorted((cohort / "out").glob("sub-*"))):
+        shutil.copytree(folder, shards[number % 2] / folder.name)
+    for shard in shards:
+        (shard / "dataset_description.json").write_text(json.dumps(about))
+    options = {"reference_participants": ("group=control",)}
+    grouped(cohort, make_reference=tmp_path / "whole.json", **options)
+    write_group(
+        tmp_path / "out",
+        "openS",
+        bids_dir=cohort / "bids",
+        centiles=Centiles(make_reference=tmp_path / "parts.json", **options),
+        analyses=Analyses(tuple(map(Input, shards))),
+    )
+    assert (tmp_path / "parts.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
