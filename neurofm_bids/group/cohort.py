@@ -45,6 +45,7 @@ _log = logging.getLogger(__name__)
 EVERYTHING = Selection()
 
 
+@without_garbage_collection()
 def collect(
     sources: Mapping[str, Source],
     selection: Selection = EVERYTHING,
@@ -95,8 +96,7 @@ def collect(
         by_key[scan.source].append(scan)
     readers = {key: _reader(one, is_selected, reference, include_failed) for key, one in sources.items()}
     known = ScanIndex(index)
-    with without_garbage_collection():
-        by_size, folders = read_members(readers, sources, stored, known, processes)
+    by_size, folders = read_members(readers, sources, stored, known, processes)
     known.write(every)
     judged = {key: _judge(one, folders[key], by_key[key], is_selected) for key, one in sources.items()}
     alike, reasons = most_common(by_size)

@@ -27,6 +27,7 @@ from neurofm_bids.records.packed import columns as as_frame
 from neurofm_bids.records.packed_centiles import PackedCentiles, Volumes, pack_centiles
 from neurofm_bids.records.score_columns import score_entries, score_row
 from neurofm_bids.records.statistics import Components, Statistics
+from neurofm_bids.resources import without_garbage_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,7 @@ def analysis_table(cohort: Cohort, name: str, frame: pd.DataFrame) -> Table:
     )
 
 
+@without_garbage_collection()
 def make_tables(
     cohort: Cohort, covariates: Known, statistics: Statistics, reference: Reference = PUBLISHED
 ) -> dict[str, Table]:
