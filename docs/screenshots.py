@@ -1,0 +1,106 @@
+"""Pictures of reports for the documentation, from an output folder.
+
+    python -m docs.screenshots OUT [--participant sub-01] [--figures docs/figures] [--only NAME ...]
+
+Run in the root of the repository; needs Chromium. Each picture shows one element of a report, as a reader sees
+it in a window of the given width, in 256 colours. OUT needs scans processed with ``--attribution`` for
+``report-images``, several sessions for ``report-change``, and the group level for the pictures of the cohort.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from neurofm_bids.report.pdf import find_browser
+from tests.browsing import browsing
+
+__all__ = ["PICTURES", "Picture", "draw"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One element of a report.
+
+    Parameters
+    ----------
+    element
+        CSS selector; empty for the first screen.
+    is_group
+        Whether it is in the report of the cohort.
+    width, height
+        Of the window, in pixels; an element that is higher is cut.
+    ready
+        JavaScript that is true when the page can be used.
+    """
+
+    element: str
+    is_group: bool = False
+    width: int = 1100
+    height: int = 900
+    ready: str = "true"
+
+
+_GROUP = {"is_group": True, "width": 1200, "ready": "document.documentElement.dataset.ready"}
+PICTURES = {
+    "report": Picture("", height=800),
+    "report-volumes": Picture("#profile-1", height=900),
+    "report-images": Picture("#pictures-1", height=1080),
+    "report-quality": Picture("#quality-1", height=900),
+    "report-change": Picture("#sessions", height=1000),
+    "group-predictions": Picture("#predictions", **_GROUP),
+    "group-age": Picture("#age", **_GROUP),
+    "group-quality": Picture("#quality", height=1300, **_GROUP),
+    "group-features": Picture("#features", height=1000, **_GROUP),
+}
+
+
+def draw(page: Any, picture: Picture, report: Path) -> bytes | None:
+    """Return a picture as PNG, or None where the report has no such element."""
+    page.open(report.resolve().as_uri(), picture.width, picture.height)
+    page.wait(picture.ready)
+    selector = picture.element or "body"
+    if not page.run(f"Boolean(document.querySelector('{selector}'))"):
+        return None
+    page.run(f"document.querySelector('{selector}').scrollIntoView()")
+    page.run("new Promise(done => setTimeout(done, 1500))")
+    height = page.run(f"document.querySelector('{selector}').getBoundingClientRect().height")
+    shown = Image.open(io.BytesIO(page.picture())).convert("RGB")
+    if picture.element:
+        top = page.run(f"Math.max(0, document.querySelector('{selector}').getBoundingClientRect().top)")
+        shown = shown.crop((0, int(top), shown.width, min(shown.height, int(top + height) + 8)))
+    data = io.BytesIO()
+    shown.quantize(256, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    return data.getvalue()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the pictures that the reports of an output folder have."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--participant", default="sub-01")
+    parser.add_argument("--figures", type=Path, default=Path(__file__).parent / "figures")
+    parser.add_argument("--only", nargs="+", choices=PICTURES, default=list(PICTURES))
+    given = parser.parse_args(argv)
+    cohort = next(iter(sorted(given.out.glob("group_desc-*.html"))), given.out / "group.html")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browsing(find_browser(), Path(folder) / "profile") as page,
+    ):
+        for name in given.only:
+            report = cohort if PICTURES[name].is_group else given.out / f"{given.participant}.html"
+            data = draw(page, PICTURES[name], report) if report.is_file() else None
+            if data:
+                (given.figures / f"{name}.png").write_bytes(data)
+            print(f"{name}: {f'{len(data) // 1000} kB' if data else 'not in these reports'}")
+
+
+if __name__ == "__main__":
+    main()
