@@ -72,6 +72,7 @@ def pages() -> dict[Path, str]:
         "evaluation": _evaluation(),
         "settings of analyses": _analysis_settings(),
         "tables of analyses": _analysis_tables(),
+        "messages": _messages(),
     }
     return {
         page: _PLACE.sub(lambda place: f"{place[1]}\n{tables[place[2]]}\n{place[3]}", page.read_text("utf-8"))
@@ -300,6 +301,15 @@ def _recipe() -> str:
     rows = [(f"`{name}`", json.dumps(value)) for name, value in about["recipe"].items()]
     rows += [("label maps", ", ".join(about["maps"])), ("trained by", about["trained_by"])]
     return _table(("Setting", "Value"), rows)
+
+
+def _messages() -> str:
+    sys.path.insert(0, str(Path(__file__).parent))
+    from error_messages import messages
+
+    head = ("Message", "What to do")
+    rows = {area: [(f"`{m.what}`", m.fix) for m in found] for area, found in messages().items()}
+    return "\n".join(f"## {area}\n\n{_table(head, lines)}" for area, lines in rows.items())
 
 
 def _inputs() -> str:
