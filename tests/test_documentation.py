@@ -4,6 +4,7 @@ import ast
 import importlib
 import tomllib
 from collections.abc import Mapping
+from contextlib import chdir
 
 import pytest
 
@@ -98,3 +99,23 @@ def test_examples_of_settings_are_valid():
     assert len(examples("toml")) > 10
     for page, text in examples("toml"):
         assert tomllib.loads(text) is not None, page
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.timeout(3600)
+def test_the_examples_of_whole_heads_run(shared, tmp_path, capsys):
+    page = ROOT / "docs" / "python.md"
+    (tmp_path / "sub-01_T1w.nii.gz").symlink_to(
+        shared / "data" / "ds000011" / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
+    )
+    whole, steps = (
+        next(text for text in blocks(page, "python") if name in text)
+        for name in ("model.segment", "extract_brain")
+    )
+    with chdir(tmp_path):
+        exec(compile(whole, page.name, "exec"), {})
+        exec(compile(steps, page.name, "exec"), {})
+    assert "(160,)" in capsys.readouterr().out
+    made = {"segmentation.nii.gz", "ventricular_volume_attribution.nii.gz", "mask.nii.gz"}
+    assert made <= {path.name for path in tmp_path.iterdir()}
