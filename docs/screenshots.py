@@ -3,8 +3,9 @@
     python -m docs.screenshots OUT [--participant sub-01] [--figures docs/figures] [--only NAME ...]
 
 Run in the root of the repository; needs Chromium. Each picture shows one element of a report, as a reader sees
-it in a window of the given width, in 256 colours. OUT needs scans processed with ``--attribution`` for
-``report-images``, several sessions for ``report-change``, and the group level for the pictures of the cohort.
+it in a window of the given width, in 256 colours. The pictures of the documentation are of
+OpenNeuro ds002748 (CC0), participant and group level, and, with ``--only report-change``, of the outputs of the
+tutorial of longitudinal data.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Picture:
         Of the window, in pixels; an element that is higher is cut.
     ready
         JavaScript that is true when the page can be used.
+    participant
+        Whose report it is; empty for that of ``--participant``.
     """
 
     element: str
@@ -46,19 +49,21 @@ class Picture:
     width: int = 1100
     height: int = 900
     ready: str = "true"
+    participant: str = ""
 
 
-_GROUP = {"is_group": True, "width": 1200, "ready": "document.documentElement.dataset.ready"}
+_READY = "document.documentElement.dataset.ready"
 PICTURES = {
     "report": Picture("", height=800),
-    "report-volumes": Picture("#profile-1", height=900),
     "report-images": Picture("#pictures-1", height=1080),
-    "report-quality": Picture("#quality-1", height=900),
+    "report-volumes": Picture("#profile-1", height=900),
     "report-change": Picture("#sessions", height=1000),
-    "group-predictions": Picture("#predictions", **_GROUP),
-    "group-age": Picture("#age", **_GROUP),
-    "group-quality": Picture("#quality", height=1300, **_GROUP),
-    "group-features": Picture("#features", height=1000, **_GROUP),
+    "report-flagged": Picture("#scan-1", height=560, participant="sub-56"),
+    "mask-missing-cortex": Picture("#pictures-1 figure", participant="sub-56"),
+    "mask-neck": Picture("#pictures-1 figure", participant="sub-45"),
+    "group-predictions": Picture("#predictions", is_group=True, width=1200, ready=_READY),
+    "group-age": Picture("#age", is_group=True, width=1200, ready=_READY),
+    "group-quality": Picture("#quality", is_group=True, width=1200, height=1300, ready=_READY),
 }
 
 
@@ -95,8 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         browsing(find_browser(), Path(folder) / "profile") as page,
     ):
         for name in given.only:
-            report = cohort if PICTURES[name].is_group else given.out / f"{given.participant}.html"
-            data = draw(page, PICTURES[name], report) if report.is_file() else None
+            picture = PICTURES[name]
+            whose = picture.participant or given.participant
+            report = cohort if picture.is_group else given.out / f"{whose}.html"
+            data = draw(page, picture, report) if report.is_file() else None
             if data:
                 (given.figures / f"{name}.png").write_bytes(data)
             print(f"{name}: {f'{len(data) // 1000} kB' if data else 'not in these reports'}")
