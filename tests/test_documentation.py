@@ -119,3 +119,10 @@ def test_the_examples_of_whole_heads_run(shared, tmp_path, capsys):
     assert "(160,)" in capsys.readouterr().out
     made = {"segmentation.nii.gz", "ventricular_volume_attribution.nii.gz", "mask.nii.gz"}
     assert made <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_pictures_are_shown_and_small():
+    texts = "".join(page.read_text("utf-8") for page in pages())
+    for picture in (ROOT / "docs" / "figures").iterdir():
+        assert f"figures/{picture.name}" in texts
+        assert picture.stat().st_size < 400_000, picture.name
