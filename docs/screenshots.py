@@ -63,7 +63,7 @@ PICTURES = {
     "mask-neck": Picture("#pictures-1 figure", participant="sub-45"),
     "group-predictions": Picture("#predictions", is_group=True, width=1200, ready=_READY),
     "group-age": Picture("#age", is_group=True, width=1200, ready=_READY),
-    "group-quality": Picture("#quality", is_group=True, width=1200, height=1300, ready=_READY),
+    "group-quality": Picture("#quality", is_group=True, width=1200, height=1080, ready=_READY),
 }
 
 
@@ -74,6 +74,8 @@ def draw(page: Any, picture: Picture, report: Path) -> bytes | None:
     selector = picture.element or "body"
     if not page.run(f"Boolean(document.querySelector('{selector}'))"):
         return None
+    if picture.element:  # bars that stay at the top would cover it
+        page.run("document.querySelectorAll('nav, #desk').forEach(bar => { bar.style.display = 'none' })")
     page.run(f"document.querySelector('{selector}').scrollIntoView()")
     page.run("new Promise(done => setTimeout(done, 1500))")
     height = page.run(f"document.querySelector('{selector}').getBoundingClientRect().height")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from neurofm_bids.analysis.settings import read_settings
 from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.cli.options import parse
 from neurofm_bids.geometry import voxel_volume_mm3
@@ -72,3 +73,17 @@ def test_the_change_per_cent_of_the_table_is_that_of_its_values():
         first, change, per_cent, *_ = row(name)
         share = 100 * numbers(change)[0] / numbers(first)[0]
         assert float(per_cent) == pytest.approx(share, abs=0.006)
+
+
+def test_tables_and_settings_of_the_tutorial_of_a_cohort(tmp_path, capsys):
+    page = ROOT / "docs" / "tutorial-group.md"
+    (tmp_path / "out").mkdir()
+    table = pd.DataFrame({"quality": ["ok", "check", "ok"], "ventricles_mm3": [1.0, 50.0, 3.0]})
+    for name in ("quality", "morphometry"):
+        table.to_parquet(tmp_path / "out" / f"group_desc-openS_{name}.parquet")
+    run(blocks(page, "python")[0], tmp_path)
+    assert capsys.readouterr().out == "2 2.0\n"
+    (tmp_path / "group.toml").write_text(blocks(page, "toml")[0])
+    settings = read_settings(tmp_path / "group.toml")
+    assert settings.age_gap.controls == ("group=control",)
+    assert settings.clusters is not None
