@@ -68,17 +68,21 @@ def _raised(path: Path) -> list[tuple[str, str]]:
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}
         fix = " / ".join(_texts(keywords.get("fix"), constants))
         found += [(what, fix) for what in _texts(call.args[place], constants)]
-    return [(_short(what), _short(fix)) for what, fix in found if len(re.findall("[A-Za-z]{2,}", what)) > 1]
+    said = [(what, fix) for what, fix in found if len(re.findall("[A-Za-z]{2,}", what)) > 1]
+    return [(_short(what), _short(fix)) for what, fix in said]
 
 
 def _helpers(tree: ast.Module) -> dict[str, int]:
-    """Return functions that raise or return an error with one of their arguments as its text, and which one."""
+    """Return functions that make an error with one of their arguments as its text, and which one."""
     found = {}
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         names = [argument.arg for argument in function.args.args]
-        calls = (node for node in ast.walk(function) if isinstance(node, ast.Call) and _is_error(node))
-        texts = [call.args[0].id for call in calls if call.args and isinstance(call.args[0], ast.Name)]
-        found |= {function.name: names.index(text) for text in texts if text in names}
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and _is_error(node)]
+        first = [call.args[0] for call in calls if call.args]
+        texts = [node.id for node in first if isinstance(node, ast.Name)]
+        places = [names.index(text) for text in texts if text in names]
+        if places:
+            found[function.name] = places[0]
     return found
 
 

@@ -2,9 +2,9 @@
 
     python -m docs.screenshots OUT [--participant sub-01] [--figures docs/figures] [--only NAME ...]
 
-Run in the root of the repository; needs Chromium. Each picture shows one element of a report, as a reader sees
-it in a window of the given width, in 256 colours. The pictures of the documentation are of
-OpenNeuro ds002748 (CC0), participant and group level, and, with ``--only report-change``, of the outputs of the
+Run in the root of the repository; needs Chromium. Each picture shows one element of a report, as a reader
+sees it in a window of the given width, in 256 colours. The pictures of the documentation are of OpenNeuro
+ds002748 (CC0), participant and group level, and, with ``--only report-change``, of the outputs of the
 tutorial of longitudinal data.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             data = draw(page, picture, report) if report.is_file() else None
             if data:
                 (given.figures / f"{name}.png").write_bytes(data)
-            print(f"{name}: {f'{len(data) // 1000} kB' if data else 'not in these reports'}")
+            said = f"{len(data) // 1000} kB" if data else "not in these reports"
+            sys.stdout.write(f"{name}: {said}\n")
 
 
 if __name__ == "__main__":

