@@ -43,7 +43,7 @@ EXIT_CODES = {
     Exit.CANT_CREATE: "The output or work folder cannot be created or written, or holds another dataset or "
     "outputs made from one.",
     Exit.IO: "Reading or writing failed: disk full, quota exceeded, or damaged bundled weights.",
-    Exit.TRY_AGAIN: "A template, weights or the image of `neurofm-tools demo` could not be downloaded.",
+    Exit.TRY_AGAIN: "A template or weights could not be downloaded.",
 }
 
 _OTHER_FLAGS = (

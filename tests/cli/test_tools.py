@@ -1,10 +1,7 @@
-import pytest
-
 from neurofm_bids.cli import tools
 
 
 def test_demo_prints_the_folder_of_the_dataset(offline, tmp_path, capsys):
-    pytest.importorskip("nilearn")
     assert tools.main(["demo", str(tmp_path / "demo")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'demo'}\n"
 
@@ -12,9 +9,3 @@ def test_demo_prints_the_folder_of_the_dataset(offline, tmp_path, capsys):
 def test_demo_in_another_folder_is_refused(offline, tmp_path):
     (tmp_path / "notes.txt").write_text("keep")
     assert tools.main(["demo", str(tmp_path)]) == 73
-
-
-def test_demo_without_network_and_nilearn_says_what_to_do(offline, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("neurofm_bids.demo.find_spec", lambda name: None)
-    assert tools.main(["demo", str(tmp_path / "demo")]) == 75
-    assert "install nilearn" in caplog.text
