@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # The default build of torch on PyPI carries CUDA: this pinned one is installed first, where none is present.
 TORCH ?= torch==2.13.0
 TABLE := -p tests.fault_table --fault-table docs/reliability_table.md
-QUICK := not slow and not docker and not slurm and not browser
+QUICK := not slow and not docker and not apptainer and not slurm and not browser
 # Test files side by side; the fixtures of one file are made once.
 PARALLEL := -n 2 --dist loadfile
 
@@ -14,7 +14,7 @@ DIST := dist/neurofm-bids-$(VERSION)
 TOOLS := .venv-release
 tools = $(patsubst %,$(TOOLS)/%/.installed,$(1))
 
-.PHONY: demo test test-all faults test-lowest lint docs release sbom audit clean
+.PHONY: demo test test-all faults test-lowest lint lock docs release sbom audit clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -52,6 +52,11 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The locked packages of the images; LOCK=--upgrade takes the newest versions.
+lock: $(VENV)/.installed
+	$(BIN)/python -m pip install -q uv
+	PATH="$(BIN):$$PATH" $(BIN)/python tools/lock.py $(LOCK)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -e ".[docs]"

@@ -8,13 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import requires
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.version import Version
 
 import neurofm_bids
 from neurofm_bids.bids.derivatives import Derivatives
@@ -25,6 +22,7 @@ from neurofm_bids.config import Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model import hub, weights
 from neurofm_bids.model.registry import model_spec
+from tests.locked import locked
 
 PACKAGE = Path(neurofm_bids.__file__).parent
 ROOT = PACKAGE.parent
@@ -318,22 +316,6 @@ def test_fetched_weights_with_a_bit_changed_are_refused(tmp_path, monkeypatch):
 
 
 # -------------------------------------------------------------------------------------------- packages
-
-
-def locked():
-    if not LOCK.is_file():
-        pytest.skip("requirements.lock is not part of an installed package")
-    lines = [line for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("==") for line in lines)
-
-
-def test_the_lock_pins_every_dependency_within_its_bounds():
-    pins = {re.sub(r"[-_.]+", "-", name).lower(): Version(version) for name, version in locked().items()}
-    for line in requires("neurofm-bids") or []:
-        needed = Requirement(line)
-        if needed.marker is None:
-            assert pins[needed.name.lower()] in needed.specifier, line
-    assert [str(version) for version in pins.values() if version.local] == []
 
 
 def holes(answers):
