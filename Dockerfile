@@ -5,7 +5,7 @@
 FROM python:3.11-slim-bookworm AS build
 
 ARG DEVICE=cpu
-# Package index with the CPU build of PyTorch, in addition to the default one.
+# Package index with the CPU build of PyTorch.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 COPY tools/install.sh requirements.lock requirements-cuda.lock requirements-build.lock /src/
@@ -21,7 +21,6 @@ COPY --from=build /opt/neurofm /opt/neurofm
 # For any user, with a read-only root and no network: only the temporary folder is writable.
 ENV HOME=/tmp \
     LC_ALL=C.UTF-8 \
-    MPLCONFIGDIR=/tmp/matplotlib \
     NO_ET=1 \
     PATH=/opt/neurofm/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -44,11 +44,14 @@ def run_here(dataset, out, work):
 
 
 def contents(out):
-    """Return the bytes of all outputs without logs, command lines of pages and the name of the container."""
+    """Return the bytes of outputs, and the container in dataset_description.json, which is not among them.
+
+    Left out are also logs, command lines of pages, and the index of the group level, with times of files.
+    """
     found = {}
     for path in Path(out).rglob("*"):
         name = path.relative_to(out)
-        if path.is_file() and name.parts[0] != "logs":
+        if path.is_file() and name.parts[0] != "logs" and path.suffix != ".arrow":
             found[str(name)] = path.read_bytes()
     for name in [name for name in found if name.endswith(".html")]:
         assert len(_COMMAND.findall(found[name])) == 1, name

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install NeuroFM-BIDS from a source tree, with the locked packages, into a new virtual environment without pip:
 #   tools/install.sh SOURCE ENVIRONMENT [cpu|cuda]
-# All files from the package indices are compared with the SHA-256 in the locks.
-# TORCH_INDEX: additional package index with the CPU build of PyTorch.
+# All files from package indices are compared with the SHA-256 in the locks before anything of them is used.
+# TORCH_INDEX: package index with the CPU build of PyTorch; the others come from the default index.
 set -eu
 source=$(cd "$1" && pwd)
 environment=$2
@@ -12,12 +12,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 case $device in
-    cpu)
-        # Plain torch may be the CUDA build: with the local version label, this fails where there is no CPU build.
-        sed -n 's/^\(torch==[0-9.]*\).*/\1+cpu/p' "$lock.lock" > "$scratch/limits"
-        set -- -r "$lock.lock" -c "$scratch/limits" ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"}
-        ;;
-    cuda) set -- -r "$lock.lock" -r "$lock-cuda.lock" ;;
+    cpu | cuda) ;;
     *)
         echo "install.sh: the device is cpu or cuda, not $device" >&2
         exit 64
@@ -26,6 +21,16 @@ esac
 
 python3 -m venv "$scratch/build"
 pip="$scratch/build/bin/python -m pip --disable-pip-version-check --no-cache-dir"
+if [ "$device" = cpu ]; then
+    # Plain torch may be the CUDA build: with the local version label, the next command fails without a CPU build.
+    torch=$(sed -n 's/^\(torch==[0-9.]*\).*/\1+cpu/p' "$lock.lock")
+    $pip download --no-deps --only-binary :all: --dest "$scratch/torch" \
+        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch"
+    echo "$torch" > "$scratch/limits"
+    set -- -r "$lock.lock" -c "$scratch/limits" --find-links "$scratch/torch"
+else
+    set -- -r "$lock.lock" -r "$lock-cuda.lock"
+fi
 $pip install --require-hashes -r "$lock-build.lock"
 $pip wheel --no-build-isolation --require-hashes --wheel-dir "$scratch/wheels" "$@"
 $pip wheel --no-build-isolation --no-deps --wheel-dir "$scratch/wheels" "$source"
