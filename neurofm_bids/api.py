@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hints, overload
 
 from neurofm_bids.config import ALL_TARGETS, Processing
+from neurofm_bids.derivative_options import DERIVATIVES
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.preprocess.brain_source import Source, check_sequence, named_errors, read_brain
 from neurofm_bids.result import AttributedBrain, Result, SegmentedBrain
 
@@ -145,13 +147,18 @@ class NeuroFM:
         passes = self.views if views is None else views
         return named_errors(self._encoder.encode_many(brains, read_brain, passes), errors)
 
-    def predict(self, image: Source, **settings: Unpack[ScanSettings]) -> Result:
+    def predict(
+        self, image: Source, *, mask: Source | None = None, **settings: Unpack[ScanSettings]
+    ) -> Result:
         """Run the whole pipeline on one T1-weighted image and return features, predictions and quality.
 
         Parameters
         ----------
         image
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
+        mask
+            Path or image of a brain mask of another program, in the scanner space of the image; by default
+            the brain is extracted.
         settings
             See :class:`ScanSettings`.
 
@@ -161,16 +168,21 @@ class NeuroFM:
             The image cannot be used; the message says why and what to do.
         """
         _check_names(settings, ScanSettings)
-        made = self._run(image, "record", settings)
+        made = self._run(image, "record", settings, mask=mask)
         return Result(made["record"], made["features"], made["grid"])
 
-    def segment(self, image: Source, **settings: Unpack[AnatomySettings]) -> SegmentedBrain:
+    def segment(
+        self, image: Source, *, mask: Source | None = None, **settings: Unpack[AnatomySettings]
+    ) -> SegmentedBrain:
         """Segment the brain of one T1-weighted image.
 
         Parameters
         ----------
         image
             Path (``.nii``, ``.nii.gz``, ``.mgz``) or nibabel image, 3-D.
+        mask
+            Path or image of a brain mask of another program, in the scanner space of the image; by default
+            the brain is extracted.
         settings
             See :class:`AnatomySettings`.
 
@@ -180,7 +192,7 @@ class NeuroFM:
             The image cannot be used; the message says why and what to do.
         """
         _check_names(settings, AnatomySettings)
-        made = self._run(image, "segmentation", settings)
+        made = self._run(image, "segmentation", settings, mask=mask)
         return SegmentedBrain(made["segmentation"], made["anatomy"])
 
     def attribute(
@@ -189,6 +201,7 @@ class NeuroFM:
         targets: Sequence[str] = (ALL_TARGETS,),
         *,
         readouts: Sequence[Readout] = (),
+        mask: Source | None = None,
         **settings: Unpack[ScanSettings],
     ) -> AttributedBrain:
         """Map what the places of one brain contribute to targets of the model.
@@ -202,6 +215,8 @@ class NeuroFM:
             attributed with :func:`neurofm_bids.explain.integrated_gradients.attribute`.
         readouts
             Readouts of the latent features, attributed besides the targets.
+        mask
+            See :meth:`predict`.
         settings
             See :class:`ScanSettings`. Without anatomy there are no shares of regions.
 
@@ -216,11 +231,17 @@ class NeuroFM:
         _check_names(settings, ScanSettings)
         targets = [one.name for one in target_readouts(self.spec, targets)]
         names = (*targets, *(one.name for one in readouts))
-        made = self._run(image, "attribution_maps", {**settings, "attribution": names}, readouts)
+        wanted = {**settings, "attribution": names}
+        made = self._run(image, "attribution_maps", wanted, readouts, mask)
         return AttributedBrain(made["attribution_maps"], made["attributions"])
 
     def _run(
-        self, image: Source, output: str, settings: Mapping[str, Any], readouts: Sequence[Readout] = ()
+        self,
+        image: Source,
+        output: str,
+        settings: Mapping[str, Any],
+        readouts: Sequence[Readout] = (),
+        mask: Source | None = None,
     ) -> dict[str, Any]:
         """Run the steps that an output needs, and return everything that they made, by name."""
         from neurofm_bids.pipeline.attributed import linear_readouts
@@ -231,11 +252,14 @@ class NeuroFM:
 
         views = settings.get("views")
         passes = self.views if views is None else views
-        processing = replace(self._processing, **{**settings, "views": passes})
+        stripping = {} if mask is None else {"skull_strip": DERIVATIVES}
+        if stripping and "skull_strip" in settings:
+            raise NeuroFMError("mask and skull_strip exclude each other", fix="Use one.", code=Exit.USAGE)
+        processing = replace(self._processing, **{**settings, **stripping, "views": passes})
         origin = make_origin(PIPELINE_VERSION, self._loaded.sha256, None, processing.parameters)
         records, names = [one.record for one in readouts], [one.name for one in readouts]
         linear = linear_readouts(records, names, self.spec, origin)
-        task = image_task(image, processing, self._loaded.sha256, self._encoder, linear)
+        task = image_task(image, processing, self._loaded.sha256, self._encoder, linear, mask)
         return run_in_memory(task, [output])
 
 

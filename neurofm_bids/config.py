@@ -11,6 +11,7 @@ from typing import Any
 from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.cluster_options import Cluster, Shard, shard
+from neurofm_bids.derivative_options import DERIVATIVES, GivenDerivative, given_derivative
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import WholeNumber, option, options_of
 from neurofm_bids.readout_options import Readouts
@@ -105,16 +106,28 @@ class Processing:
         "--skull-strip",
         default="auto",
         section=_PREPROCESSING,
-        choices=("auto", "force", "skip"),
+        choices=("auto", "force", "skip", DERIVATIVES),
         changes_results=True,
-        help="auto detects images that are already skull-stripped and leaves them unchanged",
+        default_text=f"auto, {DERIVATIVES} with --derivatives",
+        help="auto detects images that are already skull-stripped and leaves them unchanged; derivatives "
+        "takes the brain masks of --derivatives",
     )
     bias_correction: str = option(
         "--bias-correction",
         default="n4",
-        choices=("n4", "none"),
+        choices=("n4", "none", DERIVATIVES),
         changes_results=True,
-        help="bias-field correction",
+        help="bias-field correction; derivatives takes the bias-corrected T1w of --derivatives",
+    )
+    derivatives: tuple[GivenDerivative, ...] = option(
+        "--derivatives",
+        "-d",
+        default=(),
+        many=True,
+        convert=given_derivative,
+        metavar="NAME=PATH",
+        help="outputs of fMRIPrep, sMRIPrep, FastSurfer or SynthStrip whose brain masks are used, such as "
+        "fmriprep=/data/fmriprep; of several, the first that has an image of a scan",
     )
     encode_space: str = option(
         "--encode-space",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
@@ -33,6 +34,7 @@ __all__ = [
     "mask_volume_mm3",
     "obliquity_degrees",
     "pad_to_grid",
+    "read_itk_transform",
     "reorientation",
     "resample_onto",
     "rigid_part",
@@ -224,3 +226,36 @@ def itk_transform(t1w_to_template: NDArray[np.float64]) -> str:
         f"Parameters: {' '.join(f'{n:.12g}' for n in numbers)}\n"
         "FixedParameters: 0 0 0\n"
     )
+
+
+def read_itk_transform(text: str) -> NDArray[np.float64]:
+    """Return the 4x4 matrix with which an ITK text transform resamples an image, inverted, world RAS+ mm.
+
+    The inverse of :func:`itk_transform`: of a file that resamples the T1w onto another image, the matrix maps
+    T1w points to points of that image.
+
+    Raises
+    ------
+    ValueError
+        The text is not one affine transform.
+
+    Examples
+    --------
+    >>> read_itk_transform(itk_transform(np.diag([2.0, 1, 1, 1]))).tolist()[0]
+    [2.0, 0.0, 0.0, 0.0]
+    """
+    kinds = re.findall(r"^Transform: *(\S+)", text, re.MULTILINE)
+    if len(kinds) != 1 or not re.fullmatch(r"(Matrix\w*|Affine\w*)_(double|float)_3_3", kinds[0]):
+        raise ValueError(f"not one affine transform, but {', '.join(kinds) or 'none'}")
+    numbers = [_numbers(text, name) for name in ("Parameters", "FixedParameters")]
+    if [len(values) for values in numbers] != [12, 3]:
+        raise ValueError("not the 12 parameters and the centre of an affine transform")
+    (linear, shift), centre = np.split(numbers[0], [9]), numbers[1]
+    linear = linear.reshape(3, 3)
+    matrix = LPS @ from_matvec(linear, shift + centre - linear @ centre) @ LPS
+    return np.asarray(np.linalg.inv(matrix))
+
+
+def _numbers(text: str, name: str) -> NDArray[np.float64]:
+    match = re.search(rf"^{name}:(.*)$", text, re.MULTILINE)
+    return np.array(match[1].split() if match else [], dtype=float)

@@ -16,7 +16,14 @@ TESTS = Path(__file__).parent
 # From the ground up, as docs/architecture.md draws it: a room imports those below it only.
 LAYERS = (
     ("errors", "option", "resources"),
-    ("analysis_options", "centile_options", "cluster_options", "readout_options", "resource_options"),
+    (
+        "analysis_options",
+        "centile_options",
+        "cluster_options",
+        "derivative_options",
+        "readout_options",
+        "resource_options",
+    ),
     ("config",),
     ("storage", "geometry"),
     ("records",),

@@ -25,6 +25,7 @@ from neurofm_bids.geometry import (
     mask_volume_mm3,
     obliquity_degrees,
     pad_to_grid,
+    read_itk_transform,
     reorientation,
     resample_onto,
     rigid_part,
@@ -60,6 +61,21 @@ def test_itk_transforms_are_read_by_nitransforms_and_map_the_other_way(rotation,
     matrix = from_matvec(rotation * 1.1, shift)
     read = ITKLinearTransform.from_string(itk_transform(matrix)).to_ras()
     np.testing.assert_allclose(read, np.linalg.inv(matrix), atol=2e-5)
+
+
+@pytest.mark.parametrize("centre", [(0, 0, 0), (10, -20, 30)])
+def test_itk_transforms_are_read_as_nitransforms_reads_them(centre):
+    from nitransforms.io.itk import ITKLinearTransform
+
+    matrix = from_matvec(euler2mat(0.2, -0.1, 0.3) * 1.1, (5, -6, 7))
+    text = itk_transform(matrix).replace(
+        "FixedParameters: 0 0 0", f"FixedParameters: {centre[0]} {centre[1]} {centre[2]}"
+    )
+    text = text.replace("AffineTransform", "MatrixOffsetTransformBase")
+    inverse = np.linalg.inv(ITKLinearTransform.from_string(text).to_ras())
+    np.testing.assert_allclose(read_itk_transform(text), inverse, atol=1e-5)
+    if not any(centre):
+        np.testing.assert_allclose(read_itk_transform(text), matrix, atol=1e-9)
 
 
 @given(rotations, points)

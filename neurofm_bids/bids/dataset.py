@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.names import DATASET_OUTPUTS, descriptions, ignored
+from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.text import read_json
@@ -97,6 +98,7 @@ def write_dataset(
     model: ModelText,
     labels: Mapping[int, str],
     others: Sequence[Path] = (),
+    derivatives: Sequence[GivenDerivative] = (),
 ) -> None:
     """Write the dataset-level files; equal files are left alone.
 
@@ -114,10 +116,19 @@ def write_dataset(
         Names of the codes of segmentations.
     others
         Roots of further source datasets.
+    derivatives
+        Of other programs, whose names are in BIDS URIs of the outputs.
     """
     root, names = out.out_dir, DATASET_OUTPUTS
     remove_leftovers(root / name for name in names.values())
-    write_json(root / names["description"], _description(root, (bids_dir, *others), version, model))
+    description = _description(root, (bids_dir, *others), version, model)
+    links = {given.name: os.path.relpath(given.path, root) for given in derivatives}
+    description["DatasetLinks"] = {
+        **_links(root / names["description"]),
+        **description["DatasetLinks"],
+        **links,
+    }
+    write_json(root / names["description"], description)
     write_text(root / names["bidsignore"], "\n".join(ignored()) + "\n")
     text = _README.format(version=version, model=model.name, notice=model.notice)
     write_text(root / names["readme"], text)
@@ -131,6 +142,14 @@ def write_dataset(
     write_json((root / names["descriptions"]).with_suffix(".json"), columns)
     rows_of_labels = "".join(f"{code}\t{name}\n" for code, name in labels.items())
     write_text(root / names["segmentation_labels"], "index\tname\n" + rows_of_labels)
+
+
+def _links(path: Path) -> dict[str, str]:
+    """Return the datasets that a description links: outputs of earlier runs may have their names in URIs."""
+    try:
+        return dict(read_json(path)["DatasetLinks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _description(out_dir: Path, bids_dirs: Sequence[Path], version: str, model: ModelText) -> dict[str, Any]:

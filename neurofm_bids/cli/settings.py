@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
+from neurofm_bids.cli.given_derivatives import derivative_settings
 from neurofm_bids.cluster_options import EXECUTORS
 from neurofm_bids.config import ALL_OR_NONE, EXCLUSIVE, GROUPS, LEVELS, Config, Readouts, Selection
+from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import make, options_of
@@ -33,8 +36,8 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     Raises
     ------
     NeuroFMError
-        Folders that must not coincide or less than 500 MB of memory (exit code 64), or a label or filter
-        file that cannot be read.
+        Folders that must not coincide, options that contradict each other or less than 500 MB of memory
+        (exit code 64), a derivative that does not exist, or a label or filter file that cannot be read.
     """
     given = {name: _absolute_paths(value) for name, value in given.items()}
     bids_dir, out_dir = given["bids_dir"], given["out_dir"]
@@ -55,7 +58,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
     flags = {item.name: option.flags[0] for item, option in options_of(Selection) if option.many}
     labels = {name: parse_labels(given[name], flag) for name, flag in flags.items() if name in given}
     labels |= _reference_participants(given)
-    values = {**given, **labels, "work_dir": work_dir}
+    values = {**given, **labels, **derivative_settings(given), "work_dir": work_dir}
     groups: dict[str, Any] = {name: make(kind, values) for name, kind in GROUPS.items()}
     levels = tuple(level for level in LEVELS if level in given["analysis_level"])
     return Config(bids_dir=bids_dir, out_dir=out_dir, levels=levels, command=command, **groups)
@@ -160,6 +163,8 @@ def _absolute_paths(value: Any) -> Any:
         return [_absolute_paths(item) for item in value]
     if isinstance(value, Input):
         return Input(_absolute(value.out_dir), value.name)
+    if isinstance(value, GivenDerivative):
+        return replace(value, path=_absolute(value.path))
     return _absolute(value) if isinstance(value, Path) else value
 
 

@@ -16,6 +16,7 @@ from neurofm_bids.bids.link import linked_source
 from neurofm_bids.cluster.script import OF_THE_MACHINE, task_config, task_memory_mb
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import GROUPS, LEVELS, Cluster, Config, Outputs, Readouts, Selection
+from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.option import arguments_of, options_of
 
 __all__ = ["apptainer_script"]
@@ -82,7 +83,7 @@ def _arguments(config: Config) -> list[str]:
 
 
 def _binds(config: Config) -> list[str]:
-    """Return what the container needs to see besides dataset and outputs: the folders of files in options."""
+    """Return what the container needs to see besides dataset and outputs: derivatives, folders of files."""
     read, written = set[Path](), set[Path]()
     for name, value in _values(config):
         for item in value if isinstance(value, tuple) else (value,):
@@ -90,6 +91,8 @@ def _binds(config: Config) -> list[str]:
                 (written if name in _WRITTEN else read).add(item.parent)
             if isinstance(item, Input):
                 read |= {item.out_dir, *filter(None, (linked_source(item.out_dir),))}
+            if isinstance(item, GivenDerivative):
+                read.add(item.path)
     binds = [str(path) for path in sorted(written)]
     return [*binds, *(f"{path}:{path}:ro" for path in sorted(read - written))]
 

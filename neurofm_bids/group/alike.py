@@ -84,6 +84,7 @@ class Alike:
             "weights": self.weights,
             "weights of the segmentation": self._count(lambda about: about.origin.anatomy_weights_sha256),
             "settings": self._count(lambda about: about.made.parameters_hash),
+            "masks of other programs": self._count(lambda about: about.masks),
             "pipeline version of NeuroFM-BIDS": self._count(lambda about: str(about.made.pipeline_version)),
         }
         return tuple(_difference(what, counts) for what, counts in counters.items() if len(counts) > 1)

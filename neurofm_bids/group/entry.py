@@ -43,12 +43,15 @@ class About:
         Without the image.
     origin
         Of the volumes.
+    masks
+        Name and version of the other program that made the brain masks; empty where they are our own.
     """
 
     entries: Mapping[str, dict[str, Any]]
     predicted: tuple[str, ...]
     made: Provenance
     origin: Origin
+    masks: str = ""
 
 
 @record_class(frozen=True, config=RECORD)
@@ -127,7 +130,8 @@ def about(record: ScanRecord) -> About:
     )
     regions = (tuple(anatomy.volumes), tuple(anatomy.asymmetry), anatomy.weights_sha256) if anatomy else ()
     made = to_text(replace(record.provenance, input=None), Provenance)
-    return _about(_Described(record, (predictions, regions, tuple(record.image_quality), made)))
+    like = (predictions, regions, tuple(record.image_quality), made, _masks(record))
+    return _about(_Described(record, like))
 
 
 @lru_cache(maxsize=_SHARED)
@@ -138,7 +142,13 @@ def _about(described: _Described) -> About:
         prediction_columns(record.predictions),
         replace(record.provenance, input=None),
         origin_of(record),
+        _masks(record),
     )
+
+
+def _masks(record: ScanRecord) -> str:
+    """Return which other program made the brain mask; empty where it is our own."""
+    return next((one.tool or one.dataset for one in record.derived if one.use == "mask"), "")
 
 
 def entry_of(record: ScanRecord, member: Member, features: _Features, problem: str = "") -> Entry:

@@ -28,9 +28,10 @@ class HeadSize:
 def head_size(record: ScanRecord) -> HeadSize | None:
     """Return the measured head size of a scan, or None if it was not measured.
 
-    An image that was skull-stripped before lacks the fluid that was removed, so its head size is not known.
+    An image that was skull-stripped before, or by the mask of another program, lacks the fluid that was
+    removed, so its head size is not known.
     """
-    if record.anatomy is None or record.measurements.brain_extraction.method == "none":
+    if record.anatomy is None or record.measurements.brain_extraction.method != "deepbet":
         return None
     volume = record.anatomy.volumes.get("intracranial")
     if volume is None or volume.mm3 <= 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config
@@ -18,10 +19,16 @@ from neurofm_bids.explain.readout import LinearReadout, TargetReadout
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.attributed import attributed
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
-from neurofm_bids.records.scan import Provenance, ScanRecord
+from neurofm_bids.records.scan import DerivedImage, Provenance, ScanRecord
 from neurofm_bids.storage.text import read_json
 
 __all__ = ["Cause", "Reason", "is_older", "why_process"]
+
+_WHAT: Mapping[str, str] = {
+    MASK.use: MASK.what,
+    BIAS_CORRECTED.use: BIAS_CORRECTED.what,
+    "transform": "transform",
+}
 
 
 class Cause(Enum):
@@ -55,20 +62,23 @@ def why_process(
     config: Config,
     weights_sha256: str,
     readouts: Sequence[LinearReadout] = (),
+    derived: Sequence[DerivedFile] = (),
 ) -> Reason | None:
     """Return why a scan has to be processed, or None if its outputs are up to date.
 
-    The image is hashed only if its size or time of modification differ from those recorded.
+    An image is hashed only if its size or time of modification differ from those recorded.
 
     Parameters
     ----------
     readouts
         That are attributed.
+    derived
+        Images of other programs that take the place of steps.
     """
     try:
         if not out.path(scan, "sidecar").is_file():
             return Reason(Cause.NEW, "not processed yet")
-        return _difference(scan, out, config, weights_sha256, readouts)
+        return _difference(scan, out, config, weights_sha256, readouts, derived)
     except FileNotFoundError:
         return Reason(Cause.DAMAGED, "an output is missing")
     except (OSError, ValueError, KeyError, TypeError, NeuroFMError):
@@ -76,7 +86,12 @@ def why_process(
 
 
 def _difference(
-    scan: Scan, out: Derivatives, config: Config, weights_sha256: str, readouts: Sequence[LinearReadout]
+    scan: Scan,
+    out: Derivatives,
+    config: Config,
+    weights_sha256: str,
+    readouts: Sequence[LinearReadout],
+    derived: Sequence[DerivedFile],
 ) -> Reason | None:
     """Return in what the outputs differ from those that this run would make."""
     provenance = read_json(out.path(scan, "sidecar"))["NeuroFM"]
@@ -98,7 +113,7 @@ def _difference(
         return Reason(Cause.SETTINGS, f"made without the attribution of {', '.join(absent)}")
     if not all(path.stat().st_size for path in out.required(scan, parts_of(config))):
         return Reason(Cause.DAMAGED, "an output is empty")
-    return _other_image(made, scan)
+    return _other_image(made, scan) or _other_derived(record.derived, derived)
 
 
 def is_older(path: Path, than: Path) -> bool:
@@ -124,3 +139,14 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _other_image(made: Provenance, scan: Scan) -> Reason | None:
     same = made.input is not None and made.input.is_in(scan.path)
     return None if same else Reason(Cause.IMAGE, "the image has changed")
+
+
+def _other_derived(made: Sequence[DerivedImage], now: Sequence[DerivedFile]) -> Reason | None:
+    """Return which file of another program is not the one that a scan was processed with."""
+    paths = {use: path for file in now for use, path, _ in file.files}
+    inputs = {one.use: one.input for one in made}
+    for use in sorted(paths.keys() | inputs.keys()):
+        then = inputs.get(use)
+        if use not in paths or then is None or not then.is_in(paths[use]):
+            return Reason(Cause.IMAGE, f"the {_WHAT[use]} of another program has changed")
+    return None

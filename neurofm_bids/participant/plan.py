@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile, find_derived
 from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.config import Config
+from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.model.registry import ModelSpec
@@ -68,11 +70,37 @@ class Job:
             self.config.outputs.output_images,
             self.config.resources.omp_nthreads,
             self.attributed,
+            self.derived(scan),
         )
 
+    def derived(self, scan: Scan) -> tuple[DerivedFile, ...]:
+        """Return the images of other programs that take the place of steps of a scan.
+
+        Raises
+        ------
+        NeuroFMError
+            A derivative lacks one.
+        """
+        processing = self.config.processing
+        used = {MASK: processing.skull_strip, BIAS_CORRECTED: processing.bias_correction}
+        files = []
+        for kind in (kind for kind, method in used.items() if method == DERIVATIVES):
+            found = find_derived(scan, kind, processing.derivatives)
+            if not isinstance(found, DerivedFile):
+                raise NeuroFMError(found[0], fix=found[1])
+            files.append(found)
+        return tuple(files)
+
     def why(self, scan: Scan) -> Reason | None:
-        """Return why a scan has to be processed, or None if it is up to date."""
-        return why_process(scan, self.out, self.config, self.weights_sha256, self.attributed)
+        """Return why a scan has to be processed, or None if it is up to date.
+
+        Raises
+        ------
+        NeuroFMError
+            A derivative lacks an image of the scan.
+        """
+        weights, attributed = self.weights_sha256, self.attributed
+        return why_process(scan, self.out, self.config, weights, attributed, self.derived(scan))
 
     def is_done(self, scan: Scan) -> bool:
         """Tell whether another run finished a scan; with ``--force`` only since this one began."""
@@ -190,15 +218,27 @@ def make_plan(job: Job) -> Plan:
     NeuroFMError
         There is no dataset, or nothing is selected.
     """
-    selection, forced = find_scans(job.config), Reason(Cause.FORCED, "forced")
-    reasons = {scan: forced if _is_forced(job, scan) else job.why(scan) for scan in selection.scans}
+    selection = find_scans(job.config)
+    reasons: dict[Scan, Reason | None] = {}
+    refused = list(selection.refused)
+    for scan in selection.scans:
+        try:
+            reasons[scan] = _reason(job, scan)
+        except NeuroFMError as error:
+            refused.append(Refused(scan.path, scan, error.what, error.fix))  # a derivative lacks its image
     return Plan(
         todo={scan: reason for scan, reason in reasons.items() if reason is not None},
         done=tuple(scan for scan, reason in reasons.items() if reason is None),
-        failed=tuple(map(_refusal, selection.refused)),
+        failed=tuple(map(_refusal, refused)),
         skipped=selection.skipped,
         excluded=selection.excluded,
     )
+
+
+def _reason(job: Job, scan: Scan) -> Reason | None:
+    """Return why a scan has to be processed, None if it is up to date."""
+    reason = job.why(scan)
+    return Reason(Cause.FORCED, "forced") if _is_forced(job, scan) else reason
 
 
 def _is_forced(job: Job, scan: Scan) -> bool:

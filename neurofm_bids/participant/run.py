@@ -125,7 +125,14 @@ def run_participant(config: Config, executor: Executor = LOCAL) -> RunResult:
 def _describe(job: Job, locks: Locks) -> None:
     """Write the files of the dataset as a whole, among them the link to the dataset of the run."""
     with locks.held("dataset"):
-        write_dataset(job.out, job.config.bids_dir, version=__version__, model=job.spec, labels=label_names())
+        write_dataset(
+            job.out,
+            job.config.bids_dir,
+            version=__version__,
+            model=job.spec,
+            labels=label_names(),
+            derivatives=job.config.processing.derivatives,
+        )
         write_citation(job.out, job.config.processing, job.spec)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from neurofm_bids.bids.demographics import Person
+from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.centiles import curves
 from neurofm_bids.norms.head_size import head_size
@@ -64,6 +65,11 @@ def compared_heads(record: ScanRecord) -> str:
         return (
             "of all head sizes (the image was skull-stripped before: its cranial cavity was not seen, and "
             "the intracranial volume is only that of what was left)"
+        )
+    if record.measurements.brain_extraction.method == DERIVATIVES:
+        return (
+            "of all head sizes (the brain mask is that of another program: how much of the fluid around the "
+            "brain it keeps is not known)"
         )
     return "of all head sizes (no intracranial volume was measured)"
 

@@ -18,13 +18,13 @@ from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.flag import Flag, disagreement_flag, range_flag, suffix_flag
 from neurofm_bids.records.judgement import judge
 from neurofm_bids.records.measurement import Measurements, Standardisation
-from neurofm_bids.records.scan import Input, Model, Provenance, ScanRecord
+from neurofm_bids.records.scan import DerivedImage, Input, Model, Provenance, ScanRecord
 from neurofm_bids.storage.atomic import file_sha256
 
 if TYPE_CHECKING:
     from neurofm_bids.model.encoder import Encoding
 
-__all__ = ["identify_input", "make_record", "software"]
+__all__ = ["derived_images", "identify_input", "make_record", "software"]
 
 _PACKAGES = ("deepbet", "nibabel", "nipype", "numpy", "scipy", "torch")
 
@@ -53,12 +53,22 @@ def identify_input(source: Any) -> Input | None:
         return None
 
 
+def derived_images(task: Task) -> tuple[DerivedImage, ...]:
+    """Return what tells the files of other programs apart with which a scan is processed."""
+    return tuple(
+        DerivedImage(use, given.dataset, relative, given.tool, identify_input(path))
+        for given in task.derived
+        for use, path, relative in given.files
+    )
+
+
 def make_record(
     task: Task,
     encoding: Encoding,
     pipeline_version: int,
     *,
     input: Input | None,
+    derived: tuple[DerivedImage, ...],
     image_quality: dict[str, float | None],
     not_measured: dict[str, str],
     quality_flags: tuple[Flag, ...],
@@ -74,7 +84,7 @@ def make_record(
         What the network gave.
     pipeline_version
         See :data:`neurofm_bids.pipeline.steps.PIPELINE_VERSION`.
-    input, image_quality, not_measured, quality_flags, anatomy, attributions, **measured
+    input, derived, image_quality, not_measured, quality_flags, anatomy, attributions, **measured
         What the steps before it gave; ``measured`` are fields of :class:`Measurements`.
     """
     standardisation = Standardisation(encoding.zscore_mean, encoding.zscore_sd)
@@ -103,6 +113,7 @@ def make_record(
         provenance=_provenance(task, input, pipeline_version),
         anatomy=anatomy,
         attributions=attributions,
+        derived=derived,
     )
 
 

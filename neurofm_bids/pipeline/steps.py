@@ -15,7 +15,7 @@ from neurofm_bids.records.anatomy import Anatomy
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, ModelGrid, Registration
-from neurofm_bids.records.scan import Input, ScanRecord
+from neurofm_bids.records.scan import DerivedImage, Input, ScanRecord
 from neurofm_bids.resources import torch_threads
 
 __all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "absent_values", "most_memory_gb", "producer"]
@@ -27,21 +27,20 @@ USUAL_VOXELS = 256**3
 
 
 def _extract_brain(task: Task) -> dict[str, Any]:
-    from neurofm_bids.pipeline.provenance import identify_input
-    from neurofm_bids.preprocess.brain_extraction import extract_brain
+    from neurofm_bids.pipeline.derived import brain_mask
+    from neurofm_bids.pipeline.provenance import derived_images, identify_input
     from neurofm_bids.preprocess.load import load_t1w
 
-    source = identify_input(task.source)
+    source, derived = identify_input(task.source), derived_images(task)
     t1w = load_t1w(task.source)
-    with torch_threads(task.threads):
-        mask, measured = extract_brain(t1w, task.processing.skull_strip)
-    return {"input": source, "t1w": t1w, "mask": mask, "brain_extraction": measured}
+    mask, measured = brain_mask(task, t1w)
+    return {"input": source, "derived": derived, "t1w": t1w, "mask": mask, "brain_extraction": measured}
 
 
 def _correct_bias(task: Task, t1w: Any, mask: Any) -> dict[str, Any]:
-    from neurofm_bids.preprocess.bias_correction import correct_bias
+    from neurofm_bids.pipeline.derived import corrected_t1w
 
-    corrected, measured = correct_bias(t1w, mask, task.processing.bias_correction)
+    corrected, measured = corrected_t1w(task, t1w, mask)
     return {"corrected": corrected, "bias_correction": measured}
 
 
@@ -136,6 +135,7 @@ STEPS = (
         inputs=(),
         outputs={
             "input": record(Input | None),
+            "derived": record(tuple[DerivedImage, ...]),
             "t1w": IMAGE,
             "mask": IMAGE,
             "brain_extraction": record(BrainExtraction),
@@ -203,6 +203,7 @@ STEPS = (
         inputs=(
             "grid",
             "input",
+            "derived",
             "brain_extraction",
             "bias_correction",
             "registration",

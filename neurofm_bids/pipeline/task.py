@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurofm_bids.bids.derived import MASK, DerivedFile
 from neurofm_bids.bids.discovery import Scan, scan_at
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import Processing
+from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.records.scan import Identity
 
@@ -52,6 +54,8 @@ class Task:
         Threads of the steps that can use more than one.
     readouts
         Linear functions of the features that are attributed besides the targets of the model.
+    derived
+        Images of other programs that take the place of steps.
     encoder
         A loaded encoder (in memory only); by default each process loads its own.
     """
@@ -65,7 +69,25 @@ class Task:
     output_images: bool = False
     threads: int = 1
     readouts: tuple[LinearReadout, ...] = ()
+    derived: tuple[DerivedFile, ...] = ()
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
+
+    def derived_as(self, use: str) -> DerivedFile:
+        """Return the image of another program that is used in a way.
+
+        Raises
+        ------
+        NeuroFMError
+            There is none.
+        """
+        found = next((file for file in self.derived if file.use == use), None)
+        if found is None:
+            raise NeuroFMError(
+                f"no image of another program is given ({use})",
+                fix="Use the command line with --derivatives, or give a mask in Python.",
+                code=Exit.USAGE,
+            )
+        return found
 
 
 def identity(scan: Scan) -> Identity:
@@ -84,6 +106,7 @@ def image_task(
     weights_sha256: str,
     encoder: Encoder,
     readouts: tuple[LinearReadout, ...] = (),
+    mask: Any = None,
 ) -> Task:
     """Return the task of an image that is processed in memory.
 
@@ -93,6 +116,8 @@ def image_task(
         Path of the T1w, which is named as in a dataset if it is in one, or an image.
     readouts
         Linear functions of the features to attribute.
+    mask
+        Path or image of a brain mask of another program; None for none.
     """
     scan = scan_at(Path(source)) if isinstance(source, str | Path) else None
     if scan is not None:
@@ -100,4 +125,15 @@ def image_task(
     else:
         stem = scan_stem(Path(source).name) if isinstance(source, str | Path) else "image"
         named, metadata = Identity(stem=stem), {}
-    return Task(source, named, metadata, processing, weights_sha256, readouts=readouts, encoder=encoder)
+    name = Path(mask).name if isinstance(mask, str | Path) else ""
+    derived = () if mask is None else (DerivedFile(MASK.use, mask, relative=name),)
+    return Task(
+        source,
+        named,
+        metadata,
+        processing,
+        weights_sha256,
+        readouts=readouts,
+        derived=derived,
+        encoder=encoder,
+    )

@@ -195,13 +195,23 @@ def _features_sidecar(out: Derivatives, record: ScanRecord) -> dict[str, Any]:
     }
 
 
+def _derived_uris(record: ScanRecord, *uses: str) -> list[str]:
+    """Return the BIDS URIs of the files of other programs that are used in some way."""
+    return [one.uri for one in record.derived if one.use in uses]
+
+
 def _about(record: ScanRecord, description: str, **fields: Any) -> dict[str, Any]:
     uri = record.scan.uri
     return {"Description": description, "Sources": [uri], "RawSources": [uri], **fields}
 
 
 def _write_mask_and_transforms(out: Derivatives, record: ScanRecord, mask: nib.Nifti1Image) -> None:
-    _write_image(out.path(record.scan, "mask"), mask, np.uint8, _about(record, "Brain mask", Type="Brain"))
+    about = _about(record, "Brain mask", Type="Brain")
+    if sources := _derived_uris(record, "mask", "transform"):
+        tool = record.measurements.brain_extraction.version or "another program"
+        text = f"Brain mask of {tool} on the grid of the T1w"
+        about |= {"Description": text, "Sources": [*about["Sources"], *sources]}
+    _write_image(out.path(record.scan, "mask"), mask, np.uint8, about)
     registration = record.measurements.registration
     for kind, matrix in (("rigid", registration.rigid), ("affine", registration.affine)):
         write_text(out.path(record.scan, kind), itk_transform(np.array(matrix)))
@@ -216,6 +226,7 @@ def _write_images(
         record.measurements.brain_extraction.method == "none",
     )
     about = _about(record, _PREPROC, SkullStripped=stripped)
+    about["Sources"] = [*about["Sources"], *_derived_uris(record, "bias_correction")]
     _write_image(preproc, corrected, np.float32, about)
     space = record.measurements.model_grid.space
     about = _about(

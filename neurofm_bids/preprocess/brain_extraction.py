@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +15,7 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import largest_component, mask_volume_mm3, reorientation, voxel_volume_mm3
 from neurofm_bids.records.measurement import BrainExtraction
 
-__all__ = ["extract_brain", "looks_stripped"]
+__all__ = ["extract_brain", "looks_stripped", "measure_mask"]
 
 _PLAUSIBLE_ML = (600.0, 2300.0)
 _SMALL, _LARGE = (128,) * 3, (256,) * 3  # what deepbet's networks read: the head; the box of the brain
@@ -46,27 +46,49 @@ def extract_brain(t1w: nib.Nifti1Image, mode: str = "auto") -> tuple[nib.Nifti1I
     stripped = mode == "skip" or (mode == "auto" and looks_stripped(t1w))
     inside = _foreground(t1w) if stripped else _deepbet(t1w)
     mask = nib.Nifti1Image(inside.astype(np.uint8), t1w.affine)
+    if stripped:
+        return mask, measure_mask(mask, "none", "")
+    return mask, measure_mask(mask, "deepbet", version("deepbet"))
+
+
+def measure_mask(
+    mask: nib.Nifti1Image, method: Literal["deepbet", "none", "derivatives"], made_by: str, fix: str = _FIX
+) -> BrainExtraction:
+    """Return what is measured of a brain mask.
+
+    Parameters
+    ----------
+    method, made_by
+        How the mask was made, and the version of that.
+    fix
+        What to do if it is not plausible.
+
+    Raises
+    ------
+    NeuroFMError
+        It is not a plausible brain.
+    """
     measured = BrainExtraction(
-        method="none" if stripped else "deepbet",
-        version="" if stripped else version("deepbet"),
+        method=method,
+        version=made_by,
         volume_mm3=mask_volume_mm3(mask),
-        border_fraction=_border_fraction(inside),
+        border_fraction=_border_fraction(np.asarray(mask.dataobj) > 0),
     )
-    _check(measured)
-    return mask, measured
+    _check(measured, fix)
+    return measured
 
 
-def _check(measured: BrainExtraction) -> None:
+def _check(measured: BrainExtraction, fix: str) -> None:
     low, high = _PLAUSIBLE_ML
     millilitres = measured.volume_mm3 / 1000
     if not low <= millilitres <= high:
         raise NeuroFMError(
             f"brain mask volume of {millilitres:.0f} ml is outside the plausible range "
             f"of {low:.0f} to {high:.0f} ml",
-            fix=_FIX,
+            fix=fix,
         )
     if measured.border_fraction > 0.25:
-        raise NeuroFMError("the brain is cut off at the border of the image", fix=_FIX)
+        raise NeuroFMError("the brain is cut off at the border of the image", fix=fix)
 
 
 def looks_stripped(t1w: nib.Nifti1Image) -> bool:

@@ -29,16 +29,17 @@ class BrainExtraction:
     Parameters
     ----------
     method
-        ``deepbet``, or ``none`` where the image was skull-stripped already.
+        ``deepbet``, ``none`` where the image was skull-stripped already, or ``derivatives`` where the mask is
+        that of another program.
     version
-        Version of the method; empty for ``none``.
+        Version of the method, name and version of the other program; empty where there is none.
     volume_mm3
-        Volume of the mask: an intracranial contour, all CSF included.
+        Volume of the mask; that of deepbet is an intracranial contour, all CSF included.
     border_fraction
         Largest share of the brain's cross-section that lies on a face of the image.
     """
 
-    method: Literal["deepbet", "none"]
+    method: Literal["deepbet", "none", "derivatives"]
     version: str
     volume_mm3: float
     border_fraction: float
@@ -46,9 +47,12 @@ class BrainExtraction:
 
 @dataclass(frozen=True, config=RECORD)
 class BiasCorrection:
-    """The bias field that was removed: method, and its standard deviation over its mean in the brain."""
+    """The bias field that was removed: method, and its standard deviation over its mean in the brain.
 
-    method: Literal["n4", "none"]
+    ``derivatives`` is that of another program, as far as its image differs from the T1w.
+    """
+
+    method: Literal["n4", "none", "derivatives"]
     field_variation: float
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from neurofm_bids.records.prediction import Prediction
 from neurofm_bids.records.schema import RECORD, from_json, to_json
 from neurofm_bids.storage.atomic import file_sha256
 
-__all__ = ["Identity", "Input", "Model", "Provenance", "ScanRecord"]
+__all__ = ["DerivedImage", "Identity", "Input", "Model", "Provenance", "ScanRecord"]
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -83,6 +83,37 @@ class Input:
 
 
 @dataclass(frozen=True, config=RECORD)
+class DerivedImage:
+    """A file of another program with which a scan was processed.
+
+    Parameters
+    ----------
+    use
+        ``mask`` (the brain mask), ``bias_correction`` (the T1w without bias) or ``transform`` (of the T1w to
+        the space of these).
+    dataset
+        Name under which its derivative was given, as in BIDS URIs; empty for one given in Python.
+    path
+        In the derivative.
+    tool
+        Name and version of the program; empty where they are not known.
+    input
+        The file; None for an image without one.
+    """
+
+    use: Literal["mask", "bias_correction", "transform"]
+    dataset: str
+    path: str
+    tool: str
+    input: Input | None
+
+    @property
+    def uri(self) -> str:
+        """BIDS URI."""
+        return f"bids:{self.dataset}:{self.path}"
+
+
+@dataclass(frozen=True, config=RECORD)
 class Provenance:
     """How the outputs were made.
 
@@ -131,6 +162,8 @@ class ScanRecord:
         Why an image quality metric is None, by name.
     attributions
         By name of the target; empty without attribution.
+    derived
+        Files of other programs that took the place of steps; none by default.
     """
 
     scan: Identity
@@ -145,6 +178,7 @@ class ScanRecord:
     anatomy: Anatomy | None = None
     not_measured: Mapping[str, str] = field(default_factory=dict)
     attributions: Mapping[str, Attribution] = field(default_factory=dict)
+    derived: tuple[DerivedImage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values, as in its JSON file: seven significant digits."""

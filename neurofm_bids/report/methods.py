@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from neurofm_bids.config import N_PHASES
+from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.records.scan import ScanRecord
 
@@ -39,6 +40,8 @@ _ATTRIBUTION = (
 _HEADS = {
     "auto": "the measured head size (all head sizes where the image was skull-stripped before, so that its"
     " cranial cavity was not seen)",
+    DERIVATIVES: "all head sizes (the masks of other programs differ in the fluid around the brain that they"
+    " keep)",
     "skip": "all head sizes (images were skull-stripped before, so that cranial cavities were not seen)",
 }
 _YEAR = re.compile(r"year = \{(\d+)\}")
@@ -86,6 +89,8 @@ def methods_text(
 def _stripping(mode: str, versions: Mapping[str, str]) -> str:
     if mode == "skip":
         return "Images were treated as already skull-stripped."
+    if mode == DERIVATIVES:
+        return "Brain masks were taken from derivatives of another program, which the records of scans name."
     skipped = ", except in images that were recognised as already skull-stripped" if mode == "auto" else ""
     return f"Brains were extracted with deepbet {versions['deepbet']} [@deepbet]{skipped}."
 
@@ -93,6 +98,8 @@ def _stripping(mode: str, versions: Mapping[str, str]) -> str:
 def _bias(method: str) -> str:
     if method == "none":
         return "No bias correction was applied."
+    if method == DERIVATIVES:
+        return "Images that another program had corrected for intensity bias were used."
     return "Intensity bias was corrected in the brain mask with N4 [@n4]."
 
 
@@ -168,9 +175,9 @@ def entries(keys: Iterable[str]) -> str:
 def bibliography(parameters: Mapping[str, Any], *, model: str, is_attributed: bool = False) -> str:
     """Return the BibTeX entries that :func:`methods_text` cites with the same arguments."""
     unused = {"templateflow", *_TEMPLATES.values(), *READOUT_KEYS} - {_template(parameters)}
-    if parameters["skull_strip"] == "skip":
+    if parameters["skull_strip"] in {"skip", DERIVATIVES}:
         unused.add("deepbet")
-    if parameters["bias_correction"] == "none":
+    if parameters["bias_correction"] in {"none", DERIVATIVES}:
         unused.add("n4")
     if not _is_segmented(parameters):
         unused.add("synthseg")

@@ -4,6 +4,7 @@ import pytest
 
 from neurofm_bids.bids.dataset import check_output, is_output, write_dataset
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
 
@@ -94,3 +95,14 @@ def test_outputs_are_known_by_their_description(tmp_path, text, expected):
     assert not is_output(tmp_path)
     (tmp_path / "dataset_description.json").write_text(text)
     assert is_output(tmp_path) is expected
+
+
+def test_derivatives_are_linked_and_stay_linked(tmp_path):
+    out = Derivatives(tmp_path / "out", "openS")
+    for names in (["fmriprep"], ["fastsurfer"], []):
+        given = [GivenDerivative(name, tmp_path / name) for name in names]
+        write_dataset(
+            out, tmp_path / "bids", version="1", model=model_spec("open-s"), labels=LABELS, derivatives=given
+        )
+    links = json.loads((out.out_dir / "dataset_description.json").read_text())["DatasetLinks"]
+    assert links == {"raw": "../bids", "fmriprep": "../fmriprep", "fastsurfer": "../fastsurfer"}

@@ -94,7 +94,10 @@ def test_every_input_has_its_place_in_the_command(made, inputs):
     [
         ("Views", {"type": "Number", "integer": True, "minimum": 1, "maximum": 64, "default-value": 8}),
         ("AnatomyPhases", {"type": "Number", "value-choices": [1, 2, 8], "default-value": 2}),
-        ("BiasCorrection", {"type": "String", "value-choices": ["n4", "none"], "default-value": "n4"}),
+        (
+            "BiasCorrection",
+            {"type": "String", "value-choices": ["n4", "none", "derivatives"], "default-value": "n4"},
+        ),
         ("SubjectLabel", {"type": "String", "list": True, "command-line-flag": "--participant-label"}),
         ("Readouts", {"type": "File", "list": True}),
         ("Weights", {"type": "File", "command-line-flag": "--weights"}),

@@ -11,6 +11,7 @@ from neurofm_bids.analysis_options import Analyses, Input
 from neurofm_bids.cluster.apptainer import apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
+from neurofm_bids.derivative_options import GivenDerivative
 
 CONFIG = Config(
     Path("/data/it's bids"),
@@ -68,6 +69,19 @@ def test_each_level_has_its_options():
         *("--reference-participants", "01", "--readouts", "/readouts/t.toml"),
     ]
     assert binds == ["/made", "/readouts:/readouts:ro", "/weights:/weights:ro"]
+
+
+def test_the_container_sees_derivatives():
+    given = (GivenDerivative("fmriprep", Path("/made/fmriprep")),)
+    processing = Processing(skull_strip="derivatives", derivatives=given)
+    text = apptainer_script(replace(CONFIG, processing=processing), Path("/n.sif"), SIZE)
+    participant, binds = arrays_of(text, "participant", "binds")
+    assert participant[:3] == [
+        "--skull-strip=derivatives",
+        "--derivatives",
+        "fmriprep=/made/fmriprep",
+    ]
+    assert "/made/fmriprep:/made/fmriprep:ro" in binds
 
 
 def test_without_the_group_level_no_job_is_submitted_for_it():

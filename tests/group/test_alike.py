@@ -5,6 +5,7 @@ import numpy as np
 from neurofm_bids.group.alike import Alike, most_common
 from neurofm_bids.group.entry import about
 from neurofm_bids.records.cohort import Member
+from neurofm_bids.records.scan import DerivedImage
 from tests.samples import scan_record
 
 
@@ -39,3 +40,12 @@ def test_differences_name_what_differs():
         "The scans were not all made with the same weights (2 with abababababab, 1 with cdcd"
     )
     assert "pipeline version of NeuroFM-BIDS (2 with 1, 1 with 7)" in versions
+
+
+def test_masks_of_different_programs_are_named():
+    made = alike(4, "01")
+    for subject, tool in (("02", "fMRIPrep 1"), ("03", "FastSurfer"), ("04", "")):
+        derived = (DerivedImage("mask", "given", f"sub-{subject}/mask.nii", tool, None),)
+        add(made, scan_record(subject, derived=derived))
+    (masks,) = made.differences()
+    assert "masks of other programs (1 with FastSurfer, 1 with fMRIPrep 1, 1 with given)" in masks

@@ -7,14 +7,16 @@ import pytest
 
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.bids.discovery import find_scans
 from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION
 from neurofm_bids.config import Config, Outputs, Processing
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.participant.freshness import Cause, is_older, why_process
+from neurofm_bids.pipeline.provenance import identify_input
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.attribution import Attribution
-from neurofm_bids.records.scan import Input
+from neurofm_bids.records.scan import DerivedImage, Input
 from neurofm_bids.records.schema import to_json
 from neurofm_bids.storage.atomic import file_sha256
 from tests.samples import scan_record
@@ -209,3 +211,38 @@ def test_files_that_are_older_or_absent(tmp_path, seconds, expected):
         path.touch()
         os.utime(path, (seconds, seconds))
     assert is_older(path, than) is expected
+
+
+@pytest.mark.parametrize(
+    ("made", "now", "what"),
+    [
+        ((), (), None),
+        (("mask",), ("mask",), None),
+        (("mask", "transform"), ("mask", "transform"), None),
+        ((), ("mask",), "brain mask"),
+        (("mask",), (), "brain mask"),
+        (("mask",), ("mask", "transform"), "transform"),
+        (("mask", "transform"), ("mask",), "transform"),
+        (("bias_correction",), ("mask",), "bias-corrected T1w"),
+    ],
+)
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_files_of_other_programs_count_by_their_bytes(finished, tmp_path, made, now, what, is_changed):
+    scan, out, config = finished
+    path = out.path(scan, "predictions")
+    values = json.loads(path.read_text())
+    files = {use: tmp_path / use for use in ("mask", "transform", "bias_correction")}
+    for use, file in files.items():
+        file.write_text(use)
+    values["Derived"] = [to_json(DerivedImage(use, "x", use, "", identify_input(files[use]))) for use in made]
+    path.write_text(json.dumps(values))
+    if is_changed and made:
+        files[made[-1]].write_text("other")
+    transform = files["transform"] if "transform" in now else None
+    given = [DerivedFile(use, files[use], "x", use, "", transform) for use in now if use != "transform"]
+    why = why_process(scan, out, config, SHA, (), given)
+    if what is None and not (is_changed and made):
+        assert why is None
+    else:
+        assert why.cause is Cause.IMAGE
+        assert ("of another program has changed" if is_changed or not what else what) in why.text

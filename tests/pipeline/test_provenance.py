@@ -4,13 +4,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.config import Processing
-from neurofm_bids.pipeline.provenance import identify_input, make_record, software
+from neurofm_bids.pipeline.provenance import derived_images, identify_input, make_record, software
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy, Volume
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.records.prediction import Prediction
-from neurofm_bids.records.scan import Identity
+from neurofm_bids.records.scan import DerivedImage, Identity, Input
 from tests.samples import AGE, MEASUREMENTS
 
 OLD = Prediction(99.0, None, None, "year", (18.0, 95.0), False, "Predicted age", "Age of the brain")
@@ -19,6 +20,9 @@ PROBABILITY = Prediction(0.5, None, None, "1", (0.0, 1.0), True, "Probability", 
 
 def volume(mm3):
     return Prediction(mm3, None, None, "mm^3", (0.0, 2e6), True, "Predicted volume", "A volume")
+
+
+DERIVED = DerivedImage("mask", "fmriprep", "sub-01/anat/mask.nii.gz", "fMRIPrep 1", Input("ab", 3, 4))
 
 
 def made(prediction, anatomy=None, **volumes):
@@ -36,6 +40,7 @@ def made(prediction, anatomy=None, **volumes):
         encoding,
         7,
         input=None,
+        derived=(DERIVED,),
         brain_extraction=MEASUREMENTS.brain_extraction,
         bias_correction=MEASUREMENTS.bias_correction,
         registration=MEASUREMENTS.registration,
@@ -55,6 +60,22 @@ def test_the_record_says_how_it_was_made():
     assert (made_by.model.label, made_by.model.weights_sha256) == ("openS", "ab" * 32)
     assert (record.measurements.standardisation.mean, record.measurements.standardisation.sd) == (1.0, 2.0)
     assert record.acquisition == {"EchoTime": 0.004}
+    assert record.derived == (DERIVED,)
+
+
+def test_files_of_other_programs_are_identified(tmp_path):
+    (tmp_path / "anat").mkdir()
+    mask, moved = tmp_path / "anat/mask.nii", tmp_path / "anat/xfm.txt"
+    mask.write_bytes(b"mask")
+    moved.write_bytes(b"xfm")
+    given = DerivedFile("mask", mask, "x", "anat/mask.nii", "X 1", moved)
+    image = DerivedFile("bias_correction", object())
+    task = Task("x", Identity(), {}, Processing(), "", derived=(given, image))
+    first, second, third = derived_images(task)
+    assert first == DerivedImage("mask", "x", "anat/mask.nii", "X 1", identify_input(mask))
+    assert second == DerivedImage("transform", "x", "anat/xfm.txt", "X 1", identify_input(moved))
+    assert first.uri == "bids:x:anat/mask.nii"
+    assert (third.use, third.path, third.input) == ("bias_correction", "", None)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_record_survives_its_file(record):
 def test_the_sections_of_the_file():
     sections = (
         "Scan Acquisition Measurements ImageQuality Views Predictions Flags Quality Provenance Anatomy "
-        "NotMeasured Attributions"
+        "NotMeasured Attributions Derived"
     )
     assert list(scan_record().to_dict()) == sections.split()
     assert scan_record().to_dict()["Provenance"]["Model"]["WeightsSHA256"] == "ab" * 32

@@ -101,7 +101,7 @@ def test_records_have_no_other_fields():
         ),
         (
             {"Method": "hand", "Version": "", "VolumeMm3": 1.0, "BorderFraction": 0.0},
-            "the record cannot be used (Method: Input should be 'deepbet' or 'none')",
+            "the record cannot be used (Method: Input should be 'deepbet', 'none' or 'derivatives')",
         ),
         (
             {"Method": "none", "Version": "", "VolumeMm3": "much", "BorderFraction": 0.0},
