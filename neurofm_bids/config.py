@@ -13,7 +13,7 @@ from neurofm_bids.centile_options import Centiles
 from neurofm_bids.cluster_options import Cluster, Shard, shard
 from neurofm_bids.derivative_options import DERIVATIVES, GivenDerivative, given_derivative
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.option import WholeNumber, option, options_of
+from neurofm_bids.option import WholeNumber, option, options_by_section, options_of
 from neurofm_bids.readout_options import Readouts
 from neurofm_bids.resource_options import Resources
 
@@ -21,12 +21,16 @@ __all__ = [
     "ALL_OR_NONE",
     "ALL_TARGETS",
     "ANATOMY_PHASES",
+    "BOTH_STAGES",
+    "ENCODE",
     "EXCLUSIVE",
     "GROUPS",
     "LEVELS",
     "MAX_VIEWS",
     "N_PHASES",
     "PRECISIONS",
+    "PREPROCESS",
+    "STAGES",
     "TEMPLATE",
     "Analyses",
     "Centiles",
@@ -45,6 +49,7 @@ ANATOMY_PHASES = (1, 2, 8)  # numbers of lattices that a segmentation can read
 MAX_VIEWS, N_PHASES = 64, 8  # a lattice of every second voxel has eight places
 LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
+STAGES = BOTH_STAGES, PREPROCESS, ENCODE = "all", "preprocess", "encode"
 
 _QUERIES, _PREPROCESSING = "Options for filtering BIDS queries", "Options for preprocessing"
 _MODEL, _ANATOMY = "Options for the model", "Options for the segmentation"
@@ -222,6 +227,13 @@ class Processing:
         return {f.name: getattr(self, f.name) for f, o in options_of(type(self)) if o.changes_results}
 
     @property
+    def of_preprocessing(self) -> dict[str, Any]:
+        """Those of :attr:`parameters` that change the images which the networks read."""
+        sections = ((item.name, section) for section, item, _ in options_by_section(type(self)))
+        names = {name for name, section in sections if section == _PREPROCESSING}
+        return {name: value for name, value in self.parameters.items() if name in names}
+
+    @property
     def parameters_hash(self) -> str:
         """SHA-256 of :attr:`parameters` as sorted JSON."""
         return hashlib.sha256(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
@@ -268,6 +280,13 @@ class Running:
         help="folder for intermediate files, which are removed as scans finish",
     )
     keep_work: bool = option("--keep-work", default=False, help="keep the intermediate files")
+    stage: str = option(
+        "--stage",
+        default=BOTH_STAGES,
+        choices=STAGES,
+        help="preprocess leaves what the networks read in out_dir/interim, which encode finishes without "
+        "preprocessing again, such as on a GPU node",
+    )
     dry_run: bool = option(
         "--dry-run",
         default=False,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from neurofm_bids.bids.names import DATASET_OUTPUTS, GROUP_OUTPUTS, REPORT, SCAN_OUTPUTS
+from neurofm_bids.bids.names import DATASET_OUTPUTS, GROUP_OUTPUTS, INTERIM, REPORT, SCAN_OUTPUTS
 from neurofm_bids.config import TEMPLATE
 from neurofm_bids.errors import NeuroFMError, os_error
 from neurofm_bids.storage.atomic import remove_leftovers
@@ -64,6 +64,16 @@ class Derivatives:
         """Return ``sub-XX/[ses-YY/]anat``."""
         subject = self.out_dir / f"sub-{scan.subject}"
         return (subject / f"ses-{scan.session}" if scan.session else subject) / "anat"
+
+    def interim(self, scan: Named) -> Path:
+        """Return the folder of what the stage of preprocessing leaves of a scan for that of encoding.
+
+        Raises
+        ------
+        NeuroFMError
+            A label would lead out of the output folder.
+        """
+        return self._inside(self.out_dir / INTERIM / scan.stem)
 
     def _inside(self, path: Path) -> Path:
         inside = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.out_dir))

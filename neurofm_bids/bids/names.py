@@ -12,6 +12,7 @@ __all__ = [
     "DATASET_OUTPUTS",
     "FAILED",
     "GROUP_OUTPUTS",
+    "INTERIM",
     "LOCK",
     "LOGS",
     "READOUTS",
@@ -104,6 +105,7 @@ GROUP_OUTPUTS = {
 REPORT = "sub-{}.html"  # of a participant
 READOUTS = "readouts"  # folder of the readouts that were fitted to the cohort
 LOGS = "logs"  # a folder per run
+INTERIM = "interim"  # a folder per scan that is preprocessed and not encoded yet
 LOCK = f"{LOGS}/.lock"
 FAILED = "failed.tsv"  # in the folder of a run
 TASKS = "tasks"  # in the folder of a run: a folder per task of its array
@@ -130,6 +132,7 @@ def ignored() -> list[str]:
         "*.pdf",
         "figures",
         "group_*",
+        INTERIM,
         READOUTS,
     ]
 

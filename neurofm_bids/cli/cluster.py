@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from neurofm_bids.cli.arguments import Commands, add_command, add_options
 from neurofm_bids.cluster_options import EXECUTORS
-from neurofm_bids.config import LEVELS, Selection
-from neurofm_bids.errors import Exit
-from neurofm_bids.option import make, option
+from neurofm_bids.config import BOTH_STAGES, ENCODE, LEVELS, PREPROCESS, Cluster, Selection
+from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.option import WholeNumber, make, option
 
 __all__ = ["add_commands"]
 
@@ -29,6 +29,20 @@ class _Index:
 @dataclass(frozen=True)
 class _Script:
     image: Path = option(convert=Path, help="the image of Apptainer (.sif), as the nodes see it")
+    gpu_args: str = option(
+        "--gpu-args",
+        default="",
+        metavar="TEXT",
+        help="encode in a second array that gets a GPU by these arguments of sbatch, in one word: "
+        '--gpu-args="--partition=gpu --gres=gpu:1"; give it before the image',
+    )
+    gpu_tasks: int = option(
+        "--gpu-tasks",
+        default=1,
+        convert=WholeNumber(),
+        metavar="N",
+        help="tasks of that array",
+    )
 
 
 def add_commands(commands: Commands) -> None:
@@ -69,14 +83,28 @@ def _write_index(given: Mapping[str, Any]) -> Exit:
 def _print_script(given: Mapping[str, Any]) -> Exit:
     from neurofm_bids.bids.discovery import find_scans
     from neurofm_bids.cli.options import parse
-    from neurofm_bids.cluster.apptainer import apptainer_script
-    from neurofm_bids.cluster.sizing import size_of
+    from neurofm_bids.cluster.apptainer import Encoding, apptainer_script
+    from neurofm_bids.cluster.sizing import Size, size_of
     from neurofm_bids.model.registry import model_spec
 
     config = parse([*given["neurofm"], "--executor", EXECUTORS[1]])
+    if config.running.stage != BOTH_STAGES:
+        raise NeuroFMError(
+            "the script submits the stages itself", fix="Use --gpu-args, not --stage.", code=Exit.USAGE
+        )
+    script = make(_Script, given)
     scans = find_scans(config).scans
     participants = len({scan.subject for scan in scans})
     variant = model_spec(config.processing.model).variant
-    size = size_of(config, len(scans), max(1, participants), most_tasks=len(scans), variant=variant)
-    sys.stdout.write(apptainer_script(config, make(_Script, given).image.absolute(), size))
+
+    def sized(stage: str, options: Cluster) -> Size:
+        staged = replace(config, running=replace(config.running, stage=stage), cluster=options)
+        return size_of(staged, len(scans), max(1, participants), most_tasks=len(scans), variant=variant)
+
+    encoding, stage = None, BOTH_STAGES
+    if script.gpu_args:
+        few = replace(config.cluster, slurm_tasks=script.gpu_tasks, slurm_scans=None)
+        encoding, stage = Encoding(sized(ENCODE, few), script.gpu_args), PREPROCESS
+    size = sized(stage, config.cluster)
+    sys.stdout.write(apptainer_script(config, script.image.absolute(), size, encoding))
     return Exit.OK

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurofm_bids.config import LEVELS, Config
+from neurofm_bids.config import LEVELS, PREPROCESS, Config
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import options_in_use
 from neurofm_bids.storage.text import some_of
 
 if TYPE_CHECKING:
-    from neurofm_bids.participant.plan import Job, Plan
+    from neurofm_bids.participant.job import Job
+    from neurofm_bids.participant.plan import Plan
 
 __all__ = ["preview"]
 
@@ -46,7 +47,8 @@ def _participant(config: Config) -> None:
     from neurofm_bids.bids.coverage import log_coverage
     from neurofm_bids.bids.filters import selector
     from neurofm_bids.group.reading import read_failures
-    from neurofm_bids.participant.plan import make_job, make_plan
+    from neurofm_bids.participant.job import make_job
+    from neurofm_bids.participant.plan import make_plan
 
     job = make_job(config)
     plan = make_plan(job)
@@ -79,7 +81,8 @@ def _check(job: Job, plan: Plan) -> None:
         _check_new(
             config.running.work_dir, "the work folder cannot be created", "Choose another with --work-dir."
         )
-        device_type(config.processing)
+        if config.running.stage != PREPROCESS:
+            device_type(config.processing)
 
 
 def _check_new(folder: Path, what: str, fix: str) -> None:

@@ -12,7 +12,17 @@ from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.cli.given_derivatives import derivative_settings
 from neurofm_bids.cluster_options import EXECUTORS
-from neurofm_bids.config import ALL_OR_NONE, EXCLUSIVE, GROUPS, LEVELS, Config, Readouts, Selection
+from neurofm_bids.config import (
+    ALL_OR_NONE,
+    BOTH_STAGES,
+    EXCLUSIVE,
+    GROUPS,
+    LEVELS,
+    PREPROCESS,
+    Config,
+    Readouts,
+    Selection,
+)
 from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
@@ -97,6 +107,7 @@ def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ..
 def _check_options(given: Mapping[str, Any]) -> None:
     _check_pairs(given)
     _check_parts(given)
+    _check_stage(given)
     memory_gb = given.get("memory_gb", _LEAST_GB)
     if memory_gb < _LEAST_GB:
         raise NeuroFMError(
@@ -138,6 +149,29 @@ def _check_parts(given: Mapping[str, Any]) -> None:
             "--executor slurm is for the participant level, which is not run",
             fix="Add participant to the levels, or omit --executor.",
             code=Exit.USAGE,
+        )
+
+
+def _check_stage(given: Mapping[str, Any]) -> None:
+    """Raise if a stage is asked for where it has no meaning."""
+    stage, levels = given.get("stage", BOTH_STAGES), given["analysis_level"]
+    if stage == BOTH_STAGES:
+        return
+    if LEVELS[0] not in levels:
+        raise NeuroFMError(
+            "--stage is for the participant level, which is not run",
+            fix="Add participant to the levels, or omit --stage.",
+            code=Exit.USAGE,
+        )
+    if stage == PREPROCESS and LEVELS[1] in levels:
+        raise NeuroFMError(
+            "the group level needs scans that are encoded, and --stage preprocess encodes none",
+            fix="Run the group level with or after --stage encode.",
+            code=Exit.USAGE,
+        )
+    if given.get("reports_only"):
+        raise NeuroFMError(
+            "--stage and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from neurofm_bids.config import GROUPS, LEVELS, Cluster, Config, Outputs, Readou
 from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.option import arguments_of, options_of
 
-__all__ = ["apptainer_script"]
+__all__ = ["Encoding", "apptainer_script"]
 
 _TEMPLATE = "slurm_apptainer.sh"
 _ELSEWHERE = OF_THE_MACHINE | {"work_dir"}
@@ -27,7 +27,15 @@ _WRITTEN = ("make_reference",)
 _GROUP_MB = 8000  # of the group job: a guess that the reviewer of the script can change
 
 
-def apptainer_script(config: Config, image: Path, size: Size) -> str:
+@dataclass(frozen=True)
+class Encoding:
+    """The array of the stage of encoding: its size, and arguments of sbatch such as ``--gres=gpu:1``."""
+
+    size: Size
+    sbatch: str
+
+
+def apptainer_script(config: Config, image: Path, size: Size, encoding: Encoding | None = None) -> str:
     """Return the text of a shell script that submits the levels of a command.
 
     Parameters
@@ -37,7 +45,9 @@ def apptainer_script(config: Config, image: Path, size: Size) -> str:
     image
         The container.
     size
-        Of the array.
+        Of the array for the participants.
+    encoding
+        The array that encodes what the first one preprocesses; None if that does both.
     """
     cluster = config.cluster
     named = {"--partition": cluster.slurm_partition, "--account": cluster.slurm_account}
@@ -55,6 +65,9 @@ def apptainer_script(config: Config, image: Path, size: Size) -> str:
         "MEMORY": str(size.memory_mb),
         "USED": str(task_memory_mb(size.memory_mb)),
         "MINUTES": str(size.minutes),
+        "GPU_TASKS": str(encoding.size.tasks if encoding else 0),
+        "GPU_MINUTES": str(encoding.size.minutes if encoding else size.minutes),
+        "GPU_SBATCH": _joined(shlex.split(encoding.sbatch)) if encoding else "",
         "GROUP_MEMORY": str(_GROUP_MB),
         "GROUP_USED": str(task_memory_mb(_GROUP_MB)),
         "SELECTION": _joined(arguments_of(config.selection, _ELSEWHERE)),

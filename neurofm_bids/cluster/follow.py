@@ -17,7 +17,7 @@ from neurofm_bids.engine.progress import Progress
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.participant.freshness import is_older
-from neurofm_bids.participant.plan import Job
+from neurofm_bids.participant.job import Job
 from neurofm_bids.records.failure import Failure
 
 __all__ = ["PATIENCE", "PAUSES", "Follower"]
@@ -119,7 +119,7 @@ class Follower:
 
     def _is_done(self, scan: Scan) -> bool:
         forced = self._job.config.outputs.force
-        if forced and is_older(self._job.out.path(scan, "sidecar"), self._array.folder.index):
+        if forced and is_older(self._job.marker(scan), self._array.folder.index):
             return False
         return self._job.why(scan) is None
 

@@ -15,7 +15,7 @@ from neurofm_bids.cluster.slurm import check_commands, largest_array
 from neurofm_bids.engine.process import Processed
 from neurofm_bids.engine.progress import Progress
 from neurofm_bids.engine.run_log import RunLog
-from neurofm_bids.participant.plan import Job
+from neurofm_bids.participant.job import Job
 from neurofm_bids.participant.run import Executor
 from neurofm_bids.storage.locks import Locks
 

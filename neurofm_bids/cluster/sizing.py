@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from neurofm_bids.config import Config, Processing
+from neurofm_bids.config import BOTH_STAGES, PREPROCESS, Config, Processing
 from neurofm_bids.engine.plugin import MAIN_GB
 from neurofm_bids.pipeline.steps import most_memory_gb
 
@@ -51,7 +51,7 @@ def size_of(config: Config, scans: int, participants: int, *, most_tasks: int, v
         Of the network: ``s``, ``m`` or ``l``.
     """
     options = config.cluster
-    seconds = scan_seconds(config.processing, variant)
+    seconds = scan_seconds(config.processing, variant, config.running.stage)
     each = options.slurm_scans or max(1, int(_TASK_SECONDS * options.slurm_cpus / seconds))
     tasks = math.ceil(scans / each)
     if options.slurm_scans is None:
@@ -64,14 +64,18 @@ def size_of(config: Config, scans: int, participants: int, *, most_tasks: int, v
     )
 
 
-def scan_seconds(processing: Processing, variant: str) -> float:
+def scan_seconds(processing: Processing, variant: str, stage: str = BOTH_STAGES) -> float:
     """Return the processor seconds of one scan.
+
+    Each stage is given those of the steps without networks, some of which are in either.
 
     Parameters
     ----------
     variant
         Of the network: ``s``, ``m`` or ``l``.
     """
+    if stage == PREPROCESS:
+        return _WITHOUT_ANATOMY
     anatomy = 0.0 if processing.no_anatomy else _ANATOMY
     attribution = _ATTRIBUTION if processing.attribution else 0.0
     return _WITHOUT_ANATOMY + anatomy + attribution + processing.views * _PASS[variant]
@@ -82,7 +86,9 @@ def memory_mb(config: Config) -> int:
     asked = config.cluster.slurm_memory_gb
     if asked is not None:
         return math.ceil(asked * 1e9 / 2**20)
-    needed_gb = MAIN_GB + config.cluster.slurm_cpus * most_memory_gb(config.processing)
+    needed_gb = MAIN_GB + config.cluster.slurm_cpus * most_memory_gb(
+        config.processing, stage=config.running.stage
+    )
     return 100 * math.ceil(needed_gb / _FREE * 1e9 / 2**20 / 100)
 
 

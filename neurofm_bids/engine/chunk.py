@@ -10,20 +10,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.config import Config
+from neurofm_bids.config import PREPROCESS, Config
 from neurofm_bids.engine.progress import Progress
 from neurofm_bids.engine.run_log import RunLog, Timing
 from neurofm_bids.errors import Exit, NeuroFMError, os_error
+from neurofm_bids.pipeline.hand_over import write_hand_over_failure
 from neurofm_bids.pipeline.nipype_graph import TIMING, read_failure, step_folder
-from neurofm_bids.pipeline.steps import STEPS
+from neurofm_bids.pipeline.steps import steps_of
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.storage.text import read_json
 
 __all__ = ["Chunk"]
 
 _log = logging.getLogger(__name__)
-_LAST = STEPS[-1].name
 _REPORT = "Please report this with the crash file."
 
 
@@ -61,6 +62,7 @@ class Chunk:
         self.failed_scans: list[Failure] = []
         self.folder = folder
         self._config, self._scans, self._forget_outputs = config, scans, forget
+        self._steps = [step.name for step in steps_of(config.processing, config.running.stage)]
         self._log, self._progress = log, progress
         self._started: dict[tuple[int, str], float] = {}
         self._open = set(range(len(scans)))
@@ -73,7 +75,7 @@ class Chunk:
         """Time a step; after the last one the scan is done."""
         index, step = _place(node)
         self._time(index, step, "done")
-        if step == _LAST:
+        if step == self._steps[-1]:
             self._close(index, None)
 
     def failed(self, node: Any, trace: str, errno: int | None) -> None:
@@ -114,7 +116,7 @@ class Chunk:
         With ``--stop-on-first-crash`` and a failure they were not started, or cut short, and stay open.
         """
         for index in sorted(self._open):
-            if (step_folder(self.folder, index, _LAST) / TIMING).is_file():
+            if (step_folder(self.folder, index, self._steps[-1]) / TIMING).is_file():
                 failure = self._recorded(index)
             elif self._config.running.stop_on_first_crash and self.failed_scans:
                 continue
@@ -133,14 +135,17 @@ class Chunk:
         else:
             self.failed_scans.append(failure)
             self._log.failed(failure)
-            self._forget(scan)
+            self._forget(scan, failure)
         if not self._config.running.keep_work:
             shutil.rmtree(step_folder(self.folder, index), ignore_errors=True)
 
-    def _forget(self, scan: Scan) -> None:
-        """Remove the file that marks a scan as finished, as the scan failed."""
+    def _forget(self, scan: Scan, failure: Failure) -> None:
+        """Remove what marks a scan as finished; the stage of encoding is left why it cannot follow."""
         try:
             self._forget_outputs(scan)
+            if self._config.running.stage == PREPROCESS:
+                folder = Derivatives(self._config.out_dir, "").interim(scan)
+                write_hand_over_failure(folder, failure)
         except NeuroFMError as error:
             if self._ends_the_run(error.code):
                 raise
@@ -159,7 +164,7 @@ class Chunk:
 
     def _recorded(self, index: int) -> Failure | None:
         """Return the failure that a step of a scan recorded."""
-        folders = (step_folder(self.folder, index, step.name) for step in STEPS)
+        folders = (step_folder(self.folder, index, step) for step in self._steps)
         return next((failure for failure in map(read_failure, folders) if failure is not None), None)
 
     def _failure(self, index: int, step: str, trace: str, errno: int | None) -> Failure:

@@ -100,6 +100,7 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
     """
     from neurofm_bids.engine.workers import Workers
     from neurofm_bids.pipeline.network import device_type
+    from neurofm_bids.pipeline.steps import steps_of
     from neurofm_bids.preprocess.registration import load_template
 
     load_template(config.processing.template)
@@ -109,7 +110,8 @@ def _started(config: Config, log_folder: Path) -> Iterator[tuple[Workers, Path, 
         Workers(config.resources.omp_nthreads, folder) as workers,
         monitored(config.resources.resource_monitor, log_folder, folder),
     ):
-        gpu = workers.call(device_type, config.processing, reserved=True) != "cpu"
+        networks = any(step.gpu for step in steps_of(config.processing, config.running.stage))
+        gpu = networks and workers.call(device_type, config.processing, reserved=True) != "cpu"
         if not gpu:
             workers.unreserve()
         yield workers, folder, gpu
@@ -120,7 +122,7 @@ def _warn_of_little_memory(config: Config) -> None:
     from neurofm_bids.pipeline.steps import most_memory_gb
 
     available_gb = config.resources.memory_gb
-    needed = MAIN_GB + most_memory_gb(config.processing)
+    needed = MAIN_GB + most_memory_gb(config.processing, stage=config.running.stage)
     if available_gb < needed:
         _log.warning(
             "An image of 256^3 voxels needs up to %.1f GB, and only %.1f GB is available: "

@@ -13,6 +13,7 @@ import numpy as np
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.labels import check_sessions
+from neurofm_bids.bids.names import INTERIM
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.group.alike import Alike, most_common
@@ -25,6 +26,7 @@ from neurofm_bids.group.presence import (
     excluded_images,
     incomplete_outputs,
     participants_without_scan,
+    still_selected,
 )
 from neurofm_bids.group.reading import read_failures
 from neurofm_bids.group.readout_scores import of_one_readout
@@ -34,6 +36,7 @@ from neurofm_bids.group.scan_rows import FolderScans, read_members
 from neurofm_bids.group.source import Source
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
+from neurofm_bids.pipeline.hand_over import waiting_scans
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.resources import without_garbage_collection
@@ -43,6 +46,7 @@ __all__ = ["EVERYTHING", "collect"]
 _log = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
+_WAITING = "preprocessed, and not encoded yet. Run the participant level with --stage encode"
 
 
 @without_garbage_collection()
@@ -58,9 +62,9 @@ def collect(
     """Read the outputs of every scan in some output folders and join the covariates.
 
     A scan counts as found when any of its files exists. Found scans whose files are partial, unreadable or
-    inconsistent become :class:`Missing`, and so do scans that a run listed as failed and that have not been
-    finished since, if their image is still in the dataset. Scans whose image ``.bidsignore`` of the dataset
-    excludes are neither: a warning names them.
+    inconsistent become :class:`Missing`, and so do scans that a run listed as failed, or left to the stage of
+    encoding, and that have not been finished since, if their image is still in the dataset. Scans whose
+    image ``.bidsignore`` of the dataset excludes are neither: a warning names them.
 
     Parameters
     ----------
@@ -154,11 +158,13 @@ def _judge(source: Source, scans: FolderScans, stored: Sequence[StoredScan], sel
 
 
 def _failures(sources: Mapping[str, Source], selector: Selector, finished: Set[str]) -> dict[str, str]:
-    """Return why scans failed that have not been finished since, in whatever folder."""
+    """Return why scans failed, or wait, that have not been finished since, in whatever folder."""
     reasons: dict[str, str] = {}
     for source in sources.values():
         for stem, why in read_failures(source.out.out_dir, source.bids_dir, selector).items():
             reasons[source.shown(stem)] = why
+        waiting = still_selected(source.bids_dir, waiting_scans(source.out.out_dir / INTERIM), selector)
+        reasons |= dict.fromkeys(map(source.shown, waiting), _WAITING)
     return {stem: why for stem, why in reasons.items() if stem not in finished}
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "incomplete_outputs",
     "participants_without_scan",
     "selected_images",
+    "still_selected",
 ]
 
 
@@ -159,8 +160,13 @@ def abandoned_outputs(
     stems = set(stems)
     if not (stems and any(os.path.lexists(bids_dir / scan.path) for scan in members)):
         return set()
+    return stems - still_selected(bids_dir, stems, selector)
+
+
+def still_selected(bids_dir: Path, stems: Set[str], selector: Selector) -> set[str]:
+    """Return those of some scans whose image a run would select."""
     folders = {stem.split("_")[0] for stem in stems}
-    return stems - set(selected_images(bids_dir, folders, selector).values())
+    return {*selected_images(bids_dir, folders, selector).values()} & stems if folders else set()
 
 
 def incomplete_outputs(scans: Sequence[StoredScan], out: Derivatives) -> str:

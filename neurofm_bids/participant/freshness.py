@@ -18,11 +18,12 @@ from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout, TargetReadout
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.pipeline.attributed import attributed
+from neurofm_bids.pipeline.hand_over import read_signature
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
-from neurofm_bids.records.scan import DerivedImage, Provenance, ScanRecord
+from neurofm_bids.records.scan import DerivedImage, Input, ScanRecord
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["Cause", "Reason", "is_older", "why_process"]
+__all__ = ["Cause", "Reason", "is_older", "why_preprocess", "why_process"]
 
 _WHAT: Mapping[str, str] = {
     MASK.use: MASK.what,
@@ -85,6 +86,31 @@ def why_process(
         return Reason(Cause.DAMAGED, "its outputs cannot be read")
 
 
+def why_preprocess(
+    scan: Scan, out: Derivatives, config: Config, derived: Sequence[DerivedFile] = ()
+) -> Reason | None:
+    """Return why the stage of preprocessing has to process a scan, or None if what it left can be encoded.
+
+    Parameters
+    ----------
+    derived
+        Images of other programs that take the place of steps.
+    """
+    try:
+        made = read_signature(out.interim(scan))
+        if made is None:
+            return Reason(Cause.NEW, "not preprocessed yet")
+        if made.pipeline_version != PIPELINE_VERSION:
+            then = made.pipeline_version
+            return Reason(Cause.PIPELINE, f"preprocessed by pipeline version {then}, now {PIPELINE_VERSION}")
+        now = config.processing.of_preprocessing
+        if dict(made.parameters) != now:
+            return Reason(Cause.SETTINGS, f"preprocessed with {_changes(made.parameters, now)}")
+        return _other_image(made.input, scan) or _other_derived(made.derived, derived)
+    except (OSError, ValueError, NeuroFMError):
+        return Reason(Cause.DAMAGED, "what preprocessing left is incomplete")
+
+
 def _difference(
     scan: Scan,
     out: Derivatives,
@@ -113,7 +139,7 @@ def _difference(
         return Reason(Cause.SETTINGS, f"made without the attribution of {', '.join(absent)}")
     if not all(path.stat().st_size for path in out.required(scan, parts_of(config))):
         return Reason(Cause.DAMAGED, "an output is empty")
-    return _other_image(made, scan) or _other_derived(record.derived, derived)
+    return _other_image(made.input, scan) or _other_derived(record.derived, derived)
 
 
 def is_older(path: Path, than: Path) -> bool:
@@ -136,8 +162,8 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "; ".join(changes) or "other settings"
 
 
-def _other_image(made: Provenance, scan: Scan) -> Reason | None:
-    same = made.input is not None and made.input.is_in(scan.path)
+def _other_image(source: Input | None, scan: Scan) -> Reason | None:
+    same = source is not None and source.is_in(scan.path)
     return None if same else Reason(Cause.IMAGE, "the image has changed")
 
 

@@ -11,7 +11,8 @@ from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.participant.plan import Job, Plan
+from neurofm_bids.participant.job import Job
+from neurofm_bids.participant.plan import Plan
 from neurofm_bids.pipeline.provenance import identify_input
 from neurofm_bids.records.scan import ScanRecord
 from neurofm_bids.storage.text import read_json, some_of

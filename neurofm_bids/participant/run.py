@@ -17,14 +17,15 @@ from neurofm_bids.bids.coverage import log_coverage
 from neurofm_bids.bids.dataset import check_output, write_dataset
 from neurofm_bids.bids.discovery import Refused, Scan
 from neurofm_bids.bids.names import LOCK
-from neurofm_bids.config import Config
+from neurofm_bids.config import PREPROCESS, Config
 from neurofm_bids.engine.process import Processed, process
 from neurofm_bids.engine.run_log import RunLog
 from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.option import options_in_use
 from neurofm_bids.participant.freshness import Cause
+from neurofm_bids.participant.job import Job, make_job
 from neurofm_bids.participant.origin import check_origin
-from neurofm_bids.participant.plan import Job, Plan, make_job, make_plan
+from neurofm_bids.participant.plan import Plan, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.judgement import STATUSES, Judgement
@@ -118,7 +119,7 @@ def run_participant(config: Config, executor: Executor = LOCAL) -> RunResult:
             _log_start(job, plan, log)
             log_coverage(reports.covariates, [*plan.done, *plan.todo])
             _process(job, plan, result, reports, log, executor)
-            _log_end(result, reports.judged)
+            _log_end(result, reports.judged, waiting=config.running.stage == PREPROCESS)
     return result
 
 
@@ -154,8 +155,9 @@ def _log_start(job: Job, plan: Plan, log: RunLog) -> None:
         _log.info("Scans to process again: %d (%s).", count, text)
 
 
-def _log_end(result: RunResult, judged: Mapping[str, Judgement]) -> None:
-    done = {scan.stem: judged[scan.stem] for scan in result.done if scan.stem in judged}
+def _log_end(result: RunResult, judged: Mapping[str, Judgement], *, waiting: bool) -> None:
+    """Log what became of the scans; those that are done may be waiting for the stage of encoding."""
+    done = {scan.stem: judged[scan.stem] for scan in result.done if scan.stem in judged and not waiting}
     for status in STATUSES[1:]:
         for stem, judgement in done.items():
             if judgement.status == status:
@@ -168,10 +170,11 @@ def _log_end(result: RunResult, judged: Mapping[str, Judgement]) -> None:
         skipped.setdefault(with_fix(refused.reason, refused.fix), []).append(refused.where)
     for text, places in skipped.items():
         _log.warning("skipped: %s: %s", some_of(places), text)
+    quality = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
     _log.info(
-        "Scans: %d done (quality: %s), %d up to date, %d failed, %d skipped. Reports written: %d.",
+        "Scans: %d done (%s), %d up to date, %d failed, %d skipped. Reports written: %d.",
         len(result.done),
-        ", ".join(f"{counts[status]} {status}" for status in STATUSES),
+        "preprocessed, to be encoded with --stage encode" if waiting else f"quality: {quality}",
         len(result.up_to_date),
         len(result.failed),
         len(result.skipped),

@@ -13,9 +13,10 @@ from nipype.interfaces.base import DynamicTraitedSpec, SimpleInterface, traits
 from nipype.interfaces.io import add_traits
 
 from neurofm_bids.errors import ENDS_THE_RUN, MEMORY_FIX, Exit, NeuroFMError, os_error
+from neurofm_bids.pipeline.hand_over import handed_over_path
 from neurofm_bids.pipeline.resource_usage import Meter
 from neurofm_bids.pipeline.step import Step
-from neurofm_bids.pipeline.steps import STEPS, absent_values, producer
+from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, absent_values, interim_folder, producer, steps_of
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import from_text, to_text
@@ -29,7 +30,7 @@ __all__ = ["TIMING", "StepInterface", "failure_of", "read_failure", "scans_graph
 _FAILURE = "failure.json"  # what a failed step leaves in its folder
 TIMING = "timing.json"  # what every step leaves there
 _OUT_OF_MEMORY = ("t allocate memory", "cannot allocate", "unable to allocate", "bad_alloc", "bad allocation")
-_STEP = {step.name: step for step in STEPS}
+_STEP = {step.name: step for step in (*STEPS, HAND_OVER)}
 
 
 class StepInterface(SimpleInterface):  # type: ignore[misc]
@@ -175,23 +176,26 @@ def scans_graph(
     for index, (task, size) in enumerate(zip(tasks, voxels, strict=True)):
         nodes = {
             step.name: _node(step, task, min(step.memory.gb(size), memory_gb), gpu)
-            for step in STEPS
-            if step.is_needed(task.processing)
+            for step in steps_of(task.processing, task.stage)
         }
-        chunk.add_nodes([_connected(f"scan_{index}", nodes)])
+        chunk.add_nodes([_connected(f"scan_{index}", nodes, task)])
     return chunk
 
 
-def _connected(name: str, nodes: dict[str, Node]) -> Workflow:
+def _connected(name: str, nodes: dict[str, Node], task: Task) -> Workflow:
+    """Return the graph of a scan; what an earlier stage made is read from where that left it."""
     from nipype import Workflow
 
     graph = Workflow(name)
     graph.add_nodes(list(nodes.values()))
     for name, node in nodes.items():
         for value in _STEP[name].inputs:
-            maker = producer(value).name
-            if maker in nodes:
-                graph.connect(nodes[maker], value, node, value)
+            maker = producer(value)
+            if maker.name in nodes:
+                graph.connect(nodes[maker.name], value, node, value)
+            elif maker.is_needed(task.processing):
+                path = handed_over_path(interim_folder(task), value, maker.outputs[value])
+                setattr(node.inputs, value, str(path))
     return graph
 
 

@@ -15,11 +15,22 @@ __all__ = ["IMAGE", "TEXT", "VECTOR", "Kind", "Memory", "Step", "record"]
 
 @dataclass(frozen=True)
 class Kind:
-    """How a value passes between processes: file extension, writer and reader."""
+    """How a value passes between processes and stages.
+
+    Parameters
+    ----------
+    extension
+        Of its file.
+    save, load
+        Writer and reader of the file.
+    packed
+        Extension of a compressed file, which the same functions write and read; by default it is not.
+    """
 
     extension: str
     save: Callable[[Any, Path], None]
     load: Callable[[Path], Any]
+    packed: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,6 @@ def _load_vector(path: Path) -> Any:
     return np.load(path, allow_pickle=False)
 
 
-IMAGE = Kind(".nii", _save_image, _load_image)
+IMAGE = Kind(".nii", _save_image, _load_image, packed=".nii.gz")
 VECTOR = Kind(".npy", _save_vector, _load_vector)
 TEXT = Kind(".txt", _write_text, _read_text)

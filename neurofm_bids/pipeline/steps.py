@@ -6,9 +6,11 @@ new output of a step, is declared in :data:`STEPS` and nowhere else.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from neurofm_bids.config import Processing
+from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.config import BOTH_STAGES, ENCODE, PREPROCESS, Processing
 from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.anatomy import Anatomy
@@ -18,7 +20,17 @@ from neurofm_bids.records.measurement import BiasCorrection, BrainExtraction, Mo
 from neurofm_bids.records.scan import DerivedImage, Input, ScanRecord
 from neurofm_bids.resources import torch_threads
 
-__all__ = ["PIPELINE_VERSION", "STEPS", "USUAL_VOXELS", "absent_values", "most_memory_gb", "producer"]
+__all__ = [
+    "HAND_OVER",
+    "PIPELINE_VERSION",
+    "STEPS",
+    "USUAL_VOXELS",
+    "absent_values",
+    "interim_folder",
+    "most_memory_gb",
+    "producer",
+    "steps_of",
+]
 
 # Raised whenever features, predictions or metrics change: scans of another version are processed again.
 PIPELINE_VERSION = 7
@@ -115,9 +127,27 @@ def _encode(task: Task, grid: Any, **measured: Any) -> dict[str, Any]:
 
 
 def _write(task: Task, **outputs: Any) -> dict[str, Any]:
+    from neurofm_bids.pipeline.hand_over import remove_hand_over
     from neurofm_bids.pipeline.write import write_outputs
 
-    return {"sidecar": str(write_outputs(task, **outputs))}
+    sidecar = write_outputs(task, **outputs)
+    if not task.keep_interim:
+        remove_hand_over(interim_folder(task))
+    return {"sidecar": str(sidecar)}
+
+
+def _hand_over(task: Task, **values: Any) -> dict[str, Any]:
+    from neurofm_bids.pipeline.hand_over import write_hand_over
+
+    kinds = {name: producer(name).outputs[name] for name in values}
+    signature = write_hand_over(
+        interim_folder(task),
+        values,
+        kinds,
+        pipeline_version=PIPELINE_VERSION,
+        parameters=task.processing.of_preprocessing,
+    )
+    return {"signature": str(signature)}
 
 
 _FIGURES = tuple(
@@ -128,7 +158,7 @@ _FIGURES = tuple(
 _PAINTED = ("segmentation", "attribution_maps")
 
 # Memory was measured with benchmarks/memory.py and rounded up.
-STEPS = (
+_PREPROCESSING = (
     Step(
         "brain_extraction",
         _extract_brain,
@@ -170,6 +200,8 @@ STEPS = (
         },
         memory=Memory(1.0, 0.014),
     ),
+)
+_ENCODING = (
     Step(
         "anatomy",
         _segment,
@@ -228,13 +260,45 @@ STEPS = (
 )
 
 
+_HANDED_OVER = tuple(
+    name
+    for step in _PREPROCESSING
+    for name in step.outputs
+    if any(name in later.inputs for later in _ENCODING)
+)
+STEPS = (*_PREPROCESSING, *_ENCODING)  # from the image to its outputs
+HAND_OVER = Step(
+    "hand_over",
+    _hand_over,
+    inputs=_HANDED_OVER,
+    outputs={"signature": TEXT},
+    memory=Memory(0.95, 0.035),  # as the step that writes the outputs
+)
+_STAGES = {BOTH_STAGES: STEPS, PREPROCESS: (*_PREPROCESSING, HAND_OVER), ENCODE: _ENCODING}
+
+
+def steps_of(processing: Processing, stage: str = BOTH_STAGES) -> tuple[Step, ...]:
+    """Return the steps that scans need which are processed with some settings, in order.
+
+    >>> [step.name for step in steps_of(Processing(no_anatomy=True), "encode")]
+    ['figures', 'encode', 'write']
+    """
+    return tuple(step for step in _STAGES[stage] if step.is_needed(processing))
+
+
+def interim_folder(task: Task) -> Path:
+    """Return where the stage of preprocessing leaves a scan for that of encoding."""
+    assert task.out_dir is not None
+    return Derivatives(task.out_dir, "").interim(task.scan)
+
+
 def producer(output: str) -> Step:
     """Return the step that makes an output.
 
     >>> producer("mask").name
     'brain_extraction'
     """
-    return next(step for step in STEPS if output in step.outputs)
+    return next(step for step in (*STEPS, HAND_OVER) if output in step.outputs)
 
 
 def absent_values(task: Task) -> dict[str, Any]:
@@ -246,6 +310,6 @@ def absent_values(task: Task) -> dict[str, Any]:
     return values
 
 
-def most_memory_gb(processing: Processing, voxels: int = USUAL_VOXELS) -> float:
+def most_memory_gb(processing: Processing, voxels: int = USUAL_VOXELS, stage: str = BOTH_STAGES) -> float:
     """Return what the most demanding step that is needed takes for an image of this many voxels, in GB."""
-    return max(step.memory.gb(voxels) for step in STEPS if step.is_needed(processing))
+    return max(step.memory.gb(voxels) for step in steps_of(processing, stage))

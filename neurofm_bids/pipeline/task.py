@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neurofm_bids.bids.derived import MASK, DerivedFile
 from neurofm_bids.bids.discovery import Scan, scan_at
 from neurofm_bids.bids.entities import scan_stem
-from neurofm_bids.config import Processing
+from neurofm_bids.config import BOTH_STAGES, Processing
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.records.scan import Identity
@@ -56,6 +56,8 @@ class Task:
         Linear functions of the features that are attributed besides the targets of the model.
     derived
         Images of other programs that take the place of steps.
+    stage, keep_interim
+        Stage of the run, see ``--stage``; whether what one leaves for the next stays when the scan is done.
     encoder
         A loaded encoder (in memory only); by default each process loads its own.
     """
@@ -70,6 +72,8 @@ class Task:
     threads: int = 1
     readouts: tuple[LinearReadout, ...] = ()
     derived: tuple[DerivedFile, ...] = ()
+    stage: str = BOTH_STAGES
+    keep_interim: bool = False
     encoder: Encoder | None = field(default=None, compare=False, repr=False)
 
     def derived_as(self, use: str) -> DerivedFile:

@@ -49,6 +49,7 @@ def test_own_dataset_is_accepted(tmp_path):
         "*.pdf",
         "figures",
         "group_*",
+        "interim",
         "readouts",
     ]
     table = (out / "descriptions.tsv").read_text()

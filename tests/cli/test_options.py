@@ -160,6 +160,7 @@ REACHED = [
     (["--session-id", "a"], "session_label", ("a",)),
     (["--resource-monitor"], "resource_monitor", True),
     (["--keep-work"], "keep_work", True),
+    (["--stage", "encode"], "stage", "encode"),
     (["--dry-run"], "dry_run", True),
     (["--executor", "slurm"], "executor", "slurm"),
     (["--slurm-partition", "long"], "slurm_partition", "long"),

@@ -150,6 +150,9 @@ def test_features_without_tasks_to_fit_are_refused(make):
             "group level needs all",
         ),
         ({"shard": Shard(1, 2), "analysis_level": ["group"]}, "group level needs all"),
+        ({"stage": "encode", "analysis_level": ["group"]}, "--stage is for the participant level"),
+        ({"stage": "preprocess", "analysis_level": ["participant", "group"]}, "the group level needs scans"),
+        ({"stage": "encode", "reports_only": True}, "--stage and --reports-only cannot be combined"),
         ({"shard": Shard(1, 2), "executor": "slurm"}, "--shard and --executor slurm cannot be combined"),
         ({"executor": "slurm", "analysis_level": ["group"]}, "is for the participant level"),
     ],
@@ -179,3 +182,15 @@ def test_inputs_are_absolute_and_keep_their_names(make):
     config = make(analysis_level=["group"], group_inputs=[Input(Path("a"), "n"), Input(Path("~/b"))])
     paths = (Input(Path.cwd() / "a", "n"), Input(Path("~/b").expanduser()))
     assert config.analyses.group_inputs == paths
+
+
+@pytest.mark.parametrize(
+    ("stage", "levels"),
+    [
+        ("all", ["participant", "group"]),
+        ("encode", ["participant", "group"]),
+        ("preprocess", ["participant"]),
+    ],
+)
+def test_stages_go_with_levels(make, stage, levels):
+    assert make(stage=stage, analysis_level=levels).running.stage == stage

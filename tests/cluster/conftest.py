@@ -38,7 +38,7 @@ def make_job(slurm):
         return SimpleNamespace(
             config=config,
             spec=SimpleNamespace(variant="s"),
-            out=SimpleNamespace(path=lambda scan, name: slurm.folder / f"done-{scan.subject}"),
+            marker=lambda scan: slurm.folder / f"done-{scan.subject}",
             why=lambda scan: None if slurm.is_done(scan) else "not processed yet",
             is_done=slurm.is_done,
             forget=forgotten.append,

@@ -1,5 +1,6 @@
 """The script for Apptainer: what it says, and that a shell understands it."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.analysis_options import Analyses, Input
-from neurofm_bids.cluster.apptainer import apptainer_script
+from neurofm_bids.cluster.apptainer import Encoding, apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
 from neurofm_bids.derivative_options import GivenDerivative
@@ -109,3 +110,73 @@ def test_the_group_job_sees_the_folders_of_the_cohort_and_their_datasets(tmp_pat
     assert group[group.index("--group-inputs") + 1] == f"b={tmp_path / 'other'}"
     assert "--group-inputs" not in participant
     assert {f"{tmp_path / name}:{tmp_path / name}:ro" for name in ("other", "raw")} <= {*binds}
+
+
+def test_a_second_array_encodes_on_gpus():
+    encoding = Encoding(Size(2, 4000, 90), "--partition=gpu --gres=gpu:1")
+    names = ("tasks", "gpu_tasks", "gpu_limits", "gpu_sbatch")
+    assert arrays_of(apptainer_script(CONFIG, Path("/n.sif"), SIZE, encoding), *names) == [
+        ["17"],
+        ["2"],
+        ["--cpus-per-task=2", "--mem=4000M", "--time=90"],
+        ["--partition=gpu", "--gres=gpu:1"],
+    ]
+    assert arrays_of(apptainer_script(CONFIG, Path("/n.sif"), SIZE), "gpu_tasks") == [["0"]]
+
+
+FAKE = """#!/bin/bash
+echo "$(basename "$0")" "$@" >> "$RECORD"
+[ "$(basename "$0")" = sbatch ] && wc -l < "$RECORD"
+exit 0
+"""
+
+
+def calls_of(script, tmp_path, *arguments, **environment):
+    """Return the commands that a script runs, which do nothing."""
+    record = tmp_path / "record"
+    for name in ("sbatch", "apptainer"):
+        path = tmp_path / name
+        path.write_text(FAKE)
+        path.chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "RECORD": str(record), **environment}
+    subprocess.run(["bash", script, *arguments], env=variables, check=True, capture_output=True)
+    calls = record.read_text().splitlines()
+    record.unlink()
+    return calls
+
+
+@pytest.mark.parametrize("on_gpus", [False, True])
+def test_jobs_follow_each_other_and_have_their_stages(tmp_path, on_gpus):
+    logs = tmp_path / "out/logs/x"
+    logs.mkdir(parents=True)
+    config = Config(tmp_path / "bids", tmp_path / "out", levels=("participant", "group"))
+    encoding = Encoding(Size(2, 4000, 90), "--gres=gpu:1") if on_gpus else None
+    script = tmp_path / "job.sh"
+    text = apptainer_script(config, Path("/n.sif"), SIZE, encoding)
+    script.write_text(text.replace('cp "$logs/index.jsonl" "$encode"', "true"))  # no index was made
+    _, *jobs = calls_of(script, tmp_path)
+    stages = [re.search(r"job\.sh (\w+) (\S+)", job) for job in jobs]
+    names = ["preprocess", "encode", "group"] if on_gpus else ["participant", "group"]
+    assert [stage[1] for stage in stages] == names
+    assert "--array=1-17" in jobs[0]
+    assert [re.search(r"afterany:(\d+)", job)[1] for job in jobs[1:]] == [
+        str(n) for n in range(2, len(jobs) + 1)
+    ]
+    if on_gpus:
+        assert stages[1][2] == f"{stages[0][2]}-encode"
+        assert ("--gres=gpu:1" in jobs[1], "--array=1-2 " in jobs[1], "gres" in jobs[0]) == (
+            True,
+            True,
+            False,
+        )
+    for stage, shard, words in (
+        ("preprocess", "3/17", "--stage preprocess"),
+        ("encode", "3/2", "--stage encode"),
+    ):
+        (call,) = calls_of(script, tmp_path, stage, str(logs), SLURM_ARRAY_TASK_ID="3")
+        if on_gpus:
+            assert f"{words} --index {logs}/index.jsonl --shard {shard}" in call
+            assert (" --nv " in call) == (stage == "encode")
+    (call,) = calls_of(script, tmp_path, "participant", str(logs), SLURM_ARRAY_TASK_ID="3")
+    assert "--stage all" in call
+    assert "--nv" not in call

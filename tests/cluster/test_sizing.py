@@ -1,11 +1,12 @@
 """How many tasks, how much memory and time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from neurofm_bids.cluster.sizing import memory_mb, minutes, scan_seconds, size_of
-from neurofm_bids.config import Cluster, Config, Processing
+from neurofm_bids.config import Cluster, Config, Processing, Running
 from neurofm_bids.engine.plugin import MAIN_GB
 from neurofm_bids.pipeline.steps import most_memory_gb
 
@@ -77,3 +78,15 @@ def test_larger_networks_take_more_time():
 def test_processors_share_the_scans_of_a_task():
     assert minutes(40, 60.0, 4) < minutes(40, 60.0, 1)
     assert minutes(1, 60.0, 4) == minutes(1, 60.0, 1)
+
+
+def test_each_stage_asks_for_less():
+    staged = {
+        stage: replace(config(), running=Running(stage=stage)) for stage in ("all", "preprocess", "encode")
+    }
+    sizes = {
+        stage: size_of(one, 10_000, 10_000, most_tasks=10_000, variant="l") for stage, one in staged.items()
+    }
+    assert sizes["preprocess"].tasks < sizes["all"].tasks
+    assert sizes["preprocess"].memory_mb <= sizes["all"].memory_mb
+    assert scan_seconds(Processing(), "s", "preprocess") < scan_seconds(Processing(), "s", "encode")

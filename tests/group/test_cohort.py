@@ -344,3 +344,32 @@ def test_what_the_columns_of_all_members_mean(collected):
     member = cohort.members[0]
     for name in {**member.predictions, **member.quality, **member.flag_cells}:
         assert cohort.columns[name]["Description"], name
+
+
+@pytest.mark.parametrize(
+    ("left", "finished", "labels", "missing"),
+    [
+        ("sub-02", False, (), ["sub-02"]),
+        ("sub-02", True, (), []),  # kept by --keep-work
+        ("sub-02", False, ("01",), []),
+        ("sub-03", False, (), []),  # its image is no longer in the dataset
+    ],
+)
+def test_scans_that_wait_for_encoding_are_missing_by_name(tmp_path, left, finished, labels, missing):
+    for stem in ("sub-01", "sub-02"):
+        path = tmp_path / stem / "anat" / f"{stem}_T1w.nii.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(1000))
+        os.utime(path, ns=(1, 1))  # as in the records
+    for stem in ("sub-01", *((left,) if finished else ())):
+        write_scan(tmp_path / "out", stem)
+    signature = tmp_path / "out" / "interim" / left / "signature.json"
+    signature.parent.mkdir(parents=True)
+    signature.write_text("{}")
+    selection = Selection(participant_label=labels)
+    found = collect(one_folder(tmp_path / "out", Covariates(tmp_path)), selection).missing
+    assert [one.stem for one in found] == missing
+    assert all(
+        one.reason == "preprocessed, and not encoded yet. Run the participant level with --stage encode"
+        for one in found
+    )

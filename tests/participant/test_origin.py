@@ -10,8 +10,9 @@ import pytest
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Config, Outputs
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.participant.job import make_job
 from neurofm_bids.participant.origin import check_origin
-from neurofm_bids.participant.plan import make_job, make_plan
+from neurofm_bids.participant.plan import make_plan
 from neurofm_bids.pipeline.provenance import identify_input
 from tests.samples import scan_record, write_scan
 

@@ -16,7 +16,8 @@ from neurofm_bids.model.registry import model_spec
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference, write_reference
 from neurofm_bids.participant.freshness import Cause
-from neurofm_bids.participant.plan import Job, make_job, make_plan
+from neurofm_bids.participant.job import Job, make_job
+from neurofm_bids.participant.plan import make_plan
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.readouts.file import write_readout
 from neurofm_bids.records.origin import make_origin

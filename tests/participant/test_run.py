@@ -21,7 +21,8 @@ from neurofm_bids.api import NeuroFM
 from neurofm_bids.bids.link import other_source
 from neurofm_bids.cli.main import main
 from neurofm_bids.cli.options import parse
-from neurofm_bids.participant.plan import make_job, make_plan
+from neurofm_bids.participant.job import make_job
+from neurofm_bids.participant.plan import make_plan
 from neurofm_bids.participant.run import run_participant
 from neurofm_bids.pipeline.provenance import identify_input, software
 from neurofm_bids.pipeline.write import features_table

@@ -7,7 +7,8 @@ import pytest
 
 from neurofm_bids.config import Processing
 from neurofm_bids.geometry import as_matrix
-from neurofm_bids.pipeline.steps import STEPS, most_memory_gb, producer
+from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, interim_folder, most_memory_gb, producer, steps_of
+from neurofm_bids.records.scan import Identity
 from tests.preprocess.test_iqm import brain, registration
 
 
@@ -29,6 +30,27 @@ def test_every_output_but_the_last_is_used():
     assert {name for step in STEPS for name in step.outputs} - used == {"sidecar"}
 
 
+def test_two_stages_have_the_steps_of_both_at_once():
+    first, second = (steps_of(Processing(attribution=("age",)), stage) for stage in ("preprocess", "encode"))
+    assert first[-1] is HAND_OVER
+    assert (*first[:-1], *second) == STEPS
+    assert steps_of(Processing()) == tuple(step for step in STEPS if step.name != "attribution")
+
+
+def test_preprocessing_uses_no_network_and_leaves_all_that_encoding_needs():
+    first, second = (steps_of(Processing(attribution=("age",)), stage) for stage in ("preprocess", "encode"))
+    assert not any(step.gpu for step in first)
+    made = {name for step in second for name in step.outputs}
+    assert {name for step in second for name in step.inputs} - made == set(HAND_OVER.inputs)
+    assert {"input", "derived"} <= set(HAND_OVER.inputs)
+
+
+def test_each_scan_has_its_folder_between_stages(tmp_path):
+    scan = Identity(stem="sub-01_ses-a", subject="01", session="a")
+    folder = interim_folder(SimpleNamespace(out_dir=tmp_path, scan=scan))
+    assert folder == tmp_path / "interim" / "sub-01_ses-a"
+
+
 def test_only_the_network_runs_on_a_gpu_and_only_brain_extraction_takes_more_threads():
     assert [step.name for step in STEPS if step.gpu] == ["anatomy", "attribution", "encode"]
     assert [step.name for step in STEPS if step.parallel] == ["brain_extraction"]
@@ -43,6 +65,7 @@ def test_memory_grows_with_the_image():
     usual, attributed = Processing(), Processing(attribution=("age",))
     assert 1.0 < most_memory_gb(usual, 10**7) < most_memory_gb(usual, 5 * 10**7) < 4.0
     assert most_memory_gb(usual) < most_memory_gb(attributed)
+    assert most_memory_gb(attributed, stage="preprocess") < most_memory_gb(attributed, stage="encode")
 
 
 @pytest.mark.parametrize("space", ["rigid", "native"])
