@@ -16,6 +16,7 @@ from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.option import WholeNumber, option, options_by_section, options_of
 from neurofm_bids.readout_options import Readouts
 from neurofm_bids.resource_options import Resources
+from neurofm_bids.running_options import BOTH_STAGES, ENCODE, PREPROCESS, STAGES, Running
 
 __all__ = [
     "ALL_OR_NONE",
@@ -49,12 +50,10 @@ ANATOMY_PHASES = (1, 2, 8)  # numbers of lattices that a segmentation can read
 MAX_VIEWS, N_PHASES = 64, 8  # a lattice of every second voxel has eight places
 LEVELS = ("participant", "group")  # in the order in which they run
 PRECISIONS = ("float32", "bfloat16")  # of the network
-STAGES = BOTH_STAGES, PREPROCESS, ENCODE = "all", "preprocess", "encode"
 
 _QUERIES, _PREPROCESSING = "Options for filtering BIDS queries", "Options for preprocessing"
 _MODEL, _ANATOMY = "Options for the model", "Options for the segmentation"
 _ATTRIBUTION, _OUTPUTS = "Options for attribution", "Options for outputs"
-_OTHER = "Other options"
 
 
 @dataclass(frozen=True)
@@ -262,45 +261,6 @@ class Outputs:
         "--pdf",
         default=False,
         help="at the participant level, also print reports to PDF, with Chromium or Chrome",
-    )
-
-
-@dataclass(frozen=True)
-class Running:
-    """How the run behaves."""
-
-    work_dir: Path = option(
-        "--work-dir",
-        "-w",
-        default=Path("work"),
-        section=_OTHER,
-        convert=Path,
-        metavar="DIR",
-        default_text="a folder in the temporary directory",
-        help="folder for intermediate files, which are removed as scans finish",
-    )
-    keep_work: bool = option("--keep-work", default=False, help="keep the intermediate files")
-    stage: str = option(
-        "--stage",
-        default=BOTH_STAGES,
-        choices=STAGES,
-        help="preprocess leaves what the networks read in out_dir/interim, which encode finishes without "
-        "preprocessing again, such as on a GPU node",
-    )
-    dry_run: bool = option(
-        "--dry-run",
-        default=False,
-        help="list what would be done with each scan, and why; check folders, weights and device",
-    )
-    stop_on_first_crash: bool = option(
-        "--stop-on-first-crash", default=False, help="stop the run at the first failure"
-    )
-    verbose: int = option(
-        "--verbose",
-        "-v",
-        default=0,
-        counts=True,
-        help="-vv: also log debug messages; -vvv: also those of libraries; a single -v changes nothing",
     )
 
 

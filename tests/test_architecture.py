@@ -23,6 +23,7 @@ LAYERS = (
         "derivative_options",
         "readout_options",
         "resource_options",
+        "running_options",
     ),
     ("config",),
     ("storage", "geometry"),

@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import os_error
 from neurofm_bids.pipeline.step import Kind
+from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import DerivedImage, Input
 from neurofm_bids.records.schema import RECORD, from_json, from_text, to_json, to_text
@@ -26,6 +28,7 @@ from neurofm_bids.storage.text import read_json, read_text
 __all__ = [
     "Signature",
     "handed_over_path",
+    "interim_folder",
     "read_hand_over_failure",
     "read_signature",
     "remove_hand_over",
@@ -59,6 +62,12 @@ class Signature:
     derived: tuple[DerivedImage, ...]
     parameters: Mapping[str, Any]
     sizes: Mapping[str, int]
+
+
+def interim_folder(task: Task) -> Path:
+    """Return where the stage of preprocessing leaves a scan for that of encoding."""
+    assert task.out_dir is not None
+    return Derivatives(task.out_dir, "").interim(task.scan)
 
 
 def signature_path(folder: Path) -> Path:

@@ -13,10 +13,10 @@ from nipype.interfaces.base import DynamicTraitedSpec, SimpleInterface, traits
 from nipype.interfaces.io import add_traits
 
 from neurofm_bids.errors import ENDS_THE_RUN, MEMORY_FIX, Exit, NeuroFMError, os_error
-from neurofm_bids.pipeline.hand_over import handed_over_path
+from neurofm_bids.pipeline.hand_over import handed_over_path, interim_folder
 from neurofm_bids.pipeline.resource_usage import Meter
 from neurofm_bids.pipeline.step import Step
-from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, absent_values, interim_folder, producer, steps_of
+from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, absent_values, producer, steps_of
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import from_text, to_text

@@ -6,10 +6,8 @@ new output of a step, is declared in :data:`STEPS` and nowhere else.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.config import BOTH_STAGES, ENCODE, PREPROCESS, Processing
 from neurofm_bids.pipeline.step import IMAGE, TEXT, VECTOR, Memory, Step, record
 from neurofm_bids.pipeline.task import Task
@@ -26,7 +24,6 @@ __all__ = [
     "STEPS",
     "USUAL_VOXELS",
     "absent_values",
-    "interim_folder",
     "most_memory_gb",
     "producer",
     "steps_of",
@@ -127,7 +124,7 @@ def _encode(task: Task, grid: Any, **measured: Any) -> dict[str, Any]:
 
 
 def _write(task: Task, **outputs: Any) -> dict[str, Any]:
-    from neurofm_bids.pipeline.hand_over import remove_hand_over
+    from neurofm_bids.pipeline.hand_over import interim_folder, remove_hand_over
     from neurofm_bids.pipeline.write import write_outputs
 
     sidecar = write_outputs(task, **outputs)
@@ -137,7 +134,7 @@ def _write(task: Task, **outputs: Any) -> dict[str, Any]:
 
 
 def _hand_over(task: Task, **values: Any) -> dict[str, Any]:
-    from neurofm_bids.pipeline.hand_over import write_hand_over
+    from neurofm_bids.pipeline.hand_over import interim_folder, write_hand_over
 
     kinds = {name: producer(name).outputs[name] for name in values}
     signature = write_hand_over(
@@ -284,12 +281,6 @@ def steps_of(processing: Processing, stage: str = BOTH_STAGES) -> tuple[Step, ..
     ['figures', 'encode', 'write']
     """
     return tuple(step for step in _STAGES[stage] if step.is_needed(processing))
-
-
-def interim_folder(task: Task) -> Path:
-    """Return where the stage of preprocessing leaves a scan for that of encoding."""
-    assert task.out_dir is not None
-    return Derivatives(task.out_dir, "").interim(task.scan)
 
 
 def producer(output: str) -> Step:

@@ -7,7 +7,8 @@ import pytest
 
 from neurofm_bids.config import Processing
 from neurofm_bids.geometry import as_matrix
-from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, interim_folder, most_memory_gb, producer, steps_of
+from neurofm_bids.pipeline.hand_over import interim_folder
+from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, most_memory_gb, producer, steps_of
 from neurofm_bids.records.scan import Identity
 from tests.preprocess.test_iqm import brain, registration
 
