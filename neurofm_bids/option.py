@@ -138,18 +138,20 @@ def options_in_use(group: Any) -> dict[str, str]:
     return {flag: text if len(text) <= 200 else f"{text[:200]}..." for flag, text in texts.items()}
 
 
-def arguments_of(group: Any, without: Collection[str] = ()) -> list[str]:
+def arguments_of(group: Any, without: Collection[str] = (), always: Collection[str] = ()) -> list[str]:
     """Return the options of a group of settings that differ from their defaults, as on the command line.
 
     Parameters
     ----------
     without
         Names of fields that are left out.
+    always
+        Names of fields that are written although they have their default.
     """
     arguments: list[str] = []
     for item, declared in options_of(type(group)):
         value = getattr(group, item.name)
-        if value != item.default and item.name not in without:
+        if (value != item.default or item.name in always) and item.name not in without:
             arguments += declared.arguments(value)
     return arguments
 

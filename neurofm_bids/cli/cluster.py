@@ -94,6 +94,13 @@ def _print_script(given: Mapping[str, Any]) -> Exit:
         )
     script = make(_Script, given)
     scans = find_scans(config).scans
+    if not scans:
+        raise NeuroFMError(
+            "no image can be processed",
+            where=config.bids_dir,
+            fix="neurofm with --dry-run says why.",
+            code=Exit.NOTHING_SELECTED,
+        )
     participants = len({scan.subject for scan in scans})
     variant = model_spec(config.processing.model).variant
 

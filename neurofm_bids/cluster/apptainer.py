@@ -17,13 +17,13 @@ from neurofm_bids.cluster.script import OF_THE_MACHINE, task_config, task_memory
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import GROUPS, LEVELS, Cluster, Config, Outputs, Readouts, Selection
 from neurofm_bids.derivative_options import GivenDerivative
-from neurofm_bids.option import arguments_of, options_of
+from neurofm_bids.option import Option, arguments_of, options_of
 
 __all__ = ["Encoding", "apptainer_script"]
 
 _TEMPLATE = "slurm_apptainer.sh"
 _ELSEWHERE = OF_THE_MACHINE | {"work_dir"}
-_WRITTEN = ("make_reference",)
+_IMPLIED = ("skull_strip",)  # has another default where derivatives are given
 _GROUP_MB = 8000  # of the group job: a guess that the reviewer of the script can change
 
 
@@ -49,7 +49,7 @@ def apptainer_script(config: Config, image: Path, size: Size, encoding: Encoding
     encoding
         The array that encodes what the first one preprocesses; None if that does both.
     """
-    cluster = config.cluster
+    cluster, second = config.cluster, encoding.size if encoding else size
     named = {"--partition": cluster.slurm_partition, "--account": cluster.slurm_account}
     words = {
         "VERSION": __version__,
@@ -66,7 +66,9 @@ def apptainer_script(config: Config, image: Path, size: Size, encoding: Encoding
         "USED": str(task_memory_mb(size.memory_mb)),
         "MINUTES": str(size.minutes),
         "GPU_TASKS": str(encoding.size.tasks if encoding else 0),
-        "GPU_MINUTES": str(encoding.size.minutes if encoding else size.minutes),
+        "GPU_MEMORY": str(second.memory_mb),
+        "GPU_USED": str(task_memory_mb(second.memory_mb)),
+        "GPU_MINUTES": str(second.minutes),
         "GPU_SBATCH": _joined(shlex.split(encoding.sbatch)) if encoding else "",
         "GROUP_MEMORY": str(_GROUP_MB),
         "GROUP_USED": str(task_memory_mb(_GROUP_MB)),
@@ -92,27 +94,32 @@ def _group_config(config: Config) -> Config:
 def _arguments(config: Config) -> list[str]:
     """Return options that differ from their defaults, without those that select scans."""
     groups = (getattr(config, name) for name, kind in GROUPS.items() if kind is not Selection)
-    return [word for group in groups for word in arguments_of(group, _ELSEWHERE)]
+    implied = _IMPLIED if config.processing.derivatives else ()
+    return [word for group in groups for word in arguments_of(group, _ELSEWHERE, implied)]
 
 
 def _binds(config: Config) -> list[str]:
-    """Return what the container needs to see besides dataset and outputs: derivatives, folders of files."""
+    """Return what the container needs to see besides dataset and outputs, what is only read first.
+
+    These are derivatives, further folders of outputs with the datasets that they link, and folders of files.
+    """
     read, written = set[Path](), set[Path]()
-    for name, value in _values(config):
+    for name, declared, value in _values(config):
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Path) and name not in _ELSEWHERE:
-                (written if name in _WRITTEN else read).add(item.parent)
+                (written if declared.writes else read).add(item.parent)
             if isinstance(item, Input):
-                read |= {item.out_dir, *filter(None, (linked_source(item.out_dir),))}
+                linked = linked_source(item.out_dir)
+                read |= {item.out_dir, *([linked] if linked and linked.is_dir() else [])}
             if isinstance(item, GivenDerivative):
                 read.add(item.path)
-    binds = [str(path) for path in sorted(written)]
-    return [*binds, *(f"{path}:{path}:ro" for path in sorted(read - written))]
+    return [*(f"{path}:{path}:ro" for path in sorted(read - written)), *map(str, sorted(written))]
 
 
-def _values(config: Config) -> Iterator[tuple[str, Any]]:
+def _values(config: Config) -> Iterator[tuple[str, Option, Any]]:
     for name, kind in GROUPS.items():
-        yield from ((item.name, getattr(getattr(config, name), item.name)) for item, _ in options_of(kind))
+        for item, declared in options_of(kind):
+            yield item.name, declared, getattr(getattr(config, name), item.name)
 
 
 def _joined(words: Iterable[str]) -> str:

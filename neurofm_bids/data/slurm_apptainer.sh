@@ -19,7 +19,8 @@ tasks=@TASKS@  # of the array; each processes the participants I, I+N, I+2N, ...
 limits=(--cpus-per-task=@CPUS@ --mem=@MEMORY@M --time=@MINUTES@)
 use=(--nprocs @CPUS@ --mem @USED@)  # --cleanenv hides what SLURM says; without unit in MB
 gpu_tasks=@GPU_TASKS@  # of the array that encodes; 0: the first array does that itself
-gpu_limits=(--cpus-per-task=@CPUS@ --mem=@MEMORY@M --time=@GPU_MINUTES@)
+gpu_limits=(--cpus-per-task=@CPUS@ --mem=@GPU_MEMORY@M --time=@GPU_MINUTES@)
+gpu_use=(--nprocs @CPUS@ --mem @GPU_USED@)
 gpu_sbatch=(@GPU_SBATCH@)  # further arguments of sbatch for that array, after those below
 group_limits=(--cpus-per-task=1 --mem=@GROUP_MEMORY@M --time=120)
 group_use=(--nprocs 1 --mem @GROUP_USED@)
@@ -28,8 +29,9 @@ sbatch=(@SBATCH@)  # further arguments of sbatch
 stage=all gpu=()
 
 run() {  # run COMMAND ARGUMENT... in the container, with an empty home and a work folder on this node
-  local mount mounts=(-B "$bids:$bids:ro" -B "$out")
+  local mount mounts=(-B "$bids:$bids:ro")
   for mount in "${binds[@]}"; do mounts+=(-B "$mount"); done
+  mounts+=(-B "$out")  # last, as it may lie in a folder above
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   apptainer exec --containall --cleanenv "${gpu[@]}" "${mounts[@]}" -B "$work:/work" "$image" "$@"
@@ -62,7 +64,7 @@ case ${1:-submit} in
     ;;
   participant | preprocess | encode)
     [ "$1" = participant ] || stage=$1
-    [ "$1" != encode ] || { gpu=(--nv); tasks=$gpu_tasks; }
+    [ "$1" != encode ] || { gpu=(--nv); tasks=$gpu_tasks use=("${gpu_use[@]}"); }
     run neurofm "$bids" "$out" participant "${selection[@]}" "${participant[@]}" -w /work "${use[@]}" \
       --stage "$stage" --index "$2/index.jsonl" --shard "$SLURM_ARRAY_TASK_ID/$tasks"
     ;;

@@ -62,3 +62,10 @@ def test_the_script_is_made_for_the_command(dataset, tmp_path, capsys):
 )
 def test_a_command_that_could_not_run_has_no_script(dataset, words, code):
     assert tools.main(["slurm-script", "n.sif", str(dataset), *words]) == code
+
+
+def test_a_dataset_of_refused_images_has_no_script(bids_dataset, tmp_path, caplog):
+    root = bids_dataset(IMAGES[0])
+    (root / IMAGES[0]).write_bytes(b"")
+    assert tools.main(["slurm-script", "n.sif", str(root), str(tmp_path / "out"), "participant"]) == 18
+    assert "no image can be processed" in caplog.text

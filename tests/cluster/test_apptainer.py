@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from neurofm_bids.analysis_options import Analyses, Input
+from neurofm_bids.cli.options import parse
 from neurofm_bids.cluster.apptainer import Encoding, apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
@@ -69,7 +70,7 @@ def test_each_level_has_its_options():
         ),
         *("--reference-participants", "01", "--readouts", "/readouts/t.toml"),
     ]
-    assert binds == ["/made", "/readouts:/readouts:ro", "/weights:/weights:ro"]
+    assert binds == ["/readouts:/readouts:ro", "/weights:/weights:ro", "/made"]
 
 
 def test_the_container_sees_derivatives():
@@ -83,6 +84,38 @@ def test_the_container_sees_derivatives():
         "fmriprep=/made/fmriprep",
     ]
     assert "/made/fmriprep:/made/fmriprep:ro" in binds
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-d", "fp={0}"],
+        ["-d", "fp={0}", "--skull-strip", "auto", "--bias-correction", "derivatives"],
+        ["-d", "fp={0}", "--skull-strip", "force", "--bias-correction", "derivatives", "--views", "1"],
+        ["--no-anatomy", "--attribution", "age", "--keep-work"],
+    ],
+)
+def test_the_container_reads_the_settings_of_the_command(tmp_path, options):
+    (tmp_path / "bids").mkdir()
+    command = [str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]
+    config = parse([*command, *(word.format(tmp_path) for word in options)])
+    (participant,) = arrays_of(apptainer_script(config, Path("/n.sif"), SIZE), "participant")
+    again = parse([*command, *filter(None, participant)])
+    assert (again.processing, again.outputs, again.running) == (
+        config.processing, config.outputs, config.running,
+    )  # fmt: skip
+
+
+def test_the_outputs_are_mounted_last(tmp_path):
+    given = (GivenDerivative("fp", tmp_path),)
+    processing = Processing(skull_strip="derivatives", derivatives=given)
+    config = Config(tmp_path / "bids", tmp_path / "out", processing=processing)
+    script = tmp_path / "job.sh"
+    script.write_text(apptainer_script(config, Path("/n.sif"), SIZE))
+    (call,) = calls_of(script, tmp_path, "participant", str(tmp_path), SLURM_ARRAY_TASK_ID="1")
+    mounts = re.findall(r"-B (\S+)", call)
+    assert mounts[1:3] == [f"{tmp_path}:{tmp_path}:ro", f"{tmp_path}/out"]
 
 
 def test_without_the_group_level_no_job_is_submitted_for_it():
@@ -102,7 +135,8 @@ def test_a_shell_and_its_linter_accept_it(config, tmp_path):
 
 def test_the_group_job_sees_the_folders_of_the_cohort_and_their_datasets(tmp_path):
     about = '{"DatasetLinks": {"raw": "../raw"}}'
-    (tmp_path / "other").mkdir()
+    for name in ("other", "raw"):
+        (tmp_path / name).mkdir()
     (tmp_path / "other" / "dataset_description.json").write_text(about)
     config = replace(CONFIG, analyses=Analyses((Input(tmp_path / "other", "b"),)))
     text = apptainer_script(config, Path("/n.sif"), SIZE)
@@ -110,15 +144,19 @@ def test_the_group_job_sees_the_folders_of_the_cohort_and_their_datasets(tmp_pat
     assert group[group.index("--group-inputs") + 1] == f"b={tmp_path / 'other'}"
     assert "--group-inputs" not in participant
     assert {f"{tmp_path / name}:{tmp_path / name}:ro" for name in ("other", "raw")} <= {*binds}
+    (tmp_path / "raw").rmdir()
+    (binds,) = arrays_of(apptainer_script(config, Path("/n.sif"), SIZE), "binds")
+    assert not any("raw" in bind for bind in binds)
 
 
 def test_a_second_array_encodes_on_gpus():
-    encoding = Encoding(Size(2, 4000, 90), "--partition=gpu --gres=gpu:1")
-    names = ("tasks", "gpu_tasks", "gpu_limits", "gpu_sbatch")
+    encoding = Encoding(Size(2, 6000, 90), "--partition=gpu --gres=gpu:1")
+    names = ("tasks", "gpu_tasks", "gpu_limits", "gpu_use", "gpu_sbatch")
     assert arrays_of(apptainer_script(CONFIG, Path("/n.sif"), SIZE, encoding), *names) == [
         ["17"],
         ["2"],
-        ["--cpus-per-task=2", "--mem=4000M", "--time=90"],
+        ["--cpus-per-task=2", "--mem=6000M", "--time=90"],
+        ["--nprocs", "2", "--mem", "5662"],
         ["--partition=gpu", "--gres=gpu:1"],
     ]
     assert arrays_of(apptainer_script(CONFIG, Path("/n.sif"), SIZE), "gpu_tasks") == [["0"]]
@@ -150,7 +188,7 @@ def test_jobs_follow_each_other_and_have_their_stages(tmp_path, on_gpus):
     logs = tmp_path / "out/logs/x"
     logs.mkdir(parents=True)
     config = Config(tmp_path / "bids", tmp_path / "out", levels=("participant", "group"))
-    encoding = Encoding(Size(2, 4000, 90), "--gres=gpu:1") if on_gpus else None
+    encoding = Encoding(Size(2, 6000, 90), "--gres=gpu:1") if on_gpus else None
     script = tmp_path / "job.sh"
     text = apptainer_script(config, Path("/n.sif"), SIZE, encoding)
     script.write_text(text.replace('cp "$logs/index.jsonl" "$encode"', "true"))  # no index was made
@@ -169,14 +207,11 @@ def test_jobs_follow_each_other_and_have_their_stages(tmp_path, on_gpus):
             True,
             False,
         )
-    for stage, shard, words in (
-        ("preprocess", "3/17", "--stage preprocess"),
-        ("encode", "3/2", "--stage encode"),
-    ):
+    for stage, shard, memory in (("preprocess", "3/17", 3774), ("encode", "3/2", 5662)) if on_gpus else ():
         (call,) = calls_of(script, tmp_path, stage, str(logs), SLURM_ARRAY_TASK_ID="3")
-        if on_gpus:
-            assert f"{words} --index {logs}/index.jsonl --shard {shard}" in call
-            assert (" --nv " in call) == (stage == "encode")
+        words = f"--mem {memory} --stage {stage} --index {logs}/index.jsonl --shard {shard}"
+        assert call.endswith(words)
+        assert (" --nv " in call) == (stage == "encode")
     (call,) = calls_of(script, tmp_path, "participant", str(logs), SLURM_ARRAY_TASK_ID="3")
     assert "--stage all" in call
     assert "--nv" not in call
