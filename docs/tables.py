@@ -34,7 +34,8 @@ EXIT_CODES = {
     "or the group level found scans without usable outputs.",
     Exit.INVALID_BIDS: "`bids_dir` is not a raw BIDS dataset.",
     Exit.UNKNOWN_LEVEL: "The analysis level is neither `participant` nor `group`.",
-    Exit.NOTHING_SELECTED: "A label does not exist, or labels and filters leave no scan.",
+    Exit.NOTHING_SELECTED: "A label does not exist, labels and filters leave no scan, or the group level "
+    "finds no scan with usable outputs.",
     Exit.USAGE: "Invalid option or value, folders that must not coincide, or a device that is not available.",
     Exit.DATA: "A file that the whole run needs has the wrong content, such as weights of another variant.",
     Exit.NO_INPUT: "The dataset, the weights or, at the group level, the output folder was not found, or the "

@@ -8,6 +8,7 @@ import pytest
 from tests.documentation import ROOT
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
+OF_OTHERS = "Message of another program"
 LEAST = 12  # letters of a piece of a message that is looked for
 
 
@@ -24,12 +25,12 @@ def texts():
 
 def messages():
     """Return the cells of messages of the page: the first column, or the second after that of steps."""
-    cells, place = [], 0
+    cells, place = list[str](), 0
     for line in PAGE.read_text("utf-8").splitlines():
         row = [cell.strip() for cell in line.strip("| ").split(" | ")]
-        if "Message" in row:
-            place = row.index("Message")
-        elif line.startswith("| ") and not row[0].startswith("---"):
+        if "Message" in row or row[0] == OF_OTHERS:
+            place = row.index("Message") if "Message" in row else -1
+        elif line.startswith("| ") and not row[0].startswith("---") and place >= 0:
             cells.append(row[place])
     return cells
 

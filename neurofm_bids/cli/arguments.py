@@ -18,6 +18,8 @@ __all__ = ["Commands", "Parser", "add_command", "add_options", "safetensors_path
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no public name
 
 
+_ABSENT = "the following arguments are required"
+_FIRST = "Give them first: an option that takes several values takes all words after it. "
 _ALIKE = 0.8  # of option names, so that --low-mem is not taken for --mem
 
 
@@ -40,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the usage."""
-        self._refuse(message)
+        self._refuse(message, _FIRST if message.startswith(_ABSENT) else "")
 
     def _refuse(self, message: str, advice: str = "") -> NoReturn:
         raise NeuroFMError(message, fix=f"{advice}See {self.prog} --help.", code=Exit.USAGE)

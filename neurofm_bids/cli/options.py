@@ -17,6 +17,7 @@ from neurofm_bids.cli.arguments import Parser, add_options
 from neurofm_bids.config import GROUPS, LEVELS, Config
 from neurofm_bids.errors import INTERRUPTED, Exit, NeuroFMError
 from neurofm_bids.option import Option, options_of
+from neurofm_bids.storage.text import nearest
 
 __all__ = ["get_parser", "parse"]
 
@@ -32,6 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of ``neurofm``; options that are not given are absent from what it returns."""
     parser = Parser(
         prog="neurofm",
+        usage=f"neurofm bids_dir out_dir {{{','.join(LEVELS)}}} [...] [options]",
         description="NeuroFM features, brain-health predictions and quality control from T1-weighted MRI.",
         epilog=_exit_codes(),
         allow_abbrev=False,
@@ -110,7 +112,10 @@ def _file_settings(path: Path) -> dict[str, Any]:
     for key, value in settings.items():
         if _spelling(key) not in options:
             raise NeuroFMError(
-                f"unknown setting '{key}'", where=path, fix="See neurofm --help.", code=Exit.USAGE
+                f"unknown setting '{key}'",
+                where=path,
+                fix=f"{nearest(_spelling(key), list(options))}See neurofm --help.",
+                code=Exit.USAGE,
             )
         known = options[_spelling(key)]
         if known is None:

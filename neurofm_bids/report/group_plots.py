@@ -99,7 +99,7 @@ def _quality(names: Collection[str], metrics: Sequence[str]) -> Iterator[Plot]:
 
 
 def _volumes(names: Collection[str], volumes: Sequence[str]) -> Iterator[Plot]:
-    first = next((name for name in ("left_hippocampus_mm3", *volumes) if name in volumes), None)
+    first = next((name for name in ("lateral_ventricles_mm3", *volumes) if name in volumes), None)
     if first is not None:
         if KNOWN_AGE in names:
             yield Plot(KNOWN_AGE, first, "Choose any volume.", choose=True)

@@ -110,6 +110,7 @@ def test_a_settings_file_that_is_not_downloaded_says_how_to_fetch_it(folders, tm
     ("text", "message"),
     [
         ("nope = 1\n", "unknown setting 'nope'.*neurofm --help"),
+        ("modell = 's'\n", "unknown setting 'modell'.*Did you mean 'model'"),
         ("views = true\n", "'views' cannot be True"),
         ("views = 99\n", "'views' cannot be 99"),
         ('skull-strip = "x"\n', "'skull-strip' cannot be 'x'"),
@@ -236,3 +237,9 @@ def test_notrack_changes_nothing_on_the_command_line_and_in_a_settings_file(fold
         parse([*folders, "participant", *more]) for more in ([], ["--notrack"], ["--config-file", str(path)])
     )
     assert [replace(other, command=usual.command) for other in others] == [usual, usual]
+
+
+def test_an_option_that_takes_the_folders_is_explained(folders):
+    with pytest.raises(NeuroFMError, match="the following arguments are required") as error:
+        parse(["--participant-label", "01", *folders, "participant"])
+    assert "an option that takes several values takes all words after it" in error.value.fix
