@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,14 +19,21 @@ from neurofm_bids.storage.text import printable, some_of
 
 __all__ = ["check_distinct", "check_inputs", "sources_of"]
 
+_log = logging.getLogger(__name__)
+
 _OPTION = "--group-inputs"
+_CORRECT_LINK = (
+    "Correct the path of raw under DatasetLinks in dataset_description.json of the output folder, absolute "
+    "or relative to that folder."
+)
+_IF_OTHER = f"If it is another one: {_CORRECT_LINK[0].lower()}{_CORRECT_LINK[1:]}"
 
 
 def sources_of(out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[Input] = ()) -> dict[str, Source]:
     """Return the output folders of a cohort by key: first that of the group level, then the inputs.
 
-    The dataset of an input is the one that its ``dataset_description.json`` links, or ``bids_dir`` if that
-    folder does not exist (any more).
+    The dataset of an input is the one that its ``dataset_description.json`` links. If there is none, it is
+    taken to be ``bids_dir``, with a warning.
 
     Parameters
     ----------
@@ -37,15 +45,29 @@ def sources_of(out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[Input
     Raises
     ------
     NeuroFMError
-        As :func:`check_inputs`.
+        As :func:`check_inputs`, or the dataset of an input with a name is not known.
     """
     check_inputs(out_dir, inputs)
     sources = {"": Source(Derivatives(out_dir, label), Covariates(bids_dir))}
     for item in inputs:
-        covariates = _covariates(item.out_dir, sources.values())
         key = Path(os.path.relpath(item.out_dir, out_dir)).as_posix()
-        sources[key] = Source(Derivatives(item.out_dir, label), covariates, key, item.name)
+        sources[key] = _source(item, key, list(sources.values()))
     return sources
+
+
+def _source(item: Input, key: str, others: Sequence[Source]) -> Source:
+    """Return the source of an input; it shares the covariates of another one if the dataset is the same."""
+    first, out = others[0], Derivatives(item.out_dir, others[0].out.label)
+    linked = linked_source(item.out_dir)
+    if linked is not None and linked.is_dir():
+        same = (one.covariates for one in others if is_same_folder(one.bids_dir, linked))
+        return Source(out, next(same, None) or Covariates(linked), key, item.name)
+    why = "it links no dataset" if linked is None else f"{linked}, which it links, is not a folder"
+    if item.name:
+        raise _refused(f"dataset of {item.out_dir} not found: {why}", f"{_OPTION} {item}", _CORRECT_LINK)
+    doubt = f"The dataset of {item.out_dir} is not known ({why}), and was taken to be {first.bids_dir}."
+    _log.warning("%s %s", doubt, _IF_OTHER)
+    return Source(out, first.covariates, key, doubt=doubt)
 
 
 def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
@@ -68,16 +90,6 @@ def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
             what = "an output folder is given twice, or is out_dir, which is read anyway"
             raise _refused(what, folder, "Omit it.")
         known.append(folder)
-
-
-def _covariates(folder: Path, others: Iterable[Source]) -> Covariates:
-    """Return the covariates of the dataset of an output folder; those of another folder if it is the same."""
-    sources = list(others)
-    linked = linked_source(folder)
-    if linked is None or not linked.is_dir():
-        return sources[0].covariates
-    same = (one.covariates for one in sources if is_same_folder(one.bids_dir, linked))
-    return next(same, None) or Covariates(linked)
 
 
 def check_distinct(stored: Iterable[StoredScan], sources: Mapping[str, Source]) -> None:
@@ -119,7 +131,7 @@ def _refuse_names(sources: Sequence[Source]) -> None:
                 f"output folders of one dataset have different names "
                 f"({' and '.join(one.name or 'no name' for one in (other, source))})",
                 f"{other.out.out_dir} and {source.out.out_dir}",
-                "Give them the same name, or none.",
+                f"{_doubts(other, source)}Give them the same name, or none.",
             )
 
 
@@ -130,8 +142,8 @@ def _refuse_labels(clashes: Mapping[str, tuple[Source, Source]]) -> None:
             f"{len(clashes)} participants of different datasets have the same label "
             f"({some_of(sorted(clashes), printable)})",
             f"{one.bids_dir} and {other.bids_dir}",
-            f"Give an output folder a name, as in {_OPTION} siteB={other.out.out_dir}: sub-01 is then "
-            "sub-siteB01 in the tables. If both are one dataset, correct DatasetLinks in "
+            f"{_doubts(one, other)}Give an output folder a name, as in {_OPTION} siteB={other.out.out_dir}: "
+            "sub-01 is then sub-siteB01 in the tables. If both are one dataset, correct DatasetLinks in "
             "dataset_description.json of the output folder.",
         )
 
@@ -142,8 +154,15 @@ def _refuse_scans(twice: Mapping[str, tuple[Source, Source]]) -> None:
         raise _refused(
             f"{len(twice)} scans are in two output folders ({some_of(sorted(twice), printable)})",
             f"{one.out.out_dir} and {other.out.out_dir}",
-            "Delete the outputs of these scans in one of the folders, so that no scan counts twice.",
+            f"{_doubts(one, other)}Delete the outputs of these scans in one of the folders, so that no scan "
+            "counts twice.",
         )
+
+
+def _doubts(*sources: Source) -> str:
+    """Return which of some datasets are not known and what to do, to be read before another remedy."""
+    doubts = " ".join(source.doubt for source in sources if source.doubt)
+    return f"{doubts} {_IF_OTHER} Otherwise: " if doubts else ""
 
 
 def _refused(what: str, where: Path | str, fix: str, code: Exit = Exit.USAGE) -> NeuroFMError:

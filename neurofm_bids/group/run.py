@@ -164,6 +164,8 @@ def _collected(
     sources: Mapping[str, Source], selection: Selection, reference: Reference, **options: Any
 ) -> tuple[Cohort, Known]:
     cohort = collect(sources, selection, reference, **options)
+    doubts = [source.doubt for source in sources.values() if source.doubt]
+    cohort = replace(cohort, warnings=(*doubts, *cohort.warnings))
     log_known(sources, cohort.members)
     return with_placed_scores(cohort, reference), known_of(sources, cohort.members)
 

@@ -30,12 +30,16 @@ class Source:
     name
         What the labels of participants get in front, so that those of another dataset are others; empty for
         nothing.
+    doubt
+        Why the dataset is not known, in a sentence, where that of the folder of the group level is taken for
+        it; empty if it is known.
     """
 
     out: Derivatives
     covariates: Covariates
     key: str = ""
     name: str = ""
+    doubt: str = ""
 
     @property
     def bids_dir(self) -> Path:

@@ -31,15 +31,63 @@ def test_each_folder_has_the_dataset_that_it_links(tmp_path):
     assert [source.name for source in sources.values()] == ["", "", "s"]
 
 
-@pytest.mark.parametrize("link", ["../gone", None])
-def test_the_given_dataset_is_used_where_the_linked_one_is_gone(tmp_path, link):
-    bids, one, _ = write_shards(tmp_path)
-    path = one / "dataset_description.json"
+def relink(folder, raw):
+    """Let an output folder link another dataset, or none."""
+    path = folder / "dataset_description.json"
     about = json.loads(path.read_text())
-    about["DatasetLinks"] = {"raw": link} if link else {}
-    path.write_text(json.dumps(about))
-    sources = sources_of(tmp_path / "out", "openS", bids, (Input(one),))
+    path.write_text(json.dumps({**about, "DatasetLinks": {"raw": raw} if raw else {}}))
+
+
+LINKS = [("../data", "{root}/data, which it links, is not a folder"), (None, "it links no dataset")]
+
+
+@pytest.mark.parametrize(("link", "why"), LINKS)
+def test_a_warning_says_that_the_given_dataset_is_used_where_the_linked_one_is_gone(
+    tmp_path, caplog, link, why
+):
+    bids, one, two = write_shards(tmp_path)
+    relink(one, link)
+    sources = sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two)))
     assert sources["../out_1"].covariates is sources[""].covariates
+    (warning,) = caplog.messages
+    expected = f"The dataset of {one} is not known ({why.format(root=tmp_path)}), and was taken to be {bids}."
+    assert warning.startswith(f"{expected} If it is another one: correct the path of raw under DatasetLinks")
+    assert [source.doubt for source in sources.values()] == ["", expected, ""]
+
+
+@pytest.mark.parametrize(("link", "why"), LINKS)
+def test_a_folder_with_a_name_needs_the_dataset_that_it_links(tmp_path, link, why):
+    north, _, one, two = write_sites(tmp_path)
+    relink(two, link)
+    with pytest.raises(NeuroFMError) as error:
+        sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s")))
+    assert error.value.what == f"dataset of {two} not found: {why.format(root=tmp_path)}"
+    assert error.value.where == f"--group-inputs s={two}"
+    assert error.value.fix.startswith("Correct the path of raw under DatasetLinks")
+    relink(two, str(tmp_path / "south"))
+    distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "bids", "what", "otherwise"),
+    [
+        ("sub-01", "", "north", "1 scans are in two output folders", "Delete the outputs of these scans"),
+        ("sub-03", "n", "north", "output folders of one dataset have different names", "Give them the same"),
+        ("sub-01", "", "south", "1 participants of different datasets have", "Give an output folder a name"),
+    ],
+)
+def test_a_refusal_says_first_which_dataset_is_not_known(tmp_path, stem, name, bids, what, otherwise):
+    north, _, one, _ = write_sites(tmp_path)
+    given = tmp_path / bids
+    two = write_folder(tmp_path / "out_new", north, stem)
+    relink(two, "../data")
+    with pytest.raises(NeuroFMError) as error:
+        distinct(sources_of(tmp_path / "out", "openS", given, (Input(one, name), Input(two))))
+    assert error.value.what.startswith(what)
+    doubt, _, remedy = error.value.fix.partition(" Otherwise: ")
+    assert doubt.startswith(f"The dataset of {two} is not known ({tmp_path / 'data'}, which it links, is not")
+    assert f"was taken to be {given}. If it is another one: correct the path" in doubt
+    assert remedy.startswith(otherwise)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,15 @@ def test_failed_scans_are_named_as_in_the_tables(tmp_path):
     assert warning.startswith("Scans whose quality is judged as fail: 1 (sub-s03).")
 
 
+def test_the_report_says_that_a_dataset_is_not_known(tmp_path):
+    bids, one, two = write_shards(tmp_path)
+    (one / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "NeuroFM-BIDS"}]}')
+    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    (warning,) = result.warnings
+    assert warning.startswith(f"The dataset of {one} is not known (it links no dataset)")
+    assert html.escape(warning) in (tmp_path / "out" / "group_desc-openS.html").read_text()
+
+
 def test_dry_run_lists_the_scans_of_all_folders_and_writes_nothing(tmp_path, capsys):
     north, _, one, two = write_sites(tmp_path)
     command = [
