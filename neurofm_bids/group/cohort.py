@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy as np
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.filters import Selector, selector
 from neurofm_bids.bids.labels import check_sessions
-from neurofm_bids.bids.names import INTERIM
 from neurofm_bids.bids.stored import StoredScan, stored_scans
 from neurofm_bids.config import Selection
 from neurofm_bids.group.alike import Alike, most_common
+from neurofm_bids.group.failures import expected_scans
 from neurofm_bids.group.inputs import check_distinct
 from neurofm_bids.group.member import left_out_scans
 from neurofm_bids.group.presence import (
@@ -26,9 +25,7 @@ from neurofm_bids.group.presence import (
     excluded_images,
     incomplete_outputs,
     participants_without_scan,
-    still_selected,
 )
-from neurofm_bids.group.reading import read_failures
 from neurofm_bids.group.readout_scores import of_one_readout
 from neurofm_bids.group.scan_index import ScanIndex
 from neurofm_bids.group.scan_reader import ScanReader
@@ -36,7 +33,6 @@ from neurofm_bids.group.scan_rows import FolderScans, read_members
 from neurofm_bids.group.source import Source
 from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.option import options_in_use
-from neurofm_bids.pipeline.hand_over import waiting_scans
 from neurofm_bids.records.cohort import Cohort, Missing
 from neurofm_bids.records.scan import Identity
 from neurofm_bids.resources import without_garbage_collection
@@ -46,7 +42,6 @@ __all__ = ["EVERYTHING", "collect"]
 _log = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
-_WAITING = "preprocessed, and not encoded yet. Run the participant level with --stage encode"
 
 
 @without_garbage_collection()
@@ -94,7 +89,8 @@ def collect(
     every = [scan for key, one in sources.items() for scan in stored_scans(one.out, source=key)]
     _check(every, sources, selection)
     stored = [scan for scan in every if is_selected(scan.subject, scan.stem)]
-    check_distinct(stored, sources)
+    expected = expected_scans(sources, is_selected)
+    check_distinct(stored, sources, expected)
     by_key: dict[str, list[StoredScan]] = {key: [] for key in sources}
     for scan in stored:
         by_key[scan.source].append(scan)
@@ -112,8 +108,11 @@ def collect(
     warnings += left_out_scans([member for one in by_size.values() for member, _ in one.members])
     if alike and len(alike.members) + len({*reasons, *left} & finished) < n_finished:
         warnings.insert(0, _partial(len(alike.members), n_finished, selection))
-    reasons |= _failures(sources, is_selected, finished)
-    reasons |= _without_scan(sources, selection, every, reasons, finished)
+    unfinished = {_shown(scan, sources): why for scan, why in expected.items()}
+    reasons |= {stem: why for stem, why in unfinished.items() if stem not in finished}
+    known_stems = {*reasons, *finished}
+    present = {scan.subject for scan in (*stored, *expected) if _shown(scan, sources) in known_stems}
+    reasons |= _without_scan(sources, selection, {scan.subject for scan in every}, present)
     missing = tuple(Missing(stem, reasons[stem]) for stem in sorted(reasons))
     return _cohort(next(iter(sources.values())).out.label, alike, missing, tuple(warnings))
 
@@ -157,36 +156,20 @@ def _judge(source: Source, scans: FolderScans, stored: Sequence[StoredScan], sel
     )
 
 
-def _failures(sources: Mapping[str, Source], selector: Selector, finished: Set[str]) -> dict[str, str]:
-    """Return why scans failed, or wait, that have not been finished since, in whatever folder."""
-    reasons: dict[str, str] = {}
-    for source in sources.values():
-        for stem, why in read_failures(source.out.out_dir, source.bids_dir, selector).items():
-            reasons[source.shown(stem)] = why
-        waiting = still_selected(source.bids_dir, waiting_scans(source.out.out_dir / INTERIM), selector)
-        reasons |= dict.fromkeys(map(source.shown, waiting), _WAITING)
-    return {stem: why for stem, why in reasons.items() if stem not in finished}
+def _shown(scan: StoredScan, sources: Mapping[str, Source]) -> str:
+    """Return the stem of a scan in the cohort."""
+    return sources[scan.source].shown(scan.stem)
 
 
 def _without_scan(
-    sources: Mapping[str, Source],
-    selection: Selection,
-    stored: Iterable[StoredScan],
-    reasons: Iterable[str],
-    finished: Iterable[str],
+    sources: Mapping[str, Source], selection: Selection, having: Set[str], present: Set[str]
 ) -> dict[str, str]:
-    """Return why participants that are named have no scan in any folder."""
+    """Return why participants that are named have no scan in any folder, by labels of the datasets."""
     labels = selection.participant_label
     if not labels:
         return {}
-    names = {source.name for source in sources.values()}
-    stems = {*reasons, *finished}
-    asked = {f"sub-{name}{label}": label for label in labels for name in names}
-    present = {asked[start] for stem in stems if (start := re.split("[_/]", stem)[0]) in asked}
-    having = {scan.subject for scan in stored}
-    return participants_without_scan(
-        _datasets(sources), labels, having, {f"sub-{label}" for label in present}
-    )
+    stems = {f"sub-{label}" for label in present}
+    return participants_without_scan(_datasets(sources), labels, having, stems)
 
 
 def _check(stored: Sequence[StoredScan], sources: Mapping[str, Source], selection: Selection) -> None:
@@ -207,7 +190,7 @@ def _datasets(sources: Mapping[str, Source]) -> list[Path]:
 
 def _finished(stored: Iterable[StoredScan], sources: Mapping[str, Source]) -> set[str]:
     """Return the stems of the finished scans in the cohort."""
-    return {sources[scan.source].shown(scan.stem) for scan in stored if scan.is_finished}
+    return {_shown(scan, sources) for scan in stored if scan.is_finished}
 
 
 def _partial(n_members: int, n_finished: int, selection: Selection) -> str:

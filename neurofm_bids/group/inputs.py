@@ -92,8 +92,15 @@ def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
         known.append(folder)
 
 
-def check_distinct(stored: Iterable[StoredScan], sources: Mapping[str, Source]) -> None:
+def check_distinct(
+    stored: Iterable[StoredScan], sources: Mapping[str, Source], expected: Iterable[StoredScan] = ()
+) -> None:
     """Raise if a scan or a participant would count twice, or participants of two datasets have one label.
+
+    Parameters
+    ----------
+    expected
+        Scans that may have no outputs. Another folder of the same dataset may have them.
 
     Raises
     ------
@@ -102,23 +109,31 @@ def check_distinct(stored: Iterable[StoredScan], sources: Mapping[str, Source]) 
     """
     if len(sources) < 2:
         return
+    stored = list(stored)
     folder_of: dict[str, Source] = {}
     datasets: dict[str, Source] = {}
-    folders: dict[str, str] = {}
     clashes: dict[str, tuple[Source, Source]] = {}
-    twice: dict[str, tuple[Source, Source]] = {}
-    for scan in stored:
+    for scan in (*stored, *expected):
         source = folder_of.setdefault(scan.source, sources[scan.source])
         label = source.shown(f"sub-{scan.subject}")
         first = datasets.setdefault(label, source)
         if first.covariates is not source.covariates or first.name != source.name:
             clashes[label] = first, source
-        key = folders.setdefault(source.shown(scan.stem), scan.source)
-        if key != scan.source:
-            twice[scan.stem] = sources[key], source
     _refuse_names(list(folder_of.values()))
     _refuse_labels(clashes)
-    _refuse_scans(twice)
+    _refuse_scans(_twice(stored, sources))
+
+
+def _twice(stored: Iterable[StoredScan], sources: Mapping[str, Source]) -> dict[str, tuple[Source, Source]]:
+    """Return two of the folders of each scan that is in several."""
+    folders: dict[str, Source] = {}
+    twice: dict[str, tuple[Source, Source]] = {}
+    for scan in stored:
+        source = sources[scan.source]
+        first = folders.setdefault(source.shown(scan.stem), source)
+        if first is not source:
+            twice[scan.stem] = first, source
+    return twice
 
 
 def _refuse_names(sources: Sequence[Source]) -> None:
