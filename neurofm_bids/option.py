@@ -49,7 +49,7 @@ class Option:
     section
         Heading in the help, of this option and those after it; before the first it is the general one.
     writes
-        Its value is a file that the run writes; other paths exist before.
+        Its value is a file or folder that the run makes; other paths exist before.
     changes_results
         Scans processed under another value are processed again.
     """

@@ -22,6 +22,7 @@ class Running:
         default=Path("work"),
         section="Other options",
         convert=Path,
+        writes=True,
         metavar="DIR",
         default_text="a folder in the temporary directory",
         help="folder for intermediate files, which are removed as scans finish",

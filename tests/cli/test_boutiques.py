@@ -102,7 +102,9 @@ def test_every_input_has_its_place_in_the_command(made, inputs):
         ("Readouts", {"type": "File", "list": True}),
         ("Weights", {"type": "File", "command-line-flag": "--weights"}),
         ("MakeReference", {"type": "String"}),  # it is written: nothing to mount
-        ("WorkDir", {"type": "File"}),
+        ("WorkDir", {"type": "String"}),  # it may not exist before the run
+        ("Derivatives", {"type": "String", "list": True}),  # NAME=PATH is no path to mount
+        ("GroupInputs", {"type": "String", "list": True}),
         ("Mem", {"type": "String"}),  # 8GB
         ("NoAnatomy", {"type": "Flag"}),
         ("Verbose", {"type": "String", "value-choices": ["-v", "-vv", "-vvv"]}),
