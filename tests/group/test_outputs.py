@@ -204,6 +204,34 @@ def test_failed_scans_are_named_as_in_the_tables(tmp_path):
     assert warning.startswith("Scans whose quality is judged as fail: 1 (sub-s03).")
 
 
+def test_folders_of_preprocessed_scans_and_links_of_derivatives_change_no_table(tmp_path):
+    bids, one, two = write_shards(tmp_path)
+    group(tmp_path / "plain", bids, Input(one), Input(two))
+    for folder, name in ((one, "fmriprep"), (two, "synthstrip")):
+        path = folder / "dataset_description.json"
+        about = json.loads(path.read_text())
+        links = {name: f"../derivatives/{name}", **about["DatasetLinks"]}
+        path.write_text(json.dumps({**about, "DatasetLinks": links}))
+        waiting = folder / "interim" / "sub-04"  # there is no image of this name
+        waiting.mkdir(parents=True)
+        (waiting / "signature.json").write_text("{}")
+    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    assert (result.rows, result.missing, result.warnings) == (4, (), ())
+    tables = sorted((tmp_path / "plain").glob("group_*.tsv"))
+    assert tables
+    for path in tables:
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    about = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
+    assert about["DatasetLinks"] == {"raw": "../bids"}
+    image = bids / "sub-03" / "anat" / "sub-03_run-2_T1w.nii.gz"
+    image.parent.mkdir()
+    image.write_bytes(b"an image")
+    (two / "interim" / "sub-04").rename(two / "interim" / "sub-03_run-2")
+    (missing,) = group(tmp_path / "out", bids, Input(one), Input(two)).missing
+    assert missing.stem == "sub-03_run-2"
+    assert missing.reason.startswith("preprocessed, and not encoded yet")
+
+
 def test_the_report_says_that_a_dataset_is_not_known(tmp_path):
     bids, one, two = write_shards(tmp_path)
     (one / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "NeuroFM-BIDS"}]}')
