@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.analysis_options import Analyses, Input, group_input
+from neurofm_bids.analysis_options import Analyses, group_input
 from neurofm_bids.config import GROUPS
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import options_of
 
 
@@ -21,18 +22,18 @@ def test_by_default_there_is_no_file():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("/data/out", Input(Path("/data/out"))),
-        ("siteA=/data/out", Input(Path("/data/out"), "siteA")),
-        ("a=b=c", Input(Path("b=c"), "a")),
-        ("./a=b", Input(Path("a=b"))),
-        ("site-A=/out", Input(Path("site-A=/out"))),  # no letters and digits: a folder
+        ("/data/out", NamedPath("", Path("/data/out"))),
+        ("siteA=/data/out", NamedPath("siteA", Path("/data/out"))),
+        ("a=b=c", NamedPath("a", Path("b=c"))),
+        ("./a=b", NamedPath("", Path("a=b"))),
+        ("site-A=/out", NamedPath("", Path("site-A=/out"))),  # no letters and digits: a folder
     ],
 )
 def test_a_name_may_come_before_a_folder(text, expected):
     assert group_input(text) == expected
 
 
-@pytest.mark.parametrize("item", [Input(Path("/a=b/c")), Input(Path("/a"), "n")])
+@pytest.mark.parametrize("item", [NamedPath("", Path("/a=b/c")), NamedPath("n", Path("/a"))])
 def test_absolute_folders_are_read_as_they_are_written(item):
     assert group_input(str(item)) == item
 

@@ -15,7 +15,7 @@ ROOT = Path(neurofm_bids.__file__).parent
 TESTS = Path(__file__).parent
 # From the ground up, as docs/architecture.md draws it: a room imports those below it only.
 LAYERS = (
-    ("errors", "option", "resources"),
+    ("errors", "named_path", "option", "resources"),
     (
         "analysis_options",
         "centile_options",

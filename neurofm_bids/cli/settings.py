@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.filters import read_filter_file
 from neurofm_bids.bids.labels import parse_labels
 from neurofm_bids.cli.given_derivatives import derivative_settings
@@ -23,9 +22,9 @@ from neurofm_bids.config import (
     Readouts,
     Selection,
 )
-from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.engine.work_folder import default_work_dir
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import make, options_of
 
 __all__ = ["make_config"]
@@ -195,9 +194,7 @@ def _absolute_paths(value: Any) -> Any:
     """Make a path absolute, or each of several; other values stay."""
     if isinstance(value, list | tuple):
         return [_absolute_paths(item) for item in value]
-    if isinstance(value, Input):
-        return Input(_absolute(value.out_dir), value.name)
-    if isinstance(value, GivenDerivative):
+    if isinstance(value, NamedPath):
         return replace(value, path=_absolute(value.path))
     return _absolute(value) if isinstance(value, Path) else value
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids import __version__
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.link import linked_source
 from neurofm_bids.cluster.script import OF_THE_MACHINE, task_config, task_memory_mb
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import GROUPS, LEVELS, Cluster, Config, Outputs, Readouts, Selection
-from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import Option, arguments_of, options_of
 
 __all__ = ["Encoding", "apptainer_script"]
@@ -108,11 +107,9 @@ def _binds(config: Config) -> list[str]:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Path) and name not in _ELSEWHERE:
                 (written if declared.writes else read).add(item.parent)
-            if isinstance(item, Input):
-                linked = linked_source(item.out_dir)
-                read |= {item.out_dir, *([linked] if linked and linked.is_dir() else [])}
-            if isinstance(item, GivenDerivative):
-                read.add(item.path)
+            if isinstance(item, NamedPath):
+                linked = linked_source(item.path) if name == "group_inputs" else None
+                read |= {item.path, *([linked] if linked and linked.is_dir() else [])}
     return [*(f"{path}:{path}:ro" for path in sorted(read - written)), *map(str, sorted(written))]
 
 

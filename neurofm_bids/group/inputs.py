@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.dataset import is_output
 from neurofm_bids.bids.derivatives import Derivatives
@@ -15,6 +14,7 @@ from neurofm_bids.bids.link import is_same_folder, linked_source
 from neurofm_bids.bids.stored import StoredScan
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.source import Source
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.storage.text import printable, some_of
 
 __all__ = ["check_distinct", "check_inputs", "sources_of"]
@@ -29,7 +29,9 @@ _CORRECT_LINK = (
 _IF_OTHER = f"If it is another one: {_CORRECT_LINK[0].lower()}{_CORRECT_LINK[1:]}"
 
 
-def sources_of(out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[Input] = ()) -> dict[str, Source]:
+def sources_of(
+    out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[NamedPath] = ()
+) -> dict[str, Source]:
     """Return the output folders of a cohort by key: first that of the group level, then the inputs.
 
     The dataset of an input is the one that its ``dataset_description.json`` links. If there is none, it is
@@ -50,27 +52,27 @@ def sources_of(out_dir: Path, label: str, bids_dir: Path, inputs: Sequence[Input
     check_inputs(out_dir, inputs)
     sources = {"": Source(Derivatives(out_dir, label), Covariates(bids_dir))}
     for item in inputs:
-        key = Path(os.path.relpath(item.out_dir, out_dir)).as_posix()
+        key = Path(os.path.relpath(item.path, out_dir)).as_posix()
         sources[key] = _source(item, key, list(sources.values()))
     return sources
 
 
-def _source(item: Input, key: str, others: Sequence[Source]) -> Source:
+def _source(item: NamedPath, key: str, others: Sequence[Source]) -> Source:
     """Return the source of an input; it shares the covariates of another one if the dataset is the same."""
-    first, out = others[0], Derivatives(item.out_dir, others[0].out.label)
-    linked = linked_source(item.out_dir)
+    first, out = others[0], Derivatives(item.path, others[0].out.label)
+    linked = linked_source(item.path)
     if linked is not None and linked.is_dir():
         same = (one.covariates for one in others if is_same_folder(one.bids_dir, linked))
         return Source(out, next(same, None) or Covariates(linked), key, item.name)
     why = "it links no dataset" if linked is None else f"{linked}, which it links, is not a folder"
     if item.name:
-        raise _refused(f"dataset of {item.out_dir} not found: {why}", f"{_OPTION} {item}", _CORRECT_LINK)
-    doubt = f"The dataset of {item.out_dir} is not known ({why}), and was taken to be {first.bids_dir}."
+        raise _refused(f"dataset of {item.path} not found: {why}", f"{_OPTION} {item}", _CORRECT_LINK)
+    doubt = f"The dataset of {item.path} is not known ({why}), and was taken to be {first.bids_dir}."
     _log.warning("%s %s", doubt, _IF_OTHER)
     return Source(out, first.covariates, key, doubt=doubt)
 
 
-def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
+def check_inputs(out_dir: Path, inputs: Sequence[NamedPath]) -> None:
     """Raise if an input cannot be used.
 
     Raises
@@ -80,7 +82,7 @@ def check_inputs(out_dir: Path, inputs: Sequence[Input]) -> None:
     """
     known = [out_dir]
     for item in inputs:
-        folder = item.out_dir
+        folder = item.path
         if not folder.is_dir():
             raise _refused("output folder not found", folder, "Check the path.", Exit.NO_INPUT)
         if not is_output(folder):

@@ -11,7 +11,6 @@ from typing import Any
 
 from neurofm_bids.analysis.setting_checks import check_settings
 from neurofm_bids.analysis.settings import read_settings
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.covariates import Known
 from neurofm_bids.bids.dataset import check_output
 from neurofm_bids.bids.derivatives import Derivatives
@@ -37,6 +36,7 @@ from neurofm_bids.group.scans import scans_of
 from neurofm_bids.group.source import Source
 from neurofm_bids.group.statistics import statistics_of
 from neurofm_bids.group.tables import analysis_table, evaluation_table, make_tables
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.norms.reference import Reference
 from neurofm_bids.norms.user_reference import write_reference
 from neurofm_bids.option import options_in_use
@@ -170,7 +170,7 @@ def _collected(
     return with_placed_scores(cohort, reference), known_of(sources, cohort.members)
 
 
-def _check(out_dir: Path, label: str, inputs: Sequence[Input]) -> None:
+def _check(out_dir: Path, label: str, inputs: Sequence[NamedPath]) -> None:
     if not re.fullmatch(r"[0-9A-Za-z]+", label):
         raise NeuroFMError("a model label has letters and digits only", where=label, code=Exit.USAGE)
     if not (inputs or out_dir.is_dir()):

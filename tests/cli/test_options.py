@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.cluster_options import Shard
 from neurofm_bids.config import GROUPS
 from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import options_of
 
 
@@ -190,7 +190,11 @@ REACHED = [
     (["--attribution"], "attribution", ("all",)),
     (["--attribution", "age", "sex"], "attribution", ("age", "sex")),
     (["--group-config", "/g.toml"], "group_config", Path("/g.toml")),
-    (["--group-inputs", "/a", "b=/c"], "group_inputs", (Input(Path("/a")), Input(Path("/c"), "b"))),
+    (
+        ["--group-inputs", "/a", "b=/c"],
+        "group_inputs",
+        (NamedPath("", Path("/a")), NamedPath("b", Path("/c"))),
+    ),
     (["--features", "both", "--readouts", "/b.toml"], "features", "both"),
 ]
 

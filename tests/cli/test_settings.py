@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.cli.settings import make_config
 from neurofm_bids.cluster_options import Shard
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.resources import available_cpus, available_memory_gb
 
 
@@ -171,7 +171,10 @@ def test_parts_and_clusters(make):
 
 @pytest.mark.parametrize(
     ("name", "value", "flag"),
-    [("group_inputs", [Input(Path("o"))], "--group-inputs"), ("group_config", Path("g"), "--group-config")],
+    [
+        ("group_inputs", [NamedPath("", Path("o"))], "--group-inputs"),
+        ("group_config", Path("g"), "--group-config"),
+    ],
 )
 def test_options_of_the_group_level_need_it(make, name, value, flag):
     with pytest.raises(NeuroFMError, match=f"{flag} needs the group level"):
@@ -179,8 +182,10 @@ def test_options_of_the_group_level_need_it(make, name, value, flag):
 
 
 def test_inputs_are_absolute_and_keep_their_names(make):
-    config = make(analysis_level=["group"], group_inputs=[Input(Path("a"), "n"), Input(Path("~/b"))])
-    paths = (Input(Path.cwd() / "a", "n"), Input(Path("~/b").expanduser()))
+    config = make(
+        analysis_level=["group"], group_inputs=[NamedPath("n", Path("a")), NamedPath("", Path("~/b"))]
+    )
+    paths = (NamedPath("n", Path.cwd() / "a"), NamedPath("", Path("~/b").expanduser()))
     assert config.analyses.group_inputs == paths
 
 

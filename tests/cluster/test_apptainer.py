@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.analysis_options import Analyses, Input
+from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.cli.options import parse
 from neurofm_bids.cluster.apptainer import Encoding, apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
 from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 
 CONFIG = Config(
     Path("/data/it's bids"),
@@ -138,7 +139,7 @@ def test_the_group_job_sees_the_folders_of_the_cohort_and_their_datasets(tmp_pat
     for name in ("other", "raw"):
         (tmp_path / name).mkdir()
     (tmp_path / "other" / "dataset_description.json").write_text(about)
-    config = replace(CONFIG, analyses=Analyses((Input(tmp_path / "other", "b"),)))
+    config = replace(CONFIG, analyses=Analyses((NamedPath("b", tmp_path / "other"),)))
     text = apptainer_script(config, Path("/n.sif"), SIZE)
     group, participant, binds = arrays_of(text, "group", "participant", "binds")
     assert group[group.index("--group-inputs") + 1] == f"b={tmp_path / 'other'}"

@@ -6,13 +6,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.analysis_options import Analyses, Input
+from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.geometry import as_matrix
 from neurofm_bids.group.attribution import write_mean_maps
 from neurofm_bids.group.run import read_cohort, write_group
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.preprocess.registration import load_template
 from neurofm_bids.records.attribution import Attribution
 from neurofm_bids.records.judgement import Judgement
@@ -222,7 +223,7 @@ def test_maps_of_several_folders_are_averaged(tmp_path):
     bids, one_out, other_out = write_shards(tmp_path)
     write(one_out, "sub-01", (0, 0, 0), 2.0)
     write(other_out, "sub-02", (0, 0, 0), 4.0)
-    inputs = (Input(one_out, "s"), Input(other_out, "s"))
+    inputs = (NamedPath("s", one_out), NamedPath("s", other_out))
     write_group(tmp_path / "out", "openS", bids_dir=bids, analyses=Analyses(inputs))
     about = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
     scans = ["sub-s01/anat/sub-s01_T1w.nii.gz", "sub-s02/anat/sub-s02_T1w.nii.gz"]

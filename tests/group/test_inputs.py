@@ -3,10 +3,10 @@ import shutil
 
 import pytest
 
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.stored import stored_scans
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.group.inputs import check_distinct, check_inputs, sources_of
+from neurofm_bids.named_path import NamedPath
 from tests.group.folders import write_dataset, write_folder, write_shards, write_sites
 
 
@@ -17,7 +17,7 @@ def distinct(sources):
 
 def test_folders_of_one_dataset_share_its_covariates(tmp_path):
     bids, one, two = write_shards(tmp_path)
-    sources = sources_of(tmp_path / "new" / "out", "openS", bids, (Input(one), Input(two)))
+    sources = sources_of(tmp_path / "new" / "out", "openS", bids, (NamedPath("", one), NamedPath("", two)))
     assert list(sources) == ["", "../../out_1", "../../out_2"]
     assert len({id(source.covariates) for source in sources.values()}) == 1
     distinct(sources)
@@ -26,7 +26,9 @@ def test_folders_of_one_dataset_share_its_covariates(tmp_path):
 def test_each_folder_has_the_dataset_that_it_links(tmp_path):
     north, south, one, two = write_sites(tmp_path)
     (tmp_path / "link").symlink_to(south)
-    sources = sources_of(tmp_path / "out", "openS", tmp_path / "link", (Input(one), Input(two, "s")))
+    sources = sources_of(
+        tmp_path / "out", "openS", tmp_path / "link", (NamedPath("", one), NamedPath("s", two))
+    )
     assert [source.bids_dir for source in sources.values()] == [tmp_path / "link", north, tmp_path / "link"]
     assert [source.name for source in sources.values()] == ["", "", "s"]
 
@@ -47,7 +49,7 @@ def test_a_warning_says_that_the_given_dataset_is_used_where_the_linked_one_is_g
 ):
     bids, one, two = write_shards(tmp_path)
     relink(one, link)
-    sources = sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two)))
+    sources = sources_of(tmp_path / "out", "openS", bids, (NamedPath("", one), NamedPath("", two)))
     assert sources["../out_1"].covariates is sources[""].covariates
     (warning,) = caplog.messages
     expected = f"The dataset of {one} is not known ({why.format(root=tmp_path)}), and was taken to be {bids}."
@@ -60,12 +62,12 @@ def test_a_folder_with_a_name_needs_the_dataset_that_it_links(tmp_path, link, wh
     north, _, one, two = write_sites(tmp_path)
     relink(two, link)
     with pytest.raises(NeuroFMError) as error:
-        sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s")))
+        sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("s", two)))
     assert error.value.what == f"dataset of {two} not found: {why.format(root=tmp_path)}"
     assert error.value.where == f"--group-inputs s={two}"
     assert error.value.fix.startswith("Correct the path of raw under DatasetLinks")
     relink(two, str(tmp_path / "south"))
-    distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+    distinct(sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("s", two))))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_refusal_says_first_which_dataset_is_not_known(tmp_path, stem, name, b
     two = write_folder(tmp_path / "out_new", north, stem)
     relink(two, "../data")
     with pytest.raises(NeuroFMError) as error:
-        distinct(sources_of(tmp_path / "out", "openS", given, (Input(one, name), Input(two))))
+        distinct(sources_of(tmp_path / "out", "openS", given, (NamedPath(name, one), NamedPath("", two))))
     assert error.value.what.startswith(what)
     doubt, _, remedy = error.value.fix.partition(" Otherwise: ")
     assert doubt.startswith(f"The dataset of {two} is not known ({tmp_path / 'data'}, which it links, is not")
@@ -107,7 +109,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folder, what, code):
     (tmp_path / "empty").mkdir()
     (tmp_path / "other_path").symlink_to(one)
     with pytest.raises(NeuroFMError, match=what) as error:
-        check_inputs(tmp_path / "out", (Input(one), Input(tmp_path / folder)))
+        check_inputs(tmp_path / "out", (NamedPath("", one), NamedPath("", tmp_path / folder)))
     assert error.value.code == code
     assert str(tmp_path / folder) in str(error.value)
 
@@ -115,37 +117,37 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folder, what, code):
 def test_equal_labels_of_two_datasets_are_refused_unless_one_has_a_name(tmp_path):
     north, _, one, two = write_sites(tmp_path)
     with pytest.raises(NeuroFMError) as error:
-        distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two))))
+        distinct(sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("", two))))
     text = str(error.value)
     assert "1 participants of different datasets have the same label (sub-01)" in text
     assert f"--group-inputs siteB={two}" in text
     assert f"{tmp_path / 'north'} and {tmp_path / 'south'}" in text
-    distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+    distinct(sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("s", two))))
 
 
 def test_a_name_that_makes_the_label_of_another_participant_is_refused(tmp_path):
     north, _, one, two = write_sites(tmp_path)
     write_folder(one, north, "sub-s01")
     with pytest.raises(NeuroFMError, match=r"have the same label \(sub-s01\)"):
-        distinct(sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s"))))
+        distinct(sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("s", two))))
 
 
 def test_a_scan_in_two_folders_is_refused(tmp_path):
     bids, one, two = write_shards(tmp_path)
     shutil.copytree(one / "sub-03", two / "sub-03")
     with pytest.raises(NeuroFMError, match=r"1 scans are in two output folders \(sub-03\)") as error:
-        distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two))))
+        distinct(sources_of(tmp_path / "out", "openS", bids, (NamedPath("", one), NamedPath("", two))))
     assert f"{one} and {two}" in str(error.value)
 
 
 def test_sessions_of_a_participant_may_be_in_two_folders_of_a_dataset(tmp_path):
     bids = write_dataset(tmp_path / "bids", "01")
     one, two = (write_folder(tmp_path / f"out_{label}", bids, f"sub-01_ses-{label}") for label in "ab")
-    distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one), Input(two))))
+    distinct(sources_of(tmp_path / "out", "openS", bids, (NamedPath("", one), NamedPath("", two))))
 
 
 def test_two_names_of_one_dataset_are_refused(tmp_path):
     bids, one, two = write_shards(tmp_path)
     with pytest.raises(NeuroFMError, match=r"one dataset have different names \(a and no name\)"):
-        distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one, "a"), Input(two))))
-    distinct(sources_of(tmp_path / "out", "openS", bids, (Input(one, "a"), Input(two, "a"))))
+        distinct(sources_of(tmp_path / "out", "openS", bids, (NamedPath("a", one), NamedPath("", two))))
+    distinct(sources_of(tmp_path / "out", "openS", bids, (NamedPath("a", one), NamedPath("a", two))))

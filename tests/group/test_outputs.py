@@ -9,10 +9,11 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
-from neurofm_bids.analysis_options import Analyses, Input
+from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.cli.main import main
 from neurofm_bids.group.outputs import GroupResult
 from neurofm_bids.group.run import write_group
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.records.flag import Flag
 from neurofm_bids.storage.locks import Locks
 from tests.group.folders import write_dataset, write_folder, write_shards, write_sites
@@ -38,7 +39,7 @@ def test_shards_give_the_tables_of_one_folder(tmp_path):
     shutil.copytree(one, whole)
     shutil.copytree(two, whole, dirs_exist_ok=True)
     expected = group(whole, bids)
-    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    result = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     assert result == GroupResult(4, (), result.paths, expected.warnings)
     assert [path.name for path in result.paths] == [path.name for path in expected.paths]
     for path in expected.paths[:-1]:
@@ -56,7 +57,7 @@ def test_scans_of_out_dir_are_in_the_tables_too_and_folders_may_lie_in_each_othe
     (inner / "dataset_description.json").write_text(
         json.dumps({**about, "DatasetLinks": {"raw": "../../../bids"}})
     )
-    group(inner, bids, Input(one))
+    group(inner, bids, NamedPath("", one))
     rows = read_rows(inner / PREDICTIONS)
     assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02", "sub-03", "sub-04"]
     assert pages(inner) == {
@@ -73,7 +74,7 @@ def test_scans_of_out_dir_are_in_the_tables_too_and_folders_may_lie_in_each_othe
 def test_sites_are_told_apart_by_names(tmp_path):
     north, _, one, two = write_sites(tmp_path)
     two.rename(tmp_path / "out s#1")  # a name that a link must quote
-    result = group(tmp_path / "out", north, Input(one), Input(tmp_path / "out s#1", "s"))
+    result = group(tmp_path / "out", north, NamedPath("", one), NamedPath("s", tmp_path / "out s#1"))
     assert (result.rows, result.missing) == (4, ())
     rows = read_rows(tmp_path / "out" / PREDICTIONS)
     assert [(row["participant_id"], row["scan"], row["chronological_age_years"]) for row in rows] == [
@@ -124,7 +125,7 @@ def test_the_next_run_reads_what_has_changed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(scan_reader, "time_ns", lambda: 2**62)  # files are older than two seconds
     north, _, one, two = write_sites(tmp_path)
-    inputs = (Input(one), Input(two, "s"))
+    inputs = (NamedPath("", one), NamedPath("s", two))
     group(tmp_path / "out", north, *inputs)
     read, original = [], scan_reader.read_scan
     monkeypatch.setattr(
@@ -157,7 +158,7 @@ def test_other_weights_in_another_folder_are_warned_of(tmp_path):
         values = json.loads(file.read_text())
         values[key]["Model"]["WeightsSHA256"] = "cd" * 32
         file.write_text(json.dumps(values))
-    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    result = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     assert result.warnings == (
         "The scans were not all made with the same weights (3 with abababababab, 1 with cdcdcdcdcdcd): they "
         "are not comparable.",
@@ -174,12 +175,12 @@ def test_an_active_run_in_an_input_is_warned_of(tmp_path, caplog):
     process.start()
     try:
         assert held.wait(60)
-        result = group(tmp_path / "out", bids, Input(one), Input(two))
+        result = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     finally:
         done.set()
         process.join()
     assert "A participant run was active" in result.warnings[0]
-    assert group(tmp_path / "out", bids, Input(one), Input(two)).warnings == ()
+    assert group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two)).warnings == ()
 
 
 def _hold(path, held, done):
@@ -191,7 +192,7 @@ def _hold(path, held, done):
 def test_sessions_of_a_participant_in_two_folders_are_one_participant(tmp_path):
     bids = write_dataset(tmp_path / "bids", "01")
     one, two = (write_folder(tmp_path / f"out_{label}", bids, f"sub-01_ses-{label}") for label in "ab")
-    group(tmp_path / "out", bids, Input(one), Input(two))
+    group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     (row,) = read_rows(tmp_path / "out" / "phenotype" / "neurofm.tsv")
     assert (row["participant_id"], row["n_scans"]) == ("sub-01", "2")
     assert pages(tmp_path / "out") == {"../out_a/sub-01.html": "report of sub-01_ses-a in out_a"}
@@ -200,13 +201,13 @@ def test_sessions_of_a_participant_in_two_folders_are_one_participant(tmp_path):
 def test_failed_scans_are_named_as_in_the_tables(tmp_path):
     north, south, one, two = write_sites(tmp_path)
     write_folder(two, south, "sub-03", flags=(Flag("low_overlap", "Low", "serious"),))
-    (warning,) = group(tmp_path / "out", north, Input(one), Input(two, "s")).warnings
+    (warning,) = group(tmp_path / "out", north, NamedPath("", one), NamedPath("s", two)).warnings
     assert warning.startswith("Scans whose quality is judged as fail: 1 (sub-s03).")
 
 
 def test_folders_of_preprocessed_scans_and_links_of_derivatives_change_no_table(tmp_path):
     bids, one, two = write_shards(tmp_path)
-    group(tmp_path / "plain", bids, Input(one), Input(two))
+    group(tmp_path / "plain", bids, NamedPath("", one), NamedPath("", two))
     for folder, name in ((one, "fmriprep"), (two, "synthstrip")):
         path = folder / "dataset_description.json"
         about = json.loads(path.read_text())
@@ -215,7 +216,7 @@ def test_folders_of_preprocessed_scans_and_links_of_derivatives_change_no_table(
         waiting = folder / "interim" / "sub-04"  # there is no image of this name
         waiting.mkdir(parents=True)
         (waiting / "signature.json").write_text("{}")
-    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    result = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     assert (result.rows, result.missing, result.warnings) == (4, (), ())
     tables = sorted((tmp_path / "plain").glob("group_*.tsv"))
     assert tables
@@ -227,7 +228,7 @@ def test_folders_of_preprocessed_scans_and_links_of_derivatives_change_no_table(
     image.parent.mkdir()
     image.write_bytes(b"an image")
     (two / "interim" / "sub-04").rename(two / "interim" / "sub-03_run-2")
-    (missing,) = group(tmp_path / "out", bids, Input(one), Input(two)).missing
+    (missing,) = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two)).missing
     assert missing.stem == "sub-03_run-2"
     assert missing.reason.startswith("preprocessed, and not encoded yet")
 
@@ -235,7 +236,7 @@ def test_folders_of_preprocessed_scans_and_links_of_derivatives_change_no_table(
 def test_the_report_says_that_a_dataset_is_not_known(tmp_path):
     bids, one, two = write_shards(tmp_path)
     (one / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "NeuroFM-BIDS"}]}')
-    result = group(tmp_path / "out", bids, Input(one), Input(two))
+    result = group(tmp_path / "out", bids, NamedPath("", one), NamedPath("", two))
     (warning,) = result.warnings
     assert warning.startswith(f"The dataset of {one} is not known (it links no dataset)")
     assert html.escape(warning) in (tmp_path / "out" / "group_desc-openS.html").read_text()
@@ -270,10 +271,10 @@ def test_a_new_folder_is_described_with_all_its_sources(tmp_path):
     (one / "logs").mkdir()
     (one / "logs" / "CITATION.md").write_text("Methods\n\n# Readouts\n\nfitted there\n")
     out = tmp_path / "out"
-    group(out, north, Input(one))
+    group(out, north, NamedPath("", one))
     about = json.loads((out / "dataset_description.json").read_text())
     assert (about["License"], about["SourceDatasets"]) == ("CC0", [{"DOI": "doi:north"}])
-    group(out, north, Input(one), Input(two, "s"))
+    group(out, north, NamedPath("", one), NamedPath("s", two))
     about = json.loads((out / "dataset_description.json").read_text())
     assert about["SourceDatasets"] == [{"DOI": "doi:north"}, {"DOI": "doi:south"}]
     assert "License" not in about

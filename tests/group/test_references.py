@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurofm_bids.analysis_options import Analyses, Input
+from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.bids.covariates import Covariates
 from neurofm_bids.cli.main import main
 from neurofm_bids.config import Centiles
@@ -20,6 +20,7 @@ from neurofm_bids.group.references import (
     with_placed_scores,
 )
 from neurofm_bids.group.run import write_group
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.norms.reference import PUBLISHED
 from neurofm_bids.norms.user_reference import make_reference, read_reference, write_reference
 from neurofm_bids.records.score import Score
@@ -224,6 +225,6 @@ def test_a_reference_of_shards_is_that_of_one_folder(cohort, tmp_path):
         "openS",
         bids_dir=cohort / "bids",
         centiles=Centiles(make_reference=tmp_path / "parts.json", **options),
-        analyses=Analyses(tuple(map(Input, shards))),
+        analyses=Analyses(tuple(NamedPath("", shard) for shard in shards)),
     )
     assert (tmp_path / "parts.json").read_bytes() == (tmp_path / "whole.json").read_bytes()

@@ -1,4 +1,3 @@
-from neurofm_bids.analysis_options import Input
 from neurofm_bids.bids.bidsignore import read_bidsignore
 from neurofm_bids.bids.filters import Selector
 from neurofm_bids.bids.stored import stored_scans
@@ -6,6 +5,7 @@ from neurofm_bids.group.inputs import sources_of
 from neurofm_bids.group.scan_index import ScanIndex
 from neurofm_bids.group.scan_reader import ScanReader
 from neurofm_bids.group.scan_rows import read_members
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.norms.reference import PUBLISHED
 from tests.group.folders import write_sites
 
@@ -15,7 +15,7 @@ def test_members_and_what_is_left_out_are_those_of_each_folder(tmp_path):
     (two / "sub-03" / "anat" / "sub-03_desc-openS_predictions.json").unlink()
     (one / "sub-02" / "anat" / "sub-02_desc-openS_features.tsv").write_text("f000\n1\n")
     (south / ".bidsignore").write_text("sub-01/\n")
-    sources = sources_of(tmp_path / "out", "openS", north, (Input(one), Input(two, "s")))
+    sources = sources_of(tmp_path / "out", "openS", north, (NamedPath("", one), NamedPath("s", two)))
     readers = {
         key: ScanReader(each.out, each.covariates, Selector(), read_bidsignore(each.bids_dir), PUBLISHED)
         for key, each in sources.items()
