@@ -19,7 +19,8 @@ import numpy as np
 from nibabel.processing import resample_from_to
 from scipy.ndimage import binary_erosion
 
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.config import Processing
 from neurofm_bids.geometry import conformed_affine
 from neurofm_bids.model.encoder import Encoder

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from neurofm_bids.anatomy.weights import bundled_sha256
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from neurofm_bids.anatomy.weights import bundled_sha256
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile, find_derived
+from neurofm_bids.bids.derived import DerivedFile, find_derived
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import PREPROCESS, Config
 from neurofm_bids.derivative_options import DERIVATIVES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.preprocess.bias_correction import correct_bias

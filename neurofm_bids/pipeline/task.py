@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurofm_bids.bids.derived import MASK, DerivedFile
+from neurofm_bids.bids.derivative_layouts import MASK
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.bids.discovery import Scan, scan_at
 from neurofm_bids.bids.entities import scan_stem
 from neurofm_bids.config import BOTH_STAGES, Processing

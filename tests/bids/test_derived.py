@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile, find_derived, generator_of, name_of
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
+from neurofm_bids.bids.derived import DerivedFile, find_derived, generator_of, name_of
 from neurofm_bids.bids.discovery import scan_at
 from neurofm_bids.derivative_options import GivenDerivative
 

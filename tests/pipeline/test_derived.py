@@ -4,7 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from neurofm_bids.bids.derived import BIAS_CORRECTED, MASK, DerivedFile
+from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
+from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.config import Processing
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.derived import brain_mask, corrected_t1w
