@@ -19,6 +19,7 @@ __all__ = [
     "Kind",
     "Use",
     "best_of",
+    "exists",
     "files_in",
     "folders_of",
     "freesurfer_paths",
@@ -100,7 +101,13 @@ def places_of(scan: Scan, root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def files_in(folder: Path, kind: Kind) -> list[tuple[str, str, str | None]]:
-    """Return name, beginning of the name and space of the images of a kind in a folder, the best first."""
+    """Return name, beginning of the name and space of the images of a kind in a folder, the best first.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
     pattern = re.compile(
         rf"(?P<stem>.+?)(?:_space-(?P<space>{_ENTITY}))?(?P<res>_res-{_ENTITY})?{kind.ending}\.nii(?:\.gz)?"
     )
@@ -130,6 +137,21 @@ def freesurfer_paths(scan: Scan, kind: Kind, root: Path) -> list[Path]:
     labels = _labels(scan)
     names = [stem_of(scan), *("_".join(labels[:count]) for count in range(len(labels), 0, -1))]
     return [root / name / kind.of_freesurfer for name in dict.fromkeys(names)]
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is a file or link of this name.
+
+    Raises
+    ------
+    OSError
+        Its folder cannot be read.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def is_average(scan: Scan, stem: str) -> bool:

@@ -14,6 +14,7 @@ from neurofm_bids.bids.derivative_layouts import (
     Kind,
     Use,
     best_of,
+    exists,
     files_in,
     folders_of,
     freesurfer_paths,
@@ -23,7 +24,7 @@ from neurofm_bids.bids.derivative_layouts import (
     stem_of,
 )
 from neurofm_bids.bids.discovery import Scan
-from neurofm_bids.bids.problems import Problem, file_problem
+from neurofm_bids.bids.problems import Problem, access_problem, file_problem
 from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.storage.text import read_json, some_of
 
@@ -74,13 +75,31 @@ def find_derived(scan: Scan, kind: Kind, derivatives: Sequence[GivenDerivative])
     """
     reasons = []
     for derivative in derivatives:
-        found = _found(scan, kind, derivative)
-        if isinstance(found, DerivedFile):
-            problem = file_problem(found.path, kind.what)
-            return (f"{problem[0]} ({derivative.name}: {found.relative})", problem[1]) if problem else found
-        reasons.append(found)
+        try:
+            file = _file_of(scan, kind, derivative)
+        except OSError as error:
+            return _not_readable(error, kind, derivative)
+        if isinstance(file, DerivedFile):
+            return _problem(file, kind) or file
+        reasons.append(file)
     fix = f"Run that program for this scan, or leave out the option that asks for its {kind.what}."
     return "; ".join(reasons), fix
+
+
+def _not_readable(error: OSError, kind: Kind, derivative: GivenDerivative) -> Problem:
+    """Return why a folder of a derivative cannot be searched."""
+    path = Path(error.filename or derivative.path)
+    reason, fix = access_problem(path, error, kind.what)
+    return f"{reason} ({derivative.name}: {os.path.relpath(path, derivative.path)})", fix
+
+
+def _problem(file: DerivedFile, kind: Kind) -> Problem | None:
+    """Return why an image or its transform cannot be opened, or None."""
+    for use, path, relative in file.files:
+        problem = file_problem(path, kind.what if use == kind.use else use)
+        if problem:
+            return f"{problem[0]} ({file.dataset}: {relative})", problem[1]
+    return None
 
 
 def name_of(path: Path) -> str:
@@ -103,7 +122,7 @@ def _generator(path: Path) -> dict[str, object]:
         return {}
 
 
-def _found(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile | str:
+def _file_of(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile | str:
     """Return the image of a scan in one derivative, or why there is none, a sentence without full stop."""
     root, own = derivative.path, stem_of(scan)
     transform = folders_of(scan, root)[0] / f"{own}_from-orig_to-T1w_mode-image_xfm.txt"
@@ -113,7 +132,7 @@ def _found(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile |
             continue
         if not kind.of_average and is_average(scan, stem):
             return f"{derivative.name} has the {kind.what} of an average of several images only ({name})"
-        if kind.of_average and transform.is_file():
+        if kind.of_average and exists(transform):
             return _derived(kind, derivative, folder / name, transform)
         if stem == own:
             return _derived(kind, derivative, folder / name)
@@ -121,7 +140,7 @@ def _found(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile |
             f"{derivative.name} has the {kind.what} of an average of several images ({name}), and no "
             f"transform of this image to it ({transform.name})"
         )
-    for path in filter(os.path.lexists, freesurfer_paths(scan, kind, root)):
+    for path in filter(exists, freesurfer_paths(scan, kind, root)):
         subject = path.relative_to(root).parts[0]
         if subject == own or is_only_image(scan, subject):
             return _derived(kind, derivative, path)

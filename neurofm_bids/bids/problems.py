@@ -15,6 +15,7 @@ from neurofm_bids.bids.entities import EXTENSIONS, SUFFIXES, ending, scan_stem
 __all__ = [
     "NOT_LAST",
     "Problem",
+    "access_problem",
     "fetch_problem",
     "file_problem",
     "folder_problem",
@@ -107,7 +108,7 @@ def file_problem(path: Path, what: str = "image") -> Problem | None:
             return f"no read permission for the {what}", "Check the permissions."
         return fetch_problem(path, f"the {what} ")
     except OSError as error:
-        return _access_problem(path, error, what)
+        return access_problem(path, error, what)
 
 
 def folder_problem(path: Path) -> Problem | None:
@@ -118,7 +119,7 @@ def folder_problem(path: Path) -> Problem | None:
     except NotADirectoryError:
         return None  # reported as a file if it is an image
     except OSError as error:
-        return _access_problem(path, error, "image")
+        return access_problem(path, error, "image")
 
 
 def option_problem(path: Path, error: Exception, what: str, flag: str, fix: str) -> Problem:
@@ -143,11 +144,20 @@ def option_problem(path: Path, error: Exception, what: str, flag: str, fix: str)
     return f"{what} not found", f"Check {flag}."
 
 
-def _access_problem(path: Path, error: OSError, what: str) -> Problem:
+def access_problem(path: Path, error: OSError, what: str) -> Problem:
+    """Return why a file or folder cannot be read, after an attempt that failed.
+
+    Parameters
+    ----------
+    error
+        What the attempt raised.
+    what
+        What the file is, for the message.
+    """
     if error.errno == errno.ELOOP:
         return "the symbolic link is circular", _CHECK
     if isinstance(error, PermissionError):
-        kind = "folder" if path.is_dir() else what
+        kind = "folder" if os.path.isdir(path) else what  # noqa: PTH112 -- raises nothing
         return f"no read permission for the {kind}", "Check the permissions."
     if not isinstance(error, FileNotFoundError):
         return f"file system error: {error.strerror}", _CHECK

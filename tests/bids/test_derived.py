@@ -1,6 +1,8 @@
 """Masks and images in trees as fMRIPrep, sMRIPrep, FastSurfer, SynthStrip and BIDScoin write them."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,37 @@ def test_a_file_that_cannot_be_read_is_refused_and_not_passed_over(tmp_path):
     what, fix = find_derived(scan_at(bids / ONE[0]), MASK, given)
     assert what == "the file is empty (a: sub-01/anat/sub-01_desc-brain_mask.nii.gz)"
     assert "brain mask" in fix
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "no read permission for the folder"),
+        (OSError(errno.ESTALE, "Stale file handle"), "file system error: Stale file handle"),
+        (OSError(errno.EIO, "Input/output error"), "file system error: Input/output error"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_a_reason(tmp_path, monkeypatch, error, reason):
+    listdir = os.listdir
+
+    def fail(path):
+        if Path(path) == tmp_path / "given/sub-01/anat":
+            error.filename = str(path)
+            raise error
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    what, _ = find(tmp_path, ONE, ["sub-01/anat/sub-01_desc-brain_mask.nii.gz", "sub-01/mri/mask.mgz"])
+    assert what == f"{reason} (fmriprep: sub-01/anat)"
+
+
+def test_a_transform_that_cannot_be_read_is_a_reason(tmp_path):
+    transform = tmp_path / f"given/sub-01/anat/sub-01_{XFM}"
+    transform.parent.mkdir(parents=True)
+    transform.symlink_to("../../.git/annex/objects/aa/bb/x")
+    what, fix = find(tmp_path, ONE, ["sub-01/anat/sub-01_desc-brain_mask.nii.gz"])
+    assert what == f"the transform has not been downloaded (fmriprep: sub-01/anat/sub-01_{XFM})"
+    assert fix == f"Run: datalad get {transform}"
 
 
 @pytest.mark.parametrize(("order", "dataset"), [("ab", "a"), ("ba", "b"), ("ca", "a"), ("cc", None)])

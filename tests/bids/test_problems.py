@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.bids.problems import file_problem, folder_problem, name_problem, option_problem
+from neurofm_bids.bids.problems import (
+    access_problem,
+    file_problem,
+    folder_problem,
+    name_problem,
+    option_problem,
+)
 
 ROOT = Path("/bids")
 
@@ -106,3 +112,11 @@ def test_folders_that_cannot_be_listed(tmp_path):
     (tmp_path / "circle").symlink_to("circle")
     assert folder_problem(tmp_path) is None
     assert folder_problem(tmp_path / "circle") == ("the symbolic link is circular", "Check the dataset.")
+
+
+def test_a_path_that_cannot_even_be_examined_has_a_reason(tmp_path):
+    path = tmp_path / ("x" * 300)  # as in a folder without search permission
+    assert access_problem(path, PermissionError(13, "Permission denied"), "brain mask") == (
+        "no read permission for the brain mask",
+        "Check the permissions.",
+    )
