@@ -11,13 +11,13 @@ from typing import Any
 from neurofm_bids.anatomy.weights import bundled_sha256
 from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.output import parts_of
 from neurofm_bids.config import Config
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout, TargetReadout
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.participant.lookup import Lookup
 from neurofm_bids.pipeline.attributed import attributed
 from neurofm_bids.pipeline.hand_over import read_signature
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -26,6 +26,7 @@ from neurofm_bids.storage.text import read_json
 
 __all__ = ["Cause", "Reason", "is_older", "why_preprocess", "why_process"]
 
+_NONE = Lookup()
 _WHAT: Mapping[str, str] = {
     MASK.use: MASK.what,
     BIAS_CORRECTED.use: BIAS_CORRECTED.what,
@@ -64,7 +65,7 @@ def why_process(
     config: Config,
     weights_sha256: str,
     readouts: Sequence[LinearReadout] = (),
-    derived: Sequence[DerivedFile] = (),
+    derived: Lookup = _NONE,
 ) -> Reason | None:
     """Return why a scan has to be processed, or None if its outputs are up to date.
 
@@ -75,7 +76,7 @@ def why_process(
     readouts
         That are attributed.
     derived
-        Images of other programs that take the place of steps.
+        Files of other programs that take the place of steps; those not found are not compared.
     """
     try:
         if not out.path(scan, "sidecar").is_file():
@@ -87,15 +88,13 @@ def why_process(
         return Reason(Cause.DAMAGED, "its outputs cannot be read")
 
 
-def why_preprocess(
-    scan: Scan, out: Derivatives, config: Config, derived: Sequence[DerivedFile] = ()
-) -> Reason | None:
+def why_preprocess(scan: Scan, out: Derivatives, config: Config, derived: Lookup = _NONE) -> Reason | None:
     """Return why the stage of preprocessing has to process a scan, or None if what it left can be encoded.
 
     Parameters
     ----------
     derived
-        Images of other programs that take the place of steps.
+        Files of other programs that take the place of steps; those not found are not compared.
     """
     try:
         made = read_signature(out.interim(scan))
@@ -118,7 +117,7 @@ def _difference(
     config: Config,
     weights_sha256: str,
     readouts: Sequence[LinearReadout],
-    derived: Sequence[DerivedFile],
+    derived: Lookup,
 ) -> Reason | None:
     """Return in what the outputs differ from those that this run would make."""
     provenance = read_json(out.path(scan, "sidecar"))["NeuroFM"]
@@ -168,12 +167,19 @@ def _other_image(source: Input | None, scan: Scan) -> Reason | None:
     return None if same else Reason(Cause.IMAGE, "the image has changed")
 
 
-def _other_derived(made: Sequence[DerivedImage], now: Sequence[DerivedFile]) -> Reason | None:
+def _other_derived(made: Sequence[DerivedImage], now: Lookup) -> Reason | None:
     """Return which file of another program is not the one that a scan was processed with."""
-    paths = {use: path for file in now for use, path, _ in file.files}
+    paths = {use: path for file in now.files for use, path, _ in file.files}
     inputs = {one.use: one.input for one in made}
-    for use in sorted(paths.keys() | inputs.keys()):
-        then = inputs.get(use)
-        if use not in paths or then is None or not then.is_in(paths[use]):
+    for use in sorted((paths.keys() | inputs.keys()) - now.missing):
+        if use not in paths or _is_other(inputs.get(use), paths[use]):
             return Reason(Cause.IMAGE, f"the {_WHAT[use]} of another program has changed")
     return None
+
+
+def _is_other(then: Input | None, path: Path) -> bool:
+    """Tell whether a file is another one than then; of one that is gone since it was found, assume not."""
+    try:
+        return then is None or not then.is_in(path)
+    except OSError:
+        return False

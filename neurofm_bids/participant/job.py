@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from neurofm_bids.anatomy.weights import bundled_sha256
-from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.bids.derived import DerivedFile, find_derived
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import PREPROCESS, Config
-from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.model.registry import ModelSpec
@@ -21,6 +18,7 @@ from neurofm_bids.norms.reference import PUBLISHED, Reference
 from neurofm_bids.norms.user_reference import read_reference
 from neurofm_bids.participant.freshness import Reason, why_preprocess, why_process
 from neurofm_bids.participant.given_readouts import given_readouts
+from neurofm_bids.participant.lookup import Lookup, look_up
 from neurofm_bids.pipeline.attributed import attributed, linear_readouts
 from neurofm_bids.pipeline.hand_over import signature_path
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -46,6 +44,9 @@ class Job:
         Whose scores the scans get.
     attributed
         Those of them that are attributed.
+    lookups
+        Files of other programs, filled when they are first asked for: one that vanishes during the run fails
+        the step that reads it.
     """
 
     config: Config
@@ -56,6 +57,7 @@ class Job:
     reference: Reference = PUBLISHED
     readouts: tuple[Readout, ...] = ()
     attributed: tuple[LinearReadout, ...] = ()
+    lookups: dict[Scan, Lookup] = field(default_factory=dict)
 
     def task(self, scan: Scan) -> Task:
         """Return what the steps of one scan need."""
@@ -69,38 +71,20 @@ class Job:
             self.config.outputs.output_images,
             self.config.resources.omp_nthreads,
             self.attributed,
-            self.derived(scan),
+            self.lookup(scan).files,
             self.config.running.stage,
             self.config.running.keep_work,
         )
 
-    def derived(self, scan: Scan) -> tuple[DerivedFile, ...]:
-        """Return the images of other programs that take the place of steps of a scan.
-
-        Raises
-        ------
-        NeuroFMError
-            A derivative lacks one.
-        """
-        processing = self.config.processing
-        used = {MASK: processing.skull_strip, BIAS_CORRECTED: processing.bias_correction}
-        files = []
-        for kind in (kind for kind, method in used.items() if method == DERIVATIVES):
-            found = find_derived(scan, kind, processing.derivatives)
-            if not isinstance(found, DerivedFile):
-                raise NeuroFMError(found[0], fix=found[1])
-            files.append(found)
-        return tuple(files)
+    def lookup(self, scan: Scan) -> Lookup:
+        """Return the files of other programs that a scan is processed with, as they were first found."""
+        if scan not in self.lookups:
+            self.lookups[scan] = look_up(scan, self.config.processing)
+        return self.lookups[scan]
 
     def why(self, scan: Scan) -> Reason | None:
-        """Return why a scan has to be processed, or None if it is up to date.
-
-        Raises
-        ------
-        NeuroFMError
-            A derivative lacks an image of the scan.
-        """
-        derived = self.derived(scan)
+        """Return why a scan has to be processed, or None if it is up to date."""
+        derived = self.lookup(scan)
         reason = why_process(scan, self.out, self.config, self.weights_sha256, self.attributed, derived)
         if reason is None or self.config.running.stage != PREPROCESS:
             return reason
@@ -108,7 +92,7 @@ class Job:
 
     def why_not_encoded(self, scan: Scan) -> NeuroFMError | None:
         """Return why the stage of encoding cannot process a scan; None if it can."""
-        reason = why_preprocess(scan, self.out, self.config, self.derived(scan))
+        reason = why_preprocess(scan, self.out, self.config, self.lookup(scan))
         if reason is None:
             return None
         return NeuroFMError(

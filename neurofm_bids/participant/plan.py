@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from neurofm_bids.bids.discovery import Refused, Scan, find_scans
 from neurofm_bids.config import BOTH_STAGES, ENCODE, PREPROCESS
-from neurofm_bids.errors import NeuroFMError, with_fix
+from neurofm_bids.errors import with_fix
 from neurofm_bids.participant.freshness import Cause, Reason, is_older
 from neurofm_bids.participant.job import Job
 from neurofm_bids.pipeline.hand_over import read_hand_over_failure
 from neurofm_bids.records.failure import Failure
+from neurofm_bids.storage.text import some_of
 
 __all__ = ["Plan", "make_plan"]
 
+_log = logging.getLogger(__name__)
 _NONE: Mapping[str, str] = {}
 _VERBS = {  # what the stages do with a scan, and what there is where they need not
     BOTH_STAGES: ("run", "outputs exist"),
@@ -84,18 +87,16 @@ def make_plan(job: Job) -> Plan:
     reasons: dict[Scan, Reason | None] = {}
     failed = list(map(_refusal, selection.refused))
     for scan in selection.scans:
-        try:
-            reason = _reason(job, scan)
-        except NeuroFMError as error:  # a derivative lacks its image
-            failed.append(_refusal(Refused(scan.path, scan, error.what, error.fix)))
-            continue
-        if reason and job.config.running.stage == ENCODE and (failure := _unprepared(job, scan)):
+        reason = _reason(job, scan)
+        if reason and (failure := _obstacle(job, scan, reason)):
             failed.append(failure)
         else:
             reasons[scan] = reason
+    done = tuple(scan for scan, reason in reasons.items() if reason is None)
+    _warn_of_missing(job, done)
     return Plan(
         todo={scan: reason for scan, reason in reasons.items() if reason is not None},
-        done=tuple(scan for scan, reason in reasons.items() if reason is None),
+        done=done,
         failed=tuple(failed),
         skipped=selection.skipped,
         excluded=selection.excluded,
@@ -107,6 +108,31 @@ def _reason(job: Job, scan: Scan) -> Reason | None:
     """Return why a scan has to be processed, None if it is up to date."""
     reason = job.why(scan)
     return Reason(Cause.FORCED, "forced") if _is_forced(job, scan) else reason
+
+
+def _obstacle(job: Job, scan: Scan, reason: Reason) -> Failure | None:
+    """Return why a scan that has to be processed cannot be; None if it can, or only gets a report."""
+    config, unprepared = job.config, None
+    if config.running.stage == ENCODE:
+        unprepared = _unprepared(job, scan)
+        if unprepared is None:  # files of other programs were read when it was preprocessed
+            return None
+    problem = job.lookup(scan).problem
+    if problem is None or (config.outputs.reports_only and reason.cause is not Cause.NEW):
+        return unprepared
+    return _refusal(Refused(scan.path, scan, *problem))
+
+
+def _warn_of_missing(job: Job, done: Sequence[Scan]) -> None:
+    """Log which scans are up to date although files that they were processed with are not found."""
+    missing = [(scan, problem) for scan in done if (problem := job.lookup(scan).problem)]
+    if missing:
+        _log.warning(
+            "Derivative no longer found of %d scans, whose outputs are kept (%s): %s.",
+            len(missing),
+            some_of([scan.stem for scan, _ in missing]),
+            missing[0][1][0],
+        )
 
 
 def _unprepared(job: Job, scan: Scan) -> Failure | None:

@@ -13,6 +13,7 @@ from neurofm_bids.bids.output import ANATOMY, ATTRIBUTION
 from neurofm_bids.config import Config, Outputs, Processing
 from neurofm_bids.explain.readout import LinearReadout
 from neurofm_bids.participant.freshness import Cause, is_older, why_process
+from neurofm_bids.participant.lookup import Lookup
 from neurofm_bids.pipeline.provenance import identify_input
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
 from neurofm_bids.records.attribution import Attribution
@@ -240,9 +241,28 @@ def test_files_of_other_programs_count_by_their_bytes(finished, tmp_path, made, 
         files[made[-1]].write_text("other")
     transform = files["transform"] if "transform" in now else None
     given = [DerivedFile(use, files[use], "x", use, "", transform) for use in now if use != "transform"]
-    why = why_process(scan, out, config, SHA, (), given)
+    why = why_process(scan, out, config, SHA, (), Lookup(tuple(given)))
     if what is None and not (is_changed and made):
         assert why is None
     else:
         assert why.cause is Cause.IMAGE
         assert ("of another program has changed" if is_changed or not what else what) in why.text
+
+
+def test_files_of_other_programs_that_are_not_found_are_not_compared(finished, tmp_path):
+    scan, out, config = finished
+    path, mask, image = out.path(scan, "predictions"), tmp_path / "mask", tmp_path / "image"
+    values = json.loads(path.read_text())
+    for file in (mask, image):
+        file.write_text("x")
+    uses = {"mask": mask, "transform": mask, "bias_correction": image}
+    values["Derived"] = [to_json(DerivedImage(use, "x", use, "", identify_input(uses[use]))) for use in uses]
+    path.write_text(json.dumps(values))
+    corrected = DerivedFile("bias_correction", image, "x", "image")
+    lookup = Lookup((corrected,), frozenset({"mask", "transform"}), ("no mask", ""))
+    assert why_process(scan, out, config, SHA, (), lookup) is None
+    image.unlink()  # since it was found
+    assert why_process(scan, out, config, SHA, (), lookup) is None
+    image.write_text("other")
+    reason = why_process(scan, out, config, SHA, (), lookup)
+    assert reason.text == "the bias-corrected T1w of another program has changed"

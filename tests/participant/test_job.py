@@ -5,11 +5,15 @@ import pytest
 from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.config import Config, Outputs, Processing, Running
 from neurofm_bids.derivative_options import GivenDerivative
-from neurofm_bids.errors import NeuroFMError
-from neurofm_bids.participant.freshness import Cause
-from neurofm_bids.participant.job import Job, make_job
+from neurofm_bids.participant.freshness import Cause, Reason
+from neurofm_bids.participant.job import make_job
 from neurofm_bids.participant.plan import make_plan
-from neurofm_bids.pipeline.hand_over import signature_path, write_hand_over, write_hand_over_failure
+from neurofm_bids.pipeline.hand_over import (
+    remove_hand_over,
+    signature_path,
+    write_hand_over,
+    write_hand_over_failure,
+)
 from neurofm_bids.pipeline.provenance import identify_input
 from neurofm_bids.pipeline.step import record
 from neurofm_bids.pipeline.steps import PIPELINE_VERSION
@@ -142,18 +146,87 @@ def test_forced_preprocessing_is_done_once(dataset):
     assert started.is_done(scan)
 
 
-def test_images_of_derivatives_are_looked_up(dataset, tmp_path):
-    given = tmp_path / "given"
-    path = given / "sub-01/anat/sub-01_desc-brain_mask.nii.gz"
-    processing = Processing(skull_strip="derivatives", derivatives=(GivenDerivative("x", given),))
-    made = job(dataset, processing=processing)
-    given.mkdir()
-    (failure,) = make_plan(made).failed
-    assert failure.reason.startswith("x has no brain mask of this image: looked for")
+@pytest.fixture
+def given(tmp_path):
+    """The mask of the scan in a derivative."""
+    path = tmp_path / "given/sub-01/anat/sub-01_desc-brain_mask.nii.gz"
     path.parent.mkdir(parents=True)
     path.write_text("mask")
+    return path
+
+
+def masked(dataset, path, stage="all", **groups):
+    derivative = GivenDerivative("x", path.parents[2])
+    processing = Processing(skull_strip="derivatives", derivatives=(derivative,))
+    return job(dataset, stage, processing=processing, **groups)
+
+
+def test_images_of_derivatives_are_looked_up(dataset, given):
+    made = masked(dataset, given)
     (scan,) = make_plan(made).todo
-    assert made.task(scan).derived == (DerivedFile("mask", path, "x", path.relative_to(given).as_posix()),)
-    path.unlink()
-    with pytest.raises(NeuroFMError, match="no brain mask"):
-        Job(made.config, made.out, made.spec, "").derived(scan)
+    file = DerivedFile("mask", given, "x", "sub-01/anat/sub-01_desc-brain_mask.nii.gz")
+    assert made.task(scan).derived == (file,)
+    given.unlink()
+    (failure,) = make_plan(masked(dataset, given)).failed
+    assert failure.reason.startswith("x has no brain mask of this image: looked for")
+
+
+@pytest.mark.parametrize("stage", ["all", "preprocess"])
+def test_a_derivative_that_vanishes_during_a_run_does_not_end_it(dataset, given, stage):
+    made = masked(dataset, given, stage)
+    (scan,) = make_plan(made).todo
+    started = made.started([scan])
+    given.unlink()
+    assert started.why(scan) is not None
+    assert not started.is_done(scan)
+    assert [file.path for file in started.task(scan).derived] == [given]
+
+
+def test_a_derivative_that_cannot_be_read_fails_its_scan_alone(bids_dataset, given):
+    other = given.parents[2] / "sub-02/anat"
+    other.parent.mkdir()
+    other.symlink_to("anat")  # listing it gives ELOOP
+    made = masked(bids_dataset(IMAGE, IMAGE.replace("01", "02")), given)
+    plan = make_plan(made)
+    (failure,) = plan.failed
+    assert [scan.stem for scan in plan.todo] == ["sub-01"]
+    assert failure.reason == "the symbolic link is circular (x: sub-02/anat)"
+
+
+def test_a_finished_scan_stays_finished_when_its_derivative_is_archived(dataset, given, monkeypatch, caplog):
+    given.unlink()
+    monkeypatch.setattr("neurofm_bids.participant.job.why_process", lambda *args: None)
+    plan = make_plan(masked(dataset, given))
+    assert ([scan.stem for scan in plan.done], plan.failed) == (["sub-01"], ())
+    assert "Derivative no longer found of 1 scans, whose outputs are kept (sub-01): x has no" in caplog.text
+    forced = make_plan(masked(dataset, given, outputs=Outputs(force=True)))
+    assert (forced.done, [failure.scan for failure in forced.failed]) == ((), [IMAGE])
+
+
+@pytest.mark.parametrize(
+    ("cause", "reports_only", "is_kept"),
+    [(Cause.SETTINGS, True, True), (Cause.NEW, True, False), (Cause.SETTINGS, False, False)],
+)
+def test_reports_need_no_derivative(dataset, given, monkeypatch, cause, reports_only, is_kept):
+    given.unlink()
+    monkeypatch.setattr("neurofm_bids.participant.job.why_process", lambda *args: Reason(cause, "because"))
+    plan = make_plan(masked(dataset, given, outputs=Outputs(reports_only=reports_only)))
+    assert (len(plan.todo), len(plan.failed)) == ((1, 0) if is_kept else (0, 1))
+
+
+def test_a_preprocessed_scan_is_encoded_without_its_derivative(dataset, given):
+    (scan,) = make_plan(masked(dataset, given)).todo
+    values = {"input": identify_input(scan.path)}
+    values["derived"] = (DerivedImage("mask", "x", given.name, "", identify_input(given)),)
+    kinds = {"input": record(Input | None), "derived": record(tuple[DerivedImage, ...])}
+    made = masked(dataset, given, "encode")
+    settings = made.config.processing.of_preprocessing
+    write_hand_over(
+        made.out.interim(scan), values, kinds, pipeline_version=PIPELINE_VERSION, parameters=settings
+    )
+    given.unlink()
+    plan = make_plan(made)
+    assert (list(plan.todo), plan.failed) == ([scan], ())
+    remove_hand_over(made.out.interim(scan))
+    (failure,) = make_plan(made).failed
+    assert failure.reason.startswith("x has no brain mask of this image")
