@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import PREPROCESS, Config
 from neurofm_bids.engine.progress import Progress
 from neurofm_bids.engine.run_log import RunLog, Timing
 from neurofm_bids.errors import Exit, NeuroFMError, os_error
-from neurofm_bids.pipeline.hand_over import write_hand_over_failure
+from neurofm_bids.pipeline.hand_over import interim_folder, write_hand_over_failure
 from neurofm_bids.pipeline.nipype_graph import TIMING, read_failure, step_folder
 from neurofm_bids.pipeline.steps import steps_of
 from neurofm_bids.records.failure import Failure
@@ -144,7 +143,7 @@ class Chunk:
         try:
             self._forget_outputs(scan)
             if self._config.running.stage == PREPROCESS:
-                folder = Derivatives(self._config.out_dir, "").interim(scan)
+                folder = interim_folder(self._config.out_dir, scan)
                 write_hand_over_failure(folder, failure)
         except NeuroFMError as error:
             if self._ends_the_run(error.code):

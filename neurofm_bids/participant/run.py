@@ -24,6 +24,7 @@ from neurofm_bids.errors import NeuroFMError, with_fix
 from neurofm_bids.option import options_in_use
 from neurofm_bids.participant.freshness import Cause
 from neurofm_bids.participant.job import Job, make_job
+from neurofm_bids.participant.leftovers import remove_leftovers
 from neurofm_bids.participant.origin import check_origin
 from neurofm_bids.participant.plan import Plan, make_plan
 from neurofm_bids.participant.reports import Reports, write_citation
@@ -102,6 +103,8 @@ def run_participant(config: Config, executor: Executor = LOCAL) -> RunResult:
             browser,
             unwritten=result.unreported,
         )
+        if not config.outputs.reports_only:
+            remove_leftovers(job, plan.done, locks)
         if is_linked and not options_in_use(config.selection):
             reports.remove_orphans(plan.subjects)
         if not (plan.todo or plan.failed or config.outputs.reports_only):

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.derivatives import Derivatives, Named
 from neurofm_bids.errors import os_error
 from neurofm_bids.pipeline.step import Kind
-from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import DerivedImage, Input
 from neurofm_bids.records.schema import RECORD, from_json, from_text, to_json, to_text
@@ -28,10 +26,12 @@ from neurofm_bids.storage.text import read_json, read_text
 __all__ = [
     "Signature",
     "handed_over_path",
+    "has_leftovers",
     "interim_folder",
     "read_hand_over_failure",
     "read_signature",
     "remove_hand_over",
+    "remove_unfinished",
     "signature_path",
     "waiting_scans",
     "write_hand_over",
@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 _SIGNATURE, _FAILURE = "signature.json", "failure.json"
+_TEMPORARY = ".tmp-"  # begins the name of a folder that is being written
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, config=RECORD)
@@ -64,10 +66,10 @@ class Signature:
     sizes: Mapping[str, int]
 
 
-def interim_folder(task: Task) -> Path:
+def interim_folder(out_dir: Path | None, scan: Named) -> Path:
     """Return where the stage of preprocessing leaves a scan for that of encoding."""
-    assert task.out_dir is not None
-    return Derivatives(task.out_dir, "").interim(task.scan)
+    assert out_dir is not None
+    return Derivatives(out_dir, "").interim(scan)
 
 
 def signature_path(folder: Path) -> Path:
@@ -90,6 +92,8 @@ def write_hand_over(
 ) -> Path:
     """Write all values in place of an older folder, and return the path of the signature.
 
+    Only the process that holds the lock of the scan may do this.
+
     Parameters
     ----------
     folder
@@ -102,18 +106,33 @@ def write_hand_over(
     NeuroFMError
         The disk is full or gone.
     """
-    new = folder.with_name(f".tmp-{uuid.uuid4().hex[:12]}")
+    new = _unfinished(folder)
     try:
-        new.mkdir(parents=True)
+        _remove_tree(new)  # of a process that was killed
+        _make(new)
         try:
             _fill(new, values, kinds, pipeline_version, parameters)
-            _remove(folder)
+            _remove_tree(folder)
             new.rename(folder)
         finally:
             shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
         raise os_error(error, folder) from error
     return signature_path(folder)
+
+
+def _unfinished(folder: Path) -> Path:
+    """Return the folder in which the values of a scan are written."""
+    return folder.with_name(f"{_TEMPORARY}{folder.name}")
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, while another process may remove the one above it when that is empty."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _fill(
@@ -152,8 +171,15 @@ def read_signature(folder: Path) -> Signature | None:
     return made
 
 
+def has_leftovers(folder: Path) -> bool:
+    """Tell whether anything was left for a scan, complete or half written."""
+    return folder.is_dir() or _unfinished(folder).is_dir()
+
+
 def remove_hand_over(folder: Path) -> None:
     """Remove what was left for a scan, if anything was.
+
+    Only the process that holds the lock of the scan may do this.
 
     Raises
     ------
@@ -161,19 +187,33 @@ def remove_hand_over(folder: Path) -> None:
         It cannot be removed.
     """
     try:
-        _remove(folder)
+        _remove_tree(folder)
     except OSError as error:
         raise os_error(error, folder) from error
+    remove_unfinished(folder)
 
 
-def _remove(folder: Path) -> None:
-    """Remove a folder; its signature first, so that half of it never counts."""
-    if not folder.is_dir():
-        return
-    signature_path(folder).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed left half written for a scan, if anything was.
+
+    Raises
+    ------
+    NeuroFMError
+        It cannot be removed.
+    """
+    try:
+        _remove_tree(_unfinished(folder))
+    except OSError as error:
+        raise os_error(error, folder) from error
     with contextlib.suppress(OSError):  # others are in it
         folder.parent.rmdir()
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder if it exists; its signature first, so that half of it never counts."""
+    if folder.is_dir():
+        signature_path(folder).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
 def write_hand_over_failure(folder: Path, failure: Failure) -> None:
@@ -185,6 +225,10 @@ def write_hand_over_failure(folder: Path, failure: Failure) -> None:
         The disk is full or gone.
     """
     remove_hand_over(folder)
+    try:
+        _make(folder)
+    except OSError as error:
+        raise os_error(error, folder) from error
     write_text(folder / _FAILURE, to_text(failure, Failure))
 
 
@@ -199,4 +243,5 @@ def read_hand_over_failure(folder: Path) -> Failure | None:
 
 def waiting_scans(folder: Path) -> set[str]:
     """Return the stems of the scans that wait for the stage of encoding, in the folder of all of them."""
-    return {path.parent.name for path in folder.glob(f"*/{_SIGNATURE}")}
+    names = (path.parent.name for path in folder.glob(f"*/{_SIGNATURE}"))
+    return {name for name in names if not name.startswith(_TEMPORARY)}

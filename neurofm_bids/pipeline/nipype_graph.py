@@ -194,7 +194,8 @@ def _connected(name: str, nodes: dict[str, Node], task: Task) -> Workflow:
             if maker.name in nodes:
                 graph.connect(nodes[maker.name], value, node, value)
             elif maker.is_needed(task.processing):
-                path = handed_over_path(interim_folder(task), value, maker.outputs[value])
+                folder = interim_folder(task.out_dir, task.scan)
+                path = handed_over_path(folder, value, maker.outputs[value])
                 setattr(node.inputs, value, str(path))
     return graph
 

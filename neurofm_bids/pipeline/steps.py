@@ -129,7 +129,7 @@ def _write(task: Task, **outputs: Any) -> dict[str, Any]:
 
     sidecar = write_outputs(task, **outputs)
     if not task.keep_interim:
-        remove_hand_over(interim_folder(task))
+        remove_hand_over(interim_folder(task.out_dir, task.scan))
     return {"sidecar": str(sidecar)}
 
 
@@ -138,7 +138,7 @@ def _hand_over(task: Task, **values: Any) -> dict[str, Any]:
 
     kinds = {name: producer(name).outputs[name] for name in values}
     signature = write_hand_over(
-        interim_folder(task),
+        interim_folder(task.out_dir, task.scan),
         values,
         kinds,
         pipeline_version=PIPELINE_VERSION,

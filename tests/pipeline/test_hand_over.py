@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -8,9 +9,11 @@ import pytest
 from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.pipeline.hand_over import (
     handed_over_path,
+    has_leftovers,
     read_hand_over_failure,
     read_signature,
     remove_hand_over,
+    remove_unfinished,
     signature_path,
     waiting_scans,
     write_hand_over,
@@ -26,6 +29,7 @@ KINDS = {
     "derived": record(tuple[DerivedImage, ...]),
     "numbers": record(dict[str, float | None]),
 }
+FAILURE = Failure("sub-01/anat/x", "01", "sub-01", "registration", "no overlap", "Look.")
 SOURCE = Input("ab", 3, 2**62 + 1)
 
 
@@ -128,12 +132,53 @@ def test_what_is_removed_leaves_no_empty_folders(tmp_path):
 
 def test_a_failure_takes_the_place_of_values(tmp_path):
     folder = tmp_path / "interim/sub-01"
-    failure = Failure("sub-01/anat/x", "01", "sub-01", "registration", "no overlap", "Look.")
     assert read_hand_over_failure(folder) is None
     write(folder)
-    write_hand_over_failure(folder, failure)
-    assert read_hand_over_failure(folder) == failure
+    write_hand_over_failure(folder, FAILURE)
+    assert read_hand_over_failure(folder) == FAILURE
     assert (read_signature(folder), waiting_scans(tmp_path / "interim")) == (None, set())
     write(folder)
     assert read_hand_over_failure(folder) is None
     assert json.loads(signature_path(folder).read_text())["PipelineVersion"] == 7
+
+
+def kill(folder):
+    """Leave what a process leaves that is killed while it writes."""
+    write(folder)
+    left = folder.rename(folder.with_name(f".tmp-{folder.name}"))
+    (left / "half.nii.gz").write_text("half")
+    return left
+
+
+def test_what_a_killed_process_left_is_removed_with_its_scan(tmp_path):
+    folder = tmp_path / "interim/sub-01"
+    left, other = kill(folder), kill(folder.with_name("sub-01_run-1"))
+    assert waiting_scans(folder.parent) == set()
+    assert (has_leftovers(folder), has_leftovers(folder.with_name("sub-02"))) == (True, False)
+    write(folder)
+    assert sorted(path.name for path in folder.parent.iterdir()) == [other.name, "sub-01"]
+    assert not (folder / "half.nii.gz").exists()
+    kill(folder.with_name("sub-02"))
+    remove_hand_over(folder.with_name("sub-02"))
+    remove_unfinished(folder)
+    assert read_signature(folder) is not None
+    assert not left.exists()
+    assert other.exists()
+    remove_hand_over(folder)
+    remove_unfinished(folder.with_name("sub-01_run-1"))
+    assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize("write_it", [write, lambda folder: write_hand_over_failure(folder, FAILURE)])
+def test_a_folder_is_made_while_another_process_removes_the_one_above(tmp_path, monkeypatch, write_it):
+    folder, mkdir, removed = tmp_path / "interim/sub-01", Path.mkdir, []
+
+    def make(path, *args, **options):
+        mkdir(path, *args, **options)
+        if path == folder.parent and len(removed) < 3:
+            removed.append(path.rmdir())
+
+    monkeypatch.setattr(Path, "mkdir", make)
+    write_it(folder)
+    assert len(removed) == 3
+    assert folder.is_dir()

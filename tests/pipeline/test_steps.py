@@ -48,7 +48,7 @@ def test_preprocessing_uses_no_network_and_leaves_all_that_encoding_needs():
 
 def test_each_scan_has_its_folder_between_stages(tmp_path):
     scan = Identity(stem="sub-01_ses-a", subject="01", session="a")
-    folder = interim_folder(SimpleNamespace(out_dir=tmp_path, scan=scan))
+    folder = interim_folder(tmp_path, scan)
     assert folder == tmp_path / "interim" / "sub-01_ses-a"
 
 
