@@ -68,15 +68,15 @@ def test_a_model(tmp_path, monkeypatch):
     names = {}
     with chdir(tmp_path):
         exec(compile(examples()[2], PAGE.name, "exec"), names)
-    known = vars(registry)["_entries"]()
+    known = registry.entries()
     added = {**known, "model": {**known["model"], **examples()[4]["model"]}}
-    monkeypatch.setattr(registry, "_entries", lambda: added)
-    vars(registry)["_registry"].cache_clear()
+    monkeypatch.setattr(registry, "entries", lambda: added)
+    registry.models.cache_clear()
     try:
         model = NeuroFM("site-s", weights=tmp_path / "site.safetensors", device="cpu", views=1)
         [ours], [tuned] = model.encode([str(BRAIN)]), names["tuned"].encode([str(BRAIN)])
     finally:
-        vars(registry)["_registry"].cache_clear()
+        registry.models.cache_clear()
     assert model.spec.label == "siteS"
     assert np.array_equal(ours.features, tuned.features)
     assert model.spec.notice.startswith("site-s: ")

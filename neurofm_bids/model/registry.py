@@ -161,12 +161,12 @@ class SegmentationSpec:
 
 def model_names() -> tuple[str, ...]:
     """Return the names of all models."""
-    return tuple(_registry())
+    return tuple(models())
 
 
 def known_hashes() -> frozenset[str]:
     """Return the SHA-256 of all files of weights that the registry knows."""
-    return frozenset(spec.sha256 for spec in _registry().values() if spec.sha256)
+    return frozenset(spec.sha256 for spec in models().values() if spec.sha256)
 
 
 def model_spec(name: str) -> ModelSpec:
@@ -178,16 +178,16 @@ def model_spec(name: str) -> ModelSpec:
         There is no such model.
     """
     try:
-        return _registry()[name]
+        return models()[name]
     except KeyError:
         raise NeuroFMError(
-            "unknown model", where=name, fix=f"Use one of {', '.join(_registry())}.", code=Exit.USAGE
+            "unknown model", where=name, fix=f"Use one of {', '.join(models())}.", code=Exit.USAGE
         ) from None
 
 
 def segmentation_spec(sha256: str) -> SegmentationSpec | None:
     """Return what is known of the segmentation network with these weights, None if nothing is."""
-    for name, entry in _entries()["segmentation"].items():
+    for name, entry in entries()["segmentation"].items():
         if entry["sha256"] == sha256:
             lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
             return SegmentationSpec(name, **{**entry, **lists})
@@ -195,17 +195,19 @@ def segmentation_spec(sha256: str) -> SegmentationSpec | None:
 
 
 @lru_cache(maxsize=1)
-def _entries() -> dict[str, Any]:
+def entries() -> dict[str, Any]:
+    """Return the content of ``models.toml``."""
     text = (files("neurofm_bids.model") / "models.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 @lru_cache(maxsize=1)
-def _registry() -> dict[str, ModelSpec]:
-    data = _entries()
+def models() -> dict[str, ModelSpec]:
+    """Return the models of features by name."""
+    data = entries()
     heads = {
-        kind: tuple(_head(name, {**data["head"].get(name, {}), **about}) for name, about in entries.items())
-        for kind, entries in data["heads"].items()
+        kind: tuple(_head(name, {**data["head"].get(name, {}), **about}) for name, about in own.items())
+        for kind, own in data["heads"].items()
     }
     return {
         name: ModelSpec(name=name, **{**entry, "heads": heads[entry["heads"]]})

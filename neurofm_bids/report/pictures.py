@@ -104,10 +104,12 @@ _FIGURES = (
 )
 
 
-_STRIPPED = (
-    "Red: the brain mask on the image, which was skull-stripped before: the mask is what the image has of "
-    "the head. It should neither lack parts of the brain nor include eyes, neck or dura."
-)
+_OF_MASKS = {  # captions of masks that are not our own, by method
+    "none": "Red: the brain mask on the image, which was skull-stripped before: the mask is what the image has "
+    "of the head. It should neither lack parts of the brain nor include eyes, neck or dura.",
+    "derivatives": "Red: the brain mask of another program on the image as scanned. It may keep less of the "
+    "cerebrospinal fluid than our own; it should neither cut into the brain nor include eyes, neck or dura.",
+}
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,9 @@ def _candidates(scan: ScanReport) -> Iterator[_Candidate]:
     for kind in _FIGURES:
         paths = tuple(scan.figures[name] for name in kind.files if name in scan.figures)
         shown = Picture(kind.title, kind.caption, (), kind.flicker if len(paths) == len(kind.files) else "")
-        if kind.files == ("mask",) and scan.record.measurements.brain_extraction.method == "none":
-            shown = replace(shown, caption=_STRIPPED)
+        if kind.files == ("mask",):
+            method = scan.record.measurements.brain_extraction.method
+            shown = replace(shown, caption=_OF_MASKS.get(method, shown.caption))
         alts = tuple(f"{alt}, {stem}" for alt in kind.alts[: len(paths)])
         if kind.files == ("attribution",):
             made = scan.record.attributions

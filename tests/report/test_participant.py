@@ -93,7 +93,7 @@ def test_voxel_sizes_are_rounded(tmp_path):
 def test_report_without_intervals_or_age(tmp_path):
     one = prediction(41.0, sd=None, interval95=None)
     text = page(tmp_path, scan(Person(), predictions={"age": one}, views=1))
-    assert "95% interval over 1 pass." in text
+    assert "Predictions of one pass have no interval." in text
     assert "age unknown, sex unknown" in text
     assert ", gap " not in text
 

@@ -97,16 +97,18 @@ def test_the_error_of_a_map_is_shown_in_its_units(scan, tmp_path, changes, text)
     assert [one.shares for one in shown.attributed[0].maps] == [f"not segmented; {text}"]
 
 
-def test_the_mask_of_a_stripped_image_does_not_follow_the_skull(scan):
+def test_masks_that_are_not_our_own_do_not_follow_the_skull(scan):
     whole = scan("1")
     measured = whole.record.measurements
-    extraction = replace(measured.brain_extraction, method="none")
-    stripped = replace(
-        whole, record=replace(whole.record, measurements=replace(measured, brain_extraction=extraction))
-    )
-    captions = [pictures_of([one])[0].pictures[0].caption for one in (whole, stripped)]
-    assert ["inside of the skull" in text for text in captions] == [True, False]
-    assert "skull-stripped before" in captions[1]
+    captions = {}
+    for method in ("deepbet", "none", "derivatives"):
+        extraction = replace(measured.brain_extraction, method=method)
+        record = replace(whole.record, measurements=replace(measured, brain_extraction=extraction))
+        (shown,) = pictures_of([replace(whole, record=record)])
+        captions[method] = shown.pictures[0].caption
+    assert [method for method, text in captions.items() if "inside of the skull" in text] == ["deepbet"]
+    assert "skull-stripped before" in captions["none"]
+    assert "of another program" in captions["derivatives"]
 
 
 def test_the_key_has_each_colour_of_the_figure_once():
