@@ -105,8 +105,8 @@ _FIGURES = (
 
 
 _OF_MASKS = {  # captions of masks that are not our own, by method
-    "none": "Red: the brain mask on the image, which was skull-stripped before: the mask is what the image has "
-    "of the head. It should neither lack parts of the brain nor include eyes, neck or dura.",
+    "none": "Red: the brain mask on the image, which was skull-stripped before: the mask is what the image "
+    "has of the head. It should neither lack parts of the brain nor include eyes, neck or dura.",
     "derivatives": "Red: the brain mask of another program on the image as scanned. It may keep less of the "
     "cerebrospinal fluid than our own; it should neither cut into the brain nor include eyes, neck or dura.",
 }
