@@ -168,6 +168,7 @@ def _check_stage(given: Mapping[str, Any]) -> None:
             fix="Run the group level with or after --stage encode.",
             code=Exit.USAGE,
         )
+    # not in EXCLUSIVE: --stage all may stand beside it, as in settings files and commands of Boutiques
     if given.get("reports_only"):
         raise NeuroFMError(
             "--stage and --reports-only cannot be combined", fix="Use only one of them.", code=Exit.USAGE

@@ -161,3 +161,31 @@ def test_a_run_without_derivatives_processes_the_scan_again(finished, capsys, tm
     places = [str(folders / "bids"), str(folders / "out")]
     assert main([*places, "participant", *QUICK, "-w", str(folders / "work"), "--dry-run"]) == 0
     assert "skull_strip=derivatives, now auto" in capsys.readouterr().out
+
+
+def test_stages_use_the_mask_and_encoding_does_not_need_it(finished, tmp_path):
+    _, source = finished
+    folders = Path(shutil.copytree(source, tmp_path / "copy", ignore=shutil.ignore_patterns("out")))
+    mask = folders / "fmriprep-out/sub-good/anat/sub-good_desc-brain_mask.nii.gz"
+    assert run(folders, "--stage", "preprocess") == 1
+    assert set(failed_rows(folders / "out")) == set(failed_rows(source / "out"))
+    assert (folders / "out/interim/sub-good/signature.json").is_file()
+    mask.rename(tmp_path / "archived.nii.gz")
+    good = ("--participant-label", "good")
+    assert run(folders, "--stage", "encode", *good) == 0
+    assert not (folders / "out/interim/sub-good").exists()
+    assert record(folders).derived == record(source).derived
+    for ending in ("desc-openS_features.tsv", "desc-openS_predictions.json", "desc-brain_mask.json"):
+        assert file(folders, ending).read_bytes() == file(source, ending).read_bytes()
+
+
+def test_a_finished_scan_keeps_its_report_without_its_mask(finished, tmp_path, capsys):
+    _, source = finished
+    folders = Path(shutil.copytree(source, tmp_path / "copy"))
+    (folders / "fmriprep-out/sub-good/anat/sub-good_desc-brain_mask.nii.gz").unlink()
+    good = ("--participant-label", "good")
+    for options in ((), ("--reports-only",), ("--reports-only", "--views", "2")):
+        assert run(folders, *good, *options) == 0
+        assert "The brain mask is that of fMRIPrep 23.1.3" in (folders / "out/sub-good.html").read_text()
+    assert "Derivative no longer found of 1 scans" in capsys.readouterr().err
+    assert run(folders, *good, "--views", "2") == 1

@@ -79,7 +79,8 @@ def test_stages_give_the_bytes_of_both_at_once(at_once, in_stages):
     assert sorted(once) == sorted(staged)
     assert len([name for name in once if name.startswith("sub-good/anat/")]) > 10
     different = [name for name in once if once[name] != staged[name]]
-    assert different in ([], ["sub-corrupt.html"])  # it says that preprocessing is to be run again
+    assert different == ["sub-corrupt.html"]  # it says that preprocessing is to be run again
+    assert b"Then run the stage of preprocessing again." in staged["sub-corrupt.html"]
 
 
 def test_a_finished_scan_leaves_nothing_in_between(in_stages):
