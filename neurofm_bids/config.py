@@ -11,8 +11,9 @@ from typing import Any
 from neurofm_bids.analysis_options import Analyses
 from neurofm_bids.centile_options import Centiles
 from neurofm_bids.cluster_options import Cluster, Shard, shard
-from neurofm_bids.derivative_options import DERIVATIVES, GivenDerivative, given_derivative
+from neurofm_bids.derivative_options import DERIVATIVES, given_derivative
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import WholeNumber, option, options_by_section, options_of
 from neurofm_bids.readout_options import Readouts
 from neurofm_bids.resource_options import Resources
@@ -123,7 +124,7 @@ class Processing:
         changes_results=True,
         help="bias-field correction; derivatives takes the bias-corrected T1w of --derivatives",
     )
-    derivatives: tuple[GivenDerivative, ...] = option(
+    derivatives: tuple[NamedPath, ...] = option(
         "--derivatives",
         "-d",
         default=(),

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from neurofm_bids.derivative_options import GivenDerivative, given_derivative
+from neurofm_bids.derivative_options import given_derivative
+from neurofm_bids.named_path import NamedPath
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from neurofm_bids.derivative_options import GivenDerivative, given_derivative
 )
 def test_name_and_path(text, name, path):
     derivative = given_derivative(text)
-    assert derivative == GivenDerivative(name, Path(path))
+    assert derivative == NamedPath(name, Path(path))
     assert str(derivative) == text
 
 

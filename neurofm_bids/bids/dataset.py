@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from neurofm_bids.bids.derivatives import Derivatives
 from neurofm_bids.bids.names import DATASET_OUTPUTS, descriptions, ignored
-from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.storage.atomic import remove_leftovers, write_json, write_text
 from neurofm_bids.storage.text import read_json
 
@@ -98,7 +98,7 @@ def write_dataset(
     model: ModelText,
     labels: Mapping[int, str],
     others: Sequence[Path] = (),
-    derivatives: Sequence[GivenDerivative] = (),
+    derivatives: Sequence[NamedPath] = (),
 ) -> None:
     """Write the dataset-level files; equal files are left alone.
 

@@ -25,7 +25,7 @@ from neurofm_bids.bids.derivative_layouts import (
 )
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.problems import Problem, access_problem, file_problem
-from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.storage.text import read_json, some_of
 
 __all__ = ["DerivedFile", "find_derived", "generator_of", "name_of"]
@@ -65,7 +65,7 @@ class DerivedFile:
             yield "transform", self.transform, self.transform.relative_to(root).as_posix()
 
 
-def find_derived(scan: Scan, kind: Kind, derivatives: Sequence[GivenDerivative]) -> DerivedFile | Problem:
+def find_derived(scan: Scan, kind: Kind, derivatives: Sequence[NamedPath]) -> DerivedFile | Problem:
     """Return the image of a scan in the first of some derivatives that has one, or why there is none.
 
     Parameters
@@ -86,7 +86,7 @@ def find_derived(scan: Scan, kind: Kind, derivatives: Sequence[GivenDerivative])
     return "; ".join(reasons), fix
 
 
-def _not_readable(error: OSError, kind: Kind, derivative: GivenDerivative) -> Problem:
+def _not_readable(error: OSError, kind: Kind, derivative: NamedPath) -> Problem:
     """Return why a folder of a derivative cannot be searched."""
     path = Path(error.filename or derivative.path)
     reason, fix = access_problem(path, error, kind.what)
@@ -122,7 +122,7 @@ def _generator(path: Path) -> dict[str, object]:
         return {}
 
 
-def _file_of(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile | str:
+def _file_of(scan: Scan, kind: Kind, derivative: NamedPath) -> DerivedFile | str:
     """Return the image of a scan in one derivative, or why there is none, a sentence without full stop."""
     root, own = derivative.path, stem_of(scan)
     transform = folders_of(scan, root)[0] / f"{own}_from-orig_to-T1w_mode-image_xfm.txt"
@@ -151,14 +151,12 @@ def _file_of(scan: Scan, kind: Kind, derivative: GivenDerivative) -> DerivedFile
     return _absent(scan, kind, derivative)
 
 
-def _derived(
-    kind: Kind, derivative: GivenDerivative, path: Path, transform: Path | None = None
-) -> DerivedFile:
+def _derived(kind: Kind, derivative: NamedPath, path: Path, transform: Path | None = None) -> DerivedFile:
     relative = path.relative_to(derivative.path).as_posix()
     return DerivedFile(kind.use, path, derivative.name, relative, generator_of(derivative.path), transform)
 
 
-def _absent(scan: Scan, kind: Kind, derivative: GivenDerivative) -> str:
+def _absent(scan: Scan, kind: Kind, derivative: NamedPath) -> str:
     """Return what was looked for, and whether there are images in other spaces only."""
     root, own = derivative.path, stem_of(scan)
     others = [

@@ -8,8 +8,9 @@ from typing import Any
 
 from neurofm_bids.bids.derived import name_of
 from neurofm_bids.bids.problems import folder_problem
-from neurofm_bids.derivative_options import DERIVATIVES, GivenDerivative
+from neurofm_bids.derivative_options import DERIVATIVES
 from neurofm_bids.errors import Exit, NeuroFMError
+from neurofm_bids.named_path import NamedPath
 
 __all__ = ["derivative_settings"]
 
@@ -53,11 +54,11 @@ def derivative_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**chosen, "derivatives": derivatives} if derivatives else chosen
 
 
-def _named(derivative: GivenDerivative) -> GivenDerivative:
+def _named(derivative: NamedPath) -> NamedPath:
     return derivative if derivative.name else replace(derivative, name=name_of(derivative.path))
 
 
-def _check(derivatives: Iterable[GivenDerivative]) -> None:
+def _check(derivatives: Iterable[NamedPath]) -> None:
     known = set(_RESERVED)
     for derivative in derivatives:
         flag = f"--derivatives {derivative}"

@@ -4,9 +4,9 @@ import pytest
 
 from neurofm_bids.bids.dataset import check_output, is_output, write_dataset
 from neurofm_bids.bids.derivatives import Derivatives
-from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.model.registry import model_spec
+from neurofm_bids.named_path import NamedPath
 
 LABELS = {0: "Unknown", 17: "Left-Hippocampus"}
 
@@ -101,7 +101,7 @@ def test_outputs_are_known_by_their_description(tmp_path, text, expected):
 def test_derivatives_are_linked_and_stay_linked(tmp_path):
     out = Derivatives(tmp_path / "out", "openS")
     for names in (["fmriprep"], ["fastsurfer"], []):
-        given = [GivenDerivative(name, tmp_path / name) for name in names]
+        given = [NamedPath(name, tmp_path / name) for name in names]
         write_dataset(
             out, tmp_path / "bids", version="1", model=model_spec("open-s"), labels=LABELS, derivatives=given
         )

@@ -10,7 +10,7 @@ import pytest
 from neurofm_bids.bids.derivative_layouts import BIAS_CORRECTED, MASK
 from neurofm_bids.bids.derived import DerivedFile, find_derived, generator_of, name_of
 from neurofm_bids.bids.discovery import scan_at
-from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 
 ONE = ("sub-01/anat/sub-01_T1w.nii.gz",)
 RUNS = ("sub-01/anat/sub-01_run-1_T1w.nii.gz", "sub-01/anat/sub-01_run-2_T1w.nii.gz")
@@ -35,7 +35,7 @@ def tree(root, *files, name=None):
 def find(tmp_path, images, files, kind=MASK):
     bids = tree(tmp_path / "bids", *images, "dataset_description.json")
     root = tree(tmp_path / "given", *files, name="fMRIPrep")
-    return find_derived(scan_at(bids / images[0]), kind, [GivenDerivative("fmriprep", root)])
+    return find_derived(scan_at(bids / images[0]), kind, [NamedPath("fmriprep", root)])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_not_passed_over(tmp_path):
     first = tree(tmp_path / "a", ONE[0].replace("T1w", "desc-brain_mask"))
     (first / "sub-01/anat/sub-01_desc-brain_mask.nii.gz").write_text("")
     second = tree(tmp_path / "b", "sub-01/mri/mask.mgz")
-    given = [GivenDerivative("a", first), GivenDerivative("b", second)]
+    given = [NamedPath("a", first), NamedPath("b", second)]
     what, fix = find_derived(scan_at(bids / ONE[0]), MASK, given)
     assert what == "the file is empty (a: sub-01/anat/sub-01_desc-brain_mask.nii.gz)"
     assert "brain mask" in fix
@@ -201,7 +201,7 @@ def test_the_first_derivative_that_has_a_mask_is_used(tmp_path, order, dataset):
     tree(tmp_path / "a", "sub-01/anat/sub-01_desc-brain_mask.nii.gz")
     tree(tmp_path / "b", "sub-01/mri/mask.mgz")
     tree(tmp_path / "c")
-    given = [GivenDerivative(name, tmp_path / name) for name in order]
+    given = [NamedPath(name, tmp_path / name) for name in order]
     found = find_derived(scan_at(bids / ONE[0]), MASK, given)
     assert (found.dataset if isinstance(found, DerivedFile) else None) == dataset
 

@@ -9,7 +9,6 @@ import pytest
 from neurofm_bids.cli.options import get_parser, parse
 from neurofm_bids.cluster_options import Shard
 from neurofm_bids.config import GROUPS
-from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.named_path import NamedPath
 from neurofm_bids.option import options_of
@@ -141,8 +140,8 @@ REACHED = [
     (["--index", "{folder}/index.jsonl"], "index", "{folder}/index.jsonl"),
     (["--skull-strip", "force"], "skull_strip", "force"),
     (["--bias-correction", "none"], "bias_correction", "none"),
-    (["--derivatives", "x=/"], "derivatives", (GivenDerivative("x", Path("/")),)),
-    (["-d", "x=/", "y=/"], "derivatives", (GivenDerivative("x", Path("/")), GivenDerivative("y", Path("/")))),
+    (["--derivatives", "x=/"], "derivatives", (NamedPath("x", Path("/")),)),
+    (["-d", "x=/", "y=/"], "derivatives", (NamedPath("x", Path("/")), NamedPath("y", Path("/")))),
     (["--encode-space", "native"], "encode_space", "native"),
     (["--template", "MNI152NLin6Asym"], "template", "MNI152NLin6Asym"),
     (["--model", "neurofm-l"], "model", "neurofm-l"),

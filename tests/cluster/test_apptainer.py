@@ -13,7 +13,6 @@ from neurofm_bids.cli.options import parse
 from neurofm_bids.cluster.apptainer import Encoding, apptainer_script
 from neurofm_bids.cluster.sizing import Size
 from neurofm_bids.config import Centiles, Cluster, Config, Outputs, Processing, Readouts, Selection
-from neurofm_bids.derivative_options import GivenDerivative
 from neurofm_bids.named_path import NamedPath
 
 CONFIG = Config(
@@ -75,7 +74,7 @@ def test_each_level_has_its_options():
 
 
 def test_the_container_sees_derivatives():
-    given = (GivenDerivative("fmriprep", Path("/made/fmriprep")),)
+    given = (NamedPath("fmriprep", Path("/made/fmriprep")),)
     processing = Processing(skull_strip="derivatives", derivatives=given)
     text = apptainer_script(replace(CONFIG, processing=processing), Path("/n.sif"), SIZE)
     participant, binds = arrays_of(text, "participant", "binds")
@@ -109,7 +108,7 @@ def test_the_container_reads_the_settings_of_the_command(tmp_path, options):
 
 
 def test_the_outputs_are_mounted_last(tmp_path):
-    given = (GivenDerivative("fp", tmp_path),)
+    given = (NamedPath("fp", tmp_path),)
     processing = Processing(skull_strip="derivatives", derivatives=given)
     config = Config(tmp_path / "bids", tmp_path / "out", processing=processing)
     script = tmp_path / "job.sh"

@@ -4,7 +4,7 @@ import pytest
 
 from neurofm_bids.bids.derived import DerivedFile
 from neurofm_bids.config import Config, Outputs, Processing, Running
-from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.participant.freshness import Cause, Reason
 from neurofm_bids.participant.job import make_job
 from neurofm_bids.participant.plan import make_plan
@@ -156,7 +156,7 @@ def given(tmp_path):
 
 
 def masked(dataset, path, stage="all", **groups):
-    derivative = GivenDerivative("x", path.parents[2])
+    derivative = NamedPath("x", path.parents[2])
     processing = Processing(skull_strip="derivatives", derivatives=(derivative,))
     return job(dataset, stage, processing=processing, **groups)
 

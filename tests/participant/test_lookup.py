@@ -2,7 +2,7 @@ import pytest
 
 from neurofm_bids.bids.discovery import scan_at
 from neurofm_bids.config import Processing
-from neurofm_bids.derivative_options import GivenDerivative
+from neurofm_bids.named_path import NamedPath
 from neurofm_bids.participant.lookup import Lookup, look_up
 
 IMAGE = "sub-01/anat/sub-01_T1w.nii.gz"
@@ -22,7 +22,7 @@ def test_what_is_looked_up_and_what_is_missing(bids_dataset, tmp_path, methods, 
     path = given / "sub-01/anat/sub-01_desc-brain_mask.nii.gz"
     path.parent.mkdir(parents=True)
     path.write_text("x")
-    processing = Processing(derivatives=(GivenDerivative("x", given),), **methods)
+    processing = Processing(derivatives=(NamedPath("x", given),), **methods)
     lookup = look_up(scan, processing)
     assert ([file.use for file in lookup.files], set(lookup.missing)) == (files, missing)
     assert (lookup.problem is None) == (not missing)
