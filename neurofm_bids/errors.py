@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["ENDS_THE_RUN", "INTERRUPTED", "MEMORY_FIX", "Exit", "NeuroFMError", "os_error", "with_fix"]
+__all__ = [
+    "ENDS_THE_RUN",
+    "INTERRUPTED",
+    "MEMORY_FIX",
+    "Exit",
+    "NeuroFMError",
+    "disk_errors",
+    "os_error",
+    "with_fix",
+]
 
 MEMORY_FIX = "Request more memory for the job, or process fewer scans at once (lower --nprocs or --mem)."
 
@@ -130,6 +141,15 @@ _ADVICE = {
     ),
     errno.EMFILE: ("too many files are open", "Raise the limit with: ulimit -n 4096.", Exit.IO),
 }
+
+
+@contextmanager
+def disk_errors(where: str | Path) -> Iterator[None]:
+    """Raise errors of the disk as :func:`os_error` describes them."""
+    try:
+        yield
+    except OSError as error:
+        raise os_error(error, where) from error
 
 
 def os_error(error: OSError, where: str | Path) -> NeuroFMError:

@@ -74,6 +74,11 @@ class Option:
         plain = default and default is not MISSING and not isinstance(default, bool)
         return self.default_text or (str(default) if plain else "")
 
+    def describe(self, default: Any) -> str:
+        """Return the help, with the default where there is one to show."""
+        shown = self.show_default(default)
+        return f"{self.help} (default: {shown})" if shown else self.help
+
     def from_toml(self, value: Any, default: Any) -> Any:
         """Return the value of an entry of a settings file.
 

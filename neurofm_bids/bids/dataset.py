@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from neurofm_bids.bids.derivatives import Derivatives
+from neurofm_bids.bids.description import linked_datasets, read_description
 from neurofm_bids.bids.names import DATASET_OUTPUTS, descriptions, ignored
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.named_path import NamedPath
@@ -124,7 +125,7 @@ def write_dataset(
     description = _description(root, (bids_dir, *others), version, model)
     links = {given.name: os.path.relpath(given.path, root) for given in derivatives}
     description["DatasetLinks"] = {
-        **_links(root / names["description"]),
+        **linked_datasets(root),  # outputs of earlier runs may have their names in URIs
         **description["DatasetLinks"],
         **links,
     }
@@ -144,17 +145,9 @@ def write_dataset(
     write_text(root / names["segmentation_labels"], "index\tname\n" + rows_of_labels)
 
 
-def _links(path: Path) -> dict[str, str]:
-    """Return the datasets that a description links: outputs of earlier runs may have their names in URIs."""
-    try:
-        return dict(read_json(path)["DatasetLinks"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
 def _description(out_dir: Path, bids_dirs: Sequence[Path], version: str, model: ModelText) -> dict[str, Any]:
     """Return the description; it has the license of the source datasets if that is the same for all."""
-    raw = [_raw_description(path) for path in bids_dirs]
+    raw = [read_description(path) for path in bids_dirs]
     generated: dict[str, Any] = {
         "Name": _PROGRAM,
         "Version": version,
@@ -177,14 +170,6 @@ def _description(out_dir: Path, bids_dirs: Sequence[Path], version: str, model: 
     if dois := [{"DOI": one["DatasetDOI"]} for one in raw if isinstance(one.get("DatasetDOI"), str)]:
         description["SourceDatasets"] = dois
     return description
-
-
-def _raw_description(bids_dir: Path) -> dict[str, Any]:
-    try:
-        raw = read_json(bids_dir / "dataset_description.json")
-    except (OSError, ValueError):
-        return {}
-    return raw if isinstance(raw, dict) else {}
 
 
 def _container() -> dict[str, str]:

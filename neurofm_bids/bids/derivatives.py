@@ -11,7 +11,7 @@ from typing import Protocol
 
 from neurofm_bids.bids.names import DATASET_OUTPUTS, GROUP_OUTPUTS, INTERIM, REPORT, SCAN_OUTPUTS
 from neurofm_bids.config import TEMPLATE
-from neurofm_bids.errors import NeuroFMError, os_error
+from neurofm_bids.errors import NeuroFMError, disk_errors
 from neurofm_bids.storage.atomic import remove_leftovers
 
 __all__ = ["Derivatives", "Named", "image_sidecar"]
@@ -142,23 +142,19 @@ class Derivatives:
         NeuroFMError
             It was removed or unmounted: writing would go to another disk.
         """
-        try:
+        with disk_errors(self.out_dir):
             (self.out_dir / DATASET_OUTPUTS["description"]).stat()
-        except OSError as error:
-            raise os_error(error, self.out_dir) from error
 
     def forget(self, scan: Named) -> None:
         """Remove the sidecar, which marks the scan as finished, joined outputs, and interrupted writes.
 
         Only the run that holds the scan's lock may do this.
         """
-        try:
+        with disk_errors(self.folder(scan)):
             self.path(scan, "sidecar").unlink(missing_ok=True)
             self.remove_joined(scan)
             paths = [self.path(scan, name) for name in SCAN_OUTPUTS]
             remove_leftovers([*paths, *map(image_sidecar, paths)])
-        except OSError as error:
-            raise os_error(error, self.folder(scan)) from error
 
     def remove_joined(self, scan: Named, *names: str) -> None:
         """Remove what is made with the reports, all of it or some outputs.
@@ -170,12 +166,10 @@ class Derivatives:
         """
         every = [name for name, output in SCAN_OUTPUTS.items() if output.is_joined]
         paths = [self.path(scan, name) for name in names or every]
-        try:
+        with disk_errors(self.folder(scan)):
             for path in paths:
                 path.unlink(missing_ok=True)
                 image_sidecar(path).unlink(missing_ok=True)
-        except OSError as error:
-            raise os_error(error, self.folder(scan)) from error
 
 
 def image_sidecar(path: Path) -> Path:

@@ -23,10 +23,11 @@ from neurofm_bids.bids.derivative_layouts import (
     places_of,
     stem_of,
 )
+from neurofm_bids.bids.description import read_description
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.bids.problems import Problem, access_problem, file_problem
 from neurofm_bids.named_path import NamedPath
-from neurofm_bids.storage.text import read_json, some_of
+from neurofm_bids.storage.text import some_of
 
 __all__ = ["DerivedFile", "find_derived", "generator_of", "name_of"]
 
@@ -115,11 +116,9 @@ def generator_of(path: Path) -> str:
 
 
 def _generator(path: Path) -> dict[str, object]:
-    try:
-        made = read_json(path / "dataset_description.json")["GeneratedBy"][0]
-        return made if isinstance(made, dict) else {}
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return {}
+    made = read_description(path).get("GeneratedBy")
+    first = made[0] if isinstance(made, list) and made else {}
+    return first if isinstance(first, dict) else {}
 
 
 def _file_of(scan: Scan, kind: Kind, derivative: NamedPath) -> DerivedFile | str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from neurofm_bids.bids.problems import Problem, fetch_problem
 from neurofm_bids.storage.text import read_json
 
-__all__ = ["dataset_name", "description_problem"]
+__all__ = ["dataset_name", "description_problem", "linked_datasets", "read_description"]
 
 _FIX = "Fix it, or use --skip-bids-validation."
 
@@ -34,13 +35,24 @@ def description_problem(path: Path) -> Problem | None:
     return None
 
 
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return the dataset_description.json of a folder; empty if there is none that is valid."""
+    with suppress(OSError, ValueError):
+        description = read_json(folder / "dataset_description.json")
+        if isinstance(description, dict):
+            return description
+    return {}
+
+
+def linked_datasets(folder: Path) -> dict[str, Any]:
+    """Return the paths of the datasets that the description of a folder links, by their names."""
+    links = read_description(folder).get("DatasetLinks")
+    return links if isinstance(links, dict) else {}
+
+
 def dataset_name(bids_dir: Path) -> str:
     """Return the name of a dataset in its description, or else that of its folder."""
-    with suppress(OSError, ValueError):
-        description = read_json(bids_dir / "dataset_description.json")
-        if isinstance(description, dict) and (name := " ".join(str(description.get("Name", "")).split())):
-            return name
-    return bids_dir.name
+    return " ".join(str(read_description(bids_dir).get("Name", "")).split()) or bids_dir.name
 
 
 def _not_raw(what: str, fix: str) -> Problem:

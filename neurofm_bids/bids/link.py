@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from neurofm_bids.bids.names import DATASET_OUTPUTS
-from neurofm_bids.storage.text import read_json
+from neurofm_bids.bids.description import linked_datasets
 
 __all__ = ["is_same_folder", "linked_source", "other_source"]
 
 
 def linked_source(out_dir: Path) -> Path | None:
     """Return the dataset that an output folder links, which may be gone; None where there is no link."""
-    try:
-        linked = read_json(out_dir / DATASET_OUTPUTS["description"])["DatasetLinks"]["raw"]
-        return Path(os.path.normpath(out_dir / linked))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    linked = linked_datasets(out_dir).get("raw")
+    return Path(os.path.normpath(out_dir / linked)) if isinstance(linked, str) else None
 
 
 def other_source(out_dir: Path, bids_dir: Path) -> Path | None:

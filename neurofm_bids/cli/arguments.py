@@ -93,9 +93,7 @@ def add_options(parser: Parser, group: type, *names: str) -> dict[str, argparse.
 
 def _about(name: str, default: Any, option: Option) -> dict[str, Any]:
     """Return what argparse needs to know of an option, or of a positional argument."""
-    shown = option.show_default(default)
-    text = f"{option.help} (default: {shown})" if shown else option.help
-    about: dict[str, Any] = {"help": text.replace("%", "%%")}
+    about: dict[str, Any] = {"help": option.describe(default).replace("%", "%%")}
     if option.flags:
         about |= {"dest": name, "required": default is MISSING and not option.detect}
     elif default is not MISSING:

@@ -101,16 +101,15 @@ def _options() -> list[dict[str, Any]]:
 
 def _option(default: Any, declared: Option) -> dict[str, Any]:
     flag = declared.flags[0]
-    shown = declared.show_default(default)
-    about = f"{declared.help} (default: {shown})" if shown else declared.help
     kind = _kind(default, declared)
-    entry = _input(_identifier(flag), flag.strip("-").replace("-", " ").capitalize(), about, kind)
+    title = flag.strip("-").replace("-", " ").capitalize()
+    entry = _input(_identifier(flag), title, declared.describe(default), kind)
     if declared.counts:  # Boutiques has no switches that are repeated
         return entry | {"value-choices": [*_VERBOSITY]}
     entry["command-line-flag"] = flag
     if kind == "Flag":
         return entry
-    if shown and not declared.default_text:
+    if declared.show_default(default) and not declared.default_text:
         entry["default-value"] = default
     if declared.many:
         return entry | {"list": True, "min-list-entries": 1}

@@ -75,7 +75,7 @@ def make_config(given: Mapping[str, Any], *, command: str) -> Config:
 
 def _check_group(given: Mapping[str, Any]) -> None:
     """Raise if an option of the group level is given without it."""
-    for name in ("group_inputs", "group_config"):
+    for name in ("group_inputs", "group_config", "make_reference"):
         if given.get(name) and LEVELS[1] not in given["analysis_level"]:
             flag = f"--{name.replace('_', '-')}"
             raise NeuroFMError(
@@ -84,20 +84,10 @@ def _check_group(given: Mapping[str, Any]) -> None:
 
 
 def _reference_participants(given: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the labels and conditions of the participants of a reference, checked, if there are any.
-
-    Raises
-    ------
-    NeuroFMError
-        The group level is not run.
-    """
+    """Return the labels and conditions of the participants of a reference, checked, if there are any."""
     named, flag = given.get("reference_participants", ()), "--reference-participants"
     if not named:
         return {}
-    if LEVELS[1] not in given["analysis_level"]:
-        raise NeuroFMError(
-            "--make-reference needs the group level", fix="Add group to the levels.", code=Exit.USAGE
-        )
     conditions = [text for text in named if "=" in text and not Path(text).is_file()]
     labels = [text for text in named if text not in conditions]
     return {"reference_participants": (*(parse_labels(labels, flag) if labels else ()), *conditions)}

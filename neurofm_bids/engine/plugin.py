@@ -15,14 +15,14 @@ from neurofm_bids.config import Resources
 from neurofm_bids.engine.work_folder import disk_errno
 from neurofm_bids.engine.workers import Task, Workers
 from neurofm_bids.errors import Exit, NeuroFMError
-from neurofm_bids.pipeline.steps import HAND_OVER, STEPS
+from neurofm_bids.pipeline.steps import EVERY_STEP
 
 __all__ = ["IDLE_GB", "MAIN_GB", "Observer", "SurvivingPlugin", "execute"]
 
 IDLE_GB = 0.8  # what a worker keeps between steps
 MAIN_GB = 0.4  # what the command itself takes
 _KEYS = "Use only the keys plugin and plugin_args."
-_PLACE = {step.name: place for place, step in enumerate((*STEPS, HAND_OVER))}
+_PLACE = {step.name: place for place, step in enumerate(EVERY_STEP)}
 
 
 class Observer(Protocol):

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from neurofm_bids.bids.derivatives import Derivatives, Named
-from neurofm_bids.errors import os_error
+from neurofm_bids.errors import disk_errors
 from neurofm_bids.pipeline.step import Kind
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.scan import DerivedImage, Input
@@ -107,7 +107,7 @@ def write_hand_over(
         The disk is full or gone.
     """
     new = _unfinished(folder)
-    try:
+    with disk_errors(folder):
         _remove_tree(new)  # of a process that was killed
         _make(new)
         try:
@@ -116,8 +116,6 @@ def write_hand_over(
             new.rename(folder)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-    except OSError as error:
-        raise os_error(error, folder) from error
     return signature_path(folder)
 
 
@@ -186,10 +184,8 @@ def remove_hand_over(folder: Path) -> None:
     NeuroFMError
         It cannot be removed.
     """
-    try:
+    with disk_errors(folder):
         _remove_tree(folder)
-    except OSError as error:
-        raise os_error(error, folder) from error
     remove_unfinished(folder)
 
 
@@ -201,10 +197,8 @@ def remove_unfinished(folder: Path) -> None:
     NeuroFMError
         It cannot be removed.
     """
-    try:
+    with disk_errors(folder):
         _remove_tree(_unfinished(folder))
-    except OSError as error:
-        raise os_error(error, folder) from error
     with contextlib.suppress(OSError):  # others are in it
         folder.parent.rmdir()
 
@@ -225,10 +219,8 @@ def write_hand_over_failure(folder: Path, failure: Failure) -> None:
         The disk is full or gone.
     """
     remove_hand_over(folder)
-    try:
+    with disk_errors(folder):
         _make(folder)
-    except OSError as error:
-        raise os_error(error, folder) from error
     write_text(folder / _FAILURE, to_text(failure, Failure))
 
 

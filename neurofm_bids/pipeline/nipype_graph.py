@@ -16,7 +16,7 @@ from neurofm_bids.errors import ENDS_THE_RUN, MEMORY_FIX, Exit, NeuroFMError, os
 from neurofm_bids.pipeline.hand_over import handed_over_path, interim_folder
 from neurofm_bids.pipeline.resource_usage import Meter
 from neurofm_bids.pipeline.step import Step
-from neurofm_bids.pipeline.steps import HAND_OVER, STEPS, absent_values, producer, steps_of
+from neurofm_bids.pipeline.steps import EVERY_STEP, absent_values, producer, steps_of
 from neurofm_bids.pipeline.task import Task
 from neurofm_bids.records.failure import Failure
 from neurofm_bids.records.schema import from_text, to_text
@@ -30,7 +30,7 @@ __all__ = ["TIMING", "StepInterface", "failure_of", "read_failure", "scans_graph
 _FAILURE = "failure.json"  # what a failed step leaves in its folder
 TIMING = "timing.json"  # what every step leaves there
 _OUT_OF_MEMORY = ("t allocate memory", "cannot allocate", "unable to allocate", "bad_alloc", "bad allocation")
-_STEP = {step.name: step for step in (*STEPS, HAND_OVER)}
+_STEP = {step.name: step for step in EVERY_STEP}
 
 
 class StepInterface(SimpleInterface):  # type: ignore[misc]

@@ -19,6 +19,7 @@ from neurofm_bids.records.scan import DerivedImage, Input, ScanRecord
 from neurofm_bids.resources import torch_threads
 
 __all__ = [
+    "EVERY_STEP",
     "HAND_OVER",
     "PIPELINE_VERSION",
     "STEPS",
@@ -271,6 +272,7 @@ HAND_OVER = Step(
     outputs={"signature": TEXT},
     memory=Memory(0.95, 0.035),  # as the step that writes the outputs
 )
+EVERY_STEP = (*STEPS, HAND_OVER)
 _STAGES = {BOTH_STAGES: STEPS, PREPROCESS: (*_PREPROCESSING, HAND_OVER), ENCODE: _ENCODING}
 
 
@@ -289,7 +291,7 @@ def producer(output: str) -> Step:
     >>> producer("mask").name
     'brain_extraction'
     """
-    return next(step for step in (*STEPS, HAND_OVER) if output in step.outputs)
+    return next(step for step in EVERY_STEP if output in step.outputs)
 
 
 def absent_values(task: Task) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from neurofm_bids.errors import os_error
+from neurofm_bids.errors import disk_errors
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -45,13 +45,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     NeuroFMError
         The disk is full, read-only or gone, or there is no write permission for the folder.
     """
-    try:
+    with disk_errors(path):
         if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, data)
-    except OSError as error:
-        raise os_error(error, path) from error
 
 
 @contextlib.contextmanager
@@ -63,15 +61,13 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     NeuroFMError
         As :func:`write_bytes`.
     """
-    try:
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary_file(path) as (stream, temporary):
             yield stream
             stream.flush()
             if not (path.is_file() and filecmp.cmp(temporary, path, shallow=False)):
                 _move(stream, temporary, path)
-    except OSError as error:
-        raise os_error(error, path) from error
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -138,10 +134,8 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
 
 
 def _remove(path: Path) -> None:
-    try:
+    with disk_errors(path):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise os_error(error, path) from error
 
 
 def _temporary(path: Path) -> str:

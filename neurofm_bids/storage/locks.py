@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from neurofm_bids.errors import os_error
+from neurofm_bids.errors import disk_errors
 
 __all__ = ["Locks"]
 
@@ -49,13 +49,11 @@ class Locks:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self._path = path
         how = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
+        with disk_errors(path):
             if create:
                 path.parent.mkdir(exist_ok=True)
                 how |= os.O_CREAT
             self._handle = os.open(path, how, 0o666)
-        except OSError as error:
-            raise os_error(error, path) from error
         self.works = True
 
     def __enter__(self) -> Locks:
