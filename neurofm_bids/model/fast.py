@@ -9,25 +9,28 @@ Nothing is approximated; sums are taken in another order only.
   brain can reach is computed; the empty cube is carried along beside it. Away from the faces of the cube,
   where zero padding is felt, its map is constant, so a few voxels on each side of the middle hold all of it.
 - Maps lie channels last, so that a 1x1x1 convolution is a matrix product on the map as it is.
+- The first layer maps one number of each voxel. In bfloat16 there are only 65,536 numbers, so their values
+  are computed once and looked up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv3d, elu_, linear, pad
+from torch.nn.functional import conv3d, elu_, embedding, linear, pad
 
 from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.network import Block, NeuroFMNet, Outputs
 
 __all__ = ["SLAB_VALUES", "FastNetwork", "Map"]
 
-_DENSE_SIZE = 16  # maps of this size or less are computed whole
+_DENSE_SIZE = 8  # maps of this size or less are computed whole
 _DENSE_SHARE = 0.6  # as are those of which the box is this share
 SLAB_VALUES = 4_000_000  # of the widest map at a time: more falls out of the processor's cache
 
@@ -166,12 +169,44 @@ class _FastBlock(nn.Module):
             end = min(first + count, planes)
             low = first * self.step - padding[-2]
             high = (end - 1) * self.step - padding[-2] + 3
-            main = elu_(linear(x[:, max(low, 0) : high], self.main_weight, self.main_bias))
+            main = self._main(x[:, max(low, 0) : high])
             sides = [*padding[:-2], int(low < 0), max(0, high - x.shape[1])]
             main = pad(main, sides) if any(sides) else main
             convolved = conv3d(main.movedim(-1, 1), self.conv_weight, self.conv_bias, stride=self.step)
             parts.append(elu_(convolved.movedim(1, -1)))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _main(self, x: Tensor) -> Tensor:
+        """Return the first 1x1x1 of the 3x3x3 branch, (N, d, h, w, F)."""
+        if x.dtype == torch.bfloat16 and x.shape[-1] == 1 and x.device.type == "cpu":
+            values: Tensor = _Lookup.apply(x, self.main_weight, self.main_bias, self._table)
+            return values
+        return elu_(linear(x, self.main_weight, self.main_bias))
+
+    @cached_property
+    def _table(self) -> Tensor:
+        """The values of the first 1x1x1 at each number of bfloat16, in the order of their bits."""
+        numbers = torch.arange(2**16).to(torch.int16).view(torch.bfloat16)
+        with torch.no_grad():
+            return elu_(linear(numbers[:, None], self.main_weight, self.main_bias))
+
+
+class _Lookup(torch.autograd.Function):
+    """``elu(linear(x, weight, bias))`` of one channel, read from its table."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, table: Tensor) -> Tensor:
+        values = embedding(x[..., 0].view(torch.int16).int() & 0xFFFF, table)
+        ctx.save_for_backward(x, weight, values)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
+        x, weight, values = ctx.saved_tensors
+        inner = torch.ops.aten.elu_backward(gradients[0], 1, 1, 1, True, values)
+        rows = inner.flatten(0, -2)
+        of_x = inner @ weight if ctx.needs_input_grad[0] else None
+        return of_x, rows.T @ x.reshape(-1, 1), rows.sum(dim=0), None
 
 
 def _shortened(edge: int, size: int) -> Tensor:

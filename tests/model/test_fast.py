@@ -141,3 +141,28 @@ def test_fast_equals_plain_on_real_brains(shared, networks, scan):
         quick = FastNetwork(networks[name])(torch.from_numpy(views), start, background)
         first = {name: value[:1] for name, value in quick.heads.items()}
         close(type(quick)(quick.latent[:1], first), plain)
+
+
+def test_values_and_gradients_in_bfloat16_are_those_in_float32_but_for_rounding(networks):
+    torch.manual_seed(2)
+    box, start, background = torch.randn(1, 20, 18, 24) + 2, (50, 48, 44), torch.tensor([-0.3])
+    network = networks["trained"].copy()
+    found = {}
+    for precision in (torch.float32, torch.bfloat16):
+        inputs = box.clone().requires_grad_()
+        network.zero_grad()
+        outputs = FastNetwork(network, precision, differentiable=True)(inputs, start, background)
+        outputs.latent.square().sum().backward()
+        first = network.blocks[0]
+        gradients = (inputs.grad, first.conv1.weight.grad, first.bn1.bias.grad)
+        found[precision] = (outputs.latent.detach(), *gradients)
+    for rough, exact in zip(found[torch.bfloat16], found[torch.float32], strict=True):
+        assert torch.cosine_similarity(rough.flatten(), exact.flatten(), dim=0) > 0.99
+        assert float(rough.norm()) == pytest.approx(float(exact.norm()), rel=0.05)
+
+
+def test_numbers_that_are_not_finite_stay_so_in_bfloat16(networks):
+    box = torch.zeros(1, 4, 4, 4)
+    box[0, 1, 2, 3] = float("nan")
+    outputs = FastNetwork(networks["s"], torch.bfloat16)(box, (60, 60, 60), torch.zeros(1))
+    assert outputs.latent.isnan().any()

@@ -97,8 +97,20 @@ def cell_means(fractions: Tensor, start: Sequence[int], cells: int) -> Tensor:
     Voxel ``k`` of a map of ``n`` is centred on lattice voxel ``k * 128 / n``.
     """
     spacing = LATTICE_SIZE // cells
-    padding = _padding([s + spacing // 2 for s in start], fractions.shape[1:], LATTICE_SIZE + spacing)
-    return avg_pool3d(pad(fractions, padding), spacing)[:, :cells, :cells, :cells].contiguous()
+    size = fractions.shape[1:]
+    shifted = [s + spacing // 2 for s in start]  # the first cell begins half a cell before the lattice
+    first = [s // spacing for s in shifted]
+    count = [min(-(-(s + n) // spacing), cells) - f for s, n, f in zip(shifted, size, first, strict=True)]
+    within = [s - f * spacing for s, f in zip(shifted, first, strict=True)]
+    padding = [
+        side
+        for low, n, c in reversed(list(zip(within, size, count, strict=True)))
+        for side in (low, c * spacing - low - n)
+    ]
+    means = fractions.new_zeros((len(fractions), cells, cells, cells))
+    spans = tuple(slice(f, f + c) for f, c in zip(first, count, strict=True))
+    means[(slice(None), *spans)] = avg_pool3d(pad(fractions, padding), spacing)
+    return means
 
 
 def region_cells(shape: Shape) -> list[Tensor]:
@@ -111,13 +123,13 @@ def _cell_of_voxels(shape: Shape, cells: int) -> Tensor:
     """Return the number of the cell in which each voxel of the box lies, ``cells**3`` for none, (d, h, w)."""
     spacing = LATTICE_SIZE // cells
     axes = [
-        (torch.arange(s, s + n) + spacing // 2) // spacing
+        ((torch.arange(s, s + n) + spacing // 2) // spacing).to(shape.brain.device)
         for s, n in zip(shape.start, shape.size, strict=True)
     ]
-    first, second, third = torch.meshgrid(*axes, indexing="ij")
-    number = (first * cells + second) * cells + third
-    inside = torch.stack([first, second, third]).amax(dim=0) < cells
-    return torch.where(inside, number, cells**3).to(shape.brain.device)
+    strides = (cells**2, cells, 1)
+    parts = [torch.where(a < cells, a * f, cells**3) for a, f in zip(axes, strides, strict=True)]
+    number = parts[0][:, None, None] + parts[1][:, None] + parts[2]
+    return number.clamp_(max=cells**3)
 
 
 def _of_structures(csf: Tensor, regions: Tensor) -> Tensor:

@@ -9,10 +9,11 @@ from neurofm_bids.config import PRECISIONS
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.option import WholeNumber, option
 
-__all__ = ["ANATOMY", "AUTO", "SMOKE", "Recipe"]
+__all__ = ["ANATOMY", "AUTO", "MUON", "SMOKE", "Recipe"]
 
 ANATOMY = "anatomy"  # the network that segments
 AUTO = "auto"
+MUON = "muon"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Recipe:
     Parameters
     ----------
     learning_rate
-        Of AdamW, after ``warmup_steps``; over the last part ``decay_fraction`` of the steps it falls to zero.
+        After ``warmup_steps``; over the last part ``decay_fraction`` of the steps it falls to zero.
     ema_update
         Weight of the current weights in their exponential moving average, which is evaluated and exported.
     target_weight
@@ -49,6 +50,12 @@ class Recipe:
         "--batch", default=4, convert=WholeNumber(), help="samples per step of all processes"
     )
     learning_rate: float = option("--learning-rate", default=2e-3, convert=float, help="peak learning rate")
+    optimizer: str = option(
+        "--optimizer",
+        default="adamw",
+        choices=("adamw", MUON),
+        help="of all weights; muon: of the filters of convolutions, adamw of the rest",
+    )
     warmup_steps: int = 100
     decay_fraction: float = option(
         "--decay",

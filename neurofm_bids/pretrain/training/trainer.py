@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from neurofm_bids.errors import Exit, NeuroFMError
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
 from neurofm_bids.pretrain.training.objective import Learner, Objective
+from neurofm_bids.pretrain.training.optimizer import Optimizer
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.storage.atomic import write_bytes
 
@@ -44,9 +45,7 @@ class Trainer:
         self.recipe, self.objective, self.group, self.device = recipe, objective, group, group.device
         self.model = objective.learner().to(self.device)
         self.ema = AveragedModel(self.network, multi_avg_fn=self._update_average)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4
-        )
+        self.optimizer = Optimizer(self.model, recipe)
         self.step_number = 0
 
     @property
@@ -68,10 +67,7 @@ class Trainer:
 
     def step(self, examples: Sequence[Any]) -> float:
         """Learn from this process's part of one batch and return its mean loss."""
-        recipe = self.recipe
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = recipe.learning_rate_at(self.step_number)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for example in examples:
             loss = self.objective.loss(self.model, example, self.step_number) / len(examples)
@@ -79,7 +75,7 @@ class Trainer:
             total += loss.detach()
         self.group.average_gradients(self.model.parameters())
         nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
-        self.optimizer.step()
+        self.optimizer.step(self.recipe.learning_rate_at(self.step_number))
         self.step_number += 1
         self.ema.update_parameters(self.network)
         return float(total)
@@ -92,10 +88,11 @@ class Trainer:
 
     def save(self, path: Path, metadata: dict[str, Any]) -> None:
         """Write everything that the next step needs, as safetensors."""
-        moments: dict[str, Tensor] = {}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            moments.update({f"{number}|{key}": torch.as_tensor(value) for key, value in state.items()})
-        groups = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "moments": moments}
+        groups = {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "moments": self.optimizer.state(),
+        }
         tensors = {
             f"{group}|{name}": value.detach().cpu().contiguous().clone()
             for group, members in groups.items()
@@ -119,12 +116,7 @@ class Trainer:
         self.model.load_state_dict(groups["model"])
         self.objective.freeze(self.network)
         self.ema.load_state_dict(groups["ema"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in groups.get("moments", {}).items():
-            number, name = key.split("|")
-            state.setdefault(int(number), {})[name] = value
-        parameters = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": parameters})
+        self.optimizer.load_state(groups.get("moments", {}))
         self.step_number = int(saved["step"])
 
     def _check(self, path: Path, metadata: dict[str, Any], saved: dict[str, Any]) -> None:

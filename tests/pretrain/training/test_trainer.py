@@ -97,7 +97,7 @@ def test_a_checkpoint_holds_what_the_next_step_needs(tmp_path, small_example):
     assert list(groups) == ["ema", "model", "moments"]
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(groups["model"][name], value)
-    assert groups["moments"]["0|step"] == 1
+    assert groups["moments"]["0|0|step"] == 1
 
 
 def test_another_file_is_no_checkpoint(tmp_path):
