@@ -81,7 +81,7 @@ class _Run:
     def run(self) -> Path:
         """Train to the last step and return the checkpoint."""
         start = time.monotonic()
-        self._start()
+        start -= self._start()
         held_out = self._held_out_examples() if self.group.is_main else []
         trainer, recipe, group, every = self.trainer, self.recipe, self.group, self.settings.every
         losses: list[float] = []
@@ -90,17 +90,17 @@ class _Run:
             step = trainer.step_number
             if step % every and step != recipe.steps:
                 continue
-            loss, seconds = group.mean(float(np.mean(losses))), group.mean(time.monotonic() - start)
+            loss = group.mean(float(np.mean(losses)))
             losses.clear()
             if group.is_main:
-                row: Row = {"step": step, "loss": loss, "seconds": round(seconds, 1)}
+                row: Row = {"step": step, "loss": loss, "seconds": round(time.monotonic() - start, 1)}
                 self._record(row, held_out if step % (5 * every) == 0 or step == recipe.steps else [])
             group.wait()
         _log.info("Finished step %d of %d.", trainer.step_number, recipe.steps)
         return self.path
 
-    def _start(self) -> None:
-        """Load the checkpoint; write the first one if there is none."""
+    def _start(self) -> float:
+        """Load the checkpoint, write the first one if there is none, and return the seconds spent before."""
         if not self.path.is_file():
             if self.settings.init is None:
                 examples = self._generate(self.training, self.order, range(self.recipe.calibration_samples))
@@ -112,15 +112,15 @@ class _Run:
                 self.trainer.save(self.path, self.metadata)
             self.group.wait()
         self.trainer.load(self.path, self.metadata)
-        if self.group.is_main:
-            self._trim_log()
+        return self._trim_log() if self.group.is_main else 0.0
 
-    def _trim_log(self) -> None:
-        """Drop the rows of the log after the checkpoint, which a killed run left."""
+    def _trim_log(self) -> float:
+        """Drop the rows of the log after the checkpoint, which a killed run left; return the last seconds."""
         rows = self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
         kept = [row for row in rows if json.loads(row)["step"] <= self.trainer.step_number]
         if kept != rows:
             write_text(self.log, "".join(f"{row}\n" for row in kept))
+        return float(json.loads(kept[-1])["seconds"]) if kept else 0.0
 
     def _record(self, row: Row, held_out: Sequence[Any]) -> None:
         if not math.isfinite(cast("float", row["loss"])):

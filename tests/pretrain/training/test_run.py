@@ -41,6 +41,8 @@ def train_interrupted(recipe, settings, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             train(recipe, settings)
     assert read_checkpoint(settings.out / CHECKPOINT)[1]["step"] == 1
+    log = settings.out / "training.jsonl"
+    log.write_text(json.dumps({**json.loads(log.read_text()), "seconds": 1000.0}) + "\n")
     return train(recipe, settings)
 
 
@@ -49,6 +51,7 @@ def test_training_resumes_to_the_step(recipe, settings, run_folder, tmp_path, mo
     assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
     rows = [json.loads(row) for row in (tmp_path / "training.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
+    assert 1000 < rows[1]["seconds"] <= rows[2]["seconds"]
     assert "brain_mae" in rows[-1]
 
 
