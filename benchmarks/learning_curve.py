@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/learning_curve.py RUN [FIGURE.png]
 
-RUN holds ``checkpoint.safetensors`` and ``training.jsonl``. Hours are those of the clock, over all parts of an
-interrupted training; what a killed part did after its last checkpoint is not counted.
+RUN holds ``checkpoint.safetensors`` and ``training.jsonl``. Hours are those of the clock, over all parts of
+an interrupted training; what a killed part did after its last checkpoint is not counted.
 """
 
 import json

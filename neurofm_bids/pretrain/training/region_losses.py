@@ -41,9 +41,9 @@ class RegionLossWeights:
     """
 
     fractions: float = 10.0
-    cells: float = 20.0
-    volumes: float = 1.0
-    shares: float = 1.0
+    cells: float = 100.0
+    volumes: float = 2.0
+    shares: float = 3.0
     acquisition: float = 0.3
     decorrelation: float = 0.01
     largest_gradient: float = 0.3
