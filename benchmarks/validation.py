@@ -1,9 +1,11 @@
 """Compare weights on real scans and on synthetic samples of held-out label maps.
 
-Usage: python benchmarks/validation.py SHARED WORK NAME=WEIGHTS [NAME=WEIGHTS ...]
+Usage: python -m benchmarks.validation SHARED WORK NAME=WEIGHTS [NAME=WEIGHTS ...]
 
 SHARED has ``data/`` (see docs/validation.md); WORK keeps preprocessed volumes and the evaluation reports.
-Printed: a table for each dataset with weights as columns, baselines without a network included.
+Printed: a table for each dataset with weights as columns, baselines without a network included; and what the
+features hold: participation ratios, and correlations of volumes and shares of structures with what ridge
+regressions, cross-validated over people, read from them and from the four outputs.
 """
 
 import sys
@@ -13,21 +15,31 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from benchmarks.dimension import KNOWN, correlations, in_order, with_shares
 from neurofm_bids.config import Processing
+from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.registry import model_spec
-from neurofm_bids.model.weights import load_network
+from neurofm_bids.model.weights import load_model, load_network
 from neurofm_bids.pretrain.anatomy.cache import load_anatomies
 from neurofm_bids.pretrain.anatomy.label_map import CODES, read_label_map
 from neurofm_bids.pretrain.evaluation.dataset import evaluate
+from neurofm_bids.pretrain.evaluation.dimension import participation_ratio
+from neurofm_bids.pretrain.evaluation.label_image import find_label_images, read_label_image
+from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
+from neurofm_bids.pretrain.evaluation.probes import ridge_predictions
+from neurofm_bids.pretrain.evaluation.protocols import predicted_ml
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
-from neurofm_bids.pretrain.evaluation.summary import summarise
+from neurofm_bids.pretrain.evaluation.scans import select_scans
+from neurofm_bids.pretrain.evaluation.summary import TARGETS, summarise
 from neurofm_bids.pretrain.settings import Evaluation
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
-from neurofm_bids.pretrain.training.features import FeatureObjective, evaluate_features
+from neurofm_bids.pretrain.training.features import FeatureObjective, encode_examples, evaluate_features
 from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.region_losses import cell_ml
 from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, write_text
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
+PROBED = 300  # synthetic people from whom volumes of structures are read
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.
 LABELLED = {
     "aomic1": ("aomic/sub-0001_T1w.mgz", "aomic/sub-0001_aseg.mgz", "25.5", "M"),
@@ -37,7 +49,7 @@ LABELLED = {
 
 
 def labelled_dataset(data, out):
-    """Write the labelled heads as a BIDS dataset whose participants.tsv holds the labels' volumes."""
+    """Write the labelled heads as a BIDS dataset with label images, and their volumes in participants.tsv."""
     if (out / "participants.tsv").is_file():
         return out
     rows = ["participant_id\tage\tsex\tbrain_volume_mm3\tventricular_volume_mm3"]
@@ -46,6 +58,9 @@ def labelled_dataset(data, out):
         voxels = np.asarray(image.dataobj, dtype=np.float32)
         target = out / f"sub-{name}" / "anat" / f"sub-{name}_T1w.nii.gz"
         write_nifti(target, nib.Nifti1Image(voxels, image.affine))
+        codes = nib.load(data / labels)
+        target = out / "derivatives" / "labels" / f"sub-{name}" / "anat" / f"sub-{name}_dseg.nii.gz"
+        write_nifti(target, nib.Nifti1Image(np.asarray(codes.dataobj, dtype=np.int16), codes.affine))
         brain, lateral = known_volumes(read_label_map(data / labels))
         rows.append(f"sub-{name}\t{age}\t{sex}\t{brain}\t{lateral}")
     write_json(out / "dataset_description.json", {"Name": "Labelled heads", "BIDSVersion": "1.10.0"})
@@ -60,17 +75,63 @@ def known_volumes(labels):
     return np.count_nonzero(~outside), np.count_nonzero(lateral)
 
 
-def synthetic(data, work, weights):
-    """Return the scores of weights on 64 samples of the held-out maps."""
-    recipe = Recipe()
+def held_out_examples(data, work, count, seed):
+    """Return samples of the held-out maps, which are kept in WORK."""
     maps = (data / "label-maps", data / "label-maps-2")
     anatomies = [a for a in load_anatomies(maps, work / "maps") if a.name in HELD_OUT]
-    count = recipe.held_out_samples
     samples = work / "samples"
     samples.mkdir(exist_ok=True)
-    objective, order = FeatureObjective(recipe), SampleOrder(recipe.seed + 1, 2, count)
-    dataset = ExampleDataset(objective, anatomies, order, range(count), samples)
-    return evaluate_features(load_network(weights, model_spec("open-s")), [dataset[n] for n in range(count)])
+    order = SampleOrder(seed, 2, count)
+    dataset = ExampleDataset(FeatureObjective(Recipe()), anatomies, order, range(count), samples)
+    return [dataset[number] for number in range(count)]
+
+
+def synthetic_people(weights, examples):
+    """Return features, outputs and known volumes of samples, (n, f), (n, 4) and (n, 16)."""
+    outputs, features = encode_examples(load_network(weights, model_spec("open-s")), examples)
+    cells = [example.regions.double() for example in examples]
+    volumes = [one.sum(dim=(1, 2, 3)).numpy() * cell_ml(one.shape[-1]) for one in cells]
+    return features, outputs, in_order([predicted_ml(1000 * one) for one in volumes])
+
+
+def real_people(dataset, out, weights, labels):
+    """Return the same of the scans of a dataset that ``evaluate`` has prepared; NaN without label images."""
+    encoder = Encoder(load_model(Processing.model, weights), Processing(weights=weights))
+    scans, _ = select_scans(dataset, out)
+    features, outputs, known = [], [], []
+    for scan in scans:
+        encoding = encoder.encode(prepare(scan.path, out / "volumes" / scan.stem, stability=False).volume())
+        features.append(encoding.features)
+        outputs.append([encoding.predictions[target].value for target in TARGETS])
+        paths = find_label_images(labels, scan) if labels else []
+        volumes = read_label_image(paths).volumes_ml() if paths else dict.fromkeys(KNOWN, np.nan)
+        known.append([volumes[name] for name in KNOWN])
+    return np.array(features), np.array(outputs), np.array(known)
+
+
+def held_by_features(features, outputs, known):
+    """Return participation ratios, and correlations of what is read of labelled people."""
+    scores = {
+        "people": len(features),
+        "participation ratio, features": participation_ratio(features),
+        "participation ratio, four outputs": participation_ratio(outputs),
+    }
+    labelled = np.isfinite(known).all(axis=1)
+    if labelled.sum() < 7:
+        return scores
+    targets, people = with_shares(known[labelled]), [str(number) for number in range(labelled.sum())]
+    r = {
+        name: correlations(ridge_predictions(numbers[labelled], targets, people), targets)
+        for name, numbers in (("features", features), ("outputs", outputs))
+    }
+    names = [*KNOWN, *(f"{name}, share" for name in KNOWN[:-1])]
+    for index, name in enumerate(names):
+        scores |= {f"r of {name}, {source}": values[index] for source, values in r.items()}
+    shares = range(len(KNOWN), len(names))
+    scores["labelled people"] = int(labelled.sum())
+    scores["shares that features hold better"] = sum(r["features"][i] > r["outputs"][i] for i in shares)
+    scores["shares with r of .4, features"] = sum(r["features"][i] >= 0.4 for i in shares)
+    return scores
 
 
 def flat(tree, path=()):
@@ -96,26 +157,37 @@ def main():
     data, work = Path(shared) / "data", Path(work)
     work.mkdir(parents=True, exist_ok=True)
     weights = {name: Path(path) for name, path in (text.split("=", 1) for text in given)}
-    table("synthetic, held-out maps", {n: synthetic(data, work, w) for n, w in weights.items()})
-    datasets = {
-        "labelled": labelled_dataset(data, work / "labelled-bids"),
-        "ds000011": data / "ds000011",
-        "ds002748": data / "ds002748",
+    recipe = Recipe()
+    examples = held_out_examples(data, work, recipe.held_out_samples, recipe.seed + 1)
+    networks = {name: load_network(path, model_spec("open-s")) for name, path in weights.items()}
+    table("synthetic, held-out maps", {n: evaluate_features(net, examples) for n, net in networks.items()})
+    examples = held_out_examples(data, work, PROBED, recipe.seed + 2)
+    synthetic = {n: held_by_features(*synthetic_people(w, examples)) for n, w in weights.items()}
+    table("features, synthetic, held-out maps", synthetic)
+    labelled, oasis = labelled_dataset(data, work / "labelled-bids"), data / "oasis-manual"
+    datasets = {  # folder, label images, whether it has heads
+        "labelled": (labelled, labelled / "derivatives" / "labels", True),
+        "ds000011": (data / "ds000011", None, True),
+        "ds002748": (data / "ds002748", None, False),
+        "oasis": (oasis, oasis / "derivatives" / "manual", False),
     }
     pooled = {name: [] for name in weights}
-    for title, dataset in datasets.items():
+    people = {name: [] for name in weights}
+    for title, (dataset, labels, has_heads) in datasets.items():
         columns = {}
-        for name, path in weights.items():
-            stability = title != "ds002748"  # already skull-stripped: there is no wider mask
-            settings = Evaluation(bids_dir=dataset, out=work / title, stability=stability, nprocs=2)
+        for name, path in weights.items():  # already skull-stripped: there is no wider mask
+            settings = Evaluation(bids_dir=dataset, out=work / title, stability=has_heads, nprocs=2)
             processing = Processing(weights=path)
             scans, failed = evaluate(settings, processing)
             named = replace(processing, model=name)
             write_evaluation(scans, failed, work / title / name, named, file_sha256(path))
             columns[name] = dict(flat(summarise(scans)))
             pooled[name] += scans
+            people[name].append(real_people(dataset, work / title, path, labels))
         table(title, columns)
     table("all real scans", {n: dict(flat(summarise(scans))) for n, scans in pooled.items()})
+    real = {n: held_by_features(*map(np.concatenate, zip(*p, strict=True))) for n, p in people.items()}
+    table("features, all real scans", real)
 
 
 if __name__ == "__main__":

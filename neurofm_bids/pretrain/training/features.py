@@ -34,7 +34,7 @@ from neurofm_bids.pretrain.training.objective import Row
 from neurofm_bids.pretrain.training.precision import precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
 
-__all__ = ["FeatureObjective", "evaluate_features"]
+__all__ = ["FeatureObjective", "encode_examples", "evaluate_features"]
 
 _FEWEST = 32  # held-out examples, to measure what features hold
 
@@ -108,12 +108,10 @@ class FeatureObjective:
         save_network(network, target, metadata)
 
 
-def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
-    """Return errors and correlations of the four targets over examples; None where too few are known.
-
-    With :data:`_FEWEST` examples also: the participation ratio of the features, and the mean correlation of
-    the shares of structures with what ridge regressions read from the features.
-    """
+def encode_examples(
+    network: NeuroFMNet, examples: Sequence[FeatureExample]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the four predictions of examples, as :class:`Estimates`, (n, 4), and their features, (n, f)."""
     device = next(network.parameters()).device
     fast = FastNetwork(network).to(device)
     rows, features = [], []
@@ -121,7 +119,17 @@ def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -
         outputs = fast(example.box[None], example.start, example.background[None])
         rows.append([float(value[0]) for value in estimates(outputs)])
         features.append(outputs.latent[0].double().cpu().numpy())
-    age, male, lateral, brain = np.array(rows).T
+    return np.array(rows), np.array(features)
+
+
+def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
+    """Return errors and correlations of the four targets over examples; None where too few are known.
+
+    With :data:`_FEWEST` examples also: the participation ratio of the features, and the mean correlation of
+    the shares of structures with what ridge regressions read from the features.
+    """
+    predictions, features = encode_examples(network, examples)
+    age, male, lateral, brain = predictions.T
     scores: Row = {}
     for name, target, values, metrics in (
         ("brain", "brain_ml", brain, ("mae", "bias", "r")),
@@ -131,7 +139,7 @@ def evaluate_features(network: NeuroFMNet, examples: Sequence[FeatureExample]) -
         result = agreement(_known(examples, target), values) or dict.fromkeys(metrics)
         scores |= {f"{name}_{metric}": result[metric] for metric in metrics}
     scores["sex_auc"] = auc(_known(examples, "sex"), male)
-    return scores | _evaluate_latent(np.array(features), examples)
+    return scores | _evaluate_latent(features, examples)
 
 
 def _evaluate_latent(features: NDArray[np.float64], examples: Sequence[FeatureExample]) -> Row:
