@@ -43,7 +43,9 @@ def main():
     _, metadata = read_checkpoint(run / "checkpoint.safetensors")
     recipe = make(Recipe, metadata["recipe"])
     rows = [json.loads(line) for line in (run / "training.jsonl").read_text().splitlines()]
-    measured = [row for row in rows if "shares_r" in row]
+    measured = [row for row in rows if row.get("shares_r") is not None]
+    if not measured:
+        sys.exit(f"{run}: no features were measured; this needs 32 held-out samples")
     print(f"| step | volumes | hours | {' | '.join(COLUMNS.values())} |\n|{' --- |' * (len(COLUMNS) + 3)}")
     for row in measured:
         values = " | ".join(f"{row[name]:.4g}" for name in COLUMNS)

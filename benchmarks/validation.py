@@ -40,6 +40,7 @@ from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, wr
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
 PROBED = 300  # synthetic people from whom volumes of structures are read
+FEWEST = 30  # people with known volumes; a regression on 160 features says nothing of fewer
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.
 LABELLED = {
     "aomic1": ("aomic/sub-0001_T1w.mgz", "aomic/sub-0001_aseg.mgz", "25.5", "M"),
@@ -50,7 +51,7 @@ LABELLED = {
 
 def labelled_dataset(data, out):
     """Write the labelled heads as a BIDS dataset with label images, and their volumes in participants.tsv."""
-    if (out / "participants.tsv").is_file():
+    if (out / "participants.tsv").is_file() and (out / "derivatives").is_dir():
         return out
     rows = ["participant_id\tage\tsex\tbrain_volume_mm3\tventricular_volume_mm3"]
     for name, (t1w, labels, age, sex) in LABELLED.items():
@@ -86,49 +87,54 @@ def held_out_examples(data, work, count, seed):
     return [dataset[number] for number in range(count)]
 
 
-def synthetic_people(weights, examples):
-    """Return features, outputs and known volumes of samples, (n, f), (n, 4) and (n, 16)."""
-    outputs, features = encode_examples(load_network(weights, model_spec("open-s")), examples)
+def synthetic_people(network, examples):
+    """Return features, outputs and known volumes of samples, (n, f), (n, 4) and (n, 16), and their names."""
+    outputs, features = encode_examples(network, examples)
     cells = [example.regions.double() for example in examples]
     volumes = [one.sum(dim=(1, 2, 3)).numpy() * cell_ml(one.shape[-1]) for one in cells]
-    return features, outputs, in_order([predicted_ml(1000 * one) for one in volumes])
+    known = in_order([predicted_ml(1000 * one) for one in volumes])
+    return features, outputs, known, [str(number) for number in range(len(examples))]
 
 
-def real_people(dataset, out, weights, labels):
-    """Return the same of the scans of a dataset that ``evaluate`` has prepared; NaN without label images."""
+def real_people(evaluated, out, weights, labels):
+    """Return the same of evaluated scans, outputs in the same units; volumes are NaN without label images."""
     encoder = Encoder(load_model(Processing.model, weights), Processing(weights=weights))
-    scans, _ = select_scans(dataset, out)
     features, outputs, known = [], [], []
-    for scan in scans:
+    for scan in evaluated:
         encoding = encoder.encode(prepare(scan.path, out / "volumes" / scan.stem, stability=False).volume())
         features.append(encoding.features)
-        outputs.append([encoding.predictions[target].value for target in TARGETS])
+        age, sex, lateral, brain = (encoding.predictions[target].value for target in TARGETS)
+        outputs.append([age, np.log(sex / (1 - sex)), lateral / 1000, brain / 1000])
         paths = find_label_images(labels, scan) if labels else []
+        if labels and not paths:
+            sys.exit(f"{labels}: no label image of {scan.stem}; use a new folder for WORK")
         volumes = read_label_image(paths).volumes_ml() if paths else dict.fromkeys(KNOWN, np.nan)
         known.append([volumes[name] for name in KNOWN])
-    return np.array(features), np.array(outputs), np.array(known)
+    people = [f"{scan.path.parents[2].name} {scan.subject}" for scan in evaluated]
+    return np.array(features), np.array(outputs), np.array(known), people
 
 
-def held_by_features(features, outputs, known):
-    """Return participation ratios, and correlations of what is read of labelled people."""
+def held_by_features(features, outputs, known, people):
+    """Return participation ratios, and correlations of what is read of people with known volumes."""
     scores = {
-        "people": len(features),
+        "people": len(set(people)),
         "participation ratio, features": participation_ratio(features),
         "participation ratio, four outputs": participation_ratio(outputs),
     }
     labelled = np.isfinite(known).all(axis=1)
-    if labelled.sum() < 7:
+    owners = [person for person, one in zip(people, labelled, strict=True) if one]
+    if len(set(owners)) < FEWEST:
         return scores
-    targets, people = with_shares(known[labelled]), [str(number) for number in range(labelled.sum())]
+    targets = with_shares(known[labelled])
     r = {
-        name: correlations(ridge_predictions(numbers[labelled], targets, people), targets)
+        name: correlations(ridge_predictions(numbers[labelled], targets, owners), targets)
         for name, numbers in (("features", features), ("outputs", outputs))
     }
     names = [*KNOWN, *(f"{name}, share" for name in KNOWN[:-1])]
     for index, name in enumerate(names):
         scores |= {f"r of {name}, {source}": values[index] for source, values in r.items()}
     shares = range(len(KNOWN), len(names))
-    scores["labelled people"] = int(labelled.sum())
+    scores["people with known volumes"] = len(set(owners))
     scores["shares that features hold better"] = sum(r["features"][i] > r["outputs"][i] for i in shares)
     scores["shares with r of .4, features"] = sum(r["features"][i] >= 0.4 for i in shares)
     return scores
@@ -162,7 +168,7 @@ def main():
     networks = {name: load_network(path, model_spec("open-s")) for name, path in weights.items()}
     table("synthetic, held-out maps", {n: evaluate_features(net, examples) for n, net in networks.items()})
     examples = held_out_examples(data, work, PROBED, recipe.seed + 2)
-    synthetic = {n: held_by_features(*synthetic_people(w, examples)) for n, w in weights.items()}
+    synthetic = {n: held_by_features(*synthetic_people(net, examples)) for n, net in networks.items()}
     table("features, synthetic, held-out maps", synthetic)
     labelled, oasis = labelled_dataset(data, work / "labelled-bids"), data / "oasis-manual"
     datasets = {  # folder, label images, whether it has heads
@@ -183,7 +189,8 @@ def main():
             write_evaluation(scans, failed, work / title / name, named, file_sha256(path))
             columns[name] = dict(flat(summarise(scans)))
             pooled[name] += scans
-            people[name].append(real_people(dataset, work / title, path, labels))
+            usable = [scan for scan in select_scans(dataset, work / title)[0] if scan.stem not in failed]
+            people[name].append(real_people(usable, work / title, path, labels))
         table(title, columns)
     table("all real scans", {n: dict(flat(summarise(scans))) for n, scans in pooled.items()})
     real = {n: held_by_features(*map(np.concatenate, zip(*p, strict=True))) for n, p in people.items()}

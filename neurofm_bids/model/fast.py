@@ -23,6 +23,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv3d, elu_, embedding, linear, pad
 
 from neurofm_bids.model.augmentation import LATTICE_SIZE
@@ -32,6 +33,7 @@ __all__ = ["SLAB_VALUES", "FastNetwork", "Map"]
 
 _DENSE_SIZE = 8  # maps of this size or less are computed whole
 _DENSE_SHARE = 0.6  # as are those of which the box is this share
+_NUMBERS = 2**16  # of bfloat16
 SLAB_VALUES = 4_000_000  # of the widest map at a time: more falls out of the processor's cache
 
 
@@ -178,35 +180,42 @@ class _FastBlock(nn.Module):
 
     def _main(self, x: Tensor) -> Tensor:
         """Return the first 1x1x1 of the 3x3x3 branch, (N, d, h, w, F)."""
-        if x.dtype == torch.bfloat16 and x.shape[-1] == 1 and x.device.type == "cpu":
+        is_looked_up = x.dtype == torch.bfloat16 and x.shape[-1] == 1 and x.numel() > _NUMBERS
+        if is_looked_up and x.device.type == "cpu":
             values: Tensor = _Lookup.apply(x, self.main_weight, self.main_bias, self._table)
             return values
         return elu_(linear(x, self.main_weight, self.main_bias))
 
     @cached_property
     def _table(self) -> Tensor:
-        """The values of the first 1x1x1 at each number of bfloat16, in the order of their bits."""
-        numbers = torch.arange(2**16).to(torch.int16).view(torch.bfloat16)
+        """Values of the first 1x1x1 at all numbers of bfloat16, in the order of their bits, (65536, F)."""
+        numbers = torch.arange(_NUMBERS).to(torch.int16).view(torch.bfloat16)
         with torch.no_grad():
             return elu_(linear(numbers[:, None], self.main_weight, self.main_bias))
 
 
 class _Lookup(torch.autograd.Function):
-    """``elu(linear(x, weight, bias))`` of one channel, read from its table."""
+    """``elu(linear(x, weight, bias))`` for x (..., 1) and weight (F, 1), read from a table (65536, F)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, table: Tensor) -> Tensor:
-        values = embedding(x[..., 0].view(torch.int16).int() & 0xFFFF, table)
+        values = embedding(x[..., 0].view(torch.int16).int() & (_NUMBERS - 1), table)
         ctx.save_for_backward(x, weight, values)
         return values
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         x, weight, values = ctx.saved_tensors
+        of_x, of_weight, of_bias, _ = ctx.needs_input_grad
         inner = torch.ops.aten.elu_backward(gradients[0], 1, 1, 1, True, values)
         rows = inner.flatten(0, -2)
-        of_x = inner @ weight if ctx.needs_input_grad[0] else None
-        return of_x, rows.T @ x.reshape(-1, 1), rows.sum(dim=0), None
+        return (
+            inner @ weight if of_x else None,
+            rows.T @ x.reshape(-1, 1) if of_weight else None,
+            rows.sum(dim=0) if of_bias else None,
+            None,
+        )
 
 
 def _shortened(edge: int, size: int) -> Tensor:

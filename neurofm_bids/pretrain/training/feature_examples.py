@@ -97,19 +97,16 @@ def cell_means(fractions: Tensor, start: Sequence[int], cells: int) -> Tensor:
     Voxel ``k`` of a map of ``n`` is centred on lattice voxel ``k * 128 / n``.
     """
     spacing = LATTICE_SIZE // cells
-    size = fractions.shape[1:]
-    shifted = [s + spacing // 2 for s in start]  # the first cell begins half a cell before the lattice
-    first = [s // spacing for s in shifted]
-    count = [min(-(-(s + n) // spacing), cells) - f for s, n, f in zip(shifted, size, first, strict=True)]
-    within = [s - f * spacing for s, f in zip(shifted, first, strict=True)]
-    padding = [
-        side
-        for low, n, c in reversed(list(zip(within, size, count, strict=True)))
-        for side in (low, c * spacing - low - n)
-    ]
+    spans, padding = [], []
+    for first_voxel, count in zip(start, fractions.shape[1:], strict=True):
+        low = first_voxel + spacing // 2  # the first cell begins half a cell before the lattice
+        first, end = low // spacing, min(-(-(low + count) // spacing), cells)
+        spans.append(slice(first, end))
+        padding.append((low - first * spacing, end * spacing - low - count))
     means = fractions.new_zeros((len(fractions), cells, cells, cells))
-    spans = tuple(slice(f, f + c) for f, c in zip(first, count, strict=True))
-    means[(slice(None), *spans)] = avg_pool3d(pad(fractions, padding), spacing)
+    if all(span.start < span.stop for span in spans):
+        sides = [side for axis in reversed(padding) for side in axis]
+        means[(slice(None), *spans)] = avg_pool3d(pad(fractions, sides), spacing)
     return means
 
 

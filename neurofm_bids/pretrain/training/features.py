@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads, est
 from neurofm_bids.pretrain.training.objective import Row
 from neurofm_bids.pretrain.training.precision import precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
+from neurofm_bids.pretrain.training.region_losses import RegionLossWeights
 
 __all__ = ["FeatureObjective", "encode_examples", "evaluate_features"]
 
@@ -55,6 +56,11 @@ class FeatureObjective:
     def held_out_samples(self) -> int:
         """Number of samples of the held-out label maps."""
         return self.recipe.held_out_samples
+
+    @property
+    def loss_weights(self) -> dict[str, Any]:
+        """Weights of the losses of regions."""
+        return asdict(RegionLossWeights())
 
     def learner(self) -> NetworkWithAuxiliaryHeads:
         """Return a network with random weights and its auxiliary heads."""

@@ -29,6 +29,10 @@ class Objective(Protocol):
     def held_out_samples(self) -> int:
         """Number of samples of the held-out label maps."""
 
+    @property
+    def loss_weights(self) -> dict[str, Any]:
+        """Weights of the parts of the loss that are no options, for the metadata."""
+
     def learner(self) -> nn.Module:
         """Return a :class:`Learner` with random weights."""
 

@@ -9,11 +9,11 @@ from neurofm_bids.config import PRECISIONS
 from neurofm_bids.model.architecture import ARCHITECTURES
 from neurofm_bids.option import WholeNumber, option
 
-__all__ = ["ANATOMY", "AUTO", "MUON", "SMOKE", "Recipe"]
+__all__ = ["ADAMW", "ANATOMY", "AUTO", "MUON", "SMOKE", "Recipe"]
 
 ANATOMY = "anatomy"  # the network that segments
 AUTO = "auto"
-MUON = "muon"
+ADAMW, MUON = "adamw", "muon"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Recipe:
     learning_rate: float = option("--learning-rate", default=2e-3, convert=float, help="peak learning rate")
     optimizer: str = option(
         "--optimizer",
-        default="adamw",
-        choices=("adamw", MUON),
-        help="of all weights; muon: of the filters of convolutions, adamw of the rest",
+        default=ADAMW,
+        choices=(ADAMW, MUON),
+        help="optimiser; muon updates the filters of convolutions, and adamw the rest",
     )
     warmup_steps: int = 100
     decay_fraction: float = option(

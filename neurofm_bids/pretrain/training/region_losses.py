@@ -140,7 +140,10 @@ class RegionHeads(nn.Module):
         return total
 
     def _fraction_loss(self, maps: Sequence[Map], example: FeatureExample) -> Tensor:
-        """Return the cross-entropy of the fractions in the cells of two maps; rare structures count more."""
+        """Return the cross-entropy of the fractions in the cells of two maps; rare structures count more.
+
+        Only cells that :class:`FastNetwork` computes count: elsewhere is background.
+        """
         by_size = {m.size: m for m in maps}  # the last map of each size
         total = torch.zeros((), device=example.box.device)
         for head, size, cells in zip(self.map_heads, CELLS[:-1], example.structures, strict=True):

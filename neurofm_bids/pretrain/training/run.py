@@ -72,16 +72,21 @@ class _Run:
         self.recipe, self.settings, self.group = recipe, settings, group
         anatomies = _prepare(settings, group)
         self.training, self.held_out = _split(anatomies, recipe.held_out, settings.maps)
-        self.metadata = {"recipe": asdict(recipe), "maps": {a.name: a.digest for a in anatomies}}
         self.order = SampleOrder(recipe.seed, recipe.passes, recipe.round_size)
         self.objective = objective_of(recipe)
+        self.metadata = {
+            "recipe": asdict(recipe),
+            "losses": self.objective.loss_weights,
+            "maps": {a.name: a.digest for a in anatomies},
+        }
         self.trainer = Trainer(recipe, self.objective, group)
         self.path, self.log = settings.out / _CHECKPOINT, settings.out / "training.jsonl"
 
     def run(self) -> Path:
         """Train to the last step and return the checkpoint."""
         start = time.monotonic()
-        start -= self._start()
+        self._start()
+        start -= self._seconds_before()
         held_out = self._held_out_examples() if self.group.is_main else []
         trainer, recipe, group, every = self.trainer, self.recipe, self.group, self.settings.every
         losses: list[float] = []
@@ -99,8 +104,8 @@ class _Run:
         _log.info("Finished step %d of %d.", trainer.step_number, recipe.steps)
         return self.path
 
-    def _start(self) -> float:
-        """Load the checkpoint, write the first one if there is none, and return the seconds spent before."""
+    def _start(self) -> None:
+        """Load the checkpoint; write the first one if there is none."""
         if not self.path.is_file():
             if self.settings.init is None:
                 examples = self._generate(self.training, self.order, range(self.recipe.calibration_samples))
@@ -112,15 +117,23 @@ class _Run:
                 self.trainer.save(self.path, self.metadata)
             self.group.wait()
         self.trainer.load(self.path, self.metadata)
-        return self._trim_log() if self.group.is_main else 0.0
+        if self.group.is_main:
+            self._trim_log()
 
-    def _trim_log(self) -> float:
-        """Drop the rows of the log after the checkpoint, which a killed run left; return the last seconds."""
-        rows = self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
+    def _seconds_before(self) -> float:
+        """Return the seconds of earlier parts of the training, up to the checkpoint."""
+        rows = self._logged()
+        return float(json.loads(rows[-1])["seconds"]) if rows else 0.0
+
+    def _logged(self) -> list[str]:
+        return self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
+
+    def _trim_log(self) -> None:
+        """Drop the rows of the log after the checkpoint, which a killed run left."""
+        rows = self._logged()
         kept = [row for row in rows if json.loads(row)["step"] <= self.trainer.step_number]
         if kept != rows:
             write_text(self.log, "".join(f"{row}\n" for row in kept))
-        return float(json.loads(kept[-1])["seconds"]) if kept else 0.0
 
     def _record(self, row: Row, held_out: Sequence[Any]) -> None:
         if not math.isfinite(cast("float", row["loss"])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ from neurofm_bids.pretrain.synthesis.truth import left_side, structure_fractions
 from neurofm_bids.pretrain.training.objective import Row
 from neurofm_bids.pretrain.training.precision import precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
-from neurofm_bids.pretrain.training.segmentation_loss import dense_fractions, segmentation_loss
+from neurofm_bids.pretrain.training.segmentation_loss import (
+    LossWeights,
+    dense_fractions,
+    segmentation_loss,
+)
 
 __all__ = ["SegmentationExample", "SegmentationObjective"]
 
@@ -77,6 +81,11 @@ class SegmentationObjective:
     def held_out_samples(self) -> int:
         """Number of samples of the held-out label maps."""
         return min(self.recipe.held_out_samples, _HELD_OUT)
+
+    @property
+    def loss_weights(self) -> dict[str, Any]:
+        """Weights of the parts of the segmentation loss."""
+        return asdict(LossWeights())
 
     def learner(self) -> nn.Module:
         """Return a network with random weights."""

@@ -24,7 +24,7 @@ __all__ = ["Trainer", "read_checkpoint"]
 
 _KEY = "pretraining"  # of the metadata of a checkpoint
 _MAX_GRADIENT_NORM = 3.0
-_CHECKED = {"recipe": "recipe", "maps": "set of label maps"}
+_CHECKED = {"recipe": "recipe", "losses": "weighting of losses", "maps": "set of label maps"}
 
 
 class Trainer:
@@ -122,11 +122,11 @@ class Trainer:
     def _check(self, path: Path, metadata: dict[str, Any], saved: dict[str, Any]) -> None:
         current = json.loads(json.dumps(metadata))  # tuples as lists
         for key, name in _CHECKED.items():
-            if {**saved[key], "steps": None} != {**current[key], "steps": None}:
+            if {**saved.get(key, {}), "steps": None} != {**current[key], "steps": None}:
                 raise NeuroFMError(
                     f"the training in this folder has a different {name}",
                     where=path,
-                    fix="Use the same options, or a new folder.",
+                    fix="Use the same options and version, or a new folder.",
                     code=Exit.USAGE,
                 )
         steps, constant = saved["recipe"]["steps"], 1 - self.recipe.decay_fraction

@@ -24,6 +24,20 @@ def test_cells_hold_all_of_the_brain(anatomies, cells):
     assert float(millilitres[1]) == pytest.approx(shape.volume_ml(shape.ventricles), rel=1e-4)
 
 
+@pytest.mark.parametrize("start", [(0, 0, 0), (31, 6, 63), (108, 90, 119), (124, 50, 3)])
+@pytest.mark.parametrize("cells", CELLS)
+def test_cells_are_means_around_the_voxels_of_their_map(start, cells):
+    torch.manual_seed(0)
+    box = torch.rand(2, *(min(37, 128 - s) for s in start))
+    spacing = 128 // cells
+    whole = torch.zeros(2, *[128 + spacing] * 3)
+    low = [s + spacing // 2 for s in start]
+    whole[(slice(None), *(slice(s, s + n) for s, n in zip(low, box.shape[1:], strict=True)))] = box
+    blocks = whole.unfold(1, spacing, spacing).unfold(2, spacing, spacing).unfold(3, spacing, spacing)
+    means = blocks.mean(dim=(4, 5, 6))[:, :cells, :cells, :cells]
+    assert torch.allclose(cell_means(box, start, cells), means, atol=1e-6)
+
+
 def test_regions_in_cells_add_up_to_their_volumes(anatomies):
     for index in range(4):  # some are mirrored
         shape = generate_sample(anatomies, 1, index).image.shape

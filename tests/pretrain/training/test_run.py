@@ -46,6 +46,13 @@ def train_interrupted(recipe, settings, monkeypatch):
     return train(recipe, settings)
 
 
+def test_training_with_muon_resumes_to_the_step(recipe, settings, tmp_path, monkeypatch):
+    recipe = replace(recipe, optimizer="muon")
+    whole = train(recipe, replace(settings, out=tmp_path / "whole"))
+    resumed = train_interrupted(recipe, replace(settings, out=tmp_path / "resumed"), monkeypatch)
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
 def test_training_resumes_to_the_step(recipe, settings, run_folder, tmp_path, monkeypatch):
     resumed = train_interrupted(recipe, replace(settings, out=tmp_path), monkeypatch)
     assert resumed.read_bytes() == (run_folder / CHECKPOINT).read_bytes()
@@ -172,8 +179,10 @@ def test_rows_of_the_log_after_the_checkpoint_are_dropped(recipe, settings, run_
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_processes_learn_what_one_does(maps, cache, tmp_path, optimizer):
     command = ["pretrain", "train", "--maps", str(maps), "--cache", str(cache), "--smoke"]
+    command += ["--optimizer", optimizer]
     command += ["--held-out", "two", "--workers", "0", "--precision", "float32"]
     assert main([*command, str(tmp_path / "one")]) == 0
     torchrun, tools = (str(Path(sys.executable).with_name(n)) for n in ("torchrun", "neurofm-tools"))
@@ -187,7 +196,7 @@ def test_two_processes_learn_what_one_does(maps, cache, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     one, two = (read_checkpoint(tmp_path / n / CHECKPOINT)[0]["model"] for n in ("one", "two"))
-    recipe = Recipe(**SMOKE)
+    recipe = Recipe(**SMOKE, optimizer=optimizer)
     trainer = Trainer(recipe, FeatureObjective(recipe), ProcessGroup(torch.device("cpu")))
     initial = trainer.model.named_parameters()
     change, difference = 0.0, 0.0

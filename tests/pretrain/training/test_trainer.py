@@ -48,7 +48,7 @@ def test_the_average_starts_as_a_mean_and_becomes_exponential():
 
 
 def metadata(recipe, **maps):
-    return {"recipe": asdict(recipe), "maps": maps}
+    return {"recipe": asdict(recipe), "losses": {"cells": 1.0}, "maps": maps}
 
 
 def saved(recipe, step, path):
@@ -85,6 +85,20 @@ def test_another_training_is_refused(tmp_path, changes, maps, message):
     other = replace(recipe, **changes)
     with pytest.raises(NeuroFMError, match=message):
         trainer_of(other).load(path, metadata(other, **maps))
+
+
+@pytest.mark.parametrize("losses", [{"cells": 2.0}, None])
+def test_a_training_with_other_losses_or_of_an_earlier_version_is_refused(tmp_path, losses):
+    recipe = Recipe()
+    trainer = trainer_of(recipe)
+    trainer.initialise(trainer.model.network)
+    before = metadata(recipe, one="1") | {"losses": losses}
+    if losses is None:
+        del before["losses"]
+    trainer.save(tmp_path / "checkpoint", before)
+    with pytest.raises(NeuroFMError, match="different weighting of losses") as error:
+        trainer_of(recipe).load(tmp_path / "checkpoint", metadata(recipe, one="1"))
+    assert "version" in error.value.fix
 
 
 def test_a_checkpoint_holds_what_the_next_step_needs(tmp_path, small_example):
