@@ -204,7 +204,7 @@ class _Lookup(torch.autograd.Function):
         return values
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         x, weight, values = ctx.saved_tensors
         of_x, of_weight, of_bias, _ = ctx.needs_input_grad
