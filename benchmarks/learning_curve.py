@@ -1,4 +1,4 @@
-"""Print, and draw, what a training of features reached on samples of held-out label maps, by volumes seen.
+"""Print, and draw, what a training of features reached on samples of held-out label maps.
 
 Usage: python benchmarks/learning_curve.py RUN [FIGURE.png]
 
@@ -54,9 +54,9 @@ def main():
         figure = Figure(figsize=(9, 4.5), layout="constrained")
         for axes, name in zip(figure.subplots(2, 3).flat, DRAWN, strict=True):
             shown = rows if name == "loss" else measured
-            axes.plot([distinct(recipe, r["step"]) for r in shown], [r[name] for r in shown], ".-", ms=4)
+            axes.plot([row["step"] for row in shown], [row[name] for row in shown], ".-", ms=4)
             axes.set_title(COLUMNS[name], fontsize=9)
-            axes.set_xlabel("volumes", fontsize=8)
+            axes.set_xlabel("step", fontsize=8)
         figure.savefig(sys.argv[2], dpi=90)
 
 
