@@ -22,7 +22,7 @@ from neurofm_bids.pretrain.training.features import FeatureObjective
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.trainer import Trainer
 
-STEPS, BATCH = 50, 16
+STEPS, BATCH = 30, 16
 
 
 def dataset(maps, cache, samples):

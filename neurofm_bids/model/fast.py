@@ -95,7 +95,7 @@ def _fold(conv: nn.Conv3d, bn: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
 
 
 class _FastBlock(nn.Module):
-    """One block; ``step`` 2 computes the even outputs only."""
+    """One block; ``step`` 2 computes the even outputs only, and ``whole`` all of the map."""
 
     main_weight: Tensor
     main_bias: Tensor
@@ -105,9 +105,9 @@ class _FastBlock(nn.Module):
     residual_weight: Tensor
     bias: Tensor
 
-    def __init__(self, block: Block, step: int) -> None:
+    def __init__(self, block: Block, step: int, *, whole: bool) -> None:
         super().__init__()
-        self.step = step
+        self.step, self.whole = step, whole
         main, main_bias = _fold(block.conv1, block.bn1)
         conv, conv_bias = _fold(block.conv2, block.bn2)
         out, out_bias = _fold(block.conv3, block.bn3)
@@ -130,7 +130,7 @@ class _FastBlock(nn.Module):
         size = x.size // self.step
         ranges = [self._reached(span, size) for span in x.ranges]
         share = prod(b - a for a, b in ranges) / size**3
-        if size <= _DENSE_SIZE or share >= _DENSE_SHARE:
+        if self.whole or size <= _DENSE_SIZE or share >= _DENSE_SHARE:
             ranges = [(0, size)] * 3
         needed = [self._read_by(span) for span in ranges]
         outside = [(int(a < 0), int(b > x.size)) for a, b in needed]
@@ -257,9 +257,11 @@ class FastNetwork(nn.Module):
         super().__init__()
         plain = cast("list[Block]", list(network.blocks))
         strides = [block.stride for block in plain[1:]] + [1]
+        last = plain[-1]  # the tail reads all of its map
         with torch.set_grad_enabled(differentiable):
             self.blocks = nn.ModuleList(
-                _FastBlock(block, step).to(precision) for block, step in zip(plain, strides, strict=True)
+                _FastBlock(block, step, whole=block is last).to(precision)
+                for block, step in zip(plain, strides, strict=True)
             )
         self.tail = network if differentiable else _tail(network)
         self.precision = precision

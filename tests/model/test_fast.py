@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from neurofm_bids.model import fast
-from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.architecture import ARCHITECTURES, Architecture
 from neurofm_bids.model.augmentation import lattices, read_volume
 from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
@@ -91,6 +91,17 @@ def test_every_map_of_the_fast_network_equals_the_plain_one(networks, variant):
             whole = y.read([(0, y.size)] * 3).movedim(-1, 1)
             expected = x[:, :, :: quick.step, :: quick.step, :: quick.step]
             np.testing.assert_allclose(whole, expected, atol=1e-4, rtol=1e-4, err_msg=f"block {index}")
+
+
+def test_the_last_map_is_whole_wherever_the_network_ends():
+    torch.manual_seed(1)
+    network = with_random_statistics(NeuroFMNet(Architecture("short", (1, 1, 1), None, (), None)))
+    box, start, background = torch.randn(1, 12, 10, 14), (60, 50, 40), torch.tensor([-0.4])
+    with torch.inference_mode():
+        close(
+            FastNetwork(network)(box, start, background),
+            network.forward_lattice(full(box, start, background)),
+        )
 
 
 def test_only_the_box_is_computed(networks):
