@@ -168,6 +168,8 @@ def main():
     networks = {name: load_network(path, model_spec("open-s")) for name, path in weights.items()}
     table("synthetic, held-out maps", {n: evaluate_features(net, examples) for n, net in networks.items()})
     examples = held_out_examples(data, work, PROBED, recipe.seed + 2)
+    title = f"synthetic, held-out maps, {PROBED} others"
+    table(title, {n: evaluate_features(net, examples) for n, net in networks.items()})
     synthetic = {n: held_by_features(*synthetic_people(net, examples)) for n, net in networks.items()}
     table("features, synthetic, held-out maps", synthetic)
     labelled, oasis = labelled_dataset(data, work / "labelled-bids"), data / "oasis-manual"

@@ -10,7 +10,7 @@ from neurofm_bids.pretrain.training.recipe import MUON, Recipe
 __all__ = ["Optimizer"]
 
 _WEIGHT_DECAY = 1e-4
-_MUON_SHARE = 0.5  # of the learning rate; see docs/pretraining.md for other shares
+_MUON_SHARE = 0.5  # of the learning rate
 
 
 class Optimizer:
