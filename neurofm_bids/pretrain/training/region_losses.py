@@ -40,13 +40,13 @@ class RegionLossWeights:
         Of the whole part in each map, so that it cannot outweigh the four targets.
     """
 
-    fractions: float = 10.0
-    cells: float = 100.0
+    fractions: float = 30.0
+    cells: float = 300.0
     volumes: float = 2.0
     shares: float = 3.0
     acquisition: float = 0.3
     decorrelation: float = 0.01
-    largest_gradient: float = 0.3
+    largest_gradient: float = 4.0
 
 
 class _Limit(torch.autograd.Function):
