@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ __all__ = ["Trainer", "read_checkpoint"]
 
 _KEY = "pretraining"  # of the metadata of a checkpoint
 _MAX_GRADIENT_NORM = 3.0
+_SCHEDULE = ("steps", "decay_fraction")
 _CHECKED = {"recipe": "recipe", "losses": "weighting of losses", "maps": "set of label maps"}
 
 
@@ -104,12 +106,13 @@ class Trainer:
     def load(self, path: Path, metadata: dict[str, Any]) -> None:
         """Resume from a checkpoint of the same recipe and label maps.
 
-        The number of steps may change before the learning rate decays: until then it makes no difference.
+        The number of steps and the part of them over which the learning rate decays may change while the rate
+        is constant: until then they make no difference.
 
         Raises
         ------
         NeuroFMError
-            The checkpoint is of another recipe or other label maps, or the number of steps cannot change.
+            The checkpoint is of another recipe or other label maps, or the schedule cannot change.
         """
         groups, saved = read_checkpoint(path)
         self._check(path, metadata, saved)
@@ -121,20 +124,22 @@ class Trainer:
 
     def _check(self, path: Path, metadata: dict[str, Any], saved: dict[str, Any]) -> None:
         current = json.loads(json.dumps(metadata))  # tuples as lists
+        schedule = dict.fromkeys(_SCHEDULE)
         for key, name in _CHECKED.items():
-            if {**saved.get(key, {}), "steps": None} != {**current[key], "steps": None}:
+            if saved.get(key, {}) | schedule != current[key] | schedule:
                 raise NeuroFMError(
                     f"the training in this folder has a different {name}",
                     where=path,
                     fix="Use the same options and version, or a new folder.",
                     code=Exit.USAGE,
                 )
-        steps, constant = saved["recipe"]["steps"], 1 - self.recipe.decay_fraction
-        if steps != self.recipe.steps and saved["step"] > constant * min(steps, self.recipe.steps):
+        before = replace(self.recipe, **{name: saved["recipe"][name] for name in _SCHEDULE})
+        constant = min(before.constant_steps, self.recipe.constant_steps)
+        if before != self.recipe and saved["step"] > constant:
             raise NeuroFMError(
-                "the number of steps cannot change once the learning rate decays",
+                "the schedule of the training cannot change once the learning rate decays",
                 where=path,
-                fix=f"Use --steps {steps}.",
+                fix=f"Use --steps {before.steps} --decay {before.decay_fraction:g}.",
                 code=Exit.USAGE,
             )
 

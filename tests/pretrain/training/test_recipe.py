@@ -18,3 +18,8 @@ def test_the_weight_of_the_targets_rises_to_its_final_value():
 
 def test_the_smoke_settings_are_settings_of_a_recipe():
     assert Recipe(**SMOKE).steps == 4
+
+
+def test_the_learning_rate_need_not_decay():
+    recipe = Recipe(steps=1000, learning_rate=1e-3, decay_fraction=0)
+    assert recipe.learning_rate_at(999) == pytest.approx(1e-3)
