@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.config import Processing
 from neurofm_bids.model.architecture import ARCHITECTURES
+from neurofm_bids.model.augmentation import LATTICE_SIZE
 from neurofm_bids.model.fast import FastNetwork
 from neurofm_bids.model.network import NeuroFMNet
 from neurofm_bids.model.registry import model_spec
@@ -37,6 +40,7 @@ from neurofm_bids.pretrain.training.region_losses import RegionLossWeights
 
 __all__ = ["FeatureObjective", "encode_examples", "evaluate_features"]
 
+_TIMED_BOX = (64, 72, 80)  # of the lattice, about the size of a head
 _FEWEST = 32  # held-out examples, to measure what features hold
 
 
@@ -64,8 +68,8 @@ class FeatureObjective:
 
     def learner(self) -> NetworkWithAuxiliaryHeads:
         """Return a network with random weights and its auxiliary heads."""
-        precision = precision_of(self.recipe.precision)
-        return NetworkWithAuxiliaryHeads(ARCHITECTURES[self.recipe.variant], precision)
+        variant = self.recipe.variant
+        return NetworkWithAuxiliaryHeads(ARCHITECTURES[variant], _precision(self.recipe.precision, variant))
 
     def start(self, learner: NetworkWithAuxiliaryHeads, examples: Sequence[FeatureExample]) -> None:
         """Estimate the statistics of batch normalisation from examples.
@@ -112,6 +116,21 @@ class FeatureObjective:
     def save(self, network: NeuroFMNet, target: Path, metadata: dict[str, Any]) -> None:
         """Write the weights."""
         save_network(network, target, metadata)
+
+
+@cache
+def _precision(name: str, variant: str) -> torch.dtype:
+    """Return the precision of a name for an architecture; ``auto`` is measured once."""
+    with torch.random.fork_rng(devices=[]):
+        network = NeuroFMNet(ARCHITECTURES[variant])
+    box = torch.linspace(-1, 3, prod(_TIMED_BOX)).view(1, *_TIMED_BOX)
+    start = [(LATTICE_SIZE - edge) // 2 for edge in _TIMED_BOX]
+
+    def outputs(precision: torch.dtype) -> Tensor:
+        fast = FastNetwork(network, precision, differentiable=True)
+        return fast.traced(box, start, box[:, 0, 0, 0]).latent.sum()
+
+    return precision_of(name, outputs)
 
 
 def encode_examples(

@@ -68,7 +68,7 @@ class Recipe:
         "--precision",
         default=AUTO,
         choices=(AUTO, *PRECISIONS),
-        help="precision of convolutions; auto measures which is fastest on this processor",
+        help="precision of the blocks; auto measures which is fastest on this processor",
     )
     target_weight: tuple[float, float, int] = (0.05, 1.5, 14_000)
     passes: int = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = ["SegmentationExample", "SegmentationObjective"]
 
 _KEPT = 4  # fractions of a voxel; others are below a percent
 _HELD_OUT = 16
+_TIMED_EDGE = 48  # of the lattice
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ class _Learner(nn.Module):
     def __init__(self, network: AnatomyNet) -> None:
         super().__init__()
         self.network = network
+
+
+def _logits(network: nn.Module, image: Tensor, precision: torch.dtype) -> Any:
+    with torch.autocast(image.device.type, precision, enabled=precision != torch.float32):
+        return network(image)
+
+
+@cache
+def _precision(name: str) -> torch.dtype:
+    """Return the precision of a name; ``auto`` is measured once."""
+    with torch.random.fork_rng(devices=[]):
+        network = AnatomyNet().train()
+    image = torch.linspace(0, 1, _TIMED_EDGE**3).view(1, 1, *[_TIMED_EDGE] * 3)
+    return precision_of(name, lambda precision: _logits(network, image, precision)[0].float().sum())
 
 
 @dataclass(frozen=True)
@@ -129,9 +145,8 @@ class SegmentationObjective:
     def loss(self, learner: Any, example: SegmentationExample, step: int) -> Tensor:
         """Return the loss of an example."""
         device = next(learner.network.parameters()).device
-        precision, example = precision_of(self.recipe.precision), example.to(device)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            logits = learner.network(example.image[None, None])
+        example = example.to(device)
+        logits = _logits(learner.network, example.image[None, None], _precision(self.recipe.precision))
         return segmentation_loss(logits, example.dense()[None], example.left[None])
 
     def evaluate(self, network: AnatomyNet, examples: Sequence[SegmentationExample]) -> Row:
