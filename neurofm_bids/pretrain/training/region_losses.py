@@ -45,7 +45,7 @@ class RegionLossWeights:
     volumes: float = 2.0
     shares: float = 3.0
     acquisition: float = 0.3
-    decorrelation: float = 0.01
+    decorrelation: float = 0.03
     largest_gradient: float = 4.0
 
 
