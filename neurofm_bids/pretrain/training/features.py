@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,11 @@ from neurofm_bids.pretrain.training.feature_examples import (
 )
 from neurofm_bids.pretrain.training.losses import NetworkWithAuxiliaryHeads, estimates
 from neurofm_bids.pretrain.training.objective import Row
-from neurofm_bids.pretrain.training.precision import precision_of
+from neurofm_bids.pretrain.training.precision import Compute, precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.region_losses import RegionLossWeights
 
-__all__ = ["FeatureObjective", "encode_examples", "evaluate_features"]
+__all__ = ["FeatureObjective", "encode_examples", "evaluate_features", "timed_features"]
 
 _TIMED_BOX = (64, 72, 80)  # of the lattice, about the size of a head
 _FEWEST = 32  # held-out examples, to measure what features hold
@@ -69,7 +68,8 @@ class FeatureObjective:
     def learner(self) -> NetworkWithAuxiliaryHeads:
         """Return a network with random weights and its auxiliary heads."""
         variant = self.recipe.variant
-        return NetworkWithAuxiliaryHeads(ARCHITECTURES[variant], _precision(self.recipe.precision, variant))
+        precision = precision_of(self.recipe.precision, timed_features, variant)
+        return NetworkWithAuxiliaryHeads(ARCHITECTURES[variant], precision)
 
     def start(self, learner: NetworkWithAuxiliaryHeads, examples: Sequence[FeatureExample]) -> None:
         """Estimate the statistics of batch normalisation from examples.
@@ -118,19 +118,17 @@ class FeatureObjective:
         save_network(network, target, metadata)
 
 
-@cache
-def _precision(name: str, variant: str) -> torch.dtype:
-    """Return the precision of a name for an architecture; ``auto`` is measured once."""
-    with torch.random.fork_rng(devices=[]):
-        network = NeuroFMNet(ARCHITECTURES[variant])
+def timed_features(variant: str) -> Compute:
+    """Return what computes the features of a box of the size of a head, with random weights."""
+    network = NeuroFMNet(ARCHITECTURES[variant])
     box = torch.linspace(-1, 3, prod(_TIMED_BOX)).view(1, *_TIMED_BOX)
     start = [(LATTICE_SIZE - edge) // 2 for edge in _TIMED_BOX]
 
-    def outputs(precision: torch.dtype) -> Tensor:
+    def compute(precision: torch.dtype) -> Tensor:
         fast = FastNetwork(network, precision, differentiable=True)
         return fast.traced(box, start, box[:, 0, 0, 0]).latent.sum()
 
-    return precision_of(name, outputs)
+    return compute
 
 
 def encode_examples(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from neurofm_bids.anatomy.weights import load_anatomy_network, save_anatomy_netw
 from neurofm_bids.pretrain.synthesis.generator import Sample
 from neurofm_bids.pretrain.synthesis.truth import left_side, structure_fractions
 from neurofm_bids.pretrain.training.objective import Row
-from neurofm_bids.pretrain.training.precision import precision_of
+from neurofm_bids.pretrain.training.precision import Compute, precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.segmentation_loss import (
     LossWeights,
@@ -26,7 +25,7 @@ from neurofm_bids.pretrain.training.segmentation_loss import (
     segmentation_loss,
 )
 
-__all__ = ["SegmentationExample", "SegmentationObjective"]
+__all__ = ["SegmentationExample", "SegmentationObjective", "timed_segmentation"]
 
 _KEPT = 4  # fractions of a voxel; others are below a percent
 _HELD_OUT = 16
@@ -72,13 +71,11 @@ def _logits(network: nn.Module, image: Tensor, precision: torch.dtype) -> Any:
         return network(image)
 
 
-@cache
-def _precision(name: str) -> torch.dtype:
-    """Return the precision of a name; ``auto`` is measured once."""
-    with torch.random.fork_rng(devices=[]):
-        network = AnatomyNet().train()
+def timed_segmentation() -> Compute:
+    """Return what computes the network on a cube, with random weights."""
+    network = AnatomyNet().train()
     image = torch.linspace(0, 1, _TIMED_EDGE**3).view(1, 1, *[_TIMED_EDGE] * 3)
-    return precision_of(name, lambda precision: _logits(network, image, precision)[0].float().sum())
+    return lambda precision: _logits(network, image, precision)[0].float().sum()
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,8 @@ class SegmentationObjective:
         """Return the loss of an example."""
         device = next(learner.network.parameters()).device
         example = example.to(device)
-        logits = _logits(learner.network, example.image[None, None], _precision(self.recipe.precision))
+        precision = precision_of(self.recipe.precision, timed_segmentation)
+        logits = _logits(learner.network, example.image[None, None], precision)
         return segmentation_loss(logits, example.dense()[None], example.left[None])
 
     def evaluate(self, network: AnatomyNet, examples: Sequence[SegmentationExample]) -> Row:

@@ -139,7 +139,7 @@ class Trainer:
             raise NeuroFMError(
                 "the schedule of the training cannot change once the learning rate decays",
                 where=path,
-                fix=f"Use --steps {before.steps} --decay {before.decay_fraction:g}.",
+                fix=f"Use --steps {before.steps} --decay {before.decay_fraction}.",
                 code=Exit.USAGE,
             )
 

@@ -27,15 +27,6 @@ def test_the_start_sets_the_statistics_of_batch_normalisation(small_example):
     assert all(torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
 
 
-def test_measuring_the_precision_leaves_the_random_weights_as_they_are():
-    weights = []
-    for precision in ("auto", "float32"):
-        torch.manual_seed(0)
-        weights.append(FeatureObjective(Recipe(precision=precision)).learner().network.state_dict())
-    auto, named = weights
-    assert all(torch.equal(auto[name], named[name]) for name in named)
-
-
 def test_the_loss_weighs_the_targets_by_the_step(small_example):
     recipe = Recipe(target_weight=(0.0, 1.0, 40), batch_size=4, precision="float32")
     objective = FeatureObjective(recipe)
