@@ -1,14 +1,15 @@
 """Effective dimension of features and regional volumes over people, and what linear probes read from them.
 
     python -m benchmarks.dimension synthetic FOLDER WEIGHTS
-    python -m benchmarks.dimension real BIDS OUT WEIGHTS [--labels FOLDER]
+    python -m benchmarks.dimension real BIDS OUT WEIGHTS FEATURE-WEIGHTS [--labels FOLDER]
 
 "synthetic" reads what benchmarks/planted_effect.py wrote into FOLDER with these weights of the segmentation
 network: people of held-out label maps, those without the effect; known volumes are those of the generator.
-"real" processes every T1w of a BIDS dataset once (OUT/volumes, and a row in OUT/scans-HASH.tsv, so that it
-resumes); known volumes are those of label images. Prints participation ratios, and without --labels no more;
-else the correlation of known volumes and shares of the brain with predictions of ridge regressions,
-cross-validated over people. A ratio of n scans is at most n - 1: compare those of equal n only.
+"real" processes every T1w of a BIDS dataset once (OUT/volumes, and rows in OUT/regions-HASH.tsv and
+OUT/features-HASH.tsv, by the hash of the weights, so that it resumes); known volumes are those of label
+images. Prints participation ratios, and without --labels no more; else the correlation of known volumes and
+shares of the brain with predictions of ridge regressions, cross-validated over people. A ratio of n scans is
+at most n - 1: compare those of equal n only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import torch
 from benchmarks.planted_effect import FEATURES, NAMES, PEOPLE, values
 from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.anatomy.segmentation import segment
-from neurofm_bids.anatomy.weights import load_anatomy_network
+from neurofm_bids.anatomy.weights import load_anatomy_model
+from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import Processing
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
@@ -41,13 +43,13 @@ from neurofm_bids.storage.atomic import file_sha256
 
 KNOWN = (*COMPARED, "brain")
 OUTPUTS = tuple(f"output_{name}" for name in TARGETS)
+OUTPUT_SET, FEATURE_SET, WITH_VOLUMES = "four outputs", "features", "features and volumes"
 FEATURE_NAMES = PEOPLE[-FEATURES:]
-SCANS = ("scan", "participant", *(f"known_{k}" for k in KNOWN), *OUTPUTS, *FEATURE_NAMES, *NAMES)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Scans: to whom they belong, outputs and features of open-s, volumes of regions, known volumes in ml."""
+    """Scans: their people, outputs on linear scales, features, segmented and known volumes in ml."""
 
     people: Sequence[str]
     outputs: np.ndarray
@@ -60,12 +62,16 @@ class Sample:
         volumes = np.log(np.maximum(self.regions, 1e-3))
         shares = volumes - np.log(self.regions[:, TISSUE].sum(axis=1, keepdims=True))
         return {
-            "four outputs": self.outputs,
-            "features": self.features,
+            OUTPUT_SET: self.outputs,
+            FEATURE_SET: self.features,
             "regional volumes": volumes,
             "regional shares": shares,
-            "features and volumes": np.hstack([self.features, volumes]),
+            WITH_VOLUMES: np.hstack([self.features, volumes]),
         }
+
+    def segmented(self) -> np.ndarray:
+        """Return the segmented volumes of KNOWN in ml, (n, 16)."""
+        return in_order([predicted_ml(1000 * one) for one in self.regions])
 
 
 def synthetic_sample(folder: Path, weights: Path) -> Sample:
@@ -75,39 +81,51 @@ def synthetic_sample(folder: Path, weights: Path) -> Sample:
     true = values(people, keys, [f"true_{name}" for name in NAMES])
     known = in_order([predicted_ml(1000 * one) for one in true])
     outputs, features = (values(people, keys, columns) for columns in (OUTPUTS, FEATURE_NAMES))
-    return Sample(keys, outputs, features, values(regions, keys, NAMES), known)
+    return Sample(keys, linear(outputs), features, values(regions, keys, NAMES), known)
 
 
-def real_sample(bids: Path, out: Path, weights: Path, labels: Path | None) -> Sample:
+def real_sample(
+    bids: Path, out: Path, encoding: Path, segmenting: Path | None, labels: Path | None
+) -> Sample:
+    """Return every T1w of a dataset, encoded and segmented, by default with the bundled open-anatomy."""
     scans, failed = select_scans(bids, out)
     print(f"{len(scans)} scans; cannot be used: {failed}", flush=True)
-    table = GrowingTable(out / f"scans-{digest(weights)}.tsv", SCANS)
-    encoder, network = (
-        Encoder(load_model(Processing.model, None), Processing()),
-        load_anatomy_network(weights),
-    )
+    segmentation = load_anatomy_model(segmenting)
+    regions = GrowingTable(out / f"regions-{segmentation.sha256[:12]}.tsv", ("scan", *NAMES))
+    encoded = GrowingTable(out / f"features-{digest(encoding)}.tsv", ("scan", *OUTPUTS, *FEATURE_NAMES))
+    encoder = Encoder(load_model(Processing.model, encoding), Processing(weights=encoding))
     for scan in scans:
-        if scan.stem in table.rows:
-            continue
-        volume = prepare(scan.path, out / "volumes" / scan.stem, stability=False).volume()
-        encoding, found = encoder.encode(volume), segment(volume, network)
-        paths = find_label_images(labels, scan) if labels else []
-        known = read_label_image(paths).volumes_ml() if paths else dict.fromkeys(KNOWN, float("nan"))
-        outputs = [encoding.predictions[name].value for name in TARGETS]
-        volumes = found.volumes_mm3[: len(REGIONS)] / 1000
-        numbers = (*(known[k] for k in KNOWN), *outputs, *encoding.features, *volumes)
-        row = (scan.stem, scan.subject, *map(float, numbers))
-        table.append(dict(zip(SCANS, row, strict=True)))
-        print(scan.stem, flush=True)
+        folder = out / "volumes" / scan.stem
+        if scan.stem not in regions.rows:
+            volume = prepare(scan.path, folder, stability=False).volume()
+            volumes = segment(volume, segmentation.network).volumes_mm3[: len(REGIONS)]
+            add(regions, scan, volumes / 1000)
+        if scan.stem not in encoded.rows:
+            result = encoder.encode(prepare(scan.path, folder, stability=False).volume())
+            outputs = [result.predictions[name].value for name in TARGETS]
+            add(encoded, scan, [*outputs, *result.features])
     keys = [scan.stem for scan in scans]
-    groups = (OUTPUTS, FEATURE_NAMES, NAMES)
-    known = np.array([[number(table.rows[key][f"known_{k}"]) for k in KNOWN] for key in keys])
-    people = [table.rows[key]["participant"] for key in keys]
-    return Sample(people, *(values(table, keys, columns) for columns in groups), known)
+    outputs, features = (values(encoded, keys, columns) for columns in (OUTPUTS, FEATURE_NAMES))
+    known = np.array([known_ml(labels, scan) for scan in scans])
+    people = [f"{bids.name} {scan.subject}" for scan in scans]
+    return Sample(people, linear(outputs), features, values(regions, keys, NAMES), known)
 
 
-def number(text: str) -> float:
-    return float("nan") if text == "n/a" else float(text)
+def add(table: GrowingTable, scan: Scan, numbers: Sequence[float]) -> None:
+    table.append(dict(zip(table.columns, (scan.stem, *map(float, numbers)), strict=True)))
+
+
+def known_ml(labels: Path | None, scan: Scan) -> list[float]:
+    """Return the volumes of KNOWN from the label images of a scan, NaN without one."""
+    paths = find_label_images(labels, scan) if labels else []
+    volumes = read_label_image(paths).volumes_ml() if paths else dict.fromkeys(KNOWN, float("nan"))
+    return [volumes[name] for name in KNOWN]
+
+
+def linear(outputs: np.ndarray) -> np.ndarray:
+    """Return age, log-odds of male and logarithms of volumes, (n, 4)."""
+    age, male, lateral, brain = outputs.T
+    return np.column_stack([age, np.log(male / (1 - male)), np.log(lateral), np.log(brain)])
 
 
 def digest(weights: Path) -> str:
@@ -129,7 +147,7 @@ def print_probes(sample: Sample) -> None:
         return
     targets = with_shares(sample.known[complete])
     columns = {
-        "segmented volume, not fitted": correlations(segmented_targets(sample.regions[complete]), targets)
+        "segmented volume, not fitted": correlations(with_shares(sample.segmented()[complete]), targets)
     }
     for name, numbers in sample.sets().items():
         columns[name] = correlations(ridge_predictions(numbers[complete], targets, people), targets)
@@ -142,10 +160,6 @@ def print_probes(sample: Sample) -> None:
             for r in columns.values()
         )
         print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-
-
-def segmented_targets(regions: np.ndarray) -> np.ndarray:
-    return with_shares(in_order([predicted_ml(1000 * one) for one in regions]))
 
 
 def in_order(volumes: Sequence[Mapping[str, float]]) -> np.ndarray:
@@ -173,9 +187,10 @@ def main() -> None:
     real.add_argument("bids", type=Path)
     real.add_argument("out", type=Path)
     real.add_argument("--labels", type=Path)
-    real.set_defaults(sample=lambda o: real_sample(o.bids, o.out, o.weights, o.labels))
+    real.set_defaults(sample=lambda o: real_sample(o.bids, o.out, o.features, o.weights, o.labels))
     for command in (synthetic, real):
         command.add_argument("weights", type=Path)
+    real.add_argument("features", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     sample = options.sample(options)

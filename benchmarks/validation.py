@@ -3,9 +3,10 @@
 Usage: python -m benchmarks.validation SHARED WORK NAME=WEIGHTS [NAME=WEIGHTS ...]
 
 SHARED has ``data/`` (see docs/validation.md); WORK keeps preprocessed volumes and the evaluation reports.
-Printed: a table for each dataset with weights as columns, baselines without a network included; and what the
-features hold: participation ratios, and correlations of volumes and shares of structures with what ridge
-regressions, cross-validated over people, read from them and from the four outputs.
+Printed: how well true volumes predict age; a table for each dataset with weights as columns, baselines
+without a network included; and what the features hold: participation ratios, and correlations of volumes and
+shares of structures with what ridge regressions, cross-validated over people, read from them and from the
+four outputs. Where the volumes of fewer than 30 people are known, this is printed of segmented volumes only.
 """
 
 import sys
@@ -15,23 +16,30 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from benchmarks.dimension import KNOWN, correlations, in_order, with_shares
+from benchmarks.dimension import (
+    FEATURE_SET,
+    KNOWN,
+    OUTPUT_SET,
+    WITH_VOLUMES,
+    correlations,
+    in_order,
+    real_sample,
+    with_shares,
+)
+from benchmarks.population import draw, errors_of_age
 from neurofm_bids.config import Processing
-from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.registry import model_spec
-from neurofm_bids.model.weights import load_model, load_network
+from neurofm_bids.model.weights import load_network
 from neurofm_bids.pretrain.anatomy.cache import load_anatomies
 from neurofm_bids.pretrain.anatomy.label_map import CODES, read_label_map
 from neurofm_bids.pretrain.evaluation.dataset import evaluate
 from neurofm_bids.pretrain.evaluation.dimension import participation_ratio
-from neurofm_bids.pretrain.evaluation.label_image import find_label_images, read_label_image
-from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
 from neurofm_bids.pretrain.evaluation.probes import ridge_predictions
 from neurofm_bids.pretrain.evaluation.protocols import predicted_ml
 from neurofm_bids.pretrain.evaluation.report import write_evaluation
-from neurofm_bids.pretrain.evaluation.scans import select_scans
-from neurofm_bids.pretrain.evaluation.summary import TARGETS, summarise
+from neurofm_bids.pretrain.evaluation.summary import summarise
 from neurofm_bids.pretrain.settings import Evaluation
+from neurofm_bids.pretrain.synthesis.population import AGE_POWER
 from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
 from neurofm_bids.pretrain.training.features import FeatureObjective, encode_examples, evaluate_features
 from neurofm_bids.pretrain.training.recipe import Recipe
@@ -88,56 +96,62 @@ def held_out_examples(data, work, count, seed):
 
 
 def synthetic_people(network, examples):
-    """Return features, outputs and known volumes of samples, (n, f), (n, 4) and (n, 16), and their names."""
+    """Return what features hold of samples, and the errors of age by decade."""
     outputs, features = encode_examples(network, examples)
     cells = [example.regions.double() for example in examples]
     volumes = [one.sum(dim=(1, 2, 3)).numpy() * cell_ml(one.shape[-1]) for one in cells]
     known = in_order([predicted_ml(1000 * one) for one in volumes])
-    return features, outputs, known, [str(number) for number in range(len(examples))]
+    people = [str(number) for number in range(len(examples))]
+    ages = np.array([float(example.age_years) for example in examples])
+    held = held_by({OUTPUT_SET: outputs, FEATURE_SET: features}, known, people)
+    return held | age_bias(ages, outputs[:, 0])
 
 
-def real_people(evaluated, out, weights, labels):
-    """Return the same of evaluated scans, outputs in the same units; volumes are NaN without label images."""
-    encoder = Encoder(load_model(Processing.model, weights), Processing(weights=weights))
-    features, outputs, known = [], [], []
-    for scan in evaluated:
-        encoding = encoder.encode(prepare(scan.path, out / "volumes" / scan.stem, stability=False).volume())
-        features.append(encoding.features)
-        age, sex, lateral, brain = (encoding.predictions[target].value for target in TARGETS)
-        outputs.append([age, np.log(sex / (1 - sex)), lateral / 1000, brain / 1000])
-        paths = find_label_images(labels, scan) if labels else []
-        if labels and not paths:
-            sys.exit(f"{labels}: no label image of {scan.stem}; use a new folder for WORK")
-        volumes = read_label_image(paths).volumes_ml() if paths else dict.fromkeys(KNOWN, np.nan)
-        known.append([volumes[name] for name in KNOWN])
-    people = [f"{scan.path.parents[2].name} {scan.subject}" for scan in evaluated]
-    return np.array(features), np.array(outputs), np.array(known), people
+def age_bias(known, predicted):
+    """Return number of people and mean error of age by decade."""
+    scores = {}
+    for low in range(10, 100, 10):
+        gap = (predicted - known)[(known >= low) & (known < low + 10)]
+        if gap.size:
+            scores |= {f"age {low}-{low + 9}, n": gap.size, f"age {low}-{low + 9}, bias": gap.mean()}
+    return scores
 
 
-def held_by_features(features, outputs, known, people):
-    """Return participation ratios, and correlations of what is read of people with known volumes."""
-    scores = {
-        "people": len(set(people)),
-        "participation ratio, features": participation_ratio(features),
-        "participation ratio, four outputs": participation_ratio(outputs),
-    }
-    labelled = np.isfinite(known).all(axis=1)
-    owners = [person for person, one in zip(people, labelled, strict=True) if one]
+def held_by(sets, volumes, people):
+    """Return participation ratios of sets of numbers, and how volumes, (n, 16), are read from them."""
+    scores = {"people": len(set(people))}
+    scores |= {f"participation ratio, {name}": participation_ratio(numbers) for name, numbers in sets.items()}
+    measured = np.isfinite(volumes).all(axis=1)
+    owners = [person for person, one in zip(people, measured, strict=True) if one]
     if len(set(owners)) < FEWEST:
         return scores
-    targets = with_shares(known[labelled])
+    targets = with_shares(volumes[measured])
     r = {
-        name: correlations(ridge_predictions(numbers[labelled], targets, owners), targets)
-        for name, numbers in (("features", features), ("outputs", outputs))
+        name: correlations(ridge_predictions(numbers[measured], targets, owners), targets)
+        for name, numbers in sets.items()
     }
     names = [*KNOWN, *(f"{name}, share" for name in KNOWN[:-1])]
     for index, name in enumerate(names):
-        scores |= {f"r of {name}, {source}": values[index] for source, values in r.items()}
+        scores |= {f"r of {name}, {source}": found[index] for source, found in r.items()}
     shares = range(len(KNOWN), len(names))
-    scores["people with known volumes"] = len(set(owners))
-    scores["shares that features hold better"] = sum(r["features"][i] > r["outputs"][i] for i in shares)
-    scores["shares with r of .4, features"] = sum(r["features"][i] >= 0.4 for i in shares)
+    for source, found in r.items():
+        scores[f"shares with r of .4, {source}"] = sum(found[i] >= 0.4 for i in shares)
+        scores[f"shares better than four outputs, {source}"] = sum(
+            found[i] > r[OUTPUT_SET][i] for i in shares
+        )
     return scores
+
+
+def held_on_real_scans(samples):
+    """Return what is held of known volumes, with and without regional volumes, and of segmented ones."""
+    people = [person for sample in samples for person in sample.people]
+    sets = [sample.sets() for sample in samples]
+    names = (OUTPUT_SET, FEATURE_SET, WITH_VOLUMES)
+    pooled = {name: np.concatenate([one[name] for one in sets]) for name in names}
+    known = np.concatenate([sample.known for sample in samples])
+    segmented = np.concatenate([sample.segmented() for sample in samples])
+    without = {name: pooled[name] for name in names[:2]}
+    return held_by(pooled, known, people), held_by(without, segmented, people)
 
 
 def flat(tree, path=()):
@@ -158,20 +172,20 @@ def table(title, columns):
         print(f"| {key} | {' | '.join(cells)} |", flush=True)
 
 
-def main():
-    shared, work, *given = sys.argv[1:]
-    data, work = Path(shared) / "data", Path(work)
-    work.mkdir(parents=True, exist_ok=True)
-    weights = {name: Path(path) for name, path in (text.split("=", 1) for text in given)}
+def synthetic(networks, data, work):
+    """Print how the weights do on samples of the held-out label maps."""
     recipe = Recipe()
     examples = held_out_examples(data, work, recipe.held_out_samples, recipe.seed + 1)
-    networks = {name: load_network(path, model_spec("open-s")) for name, path in weights.items()}
     table("synthetic, held-out maps", {n: evaluate_features(net, examples) for n, net in networks.items()})
     examples = held_out_examples(data, work, PROBED, recipe.seed + 2)
     title = f"synthetic, held-out maps, {PROBED} others"
     table(title, {n: evaluate_features(net, examples) for n, net in networks.items()})
-    synthetic = {n: held_by_features(*synthetic_people(net, examples)) for n, net in networks.items()}
-    table("features, synthetic, held-out maps", synthetic)
+    columns = {n: synthetic_people(net, examples) for n, net in networks.items()}
+    table("features and age, synthetic, held-out maps", columns)
+
+
+def real(weights, data, work):
+    """Print how the weights do on the real scans."""
     labelled, oasis = labelled_dataset(data, work / "labelled-bids"), data / "oasis-manual"
     datasets = {  # folder, label images, whether it has heads
         "labelled": (labelled, labelled / "derivatives" / "labels", True),
@@ -180,7 +194,7 @@ def main():
         "oasis": (oasis, oasis / "derivatives" / "manual", False),
     }
     pooled = {name: [] for name in weights}
-    people = {name: [] for name in weights}
+    samples = {name: [] for name in weights}
     for title, (dataset, labels, has_heads) in datasets.items():
         columns = {}
         for name, path in weights.items():  # already skull-stripped: there is no wider mask
@@ -191,12 +205,29 @@ def main():
             write_evaluation(scans, failed, work / title / name, named, file_sha256(path))
             columns[name] = dict(flat(summarise(scans)))
             pooled[name] += scans
-            usable = [scan for scan in select_scans(dataset, work / title)[0] if scan.stem not in failed]
-            people[name].append(real_people(usable, work / title, path, labels))
+            samples[name].append(real_sample(dataset, work / title, path, None, labels))
         table(title, columns)
-    table("all real scans", {n: dict(flat(summarise(scans))) for n, scans in pooled.items()})
-    real = {n: held_by_features(*map(np.concatenate, zip(*p, strict=True))) for n, p in people.items()}
-    table("features, all real scans", real)
+    table("all real scans", {n: dict(flat(summarise(scans))) | ages(scans) for n, scans in pooled.items()})
+    held = {name: held_on_real_scans(of_datasets) for name, of_datasets in samples.items()}
+    table("features, all real scans, known volumes", {n: known for n, (known, _) in held.items()})
+    table("features, all real scans, segmented volumes", {n: found for n, (_, found) in held.items()})
+
+
+def ages(scans):
+    """Return the errors of age of evaluated scans by decade."""
+    return age_bias(*(np.array([getattr(s, of)["age"] for s in scans]) for of in ("known", "predicted")))
+
+
+def main():
+    shared, work, *given = sys.argv[1:]
+    data, work = Path(shared) / "data", Path(work)
+    work.mkdir(parents=True, exist_ok=True)
+    weights = {name: Path(path) for name, path in (text.split("=", 1) for text in given)}
+    networks = {name: load_network(path, model_spec("open-s")) for name, path in weights.items()}
+    print("\n## age from true volumes: what no network can do better\n")
+    errors_of_age([person for person in draw(AGE_POWER, 2) if person.age_years is not None])
+    synthetic(networks, data, work)
+    real(weights, data, work)
 
 
 if __name__ == "__main__":
