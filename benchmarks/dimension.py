@@ -28,6 +28,7 @@ from neurofm_bids.anatomy.segmentation import segment
 from neurofm_bids.anatomy.weights import load_anatomy_model
 from neurofm_bids.bids.discovery import Scan
 from neurofm_bids.config import Processing
+from neurofm_bids.errors import NeuroFMError
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
 from neurofm_bids.pretrain.evaluation.dimension import participation_ratio
@@ -94,20 +95,26 @@ def real_sample(
     regions = GrowingTable(out / f"regions-{segmentation.sha256[:12]}.tsv", ("scan", *NAMES))
     encoded = GrowingTable(out / f"features-{digest(encoding)}.tsv", ("scan", *OUTPUTS, *FEATURE_NAMES))
     encoder = Encoder(load_model(Processing.model, encoding), Processing(weights=encoding))
+    measured = []
     for scan in scans:
-        folder = out / "volumes" / scan.stem
-        if scan.stem not in regions.rows:
-            volume = prepare(scan.path, folder, stability=False).volume()
-            volumes = segment(volume, segmentation.network).volumes_mm3[: len(REGIONS)]
-            add(regions, scan, volumes / 1000)
-        if scan.stem not in encoded.rows:
-            result = encoder.encode(prepare(scan.path, folder, stability=False).volume())
-            outputs = [result.predictions[name].value for name in TARGETS]
-            add(encoded, scan, [*outputs, *result.features])
-    keys = [scan.stem for scan in scans]
+        if scan.stem not in regions.rows or scan.stem not in encoded.rows:
+            try:
+                volume = prepare(scan.path, out / "volumes" / scan.stem, stability=False).volume()
+            except NeuroFMError as error:
+                print(f"{scan.stem} failed: {error}", flush=True)
+                continue
+            if scan.stem not in regions.rows:
+                volumes = segment(volume, segmentation.network).volumes_mm3[: len(REGIONS)]
+                add(regions, scan, volumes / 1000)
+            if scan.stem not in encoded.rows:
+                result = encoder.encode(volume)
+                outputs = [result.predictions[name].value for name in TARGETS]
+                add(encoded, scan, [*outputs, *result.features])
+        measured.append(scan)
+    keys = [scan.stem for scan in measured]
     outputs, features = (values(encoded, keys, columns) for columns in (OUTPUTS, FEATURE_NAMES))
-    known = np.array([known_ml(labels, scan) for scan in scans])
-    people = [f"{bids.name} {scan.subject}" for scan in scans]
+    known = np.array([known_ml(labels, scan) for scan in measured])
+    people = [f"{bids.name} {scan.subject}" for scan in measured]
     return Sample(people, linear(outputs), features, values(regions, keys, NAMES), known)
 
 

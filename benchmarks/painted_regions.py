@@ -11,13 +11,13 @@ predict the same from all of them. "Around" is what the labels leave out inside 
 import sys
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from benchmarks.validation import LABELLED, labelled_dataset
 from neurofm_bids.config import Processing
 from neurofm_bids.model.encoder import Encoder
 from neurofm_bids.model.weights import load_model
+from neurofm_bids.pretrain.evaluation.label_image import read_label_image
 from neurofm_bids.pretrain.evaluation.prepared_scan import prepare
 
 AROUND = "around"
@@ -35,17 +35,6 @@ REGIONS = {
 }
 DIMMEST = 0.08  # of white matter; darker voxels are outside of the mask
 VIEWS = 2
-
-
-def labels_on_grid(labels, grid, t1w_to_template):
-    """Return the codes of a label image at the voxels of the model grid."""
-    matrix = np.linalg.inv(labels.affine) @ np.linalg.inv(t1w_to_template) @ grid.affine
-    axes = np.indices(grid.shape).reshape(3, -1)
-    places = np.rint(matrix[:3, :3] @ axes + matrix[:3, 3:]).astype(int)
-    inside = ((places >= 0) & (places < np.array(labels.shape)[:, None])).all(axis=0)
-    codes = np.zeros(grid.shape, dtype=np.int32).ravel()
-    codes[inside] = np.asarray(labels.dataobj)[tuple(places[:, inside])]
-    return codes.reshape(grid.shape)
 
 
 def painted(image, codes):
@@ -66,11 +55,11 @@ def main():
     dataset = labelled_dataset(shared / "data", work / "labelled-bids")
     encoder = Encoder(load_model(Processing.model, weights), Processing(weights=weights))
     print("| Head | Painted | Age | Lateral ventricles (ml) | Brain (ml) |\n|---|---|---|---|---|")
-    for head, (_, labels, *_) in LABELLED.items():
+    for head in LABELLED:
         t1w = dataset / f"sub-{head}" / "anat" / f"sub-{head}_T1w.nii.gz"
         scan = prepare(t1w, work / "labelled" / "volumes" / f"sub-{head}", stability=False)
-        codes = labels_on_grid(nib.load(shared / "data" / labels), scan.image(), scan.rigid)
-        for name, image in painted(scan.volume(), codes):
+        labels = read_label_image([shared / "data" / LABELLED[head][1]])
+        for name, image in painted(scan.volume(), labels.on_grid(scan)):
             found = encoder.encode(image, views=VIEWS).predictions
             volumes = (found[target].value / 1000 for target in ("ventricular_volume", "brain_volume"))
             cells = " | ".join(f"{value:.1f}" for value in (found["age"].value, *volumes))

@@ -18,7 +18,8 @@ from scipy.ndimage import distance_transform_edt
 from benchmarks.validation import LABELLED
 from neurofm_bids.pretrain.anatomy.label_map import CODES
 
-WHITE, DEEP, PLEXUS = (2, 41, 251, 252, 253, 254, 255), (10, 11, 49, 50), (31, 63)
+WHITE, DEEP = (2, 41, 251, 252, 253, 254, 255), (10, 11, 49, 50)
+PLEXUS = CODES["choroid plexus"]
 STEP_MM = 0.25
 
 
@@ -37,7 +38,7 @@ def main():
     for name, (t1w, labels, *_) in LABELLED.items():
         image = np.asarray(nib.load(data / t1w).dataobj, dtype=np.float64)
         codes = np.asarray(nib.load(data / labels).dataobj).astype(int)
-        image /= np.median(image[np.isin(codes, (2, 41))])
+        image /= np.median(image[np.isin(codes, CODES["white matter"])])
         lateral = np.isin(codes, CODES["lateral ventricles"])
         inside = distance_transform_edt(lateral)
         depth = np.where(lateral, 0.5 - inside, distance_transform_edt(~lateral) - 0.5)
