@@ -16,7 +16,7 @@ __all__ = ["ideal_image"]
 _INTENSITY = {
     "white_matter": (1.0, 0.0),
     "corpus_callosum": (1.03, 0.03),
-    "thalamus": (0.82, 0.08),
+    "thalamus": (0.90, 0.08),
     "caudate": (0.32, 0.12),
     "putamen": (0.48, 0.12),
     "pallidum": (0.97, 0.10),
@@ -28,6 +28,8 @@ _INTENSITY = {
     "cerebellar_white_matter": (0.90, 0.08),
     "brainstem": (0.88, 0.08),
 }
+# Nuclei whose side next to the ventricles is darker, in real heads by up to half of that scale.
+_SHADED = ("thalamus", "caudate")
 # Measured on three heads with FreeSurfer labels, mean and sd: the depth to which CSF darkens each bank of a
 # sulcus within the labels (negative: less than half of the voxel at the sheet), and the distance by which the
 # visible cortex extends beyond them.
@@ -47,8 +49,10 @@ def ideal_image(shape: Shape, person: Person, rng: RandomFields) -> Tensor:
     width = rng.uniform(0.3, 0.7)
     values = {name: grey + (1 - grey) * rng.normal(*of) for name, of in _INTENSITY.items()}
     by_region = [values.get(STRUCTURES[region.structure].name, grey) for region in REGIONS]
-    table = torch.tensor([grey, *by_region], device=rng.device)
-    core = shape.interpolator.interpolate_labels(shape.anatomy.tensors(rng.device)["core"], table)
+    shaded = [float(STRUCTURES[region.structure].name in _SHADED) for region in REGIONS]
+    table = torch.tensor([[grey, *by_region], [0.0, *shaded]], device=rng.device).T.contiguous()
+    core, nuclei = shape.interpolator.interpolate_labels(shape.anatomy.tensors(rng.device)["core"], table)
+    core -= nuclei * _shade(shape, rng, 1 - grey)
     tissue = torch.lerp(torch.full_like(core, grey), core, torch.sigmoid_(shape.core / width))
     tissue *= 1 + _texture(shape, rng)
     tissue -= _lesions(shape, person, rng, 1 - grey)
@@ -67,6 +71,12 @@ def _texture(shape: Shape, rng: RandomFields) -> Tensor:
     texture += rng.smooth_field(shape.size, 8)[0] * rng.uniform(0, 0.05)
     texture -= shape.hindbrain * rng.white_noise(shape.size).abs_() * rng.uniform(0, 0.08)  # folia
     return texture
+
+
+def _shade(shape: Shape, rng: RandomFields, contrast: float) -> Tensor:
+    """Return the signal that nuclei lose next to the ventricles."""
+    near = torch.sigmoid_((torch.maximum(shape.lateral, shape.others) + rng.uniform(3, 6)) / 1.5)
+    return near * (contrast * rng.uniform(0, 0.5))
 
 
 def _lesions(shape: Shape, person: Person, rng: RandomFields, contrast: float) -> Tensor:

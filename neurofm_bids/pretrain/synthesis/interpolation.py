@@ -46,9 +46,9 @@ class Interpolator:
         return values.T.reshape(-1, *self.size).contiguous()
 
     def interpolate_labels(self, labels: Tensor, values: Tensor) -> Tensor:
-        """Return the values (n,) that a volume of labels (D, H, W) indexes, at the points, (d, h, w)."""
+        """Return the values (n, C) that a volume of labels (D, H, W) indexes, at the points, (C, d, h, w)."""
         rows = labels.flatten().index_select(0, self._corners.flatten()).int()
-        return self._weighted_sum(rows.view_as(self._corners), values[:, None]).reshape(self.size)
+        return self._weighted_sum(rows.view_as(self._corners), values).T.reshape(-1, *self.size)
 
     def label_weights(self, labels: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the labels around some of the points, uint8, and their weights, (n, 8) each."""

@@ -21,7 +21,7 @@ __all__ = ["CUBE_MM", "draw_pose", "head_box", "lattice_points"]
 CUBE_MM = 256
 _ALIGNMENT = 4  # boxes start and end at multiples of this number of voxels
 _SHIFT_MM = 8.0
-_WARPS = ((3, 6.0), (6, 4.0), (12, 2.0))  # knots along the box, amplitude in mm
+_WARPS = ((3, 8.0), (6, 5.0), (12, 3.0), (20, 1.2))  # knots along the box, amplitude in mm
 
 
 def draw_pose(

@@ -27,6 +27,7 @@ _BAND_MM = 6.0  # around the border: wider than any cut and half a voxel
 # Part of a change of the cortex as a whole that is growth; the rest moves its surface and opens sulci.
 _CORTEX_GROWTH, _CORTEX_SHRINKAGE = 0.9, 0.3
 _SMALLEST_SHELL = 0.2  # of the space between brain and skull in the label map
+_UNEVEN_VENTRICLES_MM = 0.6  # largest sd of random shifts of the border of the lateral ventricles
 _LOCAL_GROWTH = 0.08  # sd of random growth at the knots, in logarithms of volume
 
 
@@ -119,6 +120,8 @@ def make_shape(anatomy: Anatomy, person: Person, rng: RandomFields, step_mm: int
     stretch = scale * (growth / 3).exp_()
     for name in FIELDS[:6]:
         depths[name] *= stretch
+    uneven = rng.smooth_field(size, 12)[0] * rng.uniform(0, _UNEVEN_VENTRICLES_MM)
+    depths["lateral"] = depths["lateral"] + uneven
     _fit_ventricles(depths, float(target[np.array(LATERAL) - 1].sum()), step_mm)
     cortex_ml = float(target[np.array(CORTEX) - 1].sum()) / 1000
     brain = _fit_cortex(depths, cortex_ml, rng, step_mm)

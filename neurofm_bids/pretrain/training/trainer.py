@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -106,13 +105,13 @@ class Trainer:
     def load(self, path: Path, metadata: dict[str, Any]) -> None:
         """Resume from a checkpoint of the same recipe and label maps.
 
-        The number of steps and the part of them over which the learning rate decays may change while the rate
-        is constant: until then they make no difference.
+        The number of steps and the part of them over which the learning rate decays may change; a rate that
+        had begun to fall may rise again.
 
         Raises
         ------
         NeuroFMError
-            The checkpoint is of another recipe or other label maps, or the schedule cannot change.
+            The checkpoint is of another recipe or other label maps.
         """
         groups, saved = read_checkpoint(path)
         self._check(path, metadata, saved)
@@ -133,15 +132,6 @@ class Trainer:
                     fix="Use the same options and version, or a new folder.",
                     code=Exit.USAGE,
                 )
-        before = replace(self.recipe, **{name: saved["recipe"][name] for name in _SCHEDULE})
-        constant = min(before.constant_steps, self.recipe.constant_steps)
-        if before != self.recipe and saved["step"] > constant:
-            raise NeuroFMError(
-                "the schedule of the training cannot change once the learning rate decays",
-                where=path,
-                fix=f"Use --steps {before.steps} --decay {before.decay_fraction}.",
-                code=Exit.USAGE,
-            )
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

@@ -14,13 +14,14 @@ def test_interpolation_is_linear_and_extends_the_faces():
     interpolator = Interpolator(points, volume.shape[:3])
     assert torch.allclose(interpolator.interpolate(volume), expected, atol=4e-3)  # faces: 0.001 voxels inside
     labels = torch.randint(0, 3, volume.shape[:3], generator=generator, dtype=torch.uint8)
-    values = torch.tensor([0.5, 2.0, -1.0])
-    expected = interpolator.interpolate(values[labels.int()][..., None])[0]
+    values = torch.tensor([[0.5, 1.0], [2.0, 0.0], [-1.0, 0.5]])
+    expected = interpolator.interpolate(values[labels.int()])
     assert torch.allclose(interpolator.interpolate_labels(labels, values), expected, atol=1e-6)
     some = torch.tensor([0, 7, 119, 31])
     around, weights = interpolator.label_weights(labels, some)
     assert (around.shape, weights.shape) == ((4, 8), (4, 8))
-    assert torch.allclose((values[around.int()] * weights).sum(dim=1), expected.flatten()[some], atol=1e-6)
+    at_some = (values[around.int()] * weights[..., None]).sum(dim=1)
+    assert torch.allclose(at_some, expected.flatten(1)[:, some].T, atol=1e-6)
 
 
 def test_the_nearest_label_is_that_of_the_nearest_voxel():
