@@ -19,7 +19,7 @@ from neurofm_bids.pretrain.anatomy.parcels import carry_parcels, has_parcels
 
 __all__ = ["label_map_digests", "load_anatomies"]
 
-_VERSION = "3"  # raise it when the fields of the same label map change
+_VERSION = "4"  # raise it when the fields of the same label map change
 
 
 def load_anatomies(folders: Sequence[Path], cache_folder: Path) -> list[Anatomy]:

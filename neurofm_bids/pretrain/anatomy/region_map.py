@@ -20,7 +20,8 @@ _OTHER_CODES = {
     "left_inferior_lateral_ventricle": (137,),
     "right_inferior_lateral_ventricle": (164,),
 }
-_NEAREST = (77, 80, 85)  # hypointensities and optic chiasm: the region that is nearest
+_HYPOINTENSE_WHITE_MATTER = 77
+_NEAREST = (80, 85)  # other hypointensities and optic chiasm: the region of tissue that is nearest
 _CHOROID = {31: "left", 63: "right"}
 
 
@@ -55,7 +56,8 @@ def region_map(labels: NDArray[np.int16]) -> NDArray[np.uint8]:
     """Return the number of the region, from 1, of each voxel of the brain, and 0 elsewhere.
 
     Voxels of the cortex without a parcel (codes 3 and 42) take the nearest lobe of their side, and choroid
-    plexus the nearest part of the lateral ventricle.
+    plexus the nearest part of the lateral ventricle. Hypointensities of white matter are white matter, even
+    where they touch a ventricle, as in the volumes of FreeSurfer.
 
     Parameters
     ----------
@@ -75,7 +77,9 @@ def region_map(labels: NDArray[np.int16]) -> NDArray[np.uint8]:
     for code, side in _CHOROID.items():
         lateral = [n for n in VENTRICLES if REGIONS[n - 1].side == side]
         _fill(regions, labels == code, lateral)
-    _fill(regions, np.isin(labels, _NEAREST), range(1, len(REGIONS) + 1))
+    _fill(regions, labels == _HYPOINTENSE_WHITE_MATTER, region_numbers("white_matter"))
+    tissue = [number for number in range(1, len(REGIONS) + 1) if number not in VENTRICLES]
+    _fill(regions, np.isin(labels, _NEAREST), tissue)
     return regions
 
 

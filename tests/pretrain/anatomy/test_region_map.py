@@ -86,12 +86,23 @@ def test_cortex_without_parcel_takes_the_nearest_lobe_of_its_side():
     ]
 
 
-def test_hypointensities_and_the_chiasm_take_the_nearest_region():
-    assert names_of(2, 2, 77, 0, 0, 85, 28) == [
-        *["left_white_matter"] * 3,
+def test_hypointensities_of_white_matter_are_white_matter_even_next_to_a_ventricle():
+    assert names_of(41, 11, 11, 77, 4, 2) == [
+        "right_white_matter",
+        *["left_caudate"] * 2,
+        "left_white_matter",
+        "left_lateral_ventricle",
+        "left_white_matter",
+    ]
+
+
+def test_other_hypointensities_and_the_chiasm_take_the_nearest_tissue():
+    assert names_of(2, 80, 4, 85, 0, 28) == [
+        *["left_white_matter"] * 2,
+        "left_lateral_ventricle",
+        "left_ventral_diencephalon",
         "",
-        "",
-        *["left_ventral_diencephalon"] * 2,
+        "left_ventral_diencephalon",
     ]
 
 

@@ -12,7 +12,7 @@ from neurofm_bids.resources import torch_threads
 LATTICE_VOXELS = 128**3
 # The first samples of seed 1, by version: style, first voxel, brain and ventricles in ml, background.
 KNOWN = {
-    "5": (
+    "6": (
         ("cranium", (31, 31, 20), 1093.12, 9.74, -0.2578),
         ("tight", (33, 25, 25), 1179.56, 14.6, -0.2786),
         ("cranium", (27, 33, 29), 1082.9, 26.71, -0.2739),
