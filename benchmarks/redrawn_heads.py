@@ -90,9 +90,10 @@ def main():
     for anatomy in load_anatomies(maps, work / "maps"):
         shape = undeformed(anatomy)
         known = shape.volume_ml(shape.ventricles), shape.volume_ml(shape.brain)
-        images = {"drawn, held out" if anatomy.name in HELD_OUT else "drawn": list(drawings(shape))}
+        is_new = anatomy.name in (*HELD_OUT, *LABELLED)
+        images = {"drawn, held out" if is_new else "drawn": list(drawings(shape))}
         if anatomy.name in LABELLED:
-            images = {"drawn, held out": images["drawn"], "real": [real_volume(dataset, work, anatomy.name)]}
+            images["real"] = [real_volume(dataset, work, anatomy.name)]
         for kind, of_kind in images.items():
             for name, encoder in encoders.items():
                 *volumes, age = predictions(encoder, of_kind)

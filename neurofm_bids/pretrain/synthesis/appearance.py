@@ -28,7 +28,7 @@ _INTENSITY = {
     "cerebellar_white_matter": (0.90, 0.08),
     "brainstem": (0.88, 0.08),
 }
-# Nuclei whose side next to the ventricles is darker, in real heads by up to half of that scale.
+# Nuclei that are darker next to the ventricles; the amount is our own choice.
 _SHADED = ("thalamus", "caudate")
 # Measured on three heads with FreeSurfer labels, mean and sd: the depth to which CSF darkens each bank of a
 # sulcus within the labels (negative: less than half of the voxel at the sheet), and the distance by which the

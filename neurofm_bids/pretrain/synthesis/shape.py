@@ -120,9 +120,7 @@ def make_shape(anatomy: Anatomy, person: Person, rng: RandomFields, step_mm: int
     stretch = scale * (growth / 3).exp_()
     for name in FIELDS[:6]:
         depths[name] *= stretch
-    uneven = rng.smooth_field(size, 12)[0] * rng.uniform(0, _UNEVEN_VENTRICLES_MM)
-    depths["lateral"] = depths["lateral"] + uneven
-    _fit_ventricles(depths, float(target[np.array(LATERAL) - 1].sum()), step_mm)
+    _fit_ventricles(depths, float(target[np.array(LATERAL) - 1].sum()), rng, step_mm)
     cortex_ml = float(target[np.array(CORTEX) - 1].sum()) / 1000
     brain = _fit_cortex(depths, cortex_ml, rng, step_mm)
     ventricles = occupancy(depths["lateral"], step_mm)
@@ -146,8 +144,10 @@ def _log_ratios(anatomy: Anatomy, target_ml: NDArray[np.float64], scale: float) 
     return ratios
 
 
-def _fit_ventricles(depths: dict[str, Tensor], lateral_mm3: float, step_mm: int) -> None:
-    """Move the border of the lateral ventricles by what the flow, on its coarse grid, left to do."""
+def _fit_ventricles(depths: dict[str, Tensor], lateral_mm3: float, rng: RandomFields, step_mm: int) -> None:
+    """Move the border of the lateral ventricles, unevenly, until their volume is the target."""
+    size = depths["lateral"].shape
+    depths["lateral"] += rng.smooth_field(size, 12)[0] * rng.uniform(0, _UNEVEN_VENTRICLES_MM)
     near = depths["lateral"][depths["lateral"] > -_BAND_MM]
     target = lateral_mm3 / step_mm**3
     depths["lateral"] += _solve(

@@ -88,15 +88,11 @@ class Recipe:
     calibration_samples: int = 12
     initial_sha256: str | None = None
 
-    @property
-    def constant_steps(self) -> float:
-        """Number of steps before the learning rate decays."""
-        return (1 - self.decay_fraction) * self.steps
-
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step."""
         warmup = min(1.0, (step + 1) / self.warmup_steps)
-        remaining = (self.steps - step) / max(self.steps - self.constant_steps, 1)
+        constant = (1 - self.decay_fraction) * self.steps
+        remaining = (self.steps - step) / max(self.steps - constant, 1)
         return self.learning_rate * warmup * min(1.0, max(remaining, 0.0))
 
     def target_weight_at(self, step: int) -> float:

@@ -59,7 +59,9 @@ def saved(recipe, step, path):
     return path
 
 
-@pytest.mark.parametrize("changes", [{"steps": 20}, {"steps": 8}, {"decay_fraction": 0.5}])
+@pytest.mark.parametrize(
+    "changes", [{"steps": 20}, {"steps": 8}, {"decay_fraction": 0.1}, {"decay_fraction": 0.5}]
+)
 def test_the_schedule_can_change(tmp_path, changes):
     recipe = Recipe(steps=10, decay_fraction=0.3)
     path = saved(recipe, 8, tmp_path / "decaying")
