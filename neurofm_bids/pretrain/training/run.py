@@ -33,6 +33,7 @@ from neurofm_bids.pretrain.training.data import (
 from neurofm_bids.pretrain.training.distributed import ProcessGroup, join_process_group
 from neurofm_bids.pretrain.training.objective import Learner, Row
 from neurofm_bids.pretrain.training.objectives import objective_of
+from neurofm_bids.pretrain.training.parts import with_part
 from neurofm_bids.pretrain.training.recipe import Recipe
 from neurofm_bids.pretrain.training.trainer import Trainer, read_checkpoint
 from neurofm_bids.storage.atomic import file_sha256, write_text
@@ -51,7 +52,7 @@ def train(recipe: Recipe, settings: Training) -> Path:
     Raises
     ------
     NeuroFMError
-        The label maps cannot be used, or the folder holds another training.
+        The label maps cannot be used or are not those of the training in the folder, or its recipe differs.
     """
     if settings.init is not None:
         recipe = replace(recipe, initial_sha256=file_sha256(settings.init))
@@ -74,11 +75,7 @@ class _Run:
         self.training, self.held_out = _split(anatomies, recipe.held_out, settings.maps)
         self.order = SampleOrder(recipe.seed, recipe.passes, recipe.round_size)
         self.objective = objective_of(recipe)
-        self.metadata = {
-            "recipe": asdict(recipe),
-            "losses": self.objective.loss_weights,
-            "maps": {a.name: a.digest for a in anatomies},
-        }
+        self.metadata: dict[str, Any] = {"recipe": asdict(recipe), "losses": self.objective.loss_weights}
         self.trainer = Trainer(recipe, self.objective, group)
         self.path, self.log = settings.out / _CHECKPOINT, settings.out / "training.jsonl"
 
@@ -116,7 +113,11 @@ class _Run:
             if self.group.is_main:
                 self.trainer.save(self.path, self.metadata)
             self.group.wait()
-        self.trainer.load(self.path, self.metadata)
+        parts = self.trainer.load(self.path, self.metadata).get("parts", [])
+        maps = {a.name: a.digest for a in (*self.training, *self.held_out)}
+        self.metadata["parts"] = with_part(
+            parts, self.trainer.step_number, GENERATOR_VERSION, maps, where=self.path
+        )
         if self.group.is_main:
             self._trim_log()
 

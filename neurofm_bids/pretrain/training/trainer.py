@@ -25,7 +25,7 @@ __all__ = ["Trainer", "read_checkpoint"]
 _KEY = "pretraining"  # of the metadata of a checkpoint
 _MAX_GRADIENT_NORM = 3.0
 _SCHEDULE = ("steps", "decay_fraction")
-_CHECKED = {"recipe": "recipe", "losses": "weighting of losses", "maps": "set of label maps"}
+_CHECKED = {"recipe": "recipe", "losses": "weighting of losses"}
 
 
 class Trainer:
@@ -102,8 +102,8 @@ class Trainer:
         about = json.dumps({**metadata, "step": self.step_number}, sort_keys=True)
         write_bytes(path, save(tensors, {_KEY: about}))
 
-    def load(self, path: Path, metadata: dict[str, Any]) -> None:
-        """Resume from a checkpoint of the same recipe and label maps.
+    def load(self, path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+        """Resume from a checkpoint of the same recipe, and return its metadata.
 
         The number of steps and the part of them over which the learning rate decays may change; a rate that
         had begun to fall may rise again.
@@ -111,7 +111,7 @@ class Trainer:
         Raises
         ------
         NeuroFMError
-            The checkpoint is of another recipe or other label maps.
+            The checkpoint is of another recipe.
         """
         groups, saved = read_checkpoint(path)
         self._check(path, metadata, saved)
@@ -120,6 +120,7 @@ class Trainer:
         self.ema.load_state_dict(groups["ema"])
         self.optimizer.load_state(groups.get("moments", {}))
         self.step_number = int(saved["step"])
+        return saved
 
     def _check(self, path: Path, metadata: dict[str, Any], saved: dict[str, Any]) -> None:
         current = json.loads(json.dumps(metadata))  # tuples as lists

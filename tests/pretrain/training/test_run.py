@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -123,6 +124,24 @@ def test_a_killed_training_resumes_with_the_same_result(recipe, settings, run_fo
 def test_other_recipes_and_unusable_maps_are_refused(recipe, settings, run_folder, changes, message):
     with pytest.raises(NeuroFMError, match=message) as error:
         train(replace(recipe, **changes), replace(settings, out=run_folder))
+    assert error.value.code == Exit.USAGE
+
+
+def test_label_maps_can_be_added_but_not_removed(recipe, settings, maps, run_folder, tmp_path):
+    run, more = tmp_path / "run", tmp_path / "more"
+    run.mkdir()
+    more.mkdir()
+    shutil.copyfile(run_folder / CHECKPOINT, run / CHECKPOINT)
+    shutil.copyfile(maps / "two.nii.gz", more / "three.nii.gz")
+    longer = replace(recipe, steps=recipe.steps + 1)
+    path = train(longer, replace(settings, out=run, maps=(maps, more)))
+    parts = read_checkpoint(path)[1]["parts"]
+    assert [(part["from_step"], sorted(part["maps"])) for part in parts] == [
+        (0, ["one-aparc", "two"]),
+        (recipe.steps, ["one-aparc", "three", "two"]),
+    ]
+    with pytest.raises(NeuroFMError, match="also used three") as error:
+        train(longer, replace(settings, out=run))
     assert error.value.code == Exit.USAGE
 
 

@@ -47,15 +47,15 @@ def test_the_average_starts_as_a_mean_and_becomes_exponential():
         assert float(average) == pytest.approx(expected[-1])
 
 
-def metadata(recipe, **maps):
-    return {"recipe": asdict(recipe), "losses": {"cells": 1.0}, "maps": maps}
+def metadata(recipe):
+    return {"recipe": asdict(recipe), "losses": {"cells": 1.0}}
 
 
 def saved(recipe, step, path):
     trainer = trainer_of(recipe)
     trainer.initialise(trainer.model.network)
     trainer.step_number = step
-    trainer.save(path, metadata(recipe, one="1"))
+    trainer.save(path, metadata(recipe))
     return path
 
 
@@ -67,23 +67,15 @@ def test_the_schedule_can_change(tmp_path, changes):
     path = saved(recipe, 8, tmp_path / "decaying")
     other = replace(recipe, **changes)
     trainer = trainer_of(other)
-    trainer.load(path, metadata(other, one="1"))
+    assert trainer.load(path, metadata(other))["recipe"]["steps"] == 10
     assert (trainer.step_number, trainer.recipe) == (8, other)
 
 
-@pytest.mark.parametrize(
-    ("changes", "maps", "message"),
-    [
-        ({"learning_rate": 1.0}, {"one": "1"}, "different recipe"),
-        ({}, {"one": "2"}, "different set of label maps"),
-    ],
-)
-def test_another_training_is_refused(tmp_path, changes, maps, message):
-    recipe = Recipe()
-    path = saved(recipe, 0, tmp_path / "checkpoint")
-    other = replace(recipe, **changes)
-    with pytest.raises(NeuroFMError, match=message):
-        trainer_of(other).load(path, metadata(other, **maps))
+def test_another_recipe_is_refused(tmp_path):
+    path = saved(Recipe(), 0, tmp_path / "checkpoint")
+    other = replace(Recipe(), learning_rate=1.0)
+    with pytest.raises(NeuroFMError, match="different recipe"):
+        trainer_of(other).load(path, metadata(other))
 
 
 @pytest.mark.parametrize("losses", [{"cells": 2.0}, None])
@@ -91,12 +83,12 @@ def test_a_training_with_other_losses_or_of_an_earlier_version_is_refused(tmp_pa
     recipe = Recipe()
     trainer = trainer_of(recipe)
     trainer.initialise(trainer.model.network)
-    before = metadata(recipe, one="1") | {"losses": losses}
+    before = metadata(recipe) | {"losses": losses}
     if losses is None:
         del before["losses"]
     trainer.save(tmp_path / "checkpoint", before)
     with pytest.raises(NeuroFMError, match="different weighting of losses") as error:
-        trainer_of(recipe).load(tmp_path / "checkpoint", metadata(recipe, one="1"))
+        trainer_of(recipe).load(tmp_path / "checkpoint", metadata(recipe))
     assert "version" in error.value.fix
 
 
@@ -104,9 +96,9 @@ def test_a_checkpoint_holds_what_the_next_step_needs(tmp_path, small_example):
     trainer = trainer_of(Recipe())
     trainer.initialise(trainer.model.network)
     trainer.step([small_example])
-    trainer.save(tmp_path / "file", {"maps": {}})
+    trainer.save(tmp_path / "file", {"parts": []})
     groups, about = read_checkpoint(tmp_path / "file")
-    assert about == {"maps": {}, "step": 1}
+    assert about == {"parts": [], "step": 1}
     assert list(groups) == ["ema", "model", "moments"]
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(groups["model"][name], value)
