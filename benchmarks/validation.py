@@ -7,6 +7,7 @@ Printed: how well true volumes predict age; a table for each dataset with weight
 without a network included; and what the features hold: participation ratios, and correlations of volumes and
 shares of structures with what ridge regressions, cross-validated over people, read from them and from the
 four outputs. Where the volumes of fewer than 30 people are known, this is printed of segmented volumes only.
+Scans of which benchmarks/segmented_maps.py made label maps are included; a second table leaves them out.
 """
 
 import sys
@@ -27,6 +28,7 @@ from benchmarks.dimension import (
     with_shares,
 )
 from benchmarks.population import draw, errors_of_age
+from benchmarks.segmented_maps import SCANS
 from neurofm_bids.config import Processing
 from neurofm_bids.model.registry import model_spec
 from neurofm_bids.model.weights import load_network
@@ -48,6 +50,7 @@ from neurofm_bids.storage.atomic import file_sha256, write_json, write_nifti, wr
 
 HELD_OUT = ("subject-07", "subject-10", "subject-16")  # in the training of open-s
 PROBED = 300  # synthetic people from whom volumes of structures are read
+OTHERS = "without those of the label maps"
 FEWEST = 30  # people with known volumes; a regression on 160 features says nothing of fewer
 # Whole heads with FreeSurfer labels: T1w, labels, age, sex.
 LABELLED = {
@@ -194,20 +197,26 @@ def real(weights, data, work):
         "oasis": (oasis, oasis / "derivatives" / "manual", False),
     }
     pooled = {name: [] for name in weights}
+    other_pooled = {name: [] for name in weights}
     samples = {name: [] for name in weights}
     for title, (dataset, labels, has_heads) in datasets.items():
-        columns = {}
+        columns, others = {}, {}
         for name, path in weights.items():  # already skull-stripped: there is no wider mask
             settings = Evaluation(bids_dir=dataset, out=work / title, stability=has_heads, nprocs=2)
             processing = Processing(weights=path)
             scans, failed = evaluate(settings, processing)
             named = replace(processing, model=name)
             write_evaluation(scans, failed, work / title / name, named, file_sha256(path))
-            columns[name] = dict(flat(summarise(scans)))
+            other = [scan for scan in scans if scan.participant not in SCANS.get(title, ())]
+            columns[name], others[name] = (dict(flat(summarise(group))) for group in (scans, other))
             pooled[name] += scans
+            other_pooled[name] += other
             samples[name].append(real_sample(dataset, work / title, path, None, labels))
         table(title, columns)
-    table("all real scans", {n: dict(flat(summarise(scans))) | ages(scans) for n, scans in pooled.items()})
+        if title in SCANS:
+            table(f"{title}, {OTHERS}", others)
+    for title, scans_of in (("all real scans", pooled), (f"all real scans, {OTHERS}", other_pooled)):
+        table(title, {n: dict(flat(summarise(scans))) | ages(scans) for n, scans in scans_of.items()})
     held = {name: held_on_real_scans(of_datasets) for name, of_datasets in samples.items()}
     table("features, all real scans, known volumes", {n: known for n, (known, _) in held.items()})
     table("features, all real scans, segmented volumes", {n: found for n, (_, found) in held.items()})
