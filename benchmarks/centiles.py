@@ -133,7 +133,6 @@ def synthetic_shifts(maps: list[Path], cache: Path, count: int) -> pd.DataFrame:
     from neurofm_bids.anatomy.weights import load_anatomy_network
     from neurofm_bids.option import make
     from neurofm_bids.pretrain.anatomy.cache import load_anatomies
-    from neurofm_bids.pretrain.training.calibration import true_volumes
     from neurofm_bids.pretrain.training.data import ExampleDataset, SampleOrder
     from neurofm_bids.pretrain.training.recipe import Recipe
     from neurofm_bids.pretrain.training.segmentation import SegmentationObjective
@@ -147,7 +146,7 @@ def synthetic_shifts(maps: list[Path], cache: Path, count: int) -> pd.DataFrame:
     rows, person = [], Person(50.0, sex="F")
     for number in range(count):
         example = brains[number]
-        true, (found, confidence) = true_volumes(example), lattice_volumes(network, example.image)
+        true, (found, confidence) = example.volumes_mm3(), lattice_volumes(network, example.image)
         row = {}
         for name in WITH_NORMS:
             members = list(MEASURED[name])

@@ -39,7 +39,7 @@ def add_commands(commands: Commands) -> None:
     about = "train a network on synthetic brains, or resume"
     add_command(commands, "train", about, _train, Training, Recipe)
     add_command(commands, "export", "write the trained weights as safetensors", _export, _Export)
-    about = "give volumes of a segmentation network intervals, from synthetic brains of held-out maps"
+    about = "correct ages, or give intervals to volumes of a segmentation network, by held-out label maps"
     add_command(commands, "calibrate", about, _calibrate, Calibration)
     about = (
         "compare predictions with the age, sex and volumes in participants.tsv, or segmentations with labels"

@@ -86,9 +86,9 @@ class Training(_LabelMaps):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration(_LabelMaps):
-    """Synthetic brains that give the intervals of volumes; ``out`` is the file of the weights."""
+    """Synthetic brains by which weights are calibrated; ``out`` is the file of the weights."""
 
-    out: Path = option(convert=Path, help=".safetensors file of a segmentation network, which is rewritten")
+    out: Path = option(convert=Path, help=".safetensors file of trained weights, which is rewritten")
     n: int = option("--n", default=200, convert=WholeNumber(lowest=20), help="number of synthetic brains")
     workers: int = option(
         "--workers",

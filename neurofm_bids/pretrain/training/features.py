@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
@@ -25,6 +25,7 @@ from neurofm_bids.pretrain.evaluation.dimension import participation_ratio
 from neurofm_bids.pretrain.evaluation.metrics import agreement, auc
 from neurofm_bids.pretrain.evaluation.probes import ridge_predictions
 from neurofm_bids.pretrain.synthesis.generator import Sample
+from neurofm_bids.pretrain.training.age_scale import age_scale, rescale_age
 from neurofm_bids.pretrain.training.feature_examples import (
     FeatureExample,
     feature_arrays,
@@ -112,6 +113,13 @@ class FeatureObjective:
     def evaluate(self, network: NeuroFMNet, examples: Sequence[FeatureExample]) -> Row:
         """Return errors and correlations of the four targets."""
         return evaluate_features(network, examples)
+
+    def calibrate(self, network: NeuroFMNet, examples: Iterable[FeatureExample]) -> dict[str, float]:
+        """Stretch predicted ages, see :func:`age_scale`; return the scale."""
+        ages = [(float(e.age_years), encode_examples(network, [e])[0][0, 0]) for e in examples]
+        scale = age_scale(*np.array(ages).T)
+        rescale_age(network, scale)
+        return {f"age_{name}": value for name, value in scale._asdict().items()}
 
     def save(self, network: NeuroFMNet, target: Path, metadata: dict[str, Any]) -> None:
         """Write the weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -56,6 +56,9 @@ class Objective(Protocol):
 
     def evaluate(self, network: Any, examples: Sequence[Any]) -> Row:
         """Return metrics of a network on examples of held-out label maps."""
+
+    def calibrate(self, network: Any, examples: Iterable[Any]) -> dict[str, float]:
+        """Correct a trained network by examples of held-out label maps; return factors for the metadata."""
 
     def save(self, network: Any, target: Path, metadata: dict[str, Any]) -> None:
         """Write the weights of a trained network."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurofm_bids.anatomy.intensity import scaled
 from neurofm_bids.anatomy.network import CLASSES, AnatomyNet
+from neurofm_bids.anatomy.segmentation import LATTICE_VOXEL_MM3, region_amounts
 from neurofm_bids.anatomy.weights import load_anatomy_network, save_anatomy_network
 from neurofm_bids.pretrain.synthesis.generator import Sample
 from neurofm_bids.pretrain.synthesis.truth import left_side, structure_fractions
+from neurofm_bids.pretrain.training.intervals import interval_factors
 from neurofm_bids.pretrain.training.objective import Row
 from neurofm_bids.pretrain.training.precision import Compute, precision_of
 from neurofm_bids.pretrain.training.recipe import Recipe
@@ -58,6 +61,10 @@ class SegmentationExample:
     def dense(self) -> Tensor:
         """Return the fractions of all classes, (25, d, h, w)."""
         return dense_fractions(self.classes[None], self.fractions[None])[0]
+
+    def volumes_mm3(self) -> NDArray[np.float64]:
+        """Return the volumes of the regions, then of CSF outside the ventricles, (43,)."""
+        return region_amounts(self.dense(), self.left)[:, 0] * LATTICE_VOXEL_MM3
 
 
 class _Learner(nn.Module):
@@ -165,6 +172,10 @@ class SegmentationObjective:
         for name, value in zip(CLASSES[1:], dice[1:], strict=True):
             row[f"dice_{name}"] = float(value) if value.isfinite() else None
         return row
+
+    def calibrate(self, network: AnatomyNet, examples: Iterable[SegmentationExample]) -> dict[str, float]:
+        """Return the factors of the intervals of volumes; the network stays as it is."""
+        return interval_factors(network.eval(), ((e.image, e.volumes_mm3()) for e in examples))
 
     def save(self, network: AnatomyNet, target: Path, metadata: dict[str, Any]) -> None:
         """Write the weights."""

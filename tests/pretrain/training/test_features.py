@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from neurofm_bids.model.weights import load_model
-from neurofm_bids.pretrain.training.features import FeatureObjective, evaluate_features
+from neurofm_bids.pretrain.training.features import FeatureObjective, encode_examples, evaluate_features
 from neurofm_bids.pretrain.training.recipe import Recipe
 
 OPEN_S = Path(str(files("neurofm_bids") / "data" / "weights" / "open-s.safetensors"))
@@ -62,3 +62,20 @@ def test_errors_are_those_of_the_predictions(examples):
     assert evaluate_features(network, [higher])["brain_bias"] == pytest.approx(
         scores["brain_bias"] - 10, abs=1e-2
     )
+
+
+def test_calibration_scales_predicted_ages_and_nothing_else(examples):
+    people = [
+        replace(example, age_years=torch.tensor(age))
+        for example, age in zip(examples, (25.0, 65.0), strict=False)
+        for _ in range(5)
+    ]
+    network = load_model("open-s").network
+    before, _ = encode_examples(network, people)
+    factors = FeatureObjective(Recipe()).calibrate(network, people)
+    after, _ = encode_examples(network, people)
+    assert after[:, 1:] == pytest.approx(before[:, 1:])
+    assert after[:, 0] == pytest.approx(
+        factors["age_factor"] * before[:, 0] + factors["age_offset"], abs=1e-3
+    )
+    assert after[0, 0] - 25 == pytest.approx(65 - after[5, 0], abs=1e-3)

@@ -7,6 +7,7 @@ from torch import nn
 
 from neurofm_bids.anatomy.intensity import scaled
 from neurofm_bids.anatomy.network import CLASSES
+from neurofm_bids.anatomy.regions import REGIONS
 from neurofm_bids.pretrain.synthesis.generator import generate_sample
 from neurofm_bids.pretrain.synthesis.truth import left_side, structure_fractions
 from neurofm_bids.pretrain.training.distributed import ProcessGroup
@@ -34,6 +35,19 @@ def example(whole):
     middle = [n // 2 for n in whole.image.shape]
     part = (..., *(slice(n - 12, n + 12) for n in middle))
     return SegmentationExample(*(getattr(whole, field.name)[part] for field in fields(whole)))
+
+
+def test_volumes_are_sums_of_fractions_by_side():
+    names = [region.name for region in REGIONS]
+    classes = torch.zeros(2, 8, 8, 8, dtype=torch.uint8)
+    classes[0], classes[1] = CLASSES.index("hippocampus"), CLASSES.index("csf")
+    side = torch.full((8, 8, 8), 0.25)
+    half = SegmentationExample(torch.ones(8, 8, 8), classes, torch.full((2, 8, 8, 8), 0.5), side)
+    volumes = half.volumes_mm3()
+    assert volumes[names.index("left_hippocampus")] == pytest.approx(512)
+    assert volumes[names.index("right_hippocampus")] == pytest.approx(1536)
+    assert volumes[-1] == pytest.approx(2048)
+    assert volumes.sum() == pytest.approx(8 * 512)
 
 
 class Perfect(nn.Module):
